@@ -1,0 +1,1 @@
+"""Turn a list of image URLs into an image dataset."""

@@ -1,0 +1,151 @@
+"""What can go wrong: the error tree, and the closed list of reasons a row is not kept."""
+
+from __future__ import annotations
+
+from enum import Enum
+from http import HTTPStatus
+
+
+class Img2datasetError(Exception):
+    """Anything this package raises on purpose; its text is one line for a person."""
+
+
+class OptionError(Img2datasetError, ValueError):
+    """An option, or what it names (a list, a column, a folder), cannot be used.
+
+    Raised before any work starts: exit code 2 on the command line, a ValueError in Python.
+    """
+
+
+class MissingExtraError(OptionError):
+    """An option needs a library that is not installed."""
+
+    def __init__(self, option: str, package: str, extra: str) -> None:
+        super().__init__(option, package, extra)  # as the signature: errors get pickled
+        self.option = option
+        self.package = package
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return (
+            f"{self.option} needs the package {self.package}: "
+            f"install it with  pip install 'img2dataset[{self.extra}]'"
+        )
+
+
+class SourceError(Img2datasetError):
+    """The list became unreadable while the run was under way."""
+
+
+class RunError(Img2datasetError):
+    """The run cannot go on: workers do not start, or the output cannot be written."""
+
+
+class Status(str, Enum):
+    """The three outcomes of a row, as the metadata spells them."""
+
+    SUCCESS = "success"
+    FAILED_TO_DOWNLOAD = "failed_to_download"
+    FAILED_TO_RESIZE = "failed_to_resize"
+
+
+class Reason(str, Enum):
+    """Why a row was not kept.  A closed list, so counts can be compared between runs.
+
+    A member's value is the reason's name in reports.  The other three facts about it:
+    `label`, the error string in the metadata; `status`; and whether it is `transient`,
+    that is, whether asking again later may help.
+    """
+
+    label: str
+    status: Status
+    transient: bool
+
+    def __new__(cls, name: str, label: str, status: Status, transient: bool = False) -> Reason:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.label = label
+        member.status = status
+        member.transient = transient
+        return member
+
+    # the row itself
+    MALFORMED_LINE = "malformed_line", "malformed input line", Status.FAILED_TO_DOWNLOAD
+    URL_MISSING = "url_missing", "URL missing", Status.FAILED_TO_DOWNLOAD
+    URL_INVALID = "url_invalid", "URL not valid", Status.FAILED_TO_DOWNLOAD
+    SCHEME_NOT_ALLOWED = (
+        "scheme_not_allowed",
+        "URL scheme not allowed: http and https only",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    # the way to the host
+    HOST_NOT_RESOLVED = (
+        "host_not_resolved",
+        "host name not resolved",
+        Status.FAILED_TO_DOWNLOAD,
+        True,
+    )
+    CONNECT_FAILED = "connect_failed", "connection refused", Status.FAILED_TO_DOWNLOAD, True
+    CONNECT_TIMEOUT = "connect_timeout", "connection timed out", Status.FAILED_TO_DOWNLOAD, True
+    TLS = "tls", "TLS error", Status.FAILED_TO_DOWNLOAD, True
+    CERTIFICATE = "certificate", "TLS certificate not trusted", Status.FAILED_TO_DOWNLOAD
+    # the answer
+    TIMEOUT = "timeout", "timed out", Status.FAILED_TO_DOWNLOAD, True
+    TOO_SLOW = "too_slow", "transfer too slow", Status.FAILED_TO_DOWNLOAD, True
+    CONNECTION_LOST = "connection_lost", "connection lost", Status.FAILED_TO_DOWNLOAD, True
+    BODY_INCOMPLETE = "body_incomplete", "body incomplete", Status.FAILED_TO_DOWNLOAD, True
+    BODY_EMPTY = "body_empty", "body empty", Status.FAILED_TO_DOWNLOAD
+    BODY_TOO_LARGE = "body_too_large", "body too large", Status.FAILED_TO_DOWNLOAD
+    BAD_RESPONSE = "bad_response", "response not valid HTTP", Status.FAILED_TO_DOWNLOAD
+    BAD_ENCODING = "bad_encoding", "content encoding not valid", Status.FAILED_TO_DOWNLOAD
+    HEADER_TOO_LARGE = "header_too_large", "response header too large", Status.FAILED_TO_DOWNLOAD
+    TOO_MANY_REDIRECTS = "too_many_redirects", "too many redirects", Status.FAILED_TO_DOWNLOAD
+    BAD_REDIRECT = "bad_redirect", "redirect not allowed", Status.FAILED_TO_DOWNLOAD
+    HTTP_STATUS = "http_status", "HTTP Error", Status.FAILED_TO_DOWNLOAD
+    HTTP_STATUS_TRANSIENT = (
+        "http_status_transient",
+        "HTTP Error",
+        Status.FAILED_TO_DOWNLOAD,
+        True,
+    )
+    # the answer, refused
+    OPTED_OUT = (
+        "opted_out",
+        "Use of image disallowed by X-Robots-Tag directive",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    HASH_MISMATCH = "hash_mismatch", "hash mismatch", Status.FAILED_TO_DOWNLOAD
+    # the picture
+    NOT_AN_IMAGE = "not_an_image", "Image decoding error", Status.FAILED_TO_RESIZE
+    DECODE = "decode", "Image decoding error", Status.FAILED_TO_RESIZE
+    TOO_MANY_PIXELS = "too_many_pixels", "image has too many pixels", Status.FAILED_TO_RESIZE
+    TOO_SMALL = "too_small", "image too small", Status.FAILED_TO_RESIZE
+    AREA_TOO_LARGE = "area_too_large", "image area too large", Status.FAILED_TO_RESIZE
+    ASPECT_RATIO = "aspect_ratio", "aspect ratio too large", Status.FAILED_TO_RESIZE
+    BAD_BOXES = "bad_boxes", "bounding boxes not valid", Status.FAILED_TO_RESIZE
+    ENCODE = "encode", "Image encoding error", Status.FAILED_TO_RESIZE
+
+
+TRANSIENT_HTTP = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 531)})
+"""Codes after which asking again later may help (RFC 9110 and Cloudflare's 520 to 530)."""
+
+
+def http_label(code: int) -> str:
+    """The error string of an HTTP status: "HTTP Error 404: Not Found"."""
+    try:
+        return f"HTTP Error {code}: {HTTPStatus(code).phrase}"
+    except ValueError:
+        return f"HTTP Error {code}: Unknown"
+
+
+class RowError(Img2datasetError):
+    """One row cannot be kept: what a stage raises; `worker` turns it into a Failure."""
+
+    def __init__(self, reason: Reason, label: str = "", detail: str = "") -> None:
+        super().__init__(reason, label, detail)  # as the signature: errors get pickled
+        self.reason = reason
+        self.label = label
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.label or self.reason.label} {self.detail}".rstrip()

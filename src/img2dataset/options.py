@@ -1,0 +1,395 @@
+"""Every option, declared once: name, type, default, help, check.
+
+The command line, `docs/options.md` and the signature of `download` are made from `Options`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from img2dataset.errors import OptionError
+
+RESERVED_COLUMNS = (
+    "key",
+    "caption",
+    "url",
+    "width",
+    "height",
+    "original_width",
+    "original_height",
+    "status",
+    "error_message",
+    "exif",
+    "md5",
+    "sha256",
+    "sha512",
+)
+"""Metadata columns of ours, which save_additional_columns may therefore not contain."""
+
+
+class Group(str, Enum):
+    """Headings of --help and of the reference, in this order."""
+
+    INPUT = "Input"
+    OUTPUT = "Output"
+    IMAGES = "Images"
+    FILTERS = "Filters"
+    DOWNLOAD = "Download"
+    MANNERS = "Opt-out and identity"
+    RUN = "Running and resuming"
+    REPORTS = "Reports"
+
+
+Check = Callable[[Any], "str | None"]
+"""Takes a value; returns what is allowed if it is not, else None."""
+
+
+def one_of(*allowed: str) -> Check:
+    def check(value: Any) -> str | None:
+        return None if value in allowed else f"one of {', '.join(allowed)}"
+
+    return check
+
+
+def at_least(low: float) -> Check:
+    def check(value: Any) -> str | None:
+        return None if value >= low else f"{low:g} or more"  # also refuses NaN
+
+    return check
+
+
+def more_than(low: float) -> Check:
+    def check(value: Any) -> str | None:
+        return None if value > low else f"more than {low:g}"
+
+    return check
+
+
+def interpolation(value: Any) -> str | None:
+    allowed = ("nearest", "linear", "bilinear", "cubic", "bicubic", "area", "lanczos", "lanczos4")
+    return None if value.lower() in allowed else f"one of {', '.join(allowed)} (any case)"
+
+
+def not_empty(value: Any) -> str | None:
+    return None if value else "something that is not empty"
+
+
+def header_safe(value: Any) -> str | None:
+    good = bool(value) and value.isascii() and value.isprintable()
+    return None if good else "printable ASCII text"
+
+
+def finite_seconds(value: Any) -> str | None:
+    return None if 0 < value <= 86_400 else "more than 0 and at most 86400 seconds"
+
+
+def hash_pair(value: Any) -> str | None:
+    good = len(value) == 2 and value[1] in HASHES
+    return None if good else f"a pair [column, type] with a type among {', '.join(HASHES)}"
+
+
+HASHES = ("md5", "sha256", "sha512")
+INPUT_FORMATS = (
+    "txt", "csv", "tsv", "json", "jsonl",
+    "txt.gz", "csv.gz", "tsv.gz", "json.gz", "jsonl.gz",
+    "parquet",
+)  # fmt: skip
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002  (the word that argparse and the field use)
+    group: Group,
+    *,
+    check: Check | None = None,
+    shapes_output: bool = False,
+) -> Any:
+    """Declare one option.
+
+    `help` is what --help and the documentation say.  `shapes_output` marks options that
+    change what is stored: a run may not be resumed with other values of them.
+    """
+    return field(
+        default=default,
+        metadata={"help": help, "group": group, "check": check, "shapes_output": shapes_output},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The parameters of `img2dataset.download`, in their positional order."""
+
+    url_list: Any = field(
+        metadata={
+            "help": "the list: a file, a folder of such files, a glob pattern (** for any depth), "
+            "several of these, any fsspec URL; in Python also a list of URLs, a pyarrow Table or "
+            "a pandas DataFrame",
+            "group": Group.INPUT,
+            "check": None,
+            "shapes_output": False,  # the files themselves are compared, see shards.py
+        }
+    )
+    image_size: int = option(
+        256, "side to resize to, in pixels", Group.IMAGES, check=at_least(1), shapes_output=True
+    )
+    output_folder: str = option(
+        "images", "where the dataset goes: a folder or any fsspec URL", Group.OUTPUT,
+        check=not_empty,
+    )  # fmt: skip
+    processes_count: int = option(
+        1, "worker processes; one already uses every core for pixels", Group.RUN, check=at_least(1)
+    )
+    resize_mode: str = option(
+        "border",
+        "no: as it is; border: fit inside and pad with white; keep_ratio: shortest side; "
+        "keep_ratio_largest: longest side; center_crop: shortest side, then crop to a square",
+        Group.IMAGES,
+        check=one_of("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop"),
+        shapes_output=True,
+    )
+    resize_only_if_bigger: bool = option(
+        False, "leave images alone that are not bigger than image_size", Group.IMAGES,
+        shapes_output=True,
+    )  # fmt: skip
+    upscale_interpolation: str = option(
+        "lanczos", "how to enlarge: nearest, linear, bilinear, cubic, bicubic, area, lanczos, "
+        "lanczos4", Group.IMAGES, check=interpolation, shapes_output=True,
+    )  # fmt: skip
+    downscale_interpolation: str = option(
+        "area", "how to shrink: the same names", Group.IMAGES, check=interpolation,
+        shapes_output=True,
+    )  # fmt: skip
+    encode_quality: int = option(
+        95,
+        "jpg: 0 to 100; webp: 1 to 100, more = lossless; png: compression level 0 to 9 "
+        "(6 unless given)",
+        Group.IMAGES,
+        shapes_output=True,
+    )
+    encode_format: str = option(
+        "jpg", "image format and file extension: jpg, png or webp", Group.IMAGES,
+        check=one_of("jpg", "png", "webp"), shapes_output=True,
+    )  # fmt: skip
+    skip_reencode: bool = option(
+        False, "keep the original bytes when no step changed the pixels and the format is right",
+        Group.IMAGES, shapes_output=True,
+    )  # fmt: skip
+    output_format: str = option(
+        "files",
+        "files, webdataset (tar), parquet, tfrecord, or dummy (download and resize, store nothing)",
+        Group.OUTPUT,
+        check=one_of("files", "webdataset", "parquet", "tfrecord", "dummy"),
+        shapes_output=True,
+    )
+    input_format: str = option(
+        "txt", "txt, csv, tsv, json or jsonl, each also with .gz; or parquet", Group.INPUT,
+        check=one_of(*INPUT_FORMATS), shapes_output=True,
+    )  # fmt: skip
+    url_col: str = option(
+        "url", "column with the URL (not for txt)", Group.INPUT, check=not_empty,
+        shapes_output=True,
+    )  # fmt: skip
+    caption_col: str | None = option(
+        None, "column with the caption; switches captions on", Group.INPUT, shapes_output=True
+    )
+    bbox_col: str | None = option(
+        None, "column of boxes to blur: lists of [x_min, y_min, x_max, y_max] in 0..1",
+        Group.INPUT, shapes_output=True,
+    )  # fmt: skip
+    thread_count: int = option(
+        256, "downloads in flight, per process", Group.DOWNLOAD, check=at_least(1)
+    )
+    number_sample_per_shard: int = option(
+        10000, "rows per shard", Group.OUTPUT, check=at_least(1), shapes_output=True
+    )
+    extract_exif: bool = option(
+        True, "add the EXIF tags to the metadata", Group.OUTPUT, shapes_output=True
+    )
+    save_additional_columns: Sequence[str] | None = option(
+        None, "input columns to copy to the metadata", Group.INPUT, shapes_output=True
+    )
+    timeout: float = option(
+        10, "seconds for one URL, redirects included", Group.DOWNLOAD, check=finite_seconds
+    )
+    enable_wandb: bool = option(
+        False, "log to Weights & Biases (needs img2dataset[wandb])", Group.REPORTS
+    )
+    wandb_project: str = option("img2dataset", "its project name", Group.REPORTS, check=not_empty)
+    oom_shard_count: int = option(
+        5, "digits of shard names", Group.OUTPUT, check=at_least(1), shapes_output=True
+    )
+    compute_hash: str | None = option(
+        "sha256", "md5, sha256, sha512 or None: hash of the downloaded bytes", Group.OUTPUT,
+        check=one_of(*HASHES), shapes_output=True,
+    )  # fmt: skip
+    verify_hash: Sequence[str] | None = option(
+        None, "[column, type]: refuse images whose hash is not that column's", Group.INPUT,
+        check=hash_pair, shapes_output=True,
+    )  # fmt: skip
+    distributor: str = option(
+        "multiprocessing", "multiprocessing, pyspark or ray", Group.RUN,
+        check=one_of("multiprocessing", "pyspark", "ray"),
+    )  # fmt: skip
+    subjob_size: int = option(1000, "shards per Spark job", Group.RUN, check=at_least(1))
+    retries: int = option(
+        0, "extra attempts per URL, for failures that may pass", Group.DOWNLOAD, check=at_least(0)
+    )
+    disable_all_reencoding: bool = option(
+        False, "store the bytes untouched: no decode, no resize, no filters", Group.IMAGES,
+        shapes_output=True,
+    )  # fmt: skip
+    min_image_size: int = option(
+        0, "refuse images whose shortest side is less", Group.FILTERS, check=at_least(0),
+        shapes_output=True,
+    )  # fmt: skip
+    max_image_area: float = option(
+        math.inf, "refuse images with more pixels", Group.FILTERS, check=at_least(0),
+        shapes_output=True,
+    )  # fmt: skip
+    max_aspect_ratio: float = option(
+        math.inf, "refuse images whose longest side is more than this many times the shortest",
+        Group.FILTERS, check=at_least(0), shapes_output=True,
+    )  # fmt: skip
+    incremental_mode: str = option(
+        "incremental",
+        "incremental: skip shards that are done; overwrite: empty the folder first; "
+        "extend: number new shards after those there are",
+        Group.RUN,
+        check=one_of("incremental", "overwrite", "extend"),
+    )
+    max_shard_retry: int = option(
+        1, "times a failed shard is tried again at the end", Group.RUN, check=at_least(0)
+    )
+    user_agent_token: str | None = option(
+        None, "added to the User-Agent, and matched against X-Robots-Tag", Group.MANNERS,
+        check=header_safe,
+    )  # fmt: skip
+    disallowed_header_directives: Sequence[str] | None = option(
+        None,
+        "X-Robots-Tag directives that refuse an image; None = noai, noimageai, noindex, "
+        "noimageindex; [] = do not check",
+        Group.MANNERS,
+    )
+    ignore_ssl_certificate: bool = option(False, "do not verify TLS certificates", Group.DOWNLOAD)
+    # new since 1.47.0
+    max_image_bytes: int = option(
+        64_000_000, "largest body accepted, in bytes", Group.DOWNLOAD, check=at_least(1)
+    )
+    max_decoded_pixels: int = option(
+        256_000_000, "refuse images with more pixels, before they are decoded", Group.FILTERS,
+        check=at_least(1),
+    )  # fmt: skip
+    apply_exif_orientation: bool = option(
+        True, "turn photos upright as their EXIF orientation says", Group.IMAGES,
+        shapes_output=True,
+    )  # fmt: skip
+    user_agent: str | None = option(
+        None, "replaces the whole User-Agent", Group.MANNERS, check=header_safe
+    )
+
+    def __post_init__(self) -> None:
+        for declared in fields(self):
+            if declared.name != "url_list":
+                _check_type(declared.name, getattr(self, declared.name), str(declared.type))
+                _check_value(declared.name, getattr(self, declared.name), declared.metadata)
+        _check_together(self)
+
+    @property
+    def png_level(self) -> int:
+        """encode_quality for png: 95, the default made for jpg, means zlib's usual level."""
+        return 6 if self.encode_quality == _default("encode_quality") else self.encode_quality
+
+    @property
+    def additional_columns(self) -> tuple[str, ...]:
+        """Input columns kept under their own names, in order; bbox_col is the last of them."""
+        named = tuple(dict.fromkeys(self.save_additional_columns or ()))
+        if self.bbox_col is None or self.bbox_col in named:
+            return named
+        return (*named, self.bbox_col)
+
+
+def _default(name: str) -> Any:
+    return next(declared.default for declared in fields(Options) if declared.name == name)
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "bool": (lambda value: isinstance(value, bool), "True or False"),
+    "int": (
+        lambda value: isinstance(value, int) and not isinstance(value, bool),
+        "a whole number",
+    ),
+    "float": (
+        lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+        "a number",
+    ),
+    "str": (lambda value: isinstance(value, str), "text"),
+    "Sequence[str]": (
+        lambda value: isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value),
+        "a list of texts",
+    ),
+}
+"""Type of an option -> whether a value has it, and how to say so."""
+
+
+def _check_type(name: str, value: Any, declared: str) -> None:
+    kind, _, optional = declared.partition(" | ")
+    if value is None and optional == "None":
+        return
+    fits, allowed = KINDS[kind]
+    if not fits(value):
+        raise OptionError(
+            f"{name} is {value!r}: it must be {allowed}{' or None' if optional else ''}"
+        )
+
+
+def _check_value(name: str, value: Any, metadata: Any) -> None:
+    check: Check | None = metadata["check"]
+    if check is None or value is None:
+        return
+    allowed = check(value)
+    if allowed is not None:
+        raise OptionError(f"{name} is {value!r}: it must be {allowed}")
+
+
+QUALITY = {"jpg": (0, 100), "png": (0, 9), "webp": (1, 1_000_000)}
+"""encode_format -> range of encode_quality; webp above 100 is lossless."""
+
+
+def _check_together(options: Options) -> None:
+    """What no option can check alone."""
+    low, high = QUALITY[options.encode_format]
+    quality = options.png_level if options.encode_format == "png" else options.encode_quality
+    if not low <= quality <= high:
+        allowed = f"{low} to {high}" if options.encode_format != "webp" else "1 or more"
+        raise OptionError(
+            f"encode_quality is {quality}: it must be {allowed} for {options.encode_format}"
+        )
+    if options.verify_hash is not None and options.verify_hash[1] != options.compute_hash:
+        raise OptionError(
+            f"verify_hash is {list(options.verify_hash)!r}: its type must be the same as "
+            f"compute_hash, which is {options.compute_hash!r}"
+        )
+    reserved = sorted(set(options.additional_columns) & set(RESERVED_COLUMNS))
+    if reserved:
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(reserved)}: img2dataset reserves "
+            "these names for its own metadata; rename the columns or leave them out"
+        )
+    if options.disable_all_reencoding and options.bbox_col is not None:
+        raise OptionError(
+            f"disable_all_reencoding is True and bbox_col is {options.bbox_col!r}: boxes cannot "
+            "be blurred without encoding the image again; leave one of the two out"
+        )
+
+
+def shaping_options(options: Options) -> dict[str, Any]:
+    """The options that change what is stored: part of a run's identity."""
+    return {
+        declared.name: getattr(options, declared.name)
+        for declared in fields(options)
+        if declared.metadata["shapes_output"]
+    }

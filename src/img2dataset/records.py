@@ -1,0 +1,126 @@
+"""What flows through the program: Row -> Body -> Picture -> Sample, and the Shard they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from img2dataset.errors import Reason, RowError, Status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+URL = "url"
+CAPTION = "caption"
+BOXES = "_boxes"  # never stored: bbox_col keeps its own name in the metadata
+PROBLEM = "_problem"  # never stored: why a line is malformed
+"""Names of input columns that mean something to the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetRange:
+    """Rows [start, start + count) of a Parquet file; read by the worker, never by the parent."""
+
+    url: str
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A numbered slice of the list."""
+
+    id: int
+    count: int
+    rows: pa.Table | ParquetRange
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list."""
+
+    shard: int
+    index: int
+    """Position in the shard, from 0."""
+    key: str
+    url: str | None
+    fields: Mapping[str, Any]
+    """The input columns that go to the metadata, in order, `url` last; JSON-able values."""
+    boxes: Sequence[Sequence[float]] | None = None
+    """Boxes to blur: [x_min, y_min, x_max, y_max] in 0..1 of the displayed image."""
+    expected_hash: str | None = None
+    problem: str | None = None
+    """Why the line is malformed, with its number; such a row is not fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a server answered."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded image, ready to store.  Sizes are in pixels; None where nothing was decoded."""
+
+    data: bytes = field(repr=False)
+    width: int | None
+    height: int | None
+    original_width: int | None
+    original_height: int | None
+    exif: str | None = None
+    """A JSON object as text; None if the EXIF block was unreadable or not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a row has no picture."""
+
+    reason: Reason
+    label: str
+    """The error string that is counted."""
+    detail: str = ""
+    """What only this row has to say (a line number); stored, not counted."""
+
+    @classmethod
+    def of(cls, error: RowError) -> Failure:
+        return cls(error.reason, error.label or error.reason.label, error.detail)
+
+    @property
+    def message(self) -> str:
+        return f"{self.label} {self.detail}" if self.detail else self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row and what became of it: the unit every writer stores."""
+
+    row: Row
+    outcome: Picture | Failure
+    digest: str | None = None
+    """Hex digest of the downloaded bytes, if asked for and the row has a picture."""
+
+    @property
+    def status(self) -> Status:
+        match self.outcome:
+            case Failure(reason=reason):
+                return reason.status
+            case _:
+                return Status.SUCCESS
+
+
+def shard_name(shard_id: int, oom_shard_count: int) -> str:
+    """The shard's name: its id, padded with zeros."""
+    return f"{shard_id:0{oom_shard_count}d}"
+
+
+def sample_key(shard_id: int, index: int, digits: int, oom_shard_count: int) -> str:
+    """The key of row `index` of a shard; `digits` = `key_digits(number_sample_per_shard)`."""
+    return f"{shard_id * 10**digits + index:0{digits + oom_shard_count}d}"
+
+
+def key_digits(number_sample_per_shard: int) -> int:
+    """Decimal digits that positions in a shard take: ceil(log10(rows per shard)), exactly."""
+    return len(str(number_sample_per_shard - 1)) if number_sample_per_shard > 1 else 0

@@ -1,0 +1,175 @@
+"""Counts that add up: a row, a shard, a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from img2dataset.errors import Reason, Status
+from img2dataset.records import Failure, Sample
+
+MAX_LABELS = 1000
+"""Different error strings one tally keeps; the rarest beyond that are counted as `OTHER`."""
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows were kept, and why the others were not."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    """success, failed_to_download, failed_to_resize -> rows."""
+    labels: Counter[str] = field(default_factory=Counter)
+    """"success" and each error string -> rows."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Name of the Reason -> rows; successes are not in it."""
+
+    @classmethod
+    def of(cls, sample: Sample) -> Tally:
+        tally = cls()
+        tally.add(sample)
+        return tally
+
+    def add(self, sample: Sample) -> None:
+        """Count one more row, in place: a shard counts its rows as they come."""
+        match sample.outcome:
+            case Failure(reason=reason, label=label):
+                self.statuses[reason.status.value] += 1
+                self.labels[label] += 1
+                self.reasons[reason.value] += 1
+            case _:
+                self.statuses[Status.SUCCESS.value] += 1
+                self.labels[Status.SUCCESS.value] += 1
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.statuses + other.statuses,
+            bounded(self.labels + other.labels),
+            self.reasons + other.reasons,
+        )
+
+    @property
+    def count(self) -> int:
+        return self.statuses.total()
+
+    @property
+    def successes(self) -> int:
+        return self.statuses[Status.SUCCESS.value]
+
+    @property
+    def failed_to_download(self) -> int:
+        return self.statuses[Status.FAILED_TO_DOWNLOAD.value]
+
+    @property
+    def failed_to_resize(self) -> int:
+        return self.statuses[Status.FAILED_TO_RESIZE.value]
+
+    @property
+    def transient(self) -> int:
+        """Rows that failed for a reason that may pass."""
+        return sum(self.reasons[reason.value] for reason in Reason if reason.transient)
+
+
+def bounded(labels: Counter[str]) -> Counter[str]:
+    """`labels` with at most MAX_LABELS entries and the same total."""
+    if len(labels) <= MAX_LABELS:
+        return labels
+    kept = Counter(dict(labels.most_common(MAX_LABELS - 1)))
+    kept[OTHER] += labels.total() - kept.total()
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """A shard that was stored.  Times are in seconds since the epoch."""
+
+    id: int
+    name: str
+    tally: Tally
+    start_time: float
+    end_time: float
+
+    @property
+    def duration(self) -> float:
+        return self.end_time - self.start_time
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.  `tally` counts every row finished in this run, stored or not yet."""
+
+    tally: Tally
+    elapsed: float
+    """Seconds since the run began."""
+    shards_done: int
+    """In this run; those that were done before are in `shards_skipped`."""
+    shards_skipped: int
+    rows_skipped: int
+    shards_total: int | None
+    """Shards of the whole list; None while it is unknown."""
+    rows_total: int | None
+    """Rows of the whole list; None while it is unknown."""
+    estimated: bool = False
+    """Whether the totals are estimates, made from how much of the list has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did: what `download` returns, and what the last lines on the terminal say."""
+
+    output_folder: str
+    tally: Tally
+    """Rows of the shards stored in this run."""
+    duration: float
+    """Seconds."""
+    shards_done: int
+    """Shards stored in this run."""
+    shards_skipped: int
+    """Shards that were done before."""
+    shards_not_done: tuple[str, ...] = ()
+    """Names of the shards that failed; of an interrupted run, those that had begun."""
+    interrupted: bool = False
+    """Whether the run was stopped before its end."""
+
+    @property
+    def count(self) -> int:
+        """Rows of the shards stored in this run."""
+        return self.tally.count
+
+    @property
+    def successes(self) -> int:
+        return self.tally.successes
+
+    @property
+    def failed_to_download(self) -> int:
+        return self.tally.failed_to_download
+
+    @property
+    def failed_to_resize(self) -> int:
+        return self.tally.failed_to_resize
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Name of the Reason -> rows, most frequent first."""
+        return dict(self.tally.reasons.most_common())
+
+    @property
+    def status_dict(self) -> dict[str, int]:
+        """ "success" and each error string -> rows, most frequent first."""
+        return dict(self.tally.labels.most_common())
+
+    @property
+    def images_per_sec(self) -> float:
+        return self.count / self.duration if self.duration > 0 else 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard of the list is stored."""
+        return not self.shards_not_done and not self.interrupted
+
+    @property
+    def exit_code(self) -> int:
+        """0 = all shards done; 1 = not, or rows were tried and not one image came of them."""
+        if not self.complete or (self.count > 0 and self.successes == 0):
+            return 1
+        return 0
