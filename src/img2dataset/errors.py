@@ -61,7 +61,13 @@ class Reason(str, Enum):
     status: Status
     transient: bool
 
-    def __new__(cls, name: str, label: str, status: Status, transient: bool = False) -> Reason:
+    def __new__(  # noqa: PYI034  (an enum's members have the enum's type)
+        cls,
+        name: str,
+        label: str,
+        status: Status,
+        transient: bool = False,  # noqa: FBT001, FBT002  (members are written as tuples)
+    ) -> Reason:
         member = str.__new__(cls, name)
         member._value_ = name
         member.label = label

@@ -7,11 +7,14 @@ a hidden temporary object is moved.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -22,8 +25,12 @@ HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
 
-ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memory"})
-"""fsspec protocols whose files appear when their upload is completed, and can be discarded."""
+ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""fsspec protocols whose files appear when they are closed, and not before."""
+
+UPLOAD_FILES = 256
+UPLOAD_BYTES = 16_000_000
+"""Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
 
 
 class Pending(Protocol):
@@ -131,6 +138,17 @@ class Folder:
         """Start a folder that will be called `name`."""
         return LocalFolder(self, name) if self.local else RemoteFolder(self, name)
 
+    def scratch(self) -> IO[bytes]:
+        """A nameless file to read and write; it is gone when closed, or when we die.
+
+        It is on the output's own disk if that is a local one: /tmp may be small, or memory.
+        """
+        if not self.local:
+            return tempfile.TemporaryFile(buffering=1 << 20)
+        parts = Path(self.path(PARTS))
+        parts.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=parts, buffering=1 << 20)
+
     def part(self, name: str) -> str:
         """A fresh name for what is not whole yet."""
         return f"{PARTS}/{name.replace('/', '_')}.{secrets.token_hex(4)}"
@@ -170,13 +188,15 @@ class LocalFolder:
         self._part = Path(folder.path(folder.part(name)))
         self._final = Path(folder.path(name))
         self._part.mkdir(parents=True)
+        self._prefix = f"{self._part}/"
 
     def write(self, name: str, data: bytes) -> None:
-        (self._part / name).write_bytes(data)
+        with open(self._prefix + name, "wb", buffering=0) as file:  # noqa: PTH123  (half the time)
+            if file.write(data) != len(data):  # a disk that is nearly full takes what it can
+                raise OSError(ENOSPC, os.strerror(ENOSPC), name)
 
     def commit(self) -> None:
-        if hasattr(os, "sync"):
-            os.sync()  # one flush for thousands of files
+        sync_disk(self._part)  # one flush for thousands of files
         if self._final.is_dir():
             shutil.rmtree(self._final)
         self._part.replace(self._final)
@@ -187,38 +207,39 @@ class LocalFolder:
 
 
 class RemoteFile:
-    """An upload that becomes visible on completion."""
+    """An upload that becomes visible on completion, or else a hidden object that is moved."""
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._fs = folder.fs
-        self._final = folder.path(name)
-        self._part = self._final
-        self._atomic = bool(ATOMIC_UPLOADS.intersection(protocols(self._fs)))
-        if not self._atomic:  # a plain remote file: write beside, then move
+        self._final = self._part = folder.path(name)
+        if not ATOMIC_UPLOADS.intersection(protocols(self._fs)):
             self._part = folder.path(folder.part(name))
-        for path in {self._part, self._final}:
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self.file: IO[bytes] = self._fs.open(self._part, "wb", autocommit=not self._atomic)
+            for path in (self._part, self._final):
+                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self.file: IO[bytes] = self._fs.open(self._part, "wb")
 
     def commit(self) -> None:
         self.file.close()
-        if self._atomic:
-            self.file.commit()  # type: ignore[attr-defined]
-        else:
+        if self._part != self._final:
+            with suppress(FileNotFoundError):  # not every store moves onto what is there
+                self._fs.rm_file(self._final)
             self._fs.mv(self._part, self._final)
         self._fs.invalidate_cache()
 
     def abort(self) -> None:
-        if self._atomic:
+        if self._part != self._final:
+            with suppress(OSError):
+                self.file.close()
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(self._part)
+        elif not self.file.closed:
+            # first of all: closing, which the garbage collector does too, would complete it
+            setattr(self.file, "closed", True)  # noqa: B010  (read-only in IO, not in fsspec)
             self.file.discard()  # type: ignore[attr-defined]
-            return
-        self.file.close()
-        with suppress(FileNotFoundError):
-            self._fs.rm(self._part)
 
 
 class RemoteFolder:
-    """Object stores have no folders to rename: the files are put one by one.
+    """Object stores have no folders to rename: the files are put there under their names.
 
     They belong to a shard that is not done until its stats file is there.
     """
@@ -226,15 +247,30 @@ class RemoteFolder:
     def __init__(self, folder: Folder, name: str) -> None:
         self._fs = folder.fs
         self._final = folder.path(name)
-        self._fs.makedirs(self._final, exist_ok=True)
+        self._waiting: dict[str, bytes] = {}
+        self._bytes = 0
+        if not ATOMIC_UPLOADS.intersection(protocols(self._fs)):
+            self._fs.makedirs(self._final, exist_ok=True)
 
     def write(self, name: str, data: bytes) -> None:
-        self._fs.pipe_file(f"{self._final}/{name}", data)
+        self._waiting[f"{self._final}/{name}"] = data
+        self._bytes += len(data)
+        if len(self._waiting) >= UPLOAD_FILES or self._bytes >= UPLOAD_BYTES:
+            self._upload()
+
+    def _upload(self) -> None:
+        self._fs.pipe(self._waiting)
+        self._waiting = {}
+        self._bytes = 0
 
     def commit(self) -> None:
+        if self._waiting:
+            self._upload()
         self._fs.invalidate_cache()
 
     def abort(self) -> None:
+        self._waiting = {}
+        self._fs.invalidate_cache()
         with suppress(FileNotFoundError):
             self._fs.rm(self._final, recursive=True)
 
@@ -257,5 +293,21 @@ def sync_folder(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_disk(path: Path) -> None:
+    """Flush what was written to the disk that `path` is on."""
+    if os.name != "posix":
+        return
+    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
+    if syncfs is None:  # not Linux
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            os.sync()
     finally:
         os.close(descriptor)

@@ -1,0 +1,121 @@
+"""Shards -> workers: ways to run them.  Nothing here knows what a worker does with a shard.
+
+A worker is a function `serve(job, link)`, named by text ("package.module:function") so that it
+can be started anywhere; it says `Want` when it could use another shard, and `Stored` or
+`Failed` once for each that it took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from img2dataset.errors import OptionError
+from img2dataset.records import Shard
+from img2dataset.tally import ShardResult, Tally
+
+
+# -- what a worker says --
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """The worker could use another shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How far the shards are that the worker has open: shard id -> counts so far."""
+
+    tallies: dict[int, Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A shard is done."""
+
+    result: ShardResult
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A shard could not be stored; nothing of it remains."""
+
+    shard_id: int
+    error: str
+
+
+# -- what a worker is told --
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A shard to do."""
+
+    shard: Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Leave what is open, and end."""
+
+
+class Link(Protocol):
+    """A worker's line to whoever runs it."""
+
+    def send(self, message: Any) -> None: ...
+
+    def listen(self, handle: Callable[[Any], None]) -> None:
+        """Call `handle` with each message, in a thread, from now on."""
+
+
+# -- what a distributor says --
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A shard was not stored, and nothing of it remains; it may be done again."""
+
+    shard_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person wants to know."""
+
+    text: str
+
+
+Event = Stored | Counted | Lost | Notice
+Handle = Callable[["Event | None"], None]
+"""Takes an event; or None, several times a second, when there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to run: `entry` names a function serve(job, link); `job` can be pickled."""
+
+    entry: str
+    job: Any
+    processes: int
+    max_shard_retry: int
+
+
+class Distributor(Protocol):
+    """Runs every shard on some worker."""
+
+    def __call__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+        """Do all `shards`; return those that were not done, with the last error of each."""
+
+
+DISTRIBUTORS = {"multiprocessing": "img2dataset.distributors.local"}
+
+
+def find_distributor(name: str) -> Distributor:
+    """The way to run workers that is called `name`; its library is imported only now."""
+    if name not in DISTRIBUTORS:
+        raise OptionError(
+            f"distributor is {name!r}: this version has {', '.join(DISTRIBUTORS)} only"
+        )
+    return cast("Distributor", import_module(DISTRIBUTORS[name]).run_shards)

@@ -1,0 +1,8 @@
+"""Rows -> bodies: hundreds of requests in flight in one thread."""
+
+from __future__ import annotations
+
+from img2dataset.fetch.config import DEFAULT_DIRECTIVES, FetchConfig, user_agent
+from img2dataset.fetch.engine import Engine
+
+__all__ = ["DEFAULT_DIRECTIVES", "Engine", "FetchConfig", "user_agent"]

@@ -1,0 +1,53 @@
+# Everything runs in .venv, made on first use.  PYTHON chooses the interpreter it is made with.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test test-all check check-static format lint types layers docs bench clean
+
+help:  ## show these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -e .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(PIP) install -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/installed  ## download a small local site into demo/ and look at the result
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/tested  ## run the tests that take under a minute
+	$(BIN)/python -m pytest -n 2 -m 'not slow' $(ARGS)
+
+test-all: $(VENV)/tested  ## run every test, the slow ones too
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: check-static test  ## all gates
+
+check-static: format lint types layers docs
+
+format: $(VENV)/tested
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/tested
+	$(BIN)/ruff check .
+
+types: $(VENV)/tested
+	$(BIN)/mypy
+
+layers: $(VENV)/tested
+	$(BIN)/lint-imports
+
+docs: $(VENV)/tested  ## check that generated pages are current (docs/generate.py writes them)
+	$(BIN)/python docs/generate.py --check
+
+bench: $(VENV)/installed  ## ours and the old tool side by side (ARGS="--photos FOLDER --rounds 3")
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+clean:  ## remove what make made
+	rm -rf $(VENV) demo build *.egg-info

@@ -1,0 +1,71 @@
+"""Options -> the text of --help."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+from img2dataset.options import Group, Options
+from img2dataset.version import VERSION
+
+WIDTH = 80
+
+INTRODUCTION = f"""\
+img2dataset {VERSION}: turn a list of image URLs into an image dataset.
+
+Usage:
+  img2dataset URL_LIST [IMAGE_SIZE [OUTPUT_FOLDER]] [--name=value ...]
+
+Examples:
+  img2dataset urls.txt --output_folder=images
+  img2dataset pairs.parquet --input_format=parquet --url_col=URL \\
+      --caption_col=TEXT --output_format=webdataset --output_folder=pairs
+  img2dataset --config=job.toml --retries=2
+
+An interrupted run goes on where it was: run the same command again.
+Write --name=value or --name value, with _ or - inside names; --name and
+--noname for True and False; lists as a,b or '["a","b"]'; None for no value.
+"""
+
+COMMAND_LINE = """\
+Command line:
+  -h, --help
+      show this text
+  --version
+      show the version
+  --config=FILE
+      read options from a .toml, .yaml or .yml file; flags override them
+  --print_config
+      print the options in the form that --config reads, and stop
+
+Exit codes: 0 done (single images may have failed); 1 shards not done, or not
+one image succeeded; 2 wrong usage; 130 interrupted; 143 terminated.
+"""
+
+METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Sequence[str]": "LIST", "Any": "LIST"}
+"""Type of an option -> how its value is shown; a bool is a switch."""
+
+
+def help_text() -> str:
+    """What --help prints: 80 columns, options by group, then the flags that are no options."""
+    parts = [INTRODUCTION]
+    for group in Group:
+        entries = [_entry(one) for one in fields(Options) if one.metadata["group"] is group]
+        parts.append("\n".join([f"{group.value}:", *entries, ""]))
+    return "\n".join([*parts, COMMAND_LINE])
+
+
+def _entry(declared: Field[Any]) -> str:
+    kind = str(declared.type).partition(" | ")[0]
+    name = declared.name
+    spelled = f"--[no]{name}" if kind == "bool" else f"--{name}={METAVARS[kind]}"
+    default = "required" if declared.default is MISSING else f"default: {declared.default}"
+    text = textwrap.fill(
+        declared.metadata["help"],
+        WIDTH,
+        initial_indent=" " * 6,
+        subsequent_indent=" " * 6,
+        break_on_hyphens=False,
+    )
+    return f"  {spelled}  [{default}]\n{text}"

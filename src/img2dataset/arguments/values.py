@@ -1,0 +1,94 @@
+"""The text of an option -> its value, by the type that `Options` declares.
+
+A text that has not the right form is given back as it is: `Options` refuses it, and says what
+is allowed, in the same words as from Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+BOOLEANS = {
+    "true": True,
+    "false": False,
+    "yes": True,
+    "no": False,
+    "on": True,
+    "off": False,
+    "1": True,
+    "0": False,
+}
+BRACKETS = {"[": "]", "(": ")"}
+
+
+def value_of(declared: str, text: str) -> Any:
+    """The value of an option of type `declared` ("int", "str | None", ...)."""
+    kind, _, optional = declared.partition(" | ")
+    if optional and text in ("None", "none"):
+        return None
+    match kind:
+        case "bool":
+            return BOOLEANS.get(text.lower(), text)
+        case "int":
+            return _number(text, whole=True)
+        case "float":
+            return _number(text, whole=False)
+        case "Sequence[str]":
+            return _texts(text)
+        case "Any":  # url_list
+            return _list_or_text(text)
+        case _:
+            return text
+
+
+def _number(text: str, *, whole: bool) -> int | float | str:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return text if whole else float(text)
+    except ValueError:
+        return text
+
+
+def _texts(text: str) -> Any:
+    """A JSON or Python list, `[a,b]`, `a,b`, or one text alone."""
+    stripped = text.strip()
+    literal = _literal(stripped)
+    if literal is not None:
+        return literal
+    if len(stripped) >= 2 and BRACKETS.get(stripped[0]) == stripped[-1]:
+        return _split(stripped[1:-1])
+    return _split(stripped) if stripped else text  # an empty list is written []
+
+
+def _split(text: str) -> list[str]:
+    items = (item.strip().strip("'\"") for item in text.split(","))
+    return [item for item in items if item]
+
+
+def _literal(text: str) -> list[str] | None:
+    """The list of texts that `text` is in JSON or Python, if it is one."""
+    if text[:1] not in BRACKETS:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue  # what the two raise on hostile text
+        if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+            return list(value)
+    return None
+
+
+def _list_or_text(text: str) -> list[str] | str:
+    """The list itself may be several; `[ab]*.txt` is a glob pattern, and stays a text."""
+    literal = _literal(text.strip())
+    if literal is not None:
+        return literal
+    inner = text.strip()[1:-1]
+    listed = text.strip() == f"[{inner}]" and "," in inner and not set("[]") & set(inner)
+    return _split(inner) if listed else text

@@ -1,0 +1,107 @@
+"""argv -> a run -> exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from img2dataset.arguments import parse
+from img2dataset.errors import Img2datasetError, OptionError
+from img2dataset.options import Options
+from img2dataset.reports import Reporter, default_reporters
+from img2dataset.tally import Report
+
+Run = Callable[[Options, Sequence[Reporter]], Report]
+
+BAD_USAGE = 2
+NOT_DONE = 1
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+GO_ON = "run the same command again to go on"
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: the run ends as it does on Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
+    """Do what the command line asks for; return the exit code."""
+    try:
+        with _interruptible():
+            asked = parse(sys.argv[1:] if argv is None else argv)
+            return _show(asked) if isinstance(asked, str) else _run(asked, run)
+    except OptionError as error:
+        return _fail(f"error: {error}", BAD_USAGE)
+    except Img2datasetError as error:
+        return _fail(f"error: {error}; what is stored stays: {GO_ON}", NOT_DONE)
+    except KeyboardInterrupt as interrupt:  # outside the run, which says itself how far it came
+        return _fail(f"interrupted before the run began: {GO_ON}", _exit_code(interrupt))
+
+
+def _run(options: Options, run: Run | None) -> int:
+    if run is None:  # imported here, so that --help and a wrong flag are answered at once
+        from img2dataset.run import run  # noqa: PLC0415
+    reporters = default_reporters(options)
+    try:
+        return run(options, reporters).exit_code
+    except KeyboardInterrupt as interrupt:
+        if not any(reporter.concluded for reporter in reporters):
+            _say(f"interrupted before the first download: {GO_ON}")
+        return _exit_code(interrupt)
+    finally:
+        for reporter in reporters:
+            reporter.close()
+
+
+def _exit_code(interrupt: KeyboardInterrupt) -> int:
+    return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
+
+
+def _show(text: str) -> int:
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; keep Python from trying again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _fail(text: str, code: int) -> int:
+    """One line for a person, whatever line breaks a library's message has."""
+    with suppress(OSError):  # stderr may be closed; the exit code still tells
+        print(f"img2dataset: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
+    return code
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM raise inside the block, once; the second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup and `command &` in a script ask
+            signal.signal(number, _first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _first(number: int, _frame: FrameType | None) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _second)
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _second(number: int, _frame: FrameType | None) -> NoReturn:
+    if os.isatty(2):
+        os.write(2, b"\x1b[?25h\n")  # the live display had hidden the cursor
+    os._exit(128 + number)

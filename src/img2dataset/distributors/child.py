@@ -1,0 +1,80 @@
+"""The other end of `local`: a fresh process that runs one worker.
+
+It is started with a command of ours, so the user's script is never imported again and needs
+no main guard.  Commands come on standard input; when that ends, the parent is gone, and so
+is this process.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import IO, Any
+
+START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from img2dataset.distributors.child import main; main()"
+)
+"""Python code for `python -c`; its argument is the parent's sys.path as JSON."""
+
+EXIT_ORPHANED = 3
+EXIT_CRASHED = 70  # EX_SOFTWARE
+
+
+class PipeLink:
+    """Pickled messages over two pipes."""
+
+    def __init__(self, commands: IO[bytes], replies: IO[bytes]) -> None:
+        self._commands = commands
+        self._replies = replies
+        self._sending = threading.Lock()
+
+    def send(self, message: Any) -> None:
+        data = pickle.dumps(message, protocol=5)
+        try:
+            with self._sending:
+                self._replies.write(data)
+                self._replies.flush()
+        except BrokenPipeError:
+            os._exit(EXIT_ORPHANED)
+
+    def receive(self) -> Any:
+        """The next message; ends the process if the parent is gone."""
+        try:
+            return pickle.load(self._commands)  # noqa: S301  (from our own parent)
+        except (EOFError, pickle.UnpicklingError, OSError):
+            # at once and without any clean-up: the next run removes what was being written
+            os._exit(EXIT_ORPHANED)
+
+    def listen(self, handle: Callable[[Any], None]) -> None:
+        def run() -> None:
+            while True:
+                handle(self.receive())
+
+        threading.Thread(target=run, name="commands", daemon=True).start()
+
+
+def crash(args: threading.ExceptHookArgs) -> None:
+    """A bug in any thread ends the worker, with its traceback: nothing may go on without it."""
+    sys.__excepthook__(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
+    sys.stderr.flush()
+    os._exit(EXIT_CRASHED)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    faulthandler.enable()
+    threading.excepthook = crash
+    link = PipeLink(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # whatever a library prints must not end up between our messages
+    entry, job = link.receive()
+    module, _, function = entry.partition(":")
+    getattr(import_module(module), function)(job, link)

@@ -1,0 +1,271 @@
+"""Shards -> worker processes on this machine, watched: the run ends whatever dies.
+
+A worker that dies is noticed by the end of its pipe.  Another one takes its place, and the
+shards it had open are done again at the end, like those that failed.  What is done again is
+given to a worker that has nothing else open, so that a shard that kills its worker takes no
+other shard with it twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from img2dataset.distributors import (
+    Counted,
+    Failed,
+    Handle,
+    Lost,
+    Notice,
+    Ready,
+    Stop,
+    Stored,
+    Take,
+    Want,
+    Work,
+)
+from img2dataset.distributors.child import START
+from img2dataset.errors import RunError, SourceError
+from img2dataset.records import Shard
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25
+"""Seconds after which `handle` is called even though nothing happened."""
+MAX_FAILED_STARTS = 3
+"""Workers in a row that die before they are ready; after that it is no accident."""
+GRACE = 5.0
+"""Seconds that workers have to end when they are told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A worker's pipe has ended."""
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """A worker process, as its supervisor sees it."""
+
+    popen: subprocess.Popen[bytes]
+    listener: threading.Thread | None = None
+    open: dict[int, Shard] = field(default_factory=dict)
+    ready: bool = False
+    wants: bool = False
+    alone: bool = False
+    """Whether it is doing a shard again, which it must not share with others."""
+
+    def tell(self, message: Any) -> None:
+        assert self.popen.stdin is not None  # noqa: S101  (for the type checker)
+        try:
+            self.popen.stdin.write(pickle.dumps(message, protocol=5))
+            self.popen.stdin.flush()
+        except OSError:
+            log.debug("worker %d is gone", self.popen.pid)  # its pipe's end tells the same
+
+
+def run_shards(work: Work, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+    """Do all `shards` in `work.processes` processes; return those not done with their errors."""
+    supervisor = Supervisor(work, shards, handle)
+    try:
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    return supervisor.errors
+
+
+class Supervisor:
+    """Keeps workers alive and busy until every shard is stored or given up."""
+
+    def __init__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> None:
+        self.errors: dict[int, str] = {}
+        """Shards that were given up, and why."""
+        self._work = work
+        self._shards = shards
+        self._handle = handle
+        self._planned = False  # the list is at its end
+        self._again: deque[Shard] = deque()
+        self._attempts: dict[int, int] = {}
+        self._processes: list[Process] = []
+        self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
+        self._failed_starts = 0
+        self._source_error: SourceError | None = None
+
+    def run(self) -> None:
+        for _ in range(self._work.processes):
+            self._start()
+        next_tick = time.monotonic() + TICK
+        while not self._finished():
+            try:
+                process, message = self._inbox.get(timeout=TICK)
+            except queue.Empty:
+                pass
+            else:
+                self._take_in(process, message)
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + TICK
+                self._handle(None)
+        if self._source_error is not None:
+            raise self._source_error
+
+    def stop(self) -> None:
+        """End all workers: kindly, then not."""
+        for process in self._processes:
+            process.tell(Stop())
+        deadline = time.monotonic() + GRACE
+        for process in self._processes:
+            try:
+                process.popen.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.popen.kill()
+                process.popen.wait()
+            close(process)
+        self._processes.clear()
+
+    def _finished(self) -> bool:
+        busy = any(process.open for process in self._processes)
+        return self._planned and not self._again and not busy
+
+    def _start(self) -> None:
+        command = [sys.executable, "-c", START, json.dumps(sys.path)]
+        popen = subprocess.Popen(  # noqa: S603  (our own code in our own interpreter)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Ctrl-C in the terminal is for the parent alone
+            start_new_session=os.name == "posix",
+        )
+        process = Process(popen)
+        self._processes.append(process)
+        process.tell((self._work.entry, self._work.job))
+        process.listener = threading.Thread(
+            target=self._listen, args=(process,), name=f"worker-{popen.pid}", daemon=True
+        )
+        process.listener.start()
+
+    def _listen(self, process: Process) -> None:
+        assert process.popen.stdout is not None  # noqa: S101  (for the type checker)
+        while True:
+            try:
+                message = pickle.load(process.popen.stdout)  # noqa: S301  (our own child)
+            except (EOFError, OSError, pickle.UnpicklingError, ValueError):
+                message = Ended()
+            self._inbox.put((process, message))
+            if isinstance(message, Ended):
+                return
+
+    def _take_in(self, process: Process, message: Any) -> None:
+        match message:
+            case Ready():
+                process.ready = True
+                self._failed_starts = 0
+            case Want():
+                process.wants = True
+                self._feed(process)
+            case Counted():
+                self._handle(message)
+            case Stored(result=result):
+                self._close_shard(process, result.id)
+                self.errors.pop(result.id, None)
+                self._handle(message)
+            case Failed(shard_id=shard_id, error=error):
+                self._give_back(self._close_shard(process, shard_id), error)
+            case Ended():
+                self._bury(process)
+        if self._planned and self._again:
+            for waiting in self._processes:
+                self._feed(waiting)
+
+    def _feed(self, process: Process) -> None:
+        """Give `process` the next shard, if it wants one and there is one for it."""
+        if not process.wants or process.alone:
+            return
+        shard = self._next_shard()
+        if shard is not None:
+            self._hand_over(process, shard)
+            return
+        if self._again and not process.open:
+            process.alone = True
+            self._hand_over(process, self._again.popleft())
+
+    def _next_shard(self) -> Shard | None:
+        if self._planned:
+            return None
+        try:
+            shard = next(self._shards, None)
+        except SourceError as error:
+            self._source_error = error  # what was read before is finished first
+            shard = None
+        self._planned = shard is None
+        return shard
+
+    def _hand_over(self, process: Process, shard: Shard) -> None:
+        process.wants = False
+        process.open[shard.id] = shard
+        process.tell(Take(shard))
+
+    def _close_shard(self, process: Process, shard_id: int) -> Shard:
+        process.alone = False
+        return process.open.pop(shard_id)
+
+    def _give_back(self, shard: Shard, error: str) -> None:
+        """A shard was not stored: do it again at the end, or give it up."""
+        self.errors[shard.id] = error
+        self._handle(Lost(shard.id))
+        attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
+        if attempts <= self._work.max_shard_retry:
+            self._again.append(shard)
+            self._handle(Notice(f"shard {shard.id} failed and will be done again: {error}"))
+        else:
+            self._handle(Notice(f"shard {shard.id} failed: {error}"))
+
+    def _bury(self, process: Process) -> None:
+        """A worker has ended by itself: take its shards back and replace it."""
+        self._processes.remove(process)
+        status = process.popen.wait()
+        close(process)
+        how = describe_exit(status)
+        if not process.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                raise RunError(f"workers do not start ({how}); see the messages above")
+        lost = list(process.open.values())
+        self._handle(Notice(f"a worker died ({how}) with {len(lost)} shards under way"))
+        for shard in lost:
+            self._give_back(shard, f"its worker died ({how})")
+        if not self._finished():
+            self._start()
+
+
+def close(process: Process) -> None:
+    """Close the pipes of a process that has ended."""
+    if process.listener is not None:
+        process.listener.join()
+    for pipe in (process.popen.stdin, process.popen.stdout):
+        assert pipe is not None  # noqa: S101  (for the type checker)
+        try:
+            pipe.close()
+        except OSError:
+            log.debug("unsent messages to worker %d are dropped", process.popen.pid)
+
+
+def describe_exit(status: int) -> str:
+    """An exit status for people: "signal SIGKILL" or "exit status 70"."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

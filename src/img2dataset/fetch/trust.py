@@ -1,0 +1,30 @@
+"""Environment -> the certificates we trust.
+
+The libcurl of pycurl's wheel knows where the machine it was built on kept them, which is not
+where every machine does; Python's ssl module and a short list know better.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+
+USUAL_PLACES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # macOS, BSD
+)
+
+
+def certificates(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The file and the folder of trusted certificates; None = libcurl's own idea."""
+    file = environment.get("SSL_CERT_FILE") or None
+    folder = environment.get("SSL_CERT_DIR") or None
+    if file or folder:
+        return file, folder
+    default = ssl.get_default_verify_paths().cafile
+    places = (default, *USUAL_PLACES) if default else USUAL_PLACES
+    return next((place for place in places if os.path.isfile(place)), None), None  # noqa: PTH113

@@ -1,0 +1,34 @@
+"""A URL as the list has it -> the URL as a browser would send it (WHATWG, through Ada)."""
+
+from __future__ import annotations
+
+import re
+
+from ada_url import normalize_url
+
+from img2dataset.errors import Reason, RowError
+
+LONGEST_URL = 64 * 1024
+"""Characters; what is longer is not a URL, it is a mistake in the list."""
+
+LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def sendable(url: str | None) -> str:
+    """`url` in ASCII, percent-encoded, its host in Punycode, without a fragment.
+
+    Raises RowError if it is none, or not one we may ask for.
+    """
+    if url is None or not url.strip():
+        raise RowError(Reason.URL_MISSING)
+    if len(url) > LONGEST_URL:
+        raise RowError(Reason.URL_INVALID)
+    try:
+        normal: str = normalize_url(LONE_SURROGATES.sub("\ufffd", url.strip()))
+    except ValueError:
+        raise RowError(Reason.URL_INVALID) from None
+    if not normal.startswith(("http://", "https://")):
+        raise RowError(Reason.SCHEME_NOT_ALLOWED)
+    if len(normal) > 3 * LONGEST_URL:  # every character may have become three
+        raise RowError(Reason.URL_INVALID)
+    return normal.partition("#")[0]

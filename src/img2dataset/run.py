@@ -1,0 +1,204 @@
+"""A whole run: list -> shards -> workers -> report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, fields, replace
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
+from img2dataset.errors import OptionError
+from img2dataset.options import Options, shaping_options
+from img2dataset.records import Shard, shard_name
+from img2dataset.reports import Reporter, default_reporters
+from img2dataset.shards import Identity, Plan, prepare
+from img2dataset.sources import Source, open_source
+from img2dataset.storage import Folder
+from img2dataset.tally import Progress, Report, Tally
+from img2dataset.worker import Job, source_config
+from img2dataset.writers import stored_names
+
+
+def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
+    """Do everything that is left to do of a dataset; see `img2dataset.download`."""
+    if reporters is None:
+        reporters = default_reporters(options)
+    with ExitStack() as stack:
+        for reporter in reporters:
+            stack.callback(reporter.close)
+        distribute = find_distributor(options.distributor)
+        source = open_source(options.url_list, source_config(options))
+        folder = open_folder(options)
+        check_apart(source, folder, options)
+        plan = prepare(
+            folder,
+            options.incremental_mode,
+            identity_of(source, options),
+            lambda name: stored_names(options.output_format, name),
+        )
+        ledger = Ledger(source, plan, options, reporters)
+        ledger.start(folder.url)
+        work = Work(
+            entry="img2dataset.worker:serve",
+            job=Job(job_options(options, folder)),
+            processes=options.processes_count,
+            max_shard_retry=options.max_shard_retry,
+        )
+        try:
+            errors = distribute(work, ledger.left_to_do(), ledger.take)
+        except KeyboardInterrupt:
+            folder.clear_parts()
+            ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
+            raise
+        folder.clear_parts()
+        return ledger.finish(folder.url, not_done=sorted(errors), interrupted=False)
+
+
+class Ledger:
+    """What has become of the list so far, and telling it to the reporters."""
+
+    def __init__(
+        self, source: Source, plan: Plan, options: Options, reporters: Sequence[Reporter]
+    ) -> None:
+        self._source = source
+        self._plan = plan
+        self._options = options
+        self._reporters = reporters
+        self._began = monotonic()
+        self._stored = Tally()
+        self._partial: dict[int, Tally] = {}  # shards under way
+        self._shards_done = 0
+        self._shards_skipped = 0
+        self._rows_skipped = 0
+        self._shards_planned = 0
+        self._rows_planned = 0
+        self._all_planned = False
+
+    def start(self, output_folder: str) -> None:
+        parameters = {
+            declared.name: getattr(self._options, declared.name)
+            for declared in fields(self._options)
+        }
+        for reporter in self._reporters:
+            reporter.started(parameters, output_folder)
+            for text in self._plan.notices:
+                reporter.notice(text)
+
+    def left_to_do(self) -> Iterator[Shard]:
+        """The shards of the list, without those that are done."""
+        size = self._options.number_sample_per_shard
+        for shard in self._source.shards(size, self._plan.first_id):
+            self._shards_planned += 1
+            self._rows_planned += shard.count
+            if shard.id in self._plan.done:
+                self._shards_skipped += 1
+                self._rows_skipped += shard.count
+            else:
+                yield shard
+        self._all_planned = True
+
+    def take(self, event: Event | None) -> None:
+        """Note what a worker did, and show it."""
+        match event:
+            case Stored(result=result):
+                self._stored += result.tally
+                self._shards_done += 1
+                self._partial.pop(result.id, None)
+                progress = self.progress()
+                for reporter in self._reporters:
+                    reporter.shard_done(result, progress)
+            case Counted(tallies=tallies):
+                self._partial.update(tallies)
+            case Lost(shard_id=shard_id):
+                self._partial.pop(shard_id, None)
+            case Notice(text=text):
+                for reporter in self._reporters:
+                    reporter.notice(text)
+            case None:
+                progress = self.progress()
+                for reporter in self._reporters:
+                    reporter.progress(progress)
+
+    @property
+    def begun(self) -> list[int]:
+        """Shards under way."""
+        return sorted(self._partial)
+
+    def progress(self) -> Progress:
+        shards_total, rows_total, estimated = self._totals()
+        return Progress(
+            tally=sum(self._partial.values(), self._stored),
+            elapsed=monotonic() - self._began,
+            shards_done=self._shards_done,
+            shards_skipped=self._shards_skipped,
+            rows_skipped=self._rows_skipped,
+            shards_total=shards_total,
+            rows_total=rows_total,
+            estimated=estimated,
+        )
+
+    def _totals(self) -> tuple[int | None, int | None, bool]:
+        """Shards and rows of the whole list, and whether these are estimates."""
+        if self._all_planned:
+            return self._shards_planned, self._rows_planned, False
+        rows = self._source.rows_total()
+        if rows is not None:
+            return ceil(rows / self._options.number_sample_per_shard), rows, False
+        read = self._source.fraction_read()
+        if read <= 0 or self._rows_planned == 0:
+            return None, None, True
+        rows = round(self._rows_planned / read)
+        return ceil(rows / self._options.number_sample_per_shard), rows, True
+
+    def finish(self, output_folder: str, *, not_done: Sequence[int], interrupted: bool) -> Report:
+        report = Report(
+            output_folder=output_folder,
+            tally=self._stored,
+            duration=monotonic() - self._began,
+            shards_done=self._shards_done,
+            shards_skipped=self._shards_skipped,
+            shards_not_done=tuple(
+                shard_name(shard_id, self._options.oom_shard_count) for shard_id in not_done
+            ),
+            interrupted=interrupted,
+        )
+        progress = self.progress()
+        for reporter in self._reporters:
+            reporter.finished(report, progress)
+        return report
+
+
+def open_folder(options: Options) -> Folder:
+    """The output folder; nothing is written yet."""
+    try:
+        return Folder(options.output_folder)
+    except (ImportError, ValueError) as error:  # no library, or no such file system
+        raise OptionError(f"output_folder is {options.output_folder!r}: {error}") from error
+
+
+def check_apart(source: Source, folder: Folder, options: Options) -> None:
+    """Refuse to empty a folder that the list is in."""
+    if options.incremental_mode != "overwrite":
+        return
+    for file in source.files:
+        if file.url.startswith(folder.root.rstrip("/") + "/"):
+            raise OptionError(
+                f"incremental_mode is 'overwrite': it would empty {folder.url!r}, which has the "
+                f"list {file.url!r} in it; use another output_folder"
+            )
+
+
+def identity_of(source: Source, options: Options) -> Identity:
+    return Identity(
+        inputs=[asdict(file) for file in source.files],
+        options=shaping_options(options),
+    )
+
+
+def job_options(options: Options, folder: Folder) -> Options:
+    """What workers need to know: not the list, and a folder that does not depend on the cwd."""
+    place: Any = folder.root if folder.local else folder.url
+    return replace(options, url_list=None, output_folder=place)

@@ -1,0 +1,282 @@
+"""Shards -> stored shards: what one worker does.  Read this page first.
+
+Rows of several shards are in flight at once: the next shard begins while the slowest URLs of
+this one time out.  A shard is stored when its last row is in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from img2dataset.distributors import Counted, Failed, Link, Ready, Stop, Stored, Take, Want
+from img2dataset.errors import Reason, RowError, SourceError
+from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
+from img2dataset.images import ImageConfig, Shaper, set_up_threads
+from img2dataset.options import Options
+from img2dataset.pipeline import Limits, Pipeline
+from img2dataset.records import (
+    Body,
+    Failure,
+    Row,
+    Sample,
+    Shard,
+    key_digits,
+    sample_key,
+    shard_name,
+)
+from img2dataset.sources import SourceConfig, load_table, rows_of
+from img2dataset.storage import Folder
+from img2dataset.tally import ShardResult, Tally
+from img2dataset.writers import Writer, WriterConfig, open_writer
+from img2dataset.writers.stats import write_stats
+
+MAX_OPEN_SHARDS = 64
+"""Shards one worker has open at most; only tiny shards come near it."""
+WAITING_BYTES = 256_000_000
+"""Bytes of bodies and pictures that may wait in one worker before downloads pause."""
+COUNT_EVERY = 0.3
+"""Seconds between two messages about how far the open shards are."""
+
+STORAGE_ERRORS = (OSError, SourceError, pa.ArrowException)
+"""What fails a shard, not the worker: the list or the output could not be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all workers of a run have in common."""
+
+    options: Options
+    """With an absolute output_folder."""
+
+
+def serve(job: Job, link: Link) -> None:
+    """Do shards for as long as there are any, several at a time."""
+    worker = Worker(job, link)
+    worker.run()
+
+
+@dataclass(eq=False, slots=True)
+class OpenShard:
+    """A shard under way."""
+
+    id: int
+    name: str
+    missing: int
+    """Rows that are not in yet."""
+    writer: Writer | None
+    start_time: float
+    tally: Tally = field(default_factory=Tally)
+    error: str | None = None
+    """Why it cannot be stored; its rows are still awaited, so that none arrives in a later try."""
+
+
+class Worker:
+    """Takes shards, and packs their samples as they come."""
+
+    def __init__(self, job: Job, link: Link) -> None:
+        options = self._options = job.options
+        self._link = link
+        self._folder = Folder(options.output_folder)
+        self._source = source_config(options)
+        self._writing = writer_config(options)
+        self._open: dict[int, OpenShard] = {}
+        self._wanting = False
+        fetching = fetch_config(options)
+        set_up_threads()
+        self._pipeline = Pipeline(
+            lambda deliver, has_room: Engine(fetching, deliver, has_room),
+            shape_of(options),
+            image_threads=max(1, available_cores() // options.processes_count),
+            limits=Limits(count=max(64, options.thread_count), bytes=WAITING_BYTES),
+        )
+
+    def run(self) -> None:
+        self._pipeline.start()
+        self._link.send(Ready())
+        self._link.listen(self._pipeline.put)
+        next_count = 0.0
+        while True:
+            self._ask()
+            match self._pipeline.get(timeout=COUNT_EVERY):
+                case Sample() as sample:
+                    self._pack(sample)
+                case Take(shard=shard):
+                    self._begin(shard)
+                case Stop():
+                    break
+            if time.monotonic() >= next_count:
+                next_count = time.monotonic() + COUNT_EVERY
+                self._count()
+        self._pipeline.stop()
+        for shard in self._open.values():
+            abandon(shard)
+
+    def _ask(self) -> None:
+        """Ask for another shard while there are still rows of this one to begin."""
+        hungry = self._pipeline.waiting < self._options.thread_count
+        if hungry and not self._wanting and len(self._open) < MAX_OPEN_SHARDS:
+            self._wanting = True
+            self._link.send(Want())
+
+    def _begin(self, shard: Shard) -> None:
+        self._wanting = False
+        name = shard_name(shard.id, self._options.oom_shard_count)
+        opened = OpenShard(shard.id, name, shard.count, None, time.time())
+        self._open[shard.id] = opened
+        try:
+            table = load_table(shard, self._source)
+            opened.writer = open_writer(
+                self._options.output_format, self._folder, name, table, self._writing
+            )
+        except STORAGE_ERRORS as error:
+            self._fail(opened, error)
+            self._finish(opened)
+            return
+        digits = key_digits(self._options.number_sample_per_shard)
+
+        def key_of(index: int) -> str:
+            return sample_key(shard.id, index, digits, self._options.oom_shard_count)
+
+        self._pipeline.submit(rows_of(table, shard.id, self._source, key_of))
+
+    def _pack(self, sample: Sample) -> None:
+        shard = self._open[sample.row.shard]
+        shard.tally.add(sample)
+        shard.missing -= 1
+        if shard.writer is not None:
+            try:
+                shard.writer.write(sample)
+            except STORAGE_ERRORS as error:
+                self._fail(shard, error)
+        self._pipeline.packed(sample)
+        if shard.missing == 0:
+            self._finish(shard)
+
+    def _finish(self, shard: OpenShard) -> None:
+        """The last row is in: store the shard.  Its stats file, written last, says it is done."""
+        result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, time.time())
+        if shard.writer is not None:
+            try:
+                shard.writer.commit()
+                write_stats(self._folder, result)
+            except STORAGE_ERRORS as error:
+                self._fail(shard, error)
+        del self._open[shard.id]
+        if shard.error is None:
+            self._link.send(Stored(result))
+        else:
+            self._link.send(Failed(shard.id, shard.error))
+
+    def _fail(self, shard: OpenShard, error: BaseException) -> None:
+        shard.error = f"{type(error).__name__}: {error}"
+        abandon(shard)
+
+    def _count(self) -> None:
+        if self._open:
+            self._link.send(Counted({shard.id: shard.tally for shard in self._open.values()}))
+
+
+def abandon(shard: OpenShard) -> None:
+    """Remove what was written of a shard."""
+    writer, shard.writer = shard.writer, None
+    if writer is not None:
+        writer.abort()
+
+
+def shape_of(options: Options) -> Callable[[Row, Body], Sample]:
+    """The step from a body to a sample: hash, compare, shape.  Called from several threads."""
+    shaper = Shaper(image_config(options))
+    algorithm = options.compute_hash
+    verify = options.verify_hash is not None
+
+    def shape(row: Row, body: Body) -> Sample:
+        digest = hashlib.new(algorithm, body.data).hexdigest() if algorithm is not None else None
+        if verify and not same_hash(row.expected_hash, digest):
+            return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)))
+        try:
+            return Sample(row, shaper.shape(body.data, row.boxes), digest)
+        except RowError as error:
+            return Sample(row, Failure.of(error))
+
+    return shape
+
+
+def same_hash(expected: str | None, digest: str | None) -> bool:
+    """Whether two hex digests are equal; case and surrounding blanks do not matter."""
+    return expected is not None and expected.strip().lower() == digest
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# -- what each stage needs to know --
+
+
+def source_config(options: Options) -> SourceConfig:
+    pair = options.verify_hash
+    return SourceConfig(
+        input_format=options.input_format,
+        url_col=options.url_col,
+        caption_col=options.caption_col,
+        additional_columns=options.additional_columns,
+        bbox_col=options.bbox_col,
+        verify_hash=None if pair is None else (pair[0], pair[1]),
+    )
+
+
+def fetch_config(options: Options) -> FetchConfig:
+    directives = options.disallowed_header_directives
+    return FetchConfig(
+        thread_count=options.thread_count,
+        timeout=options.timeout,
+        retries=options.retries,
+        max_image_bytes=options.max_image_bytes,
+        user_agent=user_agent(options.user_agent_token, options.user_agent),
+        user_agent_token=options.user_agent_token,
+        disallowed_directives=(
+            DEFAULT_DIRECTIVES
+            if directives is None
+            else tuple(directive.strip().lower() for directive in directives)
+        ),
+        verify_tls=not options.ignore_ssl_certificate,
+    )
+
+
+def image_config(options: Options) -> ImageConfig:
+    quality = options.png_level if options.encode_format == "png" else options.encode_quality
+    return ImageConfig(
+        image_size=options.image_size,
+        resize_mode=options.resize_mode,
+        resize_only_if_bigger=options.resize_only_if_bigger,
+        upscale_interpolation=options.upscale_interpolation.lower(),
+        downscale_interpolation=options.downscale_interpolation.lower(),
+        encode_format=options.encode_format,
+        encode_quality=quality,
+        skip_reencode=options.skip_reencode,
+        disable_all_reencoding=options.disable_all_reencoding,
+        min_image_size=options.min_image_size,
+        max_image_area=options.max_image_area,
+        max_aspect_ratio=options.max_aspect_ratio,
+        max_decoded_pixels=options.max_decoded_pixels,
+        apply_exif_orientation=options.apply_exif_orientation,
+        extract_exif=options.extract_exif,
+    )
+
+
+def writer_config(options: Options) -> WriterConfig:
+    return WriterConfig(
+        encode_format=options.encode_format,
+        captions=options.caption_col is not None,
+        extract_exif=options.extract_exif,
+        compute_hash=options.compute_hash,
+    )

@@ -1,0 +1,171 @@
+"""A run of workers ends, whatever dies."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from img2dataset.distributors import Event, Notice, Stored, Work, find_distributor
+from img2dataset.distributors.local import describe_exit
+from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.records import Shard
+
+TABLE = pa.table({"url": ["http://a/"]})
+
+
+def shards(count: int) -> Iterator[Shard]:
+    return (Shard(number, 1, TABLE) for number in range(count))
+
+
+class Seen:
+    """What the distributor said."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event | None) -> None:
+        if event is not None:
+            self.events.append(event)
+
+    @property
+    def stored(self) -> Counter[int]:
+        return Counter(event.result.id for event in self.events if isinstance(event, Stored))
+
+    @property
+    def notices(self) -> str:
+        return "\n".join(event.text for event in self.events if isinstance(event, Notice))
+
+
+def run(
+    tmp_path: Path,
+    list_of_shards: Iterator[Shard],
+    *,
+    processes: int = 1,
+    retry: int = 1,
+    entry: str = "serve",
+    **job: Any,
+) -> tuple[dict[int, str], Seen]:
+    seen = Seen()
+    work = Work(
+        entry=f"tests.unit.distributors.workers:{entry}",
+        job={"folder": str(tmp_path), **job},
+        processes=processes,
+        max_shard_retry=retry,
+    )
+    errors = find_distributor("multiprocessing")(work, list_of_shards, seen)
+    return errors, seen
+
+
+def tries(tmp_path: Path) -> Counter[int]:
+    return Counter(int(line) for line in (tmp_path / "tries.txt").read_text().split())
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_every_shard_is_done_once(tmp_path: Path, processes: int) -> None:
+    errors, seen = run(tmp_path, shards(20), processes=processes)
+
+    assert errors == {}
+    assert seen.stored == Counter(range(20))
+
+
+def test_a_list_without_shards_ends_at_once(tmp_path: Path) -> None:
+    errors, seen = run(tmp_path, shards(0))
+
+    assert errors == {}
+    assert seen.stored == Counter()
+
+
+def test_shards_of_a_killed_worker_are_done_by_another(tmp_path: Path) -> None:
+    errors, seen = run(tmp_path, shards(6), open=2, die_once=[3])
+
+    assert errors == {}
+    assert seen.stored == Counter(range(6))
+    assert "SIGKILL" in seen.notices
+
+
+def test_a_shard_that_always_kills_its_worker_is_given_up_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    errors, seen = run(tmp_path, shards(6), processes=2, die=[3])
+
+    assert set(errors) == {3}
+    assert "SIGKILL" in errors[3]
+    assert seen.stored == Counter({0: 1, 1: 1, 2: 1, 4: 1, 5: 1})
+    assert tries(tmp_path)[3] == 2
+
+
+def test_two_shards_that_kill_take_no_neighbour_with_them_twice(tmp_path: Path) -> None:
+    errors, seen = run(tmp_path, shards(6), open=2, die=[1, 3])
+
+    assert set(errors) == {1, 3}
+    assert seen.stored == Counter({0: 1, 2: 1, 4: 1, 5: 1})
+
+
+@pytest.mark.parametrize("retry", [0, 2])
+def test_a_failed_shard_is_done_again_at_the_end_as_often_as_allowed(
+    tmp_path: Path, retry: int
+) -> None:
+    errors, seen = run(tmp_path, shards(4), retry=retry, fail=[0])
+
+    assert errors == {0: "OSError: no"}
+    assert tries(tmp_path) == Counter({0: 1 + retry, 1: 1, 2: 1, 3: 1})
+    order = (tmp_path / "tries.txt").read_text().split()
+    assert order[:4] == ["0", "1", "2", "3"]
+
+
+def test_workers_that_do_not_start_end_the_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RunError, match="workers do not start .exit status 9."):
+        run(tmp_path, shards(2), entry="serve_nothing")
+
+
+def test_what_was_read_before_the_list_broke_is_finished(tmp_path: Path) -> None:
+    def broken() -> Iterator[Shard]:
+        yield from shards(3)
+        raise SourceError("the list is gone")
+
+    seen = Seen()
+    work = Work("tests.unit.distributors.workers:serve", {"folder": str(tmp_path)}, 1, 1)
+    with pytest.raises(SourceError, match="the list is gone"):
+        find_distributor("multiprocessing")(work, broken(), seen)
+    assert seen.stored == Counter(range(3))
+
+
+def test_nothing_is_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def note(*args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*args, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", note)
+
+    def interrupted() -> Iterator[Shard]:
+        yield from shards(2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, interrupted(), processes=2)
+    assert started
+    assert all(process.returncode is not None for process in started)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("worker-")]
+
+
+def test_an_unknown_distributor_is_named() -> None:
+    with pytest.raises(OptionError, match="pyspark"):
+        find_distributor("pyspark")
+
+
+def test_an_exit_is_described_for_people() -> None:
+    assert describe_exit(-9) == "signal SIGKILL"
+    assert describe_exit(70) == "exit status 70"
+    assert describe_exit(-200) == "signal 200"
