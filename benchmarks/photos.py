@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 COUNT = 200
 QUALITY = 92
-OCTAVES = ((4, 70.0), (9, 40.0), (30, 22.0), (110, 16.0), (500, 9.0))
+OCTAVES = ((4, 70.0), (9, 40.0), (30, 22.0), (110, 16.0), (500, 14.0))
 """(cells along the longer side, amplitude): big soft shapes first, grain last."""
 
 

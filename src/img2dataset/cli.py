@@ -15,6 +15,7 @@ from img2dataset.arguments import parse
 from img2dataset.errors import Img2datasetError, OptionError
 from img2dataset.options import Options
 from img2dataset.reports import Reporter, default_reporters
+from img2dataset.reports.terminal import TerminalReporter
 from img2dataset.tally import Report
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
@@ -35,28 +36,40 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         with _interruptible():
             asked = parse(sys.argv[1:] if argv is None else argv)
-            return _show(asked) if isinstance(asked, str) else _run(asked, run)
+            return _show(asked) if isinstance(asked, str) else _run(asked, run or _whole_run())
     except OptionError as error:
-        return _fail(f"error: {error}", BAD_USAGE)
+        _say(f"error: {error}")
+        return BAD_USAGE
     except Img2datasetError as error:
-        return _fail(f"error: {error}; what is stored stays: {GO_ON}", NOT_DONE)
-    except KeyboardInterrupt as interrupt:  # outside the run, which says itself how far it came
-        return _fail(f"interrupted before the run began: {GO_ON}", _exit_code(interrupt))
+        _say(f"error: {error}; what is stored stays: {GO_ON}")
+        return NOT_DONE
+    except KeyboardInterrupt as interrupt:
+        _say(f"interrupted before the run began: {GO_ON}")
+        return _exit_code(interrupt)
 
 
-def _run(options: Options, run: Run | None) -> int:
-    if run is None:  # imported here, so that --help and a wrong flag are answered at once
-        from img2dataset.run import run  # noqa: PLC0415
+def _whole_run() -> Run:
+    # imported here, so that --help and a wrong flag are answered at once
+    from img2dataset.run import run  # noqa: PLC0415
+
+    return run
+
+
+def _run(options: Options, run: Run) -> int:
     reporters = default_reporters(options)
     try:
         return run(options, reporters).exit_code
     except KeyboardInterrupt as interrupt:
-        if not any(reporter.concluded for reporter in reporters):
+        if not any(_has_concluded(reporter) for reporter in reporters):
             _say(f"interrupted before the first download: {GO_ON}")
         return _exit_code(interrupt)
     finally:
         for reporter in reporters:
             reporter.close()
+
+
+def _has_concluded(reporter: Reporter) -> bool:
+    return isinstance(reporter, TerminalReporter) and reporter.concluded
 
 
 def _exit_code(interrupt: KeyboardInterrupt) -> int:
@@ -71,11 +84,12 @@ def _show(text: str) -> int:
     return 0
 
 
-def _fail(text: str, code: int) -> int:
+def _say(text: str) -> None:
     """One line for a person, whatever line breaks a library's message has."""
-    with suppress(OSError):  # stderr may be closed; the exit code still tells
+    if sys.stderr is None:  # closed: the exit code still tells
+        return
+    with suppress(OSError, ValueError):
         print(f"img2dataset: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
-    return code
 
 
 @contextmanager
@@ -97,7 +111,8 @@ def _interruptible() -> Iterator[None]:
 
 def _first(number: int, _frame: FrameType | None) -> NoReturn:
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _second)
+        if signal.getsignal(each) is _first:
+            signal.signal(each, _second)
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 

@@ -62,7 +62,7 @@ def test_what_an_interrupted_run_left_is_removed_and_nothing_else(tmp_path: Path
     assert visible(tmp_path) == {
         "00000.tar", "00000.parquet", "00000_stats.json", "notes.txt", "00001.csv",
     }  # fmt: skip
-    assert not (tmp_path / ".img2dataset" / "parts").exists()
+    assert list((tmp_path / ".img2dataset" / "parts").iterdir()) == []
 
 
 def test_files_of_others_that_look_like_shards_stay_in_a_folder_that_is_not_ours(

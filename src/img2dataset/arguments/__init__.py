@@ -18,7 +18,6 @@ from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.version import VERSION
 
-
 HELP = "help"
 VERSION_FLAG = "version"
 PRINT_CONFIG = "print_config"
@@ -76,23 +75,23 @@ def _values(given: _Given) -> dict[str, Any]:
 
 def _read(argv: Sequence[str]) -> _Given:
     given = _Given()
-    tokens = deque(argv)
-    while tokens:
-        token = tokens.popleft()
-        if token == "--":
-            given.positional.extend(tokens)
+    words = deque(argv)
+    while words:
+        word = words.popleft()
+        if word == "--":
+            given.positional.extend(words)
             return given
-        if not _is_flag(token):
-            given.positional.append(token)
+        if not _is_flag(word):
+            given.positional.append(word)
             continue
-        _read_flag(token, tokens, given)
+        _read_flag(word, words, given)
         if given.switch in (HELP, VERSION_FLAG):
             return given
     return given
 
 
-def _read_flag(token: str, rest: deque[str], given: _Given) -> None:
-    spelled, equals, text = token.partition("=")
+def _read_flag(word: str, rest: deque[str], given: _Given) -> None:
+    spelled, equals, text = word.partition("=")
     name, negated = _resolve(spelled)
     if negated or name in SWITCHES:
         if equals:
@@ -119,13 +118,13 @@ def _next_value(spelled: str, name: str, rest: deque[str]) -> str:
     raise OptionError(f"{spelled} needs a value: write {spelled}=value")
 
 
-def _is_flag(token: str) -> bool:
-    return token.startswith("-") and token != "-" and not _is_number(token)
+def _is_flag(word: str) -> bool:
+    return word.startswith("-") and word != "-" and not _is_number(word)
 
 
-def _is_number(token: str) -> bool:
+def _is_number(word: str) -> bool:
     try:
-        float(token)
+        float(word)
     except ValueError:
         return False
     return True
@@ -139,7 +138,9 @@ def _resolve(spelled: str) -> tuple[str, bool]:
         return name, False
     for prefix in ("no_", "no"):
         rest = name.removeprefix(prefix)
-        if rest != name and TYPES.get(rest) == "bool":
+        if rest != name and rest in TYPES:
+            if TYPES[rest] != "bool":
+                raise OptionError(f"{spelled}: {rest} is no switch: write --{rest}=value")
             return rest, True
     raise OptionError(f"unknown option {spelled}: {_nearest(name, prefix='--')}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Callable
 from typing import Any
 
 BOOLEANS = {
@@ -28,28 +29,26 @@ def value_of(declared: str, text: str) -> Any:
     kind, _, optional = declared.partition(" | ")
     if optional and text in ("None", "none"):
         return None
-    match kind:
-        case "bool":
-            return BOOLEANS.get(text.lower(), text)
-        case "int":
-            return _number(text, whole=True)
-        case "float":
-            return _number(text, whole=False)
-        case "Sequence[str]":
-            return _texts(text)
-        case "Any":  # url_list
-            return _list_or_text(text)
-        case _:
-            return text
+    return READERS[kind](text)
 
 
-def _number(text: str, *, whole: bool) -> int | float | str:
+def _boolean(text: str) -> bool | str:
+    return BOOLEANS.get(text.lower(), text)
+
+
+def _whole(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
-        pass
+        return text
+
+
+def _number(text: str) -> float | str:
+    whole = _whole(text)
+    if isinstance(whole, int):
+        return whole
     try:
-        return text if whole else float(text)
+        return float(text)
     except ValueError:
         return text
 
@@ -92,3 +91,14 @@ def _list_or_text(text: str) -> list[str] | str:
     inner = text.strip()[1:-1]
     listed = text.strip() == f"[{inner}]" and "," in inner and not set("[]") & set(inner)
     return _split(inner) if listed else text
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "bool": _boolean,
+    "int": _whole,
+    "float": _number,
+    "str": str,
+    "Sequence[str]": _texts,
+    "Any": _list_or_text,  # url_list
+}
+"""Type of an option -> how its text is read."""

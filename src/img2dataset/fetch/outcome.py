@@ -7,8 +7,9 @@ from img2dataset.fetch.response import Response
 from img2dataset.records import Body, Failure
 
 OK = 0
+STOPPED = 23
+"""A callback said so."""
 TIMED_OUT = 28
-CALLBACK_ABORTED = 23
 
 REASONS = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
@@ -19,6 +20,7 @@ REASONS = {
     8: Reason.BAD_RESPONSE,
     16: Reason.CONNECTION_LOST,  # HTTP/2 framing
     18: Reason.BODY_INCOMPLETE,
+    TIMED_OUT: Reason.TIMEOUT,
     35: Reason.TLS,
     43: Reason.BAD_RESPONSE,
     47: Reason.TOO_MANY_REDIRECTS,
@@ -58,36 +60,41 @@ UNKNOWN = Reason.CONNECTION_LOST
 """For a code that is in no table: it did not arrive, and asking again may help."""
 
 
-def outcome(code: int, response: Response, *, connected: bool) -> Body | Failure:
+def outcome(code: int, response: Response, *, resolved: bool, asked: bool) -> Body | Failure:
     """What became of a request.
+
+    `resolved` = the host's address is known; `asked` = the request has been sent.
+    """
+    data = response.release()
+    reason = _why_not(code, response, resolved=resolved, asked=asked)
+    if reason is Reason.HTTP_STATUS:
+        return status_failure(response.status)
+    if reason is not None:
+        return Failure(reason, reason.label)
+    return Body(data) if data else Failure(Reason.BODY_EMPTY, Reason.BODY_EMPTY.label)
+
+
+def _why_not(code: int, response: Response, *, resolved: bool, asked: bool) -> Reason | None:
+    """None = it came, and well.
 
     Our own verdict comes first: libcurl only knows that a callback stopped it.  Then an error
     status: that the error page was cut short does not matter.
     """
-    chunks = response.release()
     status = response.status
     if response.verdict is not None:
-        return _failure(response.verdict)
-    if status >= 400:
-        return _status_failure(status)
-    if code == TIMED_OUT:
-        return _failure(Reason.TIMEOUT if connected else Reason.CONNECT_TIMEOUT)
+        return response.verdict
+    if status >= 400 or (code in {OK, STOPPED} and not 200 <= status < 300):
+        return Reason.HTTP_STATUS if status else Reason.BAD_RESPONSE
+    if code == TIMED_OUT and not asked:
+        return Reason.CONNECT_TIMEOUT if resolved else Reason.HOST_NOT_RESOLVED
+    if 300 <= status < 400 and code in REDIRECT_REASONS:
+        return REDIRECT_REASONS[code]
     if code != OK:
-        if 300 <= status < 400 and code in REDIRECT_REASONS:
-            return _failure(REDIRECT_REASONS[code])
-        return _failure(REASONS.get(code, UNKNOWN))
-    if not 200 <= status < 300:
-        return _status_failure(status) if status else _failure(Reason.BAD_RESPONSE)
-    if not response.size:
-        return _failure(Reason.BODY_EMPTY)
-    return Body(b"".join(chunks))
+        return REASONS.get(code, UNKNOWN)
+    return None if response.decoded_whole else Reason.BAD_ENCODING
 
 
-def _failure(reason: Reason) -> Failure:
-    return Failure(reason, reason.label)
-
-
-def _status_failure(status: int) -> Failure:
+def status_failure(status: int) -> Failure:
     transient = status in TRANSIENT_HTTP
     reason = Reason.HTTP_STATUS_TRANSIENT if transient else Reason.HTTP_STATUS
     return Failure(reason, http_label(status))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from img2dataset.errors import Reason
+from img2dataset.fetch.encoding import Decoder, EncodingError, decoder_for
 
 STOP = -1
 """What a libcurl callback returns to end the transfer: anything but the length it was given."""
@@ -23,7 +24,15 @@ Its connection can then be used again, which is cheaper than a new one; of a lon
 rest is not waited for, and the connection is closed.
 """
 
-Refuses = Callable[[list[bytes]], bool]
+OBEYED = frozenset({429, 503})
+"""Statuses whose Retry-After counts."""
+
+FIRST_LETTERS = frozenset(b"cCrRxX")
+"""Of the header names that matter, see `_field`."""
+
+LINE_ENDS = frozenset(b"\r\n")
+
+Refuses = Callable[[list[str]], bool]
 """Takes the values of X-Robots-Tag headers; says whether we may not use what follows."""
 
 
@@ -40,9 +49,24 @@ class Response:
     """One answer, as it comes in.  Reused: `reset` before each request."""
 
     __slots__ = (
-        "_content_length", "_header_bytes", "_in_header", "_limit", "_mark", "_received",
-        "_refuses", "_robots", "chunks", "reading", "retry_after", "size", "status", "verdict",
-    )  # fmt: skip
+        "_chunks",
+        "_content_length",
+        "_decoder",
+        "_encoding",
+        "_header_bytes",
+        "_in_header",
+        "_limit",
+        "_mark",
+        "_reading",
+        "_received",
+        "_refuses",
+        "_retry_after",
+        "_robots",
+        "_size",
+        "status",
+        "stopped",
+        "verdict",
+    )
 
     def __init__(self, limit: int, refuses: Refuses | None, received: Received) -> None:
         self._limit = limit
@@ -51,97 +75,132 @@ class Response:
         self.reset()
 
     def reset(self) -> None:
-        self.chunks: list[bytes] = []
-        self.size = 0
-        """Bytes of the body, so far."""
         self.status = 0
         """Of the last hop; 0 = no answer."""
         self.verdict: Reason | None = None
-        """Why we stopped reading."""
-        self.reading = False
-        """Whether an image's body is expected or under way."""
-        self.retry_after: bytes | None = None
+        """Why there is no image in it, as far as we can tell."""
+        self.stopped = False
+        """Whether we told libcurl to stop."""
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._reading = False  # whether an image's body is expected or under way
+        self._mark: int | None = None
         self._header_bytes = 0
         self._in_header = False
+        self._forget_hop()
+
+    def _forget_hop(self) -> None:
         self._content_length = 0
-        self._robots: list[bytes] = []
-        self._mark: int | None = None
+        self._encoding = ""
+        self._decoder: Decoder | None = None
+        self._retry_after: str | None = None
+        self._robots: list[str] = []
+
+    @property
+    def retry_after(self) -> str | None:
+        """When the server wishes to be asked again, in its own words."""
+        return self._retry_after if self.status in OBEYED else None
+
+    @property
+    def decoded_whole(self) -> bool:
+        return self._decoder is None or self._decoder.finished
 
     def header(self, line: bytes) -> int | None:
         """Take one header line, its line end included; the empty line ends a hop's header."""
         self._header_bytes += len(line)
         if self._header_bytes > LARGEST_HEADER:
             return self._stop(Reason.HEADER_TOO_LARGE)
-        match line[:1]:
-            case b"H" if not self._in_header and line.startswith(b"HTTP/"):
-                self._begin_hop(line)
-            case b"\r" | b"\n" if self._in_header:
-                return self._end_hop()
-            case b"x" | b"X" if self._refuses is not None:
-                name, _, value = line.partition(b":")
-                if name.rstrip().lower() == b"x-robots-tag":
-                    self._robots.append(value)
-            case b"c" | b"C" if line[:15].lower() == b"content-length:":
-                text = line[15:].strip()
-                self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
-            case b"r" | b"R" if line[:12].lower() == b"retry-after:":
-                self.retry_after = line[12:]
-            case _:
-                pass
+        first = line[0] if line else 0
+        if first in FIRST_LETTERS:
+            self._field(line)
+        elif first in LINE_ENDS:
+            return self._end_hop() if self._in_header else None
+        elif not self._in_header and line.startswith(b"HTTP/"):
+            self._begin_hop(line)
         return None
 
     def chunk(self, data: bytes) -> int | None:
-        """Take a piece of the body, already decoded."""
+        """Take a piece of the body."""
+        if self._decoder is not None:
+            try:
+                data = self._decoder.decode(data, self._limit - self._size + 1)
+            except EncodingError:
+                return self._stop(Reason.BAD_ENCODING)
         length = len(data)
-        self.size += length
-        if self.reading:
-            if self.size > self._limit:
-                return self._stop(Reason.BODY_TOO_LARGE)
-            self._received.total += length
-            self.chunks.append(data)
-            return None
-        return STOP if self.size > DRAINED else None
+        self._size += length
+        if not self._reading:
+            return self._stop(self.verdict) if self._size > DRAINED else None
+        self._received.total += length
+        if self._size > self._limit:
+            return self._stop(Reason.BODY_TOO_LARGE)
+        self._chunks.append(data)
+        return None
 
     def crawls(self, least: float) -> bool:
         """Whether the body has brought less than `least` bytes since the last time of asking.
 
         If so, that is the verdict.  A body that had not begun by then is given more time.
         """
-        before, self._mark = self._mark, self.size if self.reading else None
-        if before is None or self.size - before >= least:
+        before, self._mark = self._mark, self._size if self._reading else None
+        if before is None or self._size - before >= least:
             return False
         self.verdict = Reason.TOO_SLOW
         return True
 
-    def release(self) -> list[bytes]:
-        """The pieces of the body; they are no longer ours."""
-        chunks, self.chunks = self.chunks, []
-        self._received.total -= sum(map(len, chunks))
-        return chunks
+    def release(self) -> bytes:
+        """The body as far as it came; it is no longer held here."""
+        if self._reading:
+            self._received.total -= self._size
+        self._reading = False
+        chunks, self._chunks = self._chunks, []
+        return b"".join(chunks)
 
     def _begin_hop(self, line: bytes) -> None:
         code = line.split(None, 2)[1:2]
         self.status = int(code[0]) if code and code[0].isdigit() and len(code[0]) == 3 else 0
         self._in_header = True
-        self._content_length = 0
-        self.retry_after = None
-        self._robots = []
+        self._forget_hop()
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        match name.lower():
+            case b"content-length":
+                text = value.strip()
+                self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
+            case b"content-encoding":
+                self._encoding += "," + value.decode("latin-1")
+            case b"retry-after":
+                self._retry_after = value.decode("latin-1")
+            case b"x-robots-tag":
+                self._robots.append(value.decode("latin-1"))
 
     def _end_hop(self) -> int | None:
         """Decide, before the body, whether it is wanted."""
         self._in_header = False
         if self.status >= 400:
-            return STOP if self._content_length > DRAINED else None
+            return self._stop(None) if self._content_length > DRAINED else None
         if self._robots and self._refuses is not None and self._refuses(self._robots):
             return self._stop(Reason.OPTED_OUT)
         if 200 <= self.status < 300:
-            if self.status == 206:  # we asked for the whole
-                return self._stop(Reason.BODY_INCOMPLETE)
-            if self._content_length > self._limit:
-                return self._stop(Reason.BODY_TOO_LARGE)
-            self.reading = True
+            return self._begin_body()
         return None
 
-    def _stop(self, verdict: Reason) -> int:
+    def _begin_body(self) -> int | None:
+        if self.status in {204, 205}:
+            self.verdict = Reason.BODY_EMPTY
+            return None
+        if self.status == 206:  # we asked for the whole
+            return self._stop(Reason.BODY_INCOMPLETE)
+        if self._content_length > self._limit:
+            return self._stop(Reason.BODY_TOO_LARGE)
+        try:
+            self._decoder = decoder_for(self._encoding) if self._encoding else None
+        except EncodingError:
+            return self._stop(Reason.BAD_ENCODING)
+        self._reading = True
+        return None
+
+    def _stop(self, verdict: Reason | None) -> int:
         self.verdict = verdict
+        self.stopped = True
         return STOP

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from img2dataset.options import Options
+from img2dataset.reports.terminal import TerminalReporter
+from img2dataset.reports.wandb import WandbReporter
 from img2dataset.tally import Progress, Report, ShardResult
 
 
@@ -37,13 +39,8 @@ def default_reporters(options: Options) -> list[Reporter]:
     Raises:
         MissingExtraError: the library of one is not installed.
     """
-    # imported here: a reporter may need a library that is not for everyone
-    from img2dataset.reports.terminal import TerminalReporter  # noqa: PLC0415
-
     reporters: list[Reporter] = []
     if options.enable_wandb:
-        from img2dataset.reports.wandb import WandbReporter  # noqa: PLC0415
-
         reporters.append(WandbReporter(options.wandb_project))
     reporters.append(TerminalReporter())  # the last one, because its last line is the run's
     return reporters

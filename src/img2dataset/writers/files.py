@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from img2dataset.records import Failure, Sample
-from img2dataset.storage import Folder
+from img2dataset.storage import Folder, whole
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.document import caption_bytes, describe, to_json
 from img2dataset.writers.metadata import MetadataTable, write_metadata
@@ -34,8 +34,8 @@ class ShardWriter:
             self._folder.write(f"{key}.txt", caption_bytes(sample.row))
 
     def commit(self) -> None:
-        write_metadata(self._outputs, self._name, self._metadata.finish())
-        self._outputs.commit()
+        with whole(self._outputs):
+            write_metadata(self._outputs, self._name, self._metadata.finish())
 
     def abort(self) -> None:
         self._outputs.abort()

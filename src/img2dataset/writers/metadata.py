@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from img2dataset.errors import Status
 from img2dataset.records import BOXES, PROBLEM, Failure, Sample
-from img2dataset.storage import PendingFile
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.document import to_json, valid_text
+from img2dataset.writers.outputs import Outputs
 
 NEVER_STORED = (BOXES, PROBLEM)
 COLUMNS = pa.schema(
@@ -105,16 +105,6 @@ def storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-class MetadataFile:
-    """The shard's `S.parquet` where pictures are stored elsewhere."""
-
-    SUFFIX = ".parquet"
-
-    def __init__(self, table: pa.Table, config: WriterConfig) -> None:
-        self._table = MetadataTable(table, config)
-
-    def add(self, sample: Sample) -> None:
-        self._table.add(sample)
-
-    def write(self, pending: PendingFile) -> None:
-        pq.write_table(self._table.finish(), pending.file)
+def write_metadata(outputs: Outputs, name: str, table: pa.Table) -> None:
+    """The shard's `S.parquet`, where pictures are stored elsewhere."""
+    pq.write_table(table, outputs.file(f"{name}.parquet").file)

@@ -29,14 +29,10 @@ class Outputs:
         return pending
 
     def commit(self) -> None:
-        """Commit in the order of beginning; if one fails, nothing stays."""
-        try:
-            for name, pending in self._begun:
-                pending.commit()
-                self._committed.append(name)
-        except BaseException:
-            self.abort()
-            raise
+        """Commit in the order of beginning."""
+        for name, pending in self._begun:
+            pending.commit()
+            self._committed.append(name)
 
     def abort(self) -> None:
         """Each is aborted even if another one cannot be."""

@@ -7,7 +7,7 @@ import tarfile
 import pyarrow as pa
 
 from img2dataset.records import Failure, Sample
-from img2dataset.storage import Folder
+from img2dataset.storage import Folder, whole
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.document import caption_bytes, describe, to_json
 from img2dataset.writers.metadata import MetadataTable, write_metadata
@@ -49,9 +49,9 @@ class ShardWriter:
 
     def commit(self) -> None:
         end = 2 * tarfile.BLOCKSIZE  # two empty blocks, then up to a whole record
-        self._file.write(bytes(end + -(self._size + end) % tarfile.RECORDSIZE))
-        write_metadata(self._outputs, self._name, self._metadata.finish())
-        self._outputs.commit()
+        with whole(self._outputs):
+            self._file.write(bytes(end + -(self._size + end) % tarfile.RECORDSIZE))
+            write_metadata(self._outputs, self._name, self._metadata.finish())
 
     def abort(self) -> None:
         self._outputs.abort()

@@ -1,0 +1,135 @@
+"""Options and Reasons -> docs/options.md and docs/reasons.md; `--check` fails when these are stale.
+
+Run it from anywhere: `python docs/generate.py [--check]`.
+"""
+# ruff: noqa: INP001  (a script beside the pages that it writes)
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+from img2dataset.errors import Reason
+from img2dataset.options import Group, Options
+from img2dataset.reports.advice import CAUSES, DEFAULTS
+
+HERE = Path(__file__).parent
+DO_NOT_EDIT = "<!-- Made by docs/generate.py from the source: do not edit. -->"
+
+OPTIONS_HEAD = """\
+# Options
+
+The names are the same on the command line (`--image_size=256`), in Python (`image_size=256`) and in a `--config` file.
+Positional values take the options in the order of the column *no.*
+An option with ● in the last column shapes what is stored: a dataset is not resumed with another value of it."""
+
+REASONS_HEAD = """\
+# Reasons
+
+Every row that has no image has one of these reasons; there are no others.
+The names stand in the report of a run; the error strings stand in the metadata and are counted in the stats files.
+A reason that *may pass* is one for which asking again later may help: only those are retried."""
+
+TYPES = {
+    "bool": "True or False",
+    "int": "int",
+    "float": "int or float",
+    "str": "str",
+    "Sequence[str]": "list of str",
+    "Any": "str, list, table",
+}
+OUTSIDE: dict[str, Any] = {"int": -math.inf, "float": -math.inf, "str": "", "Sequence[str]": ()}
+"""Type of an option -> a value that every check of it refuses: a check tells what it allows."""
+
+
+def options_page() -> str:
+    parts = [DO_NOT_EDIT, OPTIONS_HEAD]
+    position = {declared.name: index for index, declared in enumerate(fields(Options), start=1)}
+    for group in Group:
+        rows = [
+            option_row(declared, position[declared.name])
+            for declared in fields(Options)
+            if declared.metadata["group"] is group
+        ]
+        columns = ("option", "no.", "type", "default", "allowed", "what it does", "shapes")
+        parts += [f"## {group.value}", table(columns, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def option_row(declared: Field[Any], position: int) -> tuple[str, ...]:
+    kind, _, optional = str(declared.type).partition(" | ")
+    return (
+        f"`{declared.name}`",
+        str(position),
+        TYPES[kind] + (" or None" if optional else ""),
+        "*required*" if declared.default is MISSING else f"`{declared.default!r}`",
+        allowed(declared, kind),
+        declared.metadata["help"],
+        "●" if declared.metadata["shapes_output"] else "",
+    )
+
+
+def allowed(declared: Field[Any], kind: str) -> str:
+    check = declared.metadata["check"]
+    return check(OUTSIDE[kind]) if check else ""
+
+
+def reasons_page() -> str:
+    rows = [
+        (
+            f"`{reason.value}`",
+            f"`{error_string(reason)}`",
+            f"`{reason.status.value}`",
+            "yes" if reason.transient else "",
+            CAUSES.get(reason, DEFAULTS[reason.status]),
+        )
+        for reason in Reason
+    ]
+    columns = ("reason", "error_message", "status", "may pass", "if it takes everything")
+    return "\n\n".join((DO_NOT_EDIT, REASONS_HEAD, table(columns, rows))) + "\n"
+
+
+def error_string(reason: Reason) -> str:
+    """As the metadata has it; that of a bad answer ends with its code and phrase."""
+    examples = {Reason.HTTP_STATUS: " 404: Not Found", Reason.HTTP_STATUS_TRANSIENT: " 503: ..."}
+    return reason.label + examples.get(reason, "")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["--"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
+
+
+def escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+PAGES = {"options.md": options_page, "reasons.md": reasons_page}
+
+
+def stale(folder: Path = HERE) -> list[str]:
+    """The pages that are not what the source says."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main(argv: Sequence[str], folder: Path = HERE) -> int:
+    if "--check" in argv:
+        names = stale(folder)
+        if names:
+            sys.stderr.write(f"stale: {', '.join(names)}; run  python docs/generate.py\n")
+        return 1 if names else 0
+    for name, make in PAGES.items():
+        (folder / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Pixels and boxes -> pixels with the boxes blurred softly (faces, mostly)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.images.pixels import Pixels
+
+Box = tuple[float, float, float, float]
+"""x_min, y_min, x_max, y_max, in 0..1 of the image."""
+LOW, HIGH = -1.0, 2.0
+"""Boxes may reach over the edge (detectors give such), but not by more than the image."""
+REACH = 0.1
+"""By how much of its longest side a box grows, and what the kernel's radius is."""
+
+
+def read_boxes(boxes: Any) -> list[Box]:
+    """A row's boxes, checked; None is no boxes.  A reversed box covers the same pixels."""
+    if boxes is None:
+        return []
+    if not _is_list(boxes):
+        raise RowError(Reason.BAD_BOXES)
+    return [_read_box(box) for box in boxes]
+
+
+def _read_box(box: Any) -> Box:
+    if not _is_list(box) or len(box) != 4:
+        raise RowError(Reason.BAD_BOXES)
+    try:
+        x1, y1, x2, y2 = (min(max(_number(side), LOW), HIGH) for side in box)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RowError(Reason.BAD_BOXES) from error
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
+
+
+def _number(value: Any) -> float:
+    number = math.nan if isinstance(value, (str, bytes)) else float(value)
+    if math.isnan(number):
+        raise ValueError(value)
+    return number
+
+
+def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
+    """Blur the boxes with one kernel for the image, made for the largest of them."""
+    height, width = pixels.shape[:2]
+    mask = np.zeros((height, width), np.float32)
+    largest = 0
+    for box in boxes:
+        left, right = int(box[0] * width), int(box[2] * width)
+        top, bottom = int(box[1] * height), int(box[3] * height)
+        longest = max(right - left, bottom - top)
+        columns = _grown(left, right, REACH * longest, width)
+        rows = _grown(top, bottom, REACH * longest, height)
+        mask[rows, columns] = 1
+        largest = max(largest, longest)
+    if not mask.any():
+        return pixels
+    side = max(3, 2 * math.ceil(REACH * largest) + 1)
+    image = pixels.astype(np.float32) / 255
+    soft_mask = cv2.GaussianBlur(mask, (side, side), 0)
+    soft_image = cv2.GaussianBlur(image, (side, side), 0)
+    if pixels.ndim == 3:
+        soft_mask = soft_mask[:, :, np.newaxis]
+    mixed = image * (1 - soft_mask) + soft_image * soft_mask
+    blurred: Pixels = (mixed * 255).astype(np.uint8)
+    return blurred
+
+
+def _grown(start: int, end: int, reach: float, side: int) -> slice:
+    """Rows or columns of the mask.
+
+    The end stops before the last one, and both are truncated: thus did the old tool, and
+    datasets are compared pixel by pixel.
+    """
+    return slice(int(max(0, start - reach)), int(max(0, min(side - 1, end + reach))))

@@ -1,0 +1,52 @@
+"""Bytes with EXIF -> its tags as JSON text, named and printed as ExifRead does."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import exifread
+
+MAX_READS = 100_000
+"""Reads that one file may cost.  Photos take a few hundred; crafted tables, billions."""
+MAX_BYTES = 4_000_000
+"""And bytes."""
+MAX_TEXT = 1_000_000
+"""Longest text kept, in characters."""
+NONE = "{}"
+
+logging.getLogger("exifread").setLevel(logging.CRITICAL)  # damaged EXIF is everywhere
+
+
+class TooManyReadsError(Exception):
+    """The EXIF block leads round in circles."""
+
+
+class PatientFile(io.BytesIO):
+    """A file in memory that may be read from only so often."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads = MAX_READS
+        self._bytes = MAX_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self._reads -= 1
+        self._bytes -= len(part)
+        if self._reads < 0 or self._bytes < 0:
+            raise TooManyReadsError
+        return part
+
+
+def read_exif(data: bytes) -> str | None:
+    """A JSON object {tag name: text}; None if the block cannot be read."""
+    try:
+        tags = exifread.process_file(PatientFile(data), details=False)
+        # thumbnails come as bytes; texts come padded
+        texts = {n: str(tag).strip() for n, tag in tags.items() if not isinstance(tag, bytes)}
+        text = json.dumps(texts)
+    except Exception:  # noqa: BLE001  (a door to a third-party parser of hostile bytes)
+        return None
+    return text if len(text) <= MAX_TEXT else None

@@ -1,0 +1,72 @@
+"""Pixels of any depth and any number of channels -> 8 bits, grey or BGR, on white."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[Any]
+"""height x width (grey) or height x width x channels (BGR, BGRA; two channels = grey, alpha)."""
+
+
+def ordinary(pixels: Pixels) -> tuple[Pixels, bool]:
+    """`pixels` as 8-bit grey or BGR without alpha, and whether they were just that already."""
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    plain = pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3)
+    if plain:
+        return pixels, True
+    pixels = eight_bit(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        pixels = on_white(pixels)
+    return pixels, False
+
+
+def eight_bit(pixels: Pixels) -> Pixels:
+    """Scale to 0..255.
+
+    16 bits: v / 257, rounded.  Floats: 0..1 is the whole range if all values lie in it, else
+    the lowest and highest value are (NaN counts as 0).  Wider integers: likewise, and those
+    that fit 16 bits count as such.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype == np.uint16:
+        return _high_bytes(pixels)
+    if pixels.dtype == np.int8:
+        return (pixels.astype(np.int16) + 128).astype(np.uint8)
+    if pixels.dtype.kind in "iu" and pixels.min() >= 0 and pixels.max() <= 65_535:
+        return _high_bytes(pixels.astype(np.uint16))
+    return _stretched(pixels)
+
+
+def _high_bytes(pixels: Pixels) -> Pixels:
+    # no v / 257 lies halfway between two integers: OpenCV's rounding is exact here
+    scaled: Pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    return scaled
+
+
+def _stretched(pixels: Pixels) -> Pixels:
+    values = np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
+    low, high = float(values.min()), float(values.max())
+    if pixels.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    if high <= low:
+        return np.zeros(values.shape, np.uint8)
+    unit = (values.astype(np.float64) - low) / (high - low)
+    return np.rint(unit * 255).astype(np.uint8)
+
+
+def on_white(pixels: Pixels) -> Pixels:
+    """Lay 8-bit pixels, whose last channel is alpha, over white; rounded to nearest."""
+    alpha = pixels[:, :, -1].astype(np.uint16)
+    result = np.empty((*alpha.shape, pixels.shape[2] - 1), np.uint8)
+    white = (255 - alpha) * np.uint16(255) + np.uint16(127)  # at most 65152: fits
+    for channel in range(result.shape[2]):  # by channel: a third of the memory on the way
+        result[:, :, channel] = (pixels[:, :, channel] * alpha + white) // np.uint16(255)
+    return result[:, :, 0] if result.shape[2] == 1 else result

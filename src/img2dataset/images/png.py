@@ -1,0 +1,78 @@
+"""PNG bytes -> what their chunks say, and the same image without ancillary chunks."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+"""What is needed for the pixels.  libpng warns on stderr about oddities in the others."""
+MAX_CHUNKS = 200_000
+GREY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PngHeader:
+    """What a PNG says about itself before its pixels."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    exif: bytes
+    transparent_grey: bool
+    """Whether one grey value counts as transparent, which OpenCV leaves out."""
+
+
+def read_header(data: bytes) -> PngHeader | None:
+    """The header; None if there is none."""
+    if data[12:16] != b"IHDR" or len(data) < 33:
+        return None
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    exif, transparent = b"", False
+    for kind, start, end in _chunks(data):
+        if kind == b"eXIf":
+            exif = data[start + 8 : end - 4]
+        transparent = transparent or kind == b"tRNS"
+    return PngHeader(width, height, depth, colour, exif, transparent and colour == GREY)
+
+
+def pixels_only(data: bytes) -> bytes | None:
+    """The PNG with the chunks that make its pixels; None if it is damaged or not complete.
+
+    Checked here, because libpng would print its complaints on stderr.
+    """
+    view = memoryview(data)
+    parts: list[bytes | memoryview] = [SIGNATURE]
+    for kind, start, end in _chunks(data):
+        if kind not in PIXEL_CHUNKS:
+            if not kind[0] & 0x20:  # critical, and unknown
+                return None
+            continue
+        if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _u32(data, end - 4):
+            return None
+        parts.append(view[start:end])
+        if kind == b"IEND":
+            return b"".join(parts)
+    return None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
+    start = len(SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        if start + 12 > len(data):
+            return
+        end = start + 12 + _u32(data, start)
+        kind = data[start + 4 : start + 8]
+        yield kind, start, end
+        if kind == b"IEND":
+            return
+        start = end
+
+
+def _u32(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset : offset + 4], "big")

@@ -1,0 +1,141 @@
+"""Bytes -> Header: format by content, size, orientation.  No pixel is decoded here."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.images import jpeg, png, tiff
+from img2dataset.images.orientation import ORIENTATION, orientation_in, swaps_sides, valid
+
+PILLOW_FORMATS = (
+    "AVIF", "BMP", "CUR", "DIB", "GIF", "ICO", "JPEG2000", "PPM", "QOI", "SUN", "TIFF",
+)  # fmt: skip
+"""What Pillow recognises reliably and opens without running anything else (as EPS would)."""
+
+RADIANCE = re.compile(rb"#\?(?:RADIANCE|RGBE)\n(?:[^\n]*\n){0,64}?\n-Y (\d{1,7}) \+X (\d{1,7})\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the bytes say about themselves."""
+
+    format: str
+    """As Pillow calls it: JPEG, PNG, WEBP, GIF, ..., or HDR."""
+    width: int
+    height: int
+    """As stored; of a TIFF, as displayed, because its decoders turn it themselves."""
+    orientation: int = 1
+    """EXIF's, 1 to 8."""
+    has_exif: bool = False
+    own: Any = None
+    """What only the format's own decoder needs."""
+
+
+def probe(data: bytes) -> Header:
+    """Recognise an image by its content.
+
+    Raises:
+        RowError: NOT_AN_IMAGE, or DECODE for an image whose header makes no sense.
+    """
+    try:
+        header = _probe(data)
+    except Exception as error:  # hostile bytes: the libraries raise anything
+        raise RowError(Reason.NOT_AN_IMAGE) from error
+    if header is None:
+        raise RowError(Reason.NOT_AN_IMAGE)
+    if header.width < 1 or header.height < 1:
+        raise RowError(Reason.DECODE)
+    return header
+
+
+def _probe(data: bytes) -> Header | None:
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg(data)
+    if data.startswith(png.SIGNATURE):
+        return _png(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _webp(data)
+    if data.startswith(b"#?R"):
+        return _radiance(data)
+    if data[:4] in tiff.ORDERS:
+        return _tiff(data) or _pillow(data)
+    return _pillow(data)
+
+
+def _jpeg(data: bytes) -> Header:
+    own = jpeg.read_header(data)
+    return Header("JPEG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own)
+
+
+def _png(data: bytes) -> Header | None:
+    own = png.read_header(data)
+    if own is None:
+        return None
+    return Header("PNG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own)
+
+
+def _webp(data: bytes) -> Header | None:
+    kind = data[12:16]
+    if len(data) < 30:
+        return None
+    if kind == b"VP8X":
+        exif = _riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
+        width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+        bare = exif.removeprefix(b"Exif\0\0")
+        return Header("WEBP", width, height, orientation_in(bare), bool(exif))
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return Header("WEBP", width & 0x3FFF, height & 0x3FFF)
+    if kind == b"VP8L" and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return Header("WEBP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    return None
+
+
+def _riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
+    """The body of the first chunk called `name`; empty if there is none."""
+    at = 12
+    for _ in range(limit):
+        if at + 8 > len(data):
+            break
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data.startswith(name, at):
+            return data[at + 8 : at + 8 + size]
+        at += 8 + size + (size & 1)
+    return b""
+
+
+def _radiance(data: bytes) -> Header | None:
+    found = RADIANCE.match(data[:8192])
+    return Header("HDR", int(found[2]), int(found[1])) if found else None
+
+
+def _tiff(data: bytes) -> Header | None:
+    """Pillow knows the most usual kinds of TIFF only: float colours are not among them."""
+    numbers = tiff.numbers(data)
+    width, height = numbers.get(0x0100, 0), numbers.get(0x0101, 0)
+    if swaps_sides(valid(numbers.get(ORIENTATION))):
+        width, height = height, width
+    return Header("TIFF", width, height, has_exif=True) if width and height else None
+
+
+def _pillow(data: bytes) -> Header | None:
+    known = [name for name in PILLOW_FORMATS if name in Image.OPEN]
+    try:
+        image = Image.open(io.BytesIO(data), formats=known)
+    except UnidentifiedImageError:
+        return None
+    with image:
+        name, (width, height) = str(image.format), image.size
+        if name == "TIFF":
+            return Header(name, width, height, has_exif=True)
+        exif = bool(image.info.get("exif"))
+        orientation = valid(image.getexif().get(ORIENTATION)) if exif else 1
+        return Header(name, width, height, orientation, exif)

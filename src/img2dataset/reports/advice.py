@@ -1,0 +1,106 @@
+"""Report -> the one line that says what happened and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from img2dataset.errors import Reason, Status
+from img2dataset.reports.rates import share
+from img2dataset.tally import Report
+
+AGAIN = "run the same command again"
+MAX_NAMES = 10
+
+NETWORK = "check this machine's network, proxy and firewall, or lower thread_count"
+LIST = "check url_list, input_format and url_col"
+FILTER = "the filters min_image_size, max_image_area and max_aspect_ratio leave nothing"
+
+REASONS = {reason.value: reason for reason in Reason}
+"""By their names in reports."""
+
+CAUSES: Mapping[Reason, str] = {
+    Reason.MALFORMED_LINE: LIST,
+    Reason.URL_MISSING: LIST,
+    Reason.URL_INVALID: LIST,
+    Reason.SCHEME_NOT_ALLOWED: LIST,
+    Reason.HOST_NOT_RESOLVED: "check this machine's network and DNS, or lower thread_count",
+    Reason.CONNECT_FAILED: NETWORK,
+    Reason.CONNECT_TIMEOUT: NETWORK,
+    Reason.TLS: NETWORK,
+    Reason.CERTIFICATE: "check this machine's clock and CA certificates, or a proxy that replaces "
+    "certificates",
+    Reason.TIMEOUT: f"raise timeout; {NETWORK}",
+    Reason.TOO_SLOW: NETWORK,
+    Reason.CONNECTION_LOST: NETWORK,
+    Reason.BODY_TOO_LARGE: "raise max_image_bytes",
+    Reason.HTTP_STATUS: "the servers refuse: see which codes above, and open one URL in a browser",
+    Reason.HTTP_STATUS_TRANSIENT: "the servers are busy or refuse so many requests: lower "
+    "thread_count, raise retries, or try later",
+    Reason.OPTED_OUT: "their owners forbid this use; see disallowed_header_directives",
+    Reason.HASH_MISMATCH: "check that verify_hash names the right column, and its type",
+    Reason.NOT_AN_IMAGE: "the servers answer with something else: open one URL in a browser",
+    Reason.TOO_MANY_PIXELS: "raise max_decoded_pixels",
+    Reason.TOO_SMALL: FILTER,
+    Reason.AREA_TOO_LARGE: FILTER,
+    Reason.ASPECT_RATIO: FILTER,
+    Reason.BAD_BOXES: "check bbox_col: boxes are [x_min, y_min, x_max, y_max] in 0..1",
+}
+"""What to look into when a reason takes everything; the others have DEFAULTS."""
+
+DEFAULTS = {
+    Status.SUCCESS: "",
+    Status.FAILED_TO_DOWNLOAD: "open one URL of the list in a browser",
+    Status.FAILED_TO_RESIZE: "look at one of the images",
+}
+
+
+def last_line(report: Report) -> str:
+    """What happened and what to do next; see `Report.exit_code` for what each means to a script."""
+    where = report.output_folder
+    if report.interrupted:
+        begun = plural(len(report.shards_not_done), "unfinished shard is", "unfinished shards are")
+        return (
+            f"interrupted: {plural(report.shards_done, 'shard')} stored in {where}"
+            f"{f', {begun} not kept' if report.shards_not_done else ''}; {AGAIN} to go on"
+        )
+    if report.shards_not_done:
+        return (
+            f"not done: {plural(len(report.shards_not_done), 'shard')} failed "
+            f"({some(report.shards_not_done)}); {AGAIN} to do what is left"
+        )
+    if report.count == 0:
+        return nothing_to_do(report)
+    if report.successes == 0:
+        return f"not one image succeeded: {likely_cause(report.reasons)}"
+    return (
+        f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
+        f"({share(report.successes, report.count):.1%}) in {where}"
+    )
+
+
+def nothing_to_do(report: Report) -> str:
+    if report.shards_skipped == 0:
+        return f"nothing to do: the list is empty; {LIST}"
+    return (
+        f"nothing to do: {plural(report.shards_skipped, 'shard')} in {report.output_folder} "
+        "were done before; incremental_mode=overwrite starts afresh"
+    )
+
+
+def likely_cause(reasons: Mapping[str, int]) -> str:
+    """The most frequent reason, and what to look into."""
+    if not reasons:
+        return "no row was tried"
+    name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
+    reason = REASONS[name]
+    cause = CAUSES.get(reason, DEFAULTS[reason.status])
+    return f"{share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
+
+
+def some(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,107 @@
+"""Lines, tables and a View -> a text stream: as lines only, or (in live.py) with a live display."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Protocol, TextIO
+
+from img2dataset.reports.summary import Table
+from img2dataset.reports.view import View
+
+PLAIN_SECONDS = 30.0
+"""After so long without any other line, plain output says how far the run is."""
+
+
+class Screen(Protocol):
+    """Where a run is shown."""
+
+    def open(self) -> None:
+        """Begin; nothing is shown before."""
+
+    def line(self, text: str) -> None:
+        """Something that stays."""
+
+    def show(self, view: View) -> None:
+        """How far the run is; replaces what was shown of it before."""
+
+    def table(self, table: Table) -> None: ...
+
+    def close(self) -> None:
+        """Take away what does not stay; may be called again."""
+
+
+class Unbreakable:
+    """A text stream that goes quiet when nobody can read it any more: a run does not end for that.
+
+    `None` is the stream of a program without a console.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            try:
+                self._stream.write(self._writable(text))
+            except (OSError, ValueError):  # broken; closed
+                self._stream = None
+        return len(text)
+
+    def _writable(self, text: str) -> str:
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._stream = None
+
+    def isatty(self) -> bool:
+        try:
+            return self._stream is not None and self._stream.isatty()
+        except (OSError, ValueError):
+            return False
+
+
+class PlainScreen:
+    """Lines only: for files, pipes, notebooks and terminals that cannot move the cursor."""
+
+    def __init__(self, stream: Unbreakable) -> None:
+        self._stream = stream
+        self._elapsed = 0.0
+        self._said_at = 0.0
+
+    def open(self) -> None:
+        pass
+
+    def line(self, text: str) -> None:
+        self._said_at = self._elapsed
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def show(self, view: View) -> None:
+        self._elapsed = view.elapsed
+        if view.elapsed - self._said_at >= PLAIN_SECONDS:
+            failed = (f"failed: {view.reasons}",) if view.reasons else ()
+            self.line(" - ".join(("progress", *view.parts, *failed)))
+
+    def table(self, table: Table) -> None:
+        self.line(f"\n{table.plain()}")
+
+    def close(self) -> None:
+        pass
+
+
+def find_screen(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> Screen:
+    """The screen that `stream` can be."""
+    unbreakable = Unbreakable(stream)
+    can_move = environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    if not (unbreakable.isatty() and can_move):
+        return PlainScreen(unbreakable)
+    # imported here: costs a fifth of a second that only a person at a terminal gets something for
+    from img2dataset.reports.live import LiveScreen  # noqa: PLC0415
+
+    return LiveScreen(unbreakable)

@@ -1,0 +1,103 @@
+"""Report -> the tables at the end of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
+from img2dataset.reports.advice import REASONS, plural, some
+from img2dataset.reports.rates import share
+from img2dataset.reports.view import duration
+from img2dataset.tally import Report
+
+MAX_CODES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Texts in columns; `rows` are as long as `columns`."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def right_aligned(self, column: int) -> bool:
+        return self.columns[column] in ("rows", "share")
+
+    def plain(self) -> str:
+        """The table as aligned text."""
+        lines = (self.columns, *self.rows)
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
+        return "\n".join(self._plain_line(line, widths) for line in lines)
+
+    def _plain_line(self, line: tuple[str, ...], widths: list[int]) -> str:
+        cells = (
+            text.rjust(width) if self.right_aligned(column) else text.ljust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+
+def tables_of(report: Report) -> list[Table]:
+    """Outcomes, then the reasons of the failures; nothing if no row was tried."""
+    if report.count == 0:
+        return []
+    tables = [outcomes(report)]
+    if report.reasons:
+        tables.append(reasons(report))
+    return tables
+
+
+def outcomes(report: Report) -> Table:
+    counts = [(status.value, report.tally.statuses[status.value]) for status in Status]
+    counts.append(("total", report.count))
+    return Table(
+        ("outcome", "rows", "share"),
+        tuple((name, f"{count:,}", percent(count, report)) for name, count in counts),
+    )
+
+
+def reasons(report: Report) -> Table:
+    return Table(
+        ("reason", "rows", "share", "meaning"),
+        tuple(
+            (name, f"{count:,}", percent(count, report), meaning(REASONS[name], report))
+            for name, count in report.reasons.items()
+        ),
+    )
+
+
+def percent(count: int, report: Report) -> str:
+    return f"{share(count, report.count):.1%}"
+
+
+def meaning(reason: Reason, report: Report) -> str:
+    """The reason's error string; for answers that are no images, the codes with their counts."""
+    if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
+        return reason.label
+    codes: Counter[str] = Counter()
+    for label, count in report.tally.labels.items():
+        code = http_code(label)
+        if code and (int(code) in TRANSIENT_HTTP) is reason.transient:
+            codes[code] += count
+    listed = ", ".join(f"{code}: {count:,}" for code, count in codes.most_common(MAX_CODES))
+    return f"{reason.label} ({listed})" if listed else reason.label
+
+
+def http_code(label: str) -> str:
+    """The code in "HTTP Error 404: Not Found"; empty if the label is another one."""
+    start = f"{Reason.HTTP_STATUS.label} "
+    code = label.removeprefix(start).partition(":")[0]
+    return code if label.startswith(start) and code.isdecimal() else ""
+
+
+def facts(report: Report) -> list[str]:
+    """What the tables do not say: shards and speed."""
+    shards = [f"{report.shards_done:,} stored"]
+    if report.shards_skipped:
+        shards.append(f"{report.shards_skipped:,} done before")
+    if report.shards_not_done:
+        shards.append(f"{len(report.shards_not_done):,} not done ({some(report.shards_not_done)})")
+    rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
+    speed = f"{report.images_per_sec:.0f} images per sec"
+    return [f"shards: {', '.join(shards)}", f"{rows}: {speed}"]

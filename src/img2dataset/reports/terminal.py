@@ -1,0 +1,58 @@
+"""What a run did so far -> the terminal: log lines, how far it is, tables, and one last line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from img2dataset.reports.advice import last_line
+from img2dataset.reports.rates import RecentRate, Stored, rates_of_shard
+from img2dataset.reports.screen import Screen, find_screen
+from img2dataset.reports.summary import facts, tables_of
+from img2dataset.reports.view import view_of
+from img2dataset.tally import Progress, Report, ShardResult
+from img2dataset.version import VERSION
+
+
+class TerminalReporter:
+    """Shows a run on stderr: with a live display on a terminal, as plain lines elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None, screen: Screen | None = None) -> None:
+        self._screen = screen or find_screen(stream or sys.stderr)
+        self._stored = Stored()
+        self._recent = RecentRate()
+        self.concluded = False
+        """Whether the last line is said."""
+
+    def started(self, options: Mapping[str, Any], output_folder: str) -> None:
+        self._screen.open()
+        self._screen.line(
+            f"img2dataset {VERSION}: {options['output_format']} into {output_folder}; "
+            "Ctrl-C stops, and the same command goes on from there"
+        )
+
+    def shard_done(self, result: ShardResult, progress: Progress) -> None:
+        self._stored = self._stored.plus(result)
+        self._screen.line(rates_of_shard(result).line("worker"))
+        self._screen.line(self._stored.rates.line("total"))
+        self.progress(progress)
+
+    def progress(self, progress: Progress) -> None:
+        self._screen.show(view_of(progress, self._recent.after(progress)))
+
+    def notice(self, text: str) -> None:
+        self._screen.line(text)
+
+    def finished(self, report: Report, progress: Progress) -> None:  # noqa: ARG002
+        self._screen.close()
+        for table in tables_of(report):
+            self._screen.table(table)
+        self._screen.line("")
+        for fact in facts(report):
+            self._screen.line(fact)
+        self._screen.line(last_line(report))
+        self.concluded = True
+
+    def close(self) -> None:
+        self._screen.close()

@@ -1,0 +1,66 @@
+"""Progress -> View: the texts that are shown while a run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from img2dataset.reports.rates import share
+from img2dataset.tally import Progress
+
+TOP_REASONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown of a run that goes on."""
+
+    elapsed: float
+    done: int
+    """Rows that are done, in this run and before."""
+    total: int | None
+    """Rows of the whole list, if known or estimated."""
+    parts: tuple[str, ...]
+    """Rows, shards, rate, success share, time left."""
+    reasons: str
+    """The most frequent reasons of failures; empty if nothing failed."""
+
+    @property
+    def percent(self) -> str:
+        return f"{share(self.done, self.total):.0%}" if self.total else ""
+
+
+def view_of(progress: Progress, rows_per_sec: float) -> View:
+    tally = progress.tally
+    done = tally.count + progress.rows_skipped
+    shards = progress.shards_done + progress.shards_skipped
+    parts = [
+        f"{of_total(done, progress.rows_total, progress)} rows",
+        f"{of_total(shards, progress.shards_total, progress)} shards",
+        f"{rows_per_sec:.0f} img/s",
+    ]
+    if tally.count:
+        parts.append(f"{share(tally.successes, tally.count):.1%} success")
+    if progress.rows_total is not None and rows_per_sec > 0:
+        left = duration(max(0, progress.rows_total - done) / rows_per_sec)
+        parts.append(f"{'~' if progress.estimated else ''}{left} left")
+    return View(progress.elapsed, done, progress.rows_total, tuple(parts), top(tally.reasons))
+
+
+def of_total(done: int, total: int | None, progress: Progress) -> str:
+    if total is None:
+        return f"{done:,}"
+    # an estimate may be less than what is done already
+    return f"{done:,}/{'~' if progress.estimated else ''}{max(total, done):,}"
+
+
+def top(reasons: Mapping[str, int]) -> str:
+    """The most frequent reasons with their counts."""
+    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ranked[:TOP_REASONS] if count)
+
+
+def duration(seconds: float) -> str:
+    """h:mm:ss."""
+    return str(timedelta(seconds=round(seconds)))

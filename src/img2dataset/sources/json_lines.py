@@ -1,0 +1,100 @@
+"""jsonl -> tables: one object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from img2dataset.sources.config import (
+    BadListError,
+    InputFile,
+    Source,
+    SourceConfig,
+    check_columns,
+)
+from img2dataset.sources.json_values import LONG_NUMBER, Objects, column_types, load, table_of
+from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.streams import Block, Reading, line_blocks
+
+LONGEST_LINE = 16_000_000
+"""Bytes."""
+
+
+def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
+    """A list in jsonl files."""
+    return LineSource(files, config, JsonLinesFormat())
+
+
+class JsonLinesFormat:
+    """A LineFormat."""
+
+    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
+        with Reading(file, config) as reading:
+            return column_types(batches(reading, config), config)
+
+    def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
+        for objects in batches(reading, config):
+            yield table_of(objects, config, types)
+
+
+def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """The objects of a file; the first of them must have the wanted columns."""
+    is_checked = False
+    for block in line_blocks(reading, LONGEST_LINE):
+        objects = objects_of(block)
+        if objects.rows and not is_checked:
+            check_first(objects, config, reading.file.url)
+            is_checked = True
+        yield objects
+
+
+def check_first(objects: Objects, config: SourceConfig, url: str) -> None:
+    if len(objects.problems) == len(objects.rows):
+        raise BadListError(
+            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object"
+        )
+    check_columns(list(dict.fromkeys(key for row in objects.rows for key in row)), config, url)
+
+
+def objects_of(block: Block) -> Objects:
+    """The objects of a block; blank lines are left out."""
+    lines = block.data.split(b"\n")
+    filled = [line for line in lines if line and not line.isspace()]
+    if not LONG_NUMBER.search(block.data):
+        try:
+            rows = list(map(orjson.loads, filled))
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            if all(type(row) is dict for row in rows):
+                return Objects(rows)
+    return carefully(lines, block.first_line)
+
+
+def carefully(lines: list[bytes], first_line: int) -> Objects:
+    """The objects, line by line; a malformed line is an empty object with a problem."""
+    objects = Objects()
+    for number, line in enumerate(lines, first_line):
+        if not line or line.isspace():
+            continue
+        row, problem = object_of(line)
+        if problem:
+            objects.problems[len(objects.rows)] = f"{number}: {problem}"
+        objects.rows.append(row)
+    return objects
+
+
+def object_of(line: bytes) -> tuple[dict[str, Any], str | None]:
+    """The object of a line, or an empty one and what is wrong."""
+    if len(line) > LONGEST_LINE:
+        return {}, f"longer than {LONGEST_LINE} bytes"
+    try:
+        row = load(line)
+    except UnicodeDecodeError:
+        return {}, "not UTF-8"
+    except ValueError as error:
+        return {}, f"not valid JSON ({error})"
+    return (row, None) if isinstance(row, dict) else ({}, "not a JSON object")

@@ -1,0 +1,199 @@
+"""json -> tables: an array of objects, streamed; or an object of columns, as pandas writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from img2dataset.sources.config import (
+    BadListError,
+    InputFile,
+    Source,
+    SourceConfig,
+    check_columns,
+    wanted_columns,
+)
+from img2dataset.sources.json_values import (
+    Objects,
+    column_types,
+    load,
+    table_of,
+    without_surrogates,
+)
+from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.streams import Reading
+
+BATCH = 4096
+LONGEST_OBJECT = 16_000_000
+"""Characters."""
+WHITESPACE = " \t\r\n"
+
+
+def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
+    """A list in json files."""
+    return LineSource(files, config, JsonListFormat())
+
+
+class JsonListFormat:
+    """A LineFormat."""
+
+    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
+        with Reading(file, config) as reading:
+            return column_types(batches(reading, config), config)
+
+    def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
+        for objects in batches(reading, config):
+            yield table_of(objects, config, types)
+
+
+def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """The rows of a file, whichever way it is laid out."""
+    texts = reading.text()
+    start = first_text(texts)
+    url = reading.file.url
+    if start.startswith("["):
+        return objects_in_array(ArrayText(start[1:], texts, url), config)
+    if start.startswith("{"):
+        return rows_of_columns(start + "".join(texts), config, url)
+    if start:
+        raise BadListError(f"{url} is not a JSON list: it begins with {start[:20]!r}")
+    return iter(())
+
+
+def first_text(texts: Iterator[str]) -> str:
+    """The text from the first character that is not white space; empty if there is none."""
+    return next((text.lstrip(WHITESPACE) for text in texts if text.strip(WHITESPACE)), "")
+
+
+class ArrayText:
+    """The text of an array, read as far as needed."""
+
+    def __init__(self, text: str, more: Iterator[str], url: str) -> None:
+        self._text = text
+        self._position = 0
+        self._more = more
+        self.url = url
+        self._decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
+
+    def items(self) -> Iterator[Any]:
+        """The elements of the array, to its end."""
+        row = 0
+        if self._next_character() == "]":
+            return
+        while True:
+            yield self._item(row)
+            row += 1
+            match self._next_character():
+                case "]":
+                    return
+                case ",":
+                    self._position += 1
+                    self._next_character()
+                case _:
+                    raise BadListError(f"{self.url} is malformed JSON after element {row}")
+
+    def _next_character(self) -> str:
+        """The next character that is not white space; empty at the end."""
+        while True:
+            text, position = self._text, self._position
+            while position < len(text) and text[position] in WHITESPACE:
+                position += 1
+            self._position = position
+            if position < len(text):
+                return text[position]
+            if not self._read_on():
+                return ""
+
+    def _item(self, row: int) -> Any:
+        """The element that begins here; what cannot be parsed may only be incomplete."""
+        while True:
+            try:
+                item, self._position = self._decode(self._text, self._position)
+            except (ValueError, RecursionError) as error:  # noqa: PERF203  (seldom passed twice)
+                begun = len(self._text) - self._position
+                if begun > LONGEST_OBJECT or not self._read_on():
+                    raise BadListError(
+                        f"{self.url} is malformed JSON at element {row + 1}: "
+                        f"{getattr(error, 'msg', error)}"
+                    ) from error
+            else:
+                return item
+
+    def _read_on(self) -> bool:
+        more = next((text for text in self._more if text), "")
+        self._text = self._text[self._position :] + more
+        self._position = 0
+        return bool(more)
+
+
+def objects_in_array(text: ArrayText, config: SourceConfig) -> Iterator[Objects]:
+    """The objects of an array; the first of them must have the wanted columns."""
+    items = text.items()
+    number = 1
+    while batch := list(islice(items, BATCH)):
+        objects = Objects()
+        for position, item in enumerate(batch):
+            is_object = isinstance(item, dict)
+            objects.rows.append(without_surrogates(item) if is_object else {})
+            if not is_object:
+                objects.problems[position] = f"{number + position}: not a JSON object"
+        if number == 1:
+            keys = dict.fromkeys(key for row in objects.rows for key in row)
+            check_columns(list(keys), config, text.url)
+        number += len(batch)
+        yield objects
+
+
+def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
+    """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
+    content = loaded(text, config, url)
+    check_columns(list(content), config, url)
+    wanted = dict.fromkeys(column.source for column in wanted_columns(config))
+    columns = columns_of({name: content[name] for name in wanted}, config, url)
+    length = len(columns[config.url_col])
+    for start in range(0, length, BATCH):
+        part = {name: values[start : start + BATCH] for name, values in columns.items()}
+        yield Objects(
+            [dict(zip(part, row, strict=True)) for row in zip(*part.values(), strict=True)]
+        )
+
+
+def loaded(text: str, config: SourceConfig, url: str) -> dict[str, Any]:
+    """The object that the whole text is."""
+    try:
+        content: dict[str, Any] = load(text.encode())
+    except ValueError as error:
+        first, _, more = text.partition("\n")
+        if more.strip() and is_object(first):
+            wanted = config.input_format.replace("json", "jsonl")
+            raise BadListError(f"{url} is JSON lines: input_format must be {wanted!r}") from error
+        raise BadListError(f"{url} is malformed JSON: {error}") from error
+    return content
+
+
+def is_object(text: str) -> bool:
+    try:
+        return isinstance(load(text.encode()), dict)
+    except ValueError:
+        return False
+
+
+def columns_of(content: dict[str, Any], config: SourceConfig, url: str) -> dict[str, Sequence[Any]]:
+    """The values of each column, in the order of the URLs."""
+    urls = content[config.url_col]
+    if isinstance(urls, dict) and all(isinstance(column, dict) for column in content.values()):
+        return {name: [column.get(label) for label in urls] for name, column in content.items()}
+    if all(isinstance(column, list) for column in content.values()):
+        if len({len(column) for column in content.values()}) > 1:
+            raise BadListError(f"{url} is malformed: its columns are not of the same length")
+        return content
+    if all(isinstance(value, str | None) for value in content.values()):
+        wanted = config.input_format.replace("json", "jsonl")
+        raise BadListError(
+            f"{url} is one object, not a list of them: for JSON lines input_format is {wanted!r}"
+        )
+    raise BadListError(f"{url} is malformed: its columns must all be objects, or all lists")

@@ -1,0 +1,128 @@
+"""Files of a format made of lines -> Shards, streaming: what txt, csv, tsv, json, jsonl share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Protocol
+
+import pyarrow as pa
+
+from img2dataset.errors import OptionError, SourceError
+from img2dataset.records import PROBLEM, Shard
+from img2dataset.sources.config import InputFile, SourceConfig
+from img2dataset.sources.streams import Reading, told_as
+
+Types = Mapping[str, pa.DataType]
+"""Types of the additional columns of a file."""
+
+
+class LineFormat(Protocol):
+    """How a format is read."""
+
+    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
+        """The types that fit all of the file; asked only if there are additional columns."""
+
+    def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
+        """The file as normalised tables of any sizes and one schema.
+
+        Raises:
+            BadListError: the file as a whole makes no sense.
+        """
+
+
+class LineSource:
+    """A list in files of lines."""
+
+    def __init__(
+        self, files: tuple[InputFile, ...], config: SourceConfig, line_format: LineFormat
+    ) -> None:
+        self.files = files
+        self._config = config
+        self._format = line_format
+        self._read = 0.0  # bytes
+        self._refuse_no_rows()
+
+    def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
+        ids = count(first_id)
+        done = 0
+        self._read = 0.0
+        for file in self.files:
+            with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+                for table, position in cut(self._marked(reading), rows_per_shard):
+                    self._read = done + position
+                    yield Shard(next(ids), table.num_rows, compact(table))
+                done += reading.position
+        self._read = float(done)
+
+    def rows_total(self) -> int | None:
+        return None
+
+    def fraction_read(self) -> float:
+        sizes = [file.size for file in self.files]
+        known = sum(size for size in sizes if size is not None)
+        total = known * len(sizes) / max(1, sum(size is not None for size in sizes))
+        return min(1.0, self._read / total) if total else 0.0
+
+    def _marked(self, reading: Reading) -> Iterator[tuple[pa.Table, int]]:
+        """The tables of a file, each with the position in the file after it."""
+        file = reading.file
+        types: Types = {}
+        if self._config.additional_columns:
+            types = self._format.column_types(file, self._config)
+        for table in self._format.tables(reading, self._config, types):
+            yield table, reading.position
+
+    def _refuse_no_rows(self) -> None:
+        if not any(self._has_rows(file) for file in self.files):
+            names = ", ".join(file.url for file in self.files[:3])
+            raise OptionError(f"url_list has no rows: there is nothing in {names}")
+
+    def _has_rows(self, file: InputFile) -> bool:
+        types = dict.fromkeys(self._config.additional_columns, pa.string())  # not looked at
+        with told_as(OptionError, file.url), Reading(file, self._config) as reading:
+            tables = self._format.tables(reading, self._config, types)
+            return any(table.num_rows for table in tables)
+
+
+def cut(
+    tables: Iterator[tuple[pa.Table, int]], rows_per_shard: int
+) -> Iterator[tuple[pa.Table, float]]:
+    """Tables of exactly `rows_per_shard` rows, the last may be short; with where each ends."""
+    held: list[pa.Table] = []
+    missing = rows_per_shard
+    before = 0
+    for table, after in tables:
+        start = 0
+        while table.num_rows - start >= missing:
+            held.append(table.slice(start, missing))
+            start += missing
+            yield pa.concat_tables(held), before + (after - before) * start / table.num_rows
+            held, missing = [], rows_per_shard
+        if start < table.num_rows:
+            held.append(table.slice(start))
+            missing -= table.num_rows - start
+        before = after
+    if held:
+        yield pa.concat_tables(held), before
+
+
+def compact(table: pa.Table) -> pa.Table:
+    """The table with memory of its own: a slice would be pickled with all it was cut from."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
+
+
+def problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
+    """The last column of a format in which lines can be malformed; by position of the row."""
+    if not problems:
+        return pa.nulls(rows, pa.string())
+    return pa.array([problems.get(row) for row in range(rows)], pa.string())
+
+
+def normalised(columns: Mapping[str, pa.Array], problems: Mapping[int, str], rows: int) -> pa.Table:
+    """The table of a format in which lines can be malformed."""
+    names = [*columns, PROBLEM]
+    return pa.Table.from_arrays([*columns.values(), problem_column(problems, rows)], names=names)

@@ -1,0 +1,135 @@
+"""A list given in Python (Table, DataFrame, URLs) -> Shards; and any table -> normalised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Any
+
+import pyarrow as pa
+
+from img2dataset.errors import OptionError
+from img2dataset.records import URL, Shard
+from img2dataset.sources.config import (
+    BadListError,
+    InputFile,
+    SourceConfig,
+    check_columns,
+    wanted_columns,
+)
+from img2dataset.sources.lines import compact
+from img2dataset.sources.values import as_text, text_of
+
+
+class TableSource:
+    """A list that is in memory."""
+
+    def __init__(self, name: str, table: pa.Table, config: SourceConfig) -> None:
+        try:
+            check_columns(table.column_names, config, name)
+        except BadListError as error:
+            raise OptionError(str(error)) from error
+        if table.num_rows == 0:
+            raise OptionError(f"url_list has no rows: {name} is empty")
+        self._config = config
+        self._table = table.select(dict.fromkeys(c.source for c in wanted_columns(config)))
+        self._handed_out = 0
+        self.files = (InputFile(name, self._table.nbytes, fingerprint(self._table)),)
+
+    def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
+        ids = count(first_id)
+        for start in range(0, self._table.num_rows, rows_per_shard):
+            part = self._table.slice(start, rows_per_shard)
+            self._handed_out = start + part.num_rows
+            yield Shard(next(ids), part.num_rows, compact(normalise(part, self._config)))
+
+    def rows_total(self) -> int | None:
+        return int(self._table.num_rows)
+
+    def fraction_read(self) -> float:
+        return float(self._handed_out / self._table.num_rows)
+
+
+def normalise(table: pa.Table, config: SourceConfig) -> pa.Table:
+    """The wanted columns, in their order and by their final names."""
+    wanted = wanted_columns(config)
+    columns = [table.column(column.source) for column in wanted]
+    return pa.Table.from_arrays(
+        [
+            as_text(column) if want.is_text else column
+            for want, column in zip(wanted, columns, strict=True)
+        ],
+        names=[want.name for want in wanted],
+    )
+
+
+class HashSink:
+    """A file that only takes a digest of what is written to it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def fingerprint(table: pa.Table) -> str:
+    """SHA-256 over names, types and values, however the table is chunked."""
+    sink = HashSink()
+    bare = table.replace_schema_metadata(None)
+    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), bare.schema) as stream:
+        for start in range(0, bare.num_rows, 1 << 16):
+            part = bare.slice(start, 1 << 16).combine_chunks()
+            stream.write_table(part)
+    return sink.digest.hexdigest()
+
+
+def table_of_urls(urls: Iterable[Any]) -> pa.Table:
+    """One row for each item, whatever it is: bad ones become failed rows."""
+    return pa.table({URL: pa.array(map(url_text, urls), pa.string())})
+
+
+def url_text(item: Any) -> str | None:
+    if item is None or item != item:  # noqa: PLR0124  (NaN, pandas' missing value)
+        return None
+    text = item if isinstance(item, str) else str(item)
+    return text.strip().encode("utf-8", "replace").decode()
+
+
+def table_of_frame(frame: Any, config: SourceConfig) -> pa.Table:
+    """The wanted columns of a pandas DataFrame."""
+    by_name: dict[str, list[int]] = {}
+    for position, name in enumerate(frame.columns):
+        by_name.setdefault(str(name), []).append(position)
+    names = [name for name, positions in by_name.items() for _ in positions]
+    try:
+        check_columns(names, config, "the DataFrame")
+    except BadListError as error:
+        raise OptionError(str(error)) from error
+    wanted = dict.fromkeys(column.source for column in wanted_columns(config))
+    return pa.table({name: column_of(frame.iloc[:, by_name[name][0]]) for name in wanted})
+
+
+def column_of(series: Any) -> pa.Array | pa.ChunkedArray:
+    """A column of a DataFrame; values of several types become text."""
+    try:
+        return pa.Array.from_pandas(series)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        missing = series.isna()
+        texts = [
+            None if gone else text_of(value) if is_json(value) else str(value)
+            for value, gone in zip(series, missing, strict=True)
+        ]
+        return pa.array(texts, pa.string())
+
+
+def is_json(value: Any) -> bool:
+    return isinstance(value, str | int | float | list | dict)

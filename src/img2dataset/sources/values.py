@@ -1,0 +1,214 @@
+"""Arrow column -> Python values that JSON knows, or a column of text.  No value makes it fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Values = list[Any]
+types = pa.types
+
+
+def plain_values(column: pa.Array | pa.ChunkedArray) -> Values:
+    """The values of a column as JSON knows them: dates ISO 8601, Decimal and bytes as text."""
+    if isinstance(column, pa.ChunkedArray):
+        return [value for chunk in column.chunks for value in plain_values(chunk)]
+    for fits, convert in CONVERSIONS:
+        if fits(column.type):
+            return convert(column)
+    return [None if value is None else str(value) for value in column.to_pylist()]
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as strings, whatever it holds."""
+    if types.is_string(column.type):
+        return column
+    if types.is_dictionary(column.type):
+        return as_text(column.cast(column.type.value_type))
+    if is_string_like(column.type) or is_castable_to_text(column.type):
+        return column.cast(pa.string())
+    texts = [text_of(value) for value in plain_values(column)]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def text_of(value: Any) -> str | None:
+    """A JSON value as text: texts as they are, the rest as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # of any length
+    return json_text(value)
+
+
+def json_text(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # whole numbers beyond 64 bits, somewhere inside
+        return json.dumps(value, ensure_ascii=False)
+
+
+def is_string_like(kind: pa.DataType) -> bool:
+    # string_view has a test of its own only in newer versions of pyarrow
+    return types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
+
+
+def is_castable_to_text(kind: pa.DataType) -> bool:
+    return bool(
+        types.is_integer(kind)
+        or types.is_float32(kind)
+        or types.is_float64(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+        or types.is_null(kind)
+    )
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    return (
+        is_string_like(kind)
+        or types.is_integer(kind)
+        or types.is_float32(kind)
+        or types.is_float64(kind)
+        or types.is_boolean(kind)
+        or types.is_null(kind)
+    )
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    return (
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+        or str(kind) == "binary_view"
+    )
+
+
+def is_list(kind: pa.DataType) -> bool:
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def is_list_view(kind: pa.DataType) -> bool:
+    return str(kind).startswith(("list_view<", "large_list_view<"))
+
+
+def is_extension(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
+
+
+def texts(array: pa.Array) -> Values:
+    values: Values = array.cast(pa.string()).to_pylist()
+    return values
+
+
+def halves(array: pa.Array) -> Values:
+    values: Values = array.cast(pa.float32()).to_pylist()
+    return values
+
+
+def bytes_as_text(array: pa.Array) -> Values:
+    return [None if value is None else text_of_bytes(value) for value in array.to_pylist()]
+
+
+def text_of_bytes(value: bytes) -> str:
+    """UTF-8 if it is, else base64."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
+def timestamps(array: pa.Array) -> Values:
+    """ISO 8601.  With a time zone: the instant in UTC, which needs no zone database."""
+    if array.type.tz is not None:
+        array = array.cast(pa.timestamp(array.type.unit, "UTC"))
+    return [None if text is None else iso_timestamp(text) for text in texts(array)]
+
+
+def iso_timestamp(text: str) -> str:
+    """Arrow's "2020-01-31 12:00:00.500000Z" -> "2020-01-31T12:00:00.5Z"."""
+    if text.startswith("<"):  # out of range: Arrow says so, with the number
+        return text
+    zone = "Z" if text.endswith("Z") else ""
+    seconds, point, fraction = text.removesuffix("Z").replace(" ", "T", 1).partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{seconds}{point if fraction else ''}{fraction}{zone}"
+
+
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def durations(array: pa.Array) -> Values:
+    """ISO 8601, in seconds: PT90.5S."""
+    ticks = TICKS[array.type.unit]
+    return [
+        None if value is None else f"PT{decimal_fraction(value, ticks)}S"
+        for value in array.cast(pa.int64()).to_pylist()
+    ]
+
+
+def decimal_fraction(value: int, ticks: int) -> str:
+    """value / ticks in exact decimals, without zeros at the end."""
+    whole, rest = divmod(abs(value), ticks)
+    fraction = f".{rest:0{len(str(ticks)) - 1}d}".rstrip("0") if rest else ""
+    return f"{'-' if value < 0 else ''}{whole}{fraction}"
+
+
+def lists(array: pa.Array) -> Values:
+    lengths = pc.list_value_length(array).to_pylist()
+    flat = iter(plain_values(array.flatten()))  # leaves out what null lists may hide
+    return [None if length is None else list(islice(flat, length)) for length in lengths]
+
+
+def list_views(array: pa.Array) -> Values:
+    return lists(array.cast(pa.list_(array.type.value_field)))
+
+
+def structs(array: pa.Array) -> Values:
+    names = [field.name for field in array.type]
+    if not names:
+        return [None if missing else {} for missing in array.is_null().to_pylist()]
+    columns = [plain_values(column) for column in array.flatten()]
+    return [
+        None if missing else dict(zip(names, values, strict=True))
+        for missing, *values in zip(array.is_null().to_pylist(), *columns, strict=True)
+    ]
+
+
+def maps(array: pa.Array) -> Values:
+    """Objects if the keys are texts, else lists of [key, value]."""
+    pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
+    entries = lists(array.cast(pa.list_(pairs)))
+    by_name = is_string_like(array.type.key_type)
+    return [None if entry is None else map_value(entry, by_name=by_name) for entry in entries]
+
+
+def map_value(entries: list[dict[str, Any]], *, by_name: bool) -> Any:
+    pairs = [(entry["key"], entry["value"]) for entry in entries]
+    return dict(pairs) if by_name else [list(pair) for pair in pairs]
+
+
+CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Values]], ...] = (
+    (is_extension, lambda array: plain_values(array.storage)),
+    (is_plain, lambda array: array.to_pylist()),
+    (types.is_float16, halves),
+    (types.is_dictionary, lambda array: plain_values(array.dictionary_decode())),
+    (types.is_timestamp, timestamps),
+    (types.is_date, texts),
+    (types.is_time, texts),
+    (types.is_duration, durations),
+    (types.is_decimal, texts),
+    (is_bytes, bytes_as_text),
+    (is_list, lists),
+    (is_list_view, list_views),
+    (types.is_map, maps),
+    (types.is_struct, structs),
+    (types.is_run_end_encoded, lambda array: plain_values(pc.run_end_decode(array))),
+)
+"""Kind of type -> how its values become plain; the first that fits."""

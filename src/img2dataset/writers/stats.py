@@ -1,0 +1,58 @@
+"""What became of a shard -> its stats file, the marker that it is done; and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from img2dataset.errors import Status
+from img2dataset.storage import Folder
+from img2dataset.tally import ShardResult, Tally, bounded
+from img2dataset.writers.document import to_json
+
+SUFFIX = "_stats.json"
+
+
+def stats_name(name: str) -> str:
+    """The file that says that the shard `name` is done."""
+    return name + SUFFIX
+
+
+def write_stats(folder: Folder, result: ShardResult) -> None:
+    """Mark the shard as done: the last thing that is written of it."""
+    folder.write(stats_name(result.name), to_json(stats_of(result)))
+
+
+def stats_of(result: ShardResult) -> dict[str, Any]:
+    tally = result.tally
+    return {
+        "count": tally.count,
+        "successes": tally.successes,
+        "failed_to_download": tally.failed_to_download,
+        "failed_to_resize": tally.failed_to_resize,
+        "duration": result.duration,
+        "start_time": result.start_time,
+        "end_time": result.end_time,
+        "status_dict": dict(bounded(tally.labels).most_common()),
+    }
+
+
+def tally_of_stats(data: bytes) -> Tally:
+    """The counts in a stats file, ours or one of the old tool; it does not tell the reasons.
+
+    Raises:
+        ValueError: not a stats file.
+    """
+    try:
+        stats = orjson.loads(data)
+        statuses = {
+            Status.SUCCESS.value: int(stats["successes"]),
+            Status.FAILED_TO_DOWNLOAD.value: int(stats["failed_to_download"]),
+            Status.FAILED_TO_RESIZE.value: int(stats["failed_to_resize"]),
+        }
+        labels = {str(label): int(count) for label, count in stats["status_dict"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the stats of a shard: {error!r}") from error
+    return Tally(Counter(statuses), Counter(labels))

@@ -1,0 +1,100 @@
+"""The ways to call it: a plain script, a notebook, a command line; and what they get told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.site import Site
+
+
+def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+def test_a_plain_script_needs_no_main_guard(tmp_path: Path) -> None:
+    with Site() as site:
+        script = tmp_path / "script.py"
+        script.write_text(
+            "from img2dataset import download\n"
+            "print('once')\n"
+            f"report = download([{site.url('/image/1.jpg')!r}], processes_count=2)\n"
+            "print(report.successes)\n"
+        )
+        result = call("script.py", cwd=tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "once\n1\n"
+    assert (tmp_path / "images" / "00000" / "000000000.jpg").exists()
+
+
+def test_code_from_standard_input_works_like_a_notebook_cell(tmp_path: Path) -> None:
+    with Site() as site:
+        code = (
+            "from img2dataset import download;"
+            f"print(download([{site.url('/image/1.jpg')!r}]).successes)"
+        )
+        result = call("-c", code, cwd=tmp_path)
+
+    assert result.stdout == "1\n", result.stderr
+
+
+def test_relative_folders_are_relative_to_the_caller(tmp_path: Path) -> None:
+    with Site() as site:
+        (tmp_path / "list.txt").write_text(site.url("/image/1.jpg"))
+        result = call("-m", "img2dataset", "list.txt", "64", "deep/out", cwd=tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "deep" / "out" / "00000.parquet").exists()
+
+
+def test_not_one_image_is_exit_code_1_and_an_advice(tmp_path: Path) -> None:
+    with Site() as site:
+        (tmp_path / "list.txt").write_text(site.url("/status/404"))
+        result = call("-m", "img2dataset", "list.txt", cwd=tmp_path)
+
+    assert result.returncode == 1
+    assert "HTTP Error 404: Not Found" in result.stderr
+    assert result.stdout == ""
+
+
+BAD = {
+    "a missing list": (["nowhere.txt"], "nowhere.txt"),
+    "an unknown flag": (["list.txt", "--imagesize=3"], "image_size"),
+    "a bad value": (["list.txt", "--resize_mode=crop"], "center_crop"),
+    "a missing column": (
+        ["list.csv", "--input_format=csv", "--caption_col=text"], "url, words",
+    ),
+    "a malformed file": (["list.csv", "--input_format=parquet"], "list.csv"),
+    "an empty list": (["empty.txt"], "empty.txt"),
+    "an unwritable output": (["list.txt", "--output_folder=list.txt/out"], "output_folder"),
+    "an engine that is not there": (["list.txt", "--distributor=ray"], "multiprocessing"),
+    "a reserved column": (
+        ["list.csv", "--input_format=csv", "--save_additional_columns=width"], "reserves",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_usage_is_one_line_exit_code_2_and_nothing_is_written(
+    tmp_path: Path, case: str
+) -> None:
+    (tmp_path / "list.txt").write_text("http://127.0.0.1:1/\n")
+    (tmp_path / "list.csv").write_text("url,words\nhttp://127.0.0.1:1/,a\n")
+    (tmp_path / "empty.txt").write_text("\n\n")
+    before = sorted(os.listdir(tmp_path))
+    arguments, named = BAD[case]
+
+    result = call("-m", "img2dataset", *arguments, cwd=tmp_path)
+
+    assert result.returncode == 2, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert named in result.stderr
+    assert sorted(os.listdir(tmp_path)) == before

@@ -1,0 +1,35 @@
+"""--help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields
+
+from img2dataset.arguments.help import help_text
+from img2dataset.options import Group, Options
+
+
+def test_help_has_every_option_and_group_in_80_columns() -> None:
+    text = help_text()
+
+    assert all(f"{group.value}:\n" in text for group in Group)
+    for declared in fields(Options):
+        switch = f"--[no]{declared.name}  [default: {declared.default}]"
+        assert f"--{declared.name}=" in text or switch in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "numpy pyarrow cv2 PIL rich pycurl fsspec orjson simplejpeg wandb yaml pandas asyncio"
+    script = (
+        "import sys; from img2dataset.cli import main; code = main(['--help']); "
+        f"sys.exit(' '.join(set({heavy.split()!r}) & set(sys.modules)) or code)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("img2dataset ")

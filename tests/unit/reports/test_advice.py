@@ -1,0 +1,96 @@
+"""The last line of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from img2dataset.errors import Reason
+from img2dataset.reports.advice import last_line, likely_cause
+from img2dataset.tally import Report
+from tests.unit.reports.runs import report, tally
+
+
+@pytest.mark.parametrize(
+    ("run", "line"),
+    [
+        (
+            report(tally(1500, timeout=500)),
+            "done: 1,500 images of 2,000 rows (75.0%) in out",
+        ),
+        (report(tally(1)), "done: 1 image of 1 row (100.0%) in out"),
+        (
+            report(tally(9), shards_not_done=("00003", "00007")),
+            (
+                "not done: 2 shards failed (00003, 00007); "
+                "run the same command again to do what is left"
+            ),
+        ),
+        (
+            report(shards_not_done=("00003",)),
+            "not done: 1 shard failed (00003); run the same command again to do what is left",
+        ),
+        (
+            report(tally(9), shards_not_done=tuple(map(str, range(12)))),
+            (
+                "not done: 12 shards failed (0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more); "
+                "run the same command again to do what is left"
+            ),
+        ),
+        (
+            report(tally(9), shards_not_done=("1", "2"), interrupted=True),
+            (
+                "interrupted: 1 shard stored in out, 2 unfinished shards are not kept; "
+                "run the same command again to go on"
+            ),
+        ),
+        (
+            report(interrupted=True),
+            "interrupted: 0 shards stored in out; run the same command again to go on",
+        ),
+        (
+            report(shards_skipped=3),
+            (
+                "nothing to do: 3 shards in out were done before; "
+                "incremental_mode=overwrite starts afresh"
+            ),
+        ),
+        (
+            report(),
+            "nothing to do: the list is empty; check url_list, input_format and url_col",
+        ),
+        (
+            report(tally(host_not_resolved=9, timeout=1)),
+            (
+                "not one image succeeded: 90% are host_not_resolved (host name not resolved): "
+                "check this machine's network and DNS, or lower thread_count"
+            ),
+        ),
+    ],
+)
+def test_the_last_line_says_what_happened_and_what_to_do(run: Report, line: str) -> None:
+    assert last_line(run) == line
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.URL_INVALID, "check url_list"),
+        (Reason.CONNECT_TIMEOUT, "network, proxy and firewall"),
+        (Reason.HTTP_STATUS, "which codes"),
+        (Reason.HTTP_STATUS_TRANSIENT, "lower thread_count"),
+        (Reason.OPTED_OUT, "disallowed_header_directives"),
+        (Reason.BODY_TOO_LARGE, "max_image_bytes"),
+        (Reason.TOO_SMALL, "min_image_size"),
+        (Reason.HASH_MISMATCH, "verify_hash"),
+    ],
+)
+def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) -> None:
+    cause = likely_cause({reason.value: 3})
+
+    assert cause.startswith(f"100% are {reason.value} (")
+    assert words in cause
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_advice(reason: Reason) -> None:
+    assert not likely_cause({reason.value: 1}).endswith(": ")

@@ -1,0 +1,53 @@
+"""What is shown while a run goes on."""
+
+from __future__ import annotations
+
+from img2dataset.reports.view import top, view_of
+from tests.unit.reports.runs import progress, tally
+
+
+def test_a_known_list_has_totals_and_time_left() -> None:
+    seen = view_of(
+        progress(
+            tally(800, timeout=200),
+            rows_skipped=1000,
+            rows_total=12_000,
+            shards_done=1,
+            shards_skipped=1,
+            shards_total=12,
+        ),
+        100.0,
+    )
+
+    assert seen.parts == (
+        "2,000/12,000 rows", "2/12 shards", "100 img/s", "80.0% success", "0:01:40 left",
+    )  # fmt: skip
+    assert seen.reasons == "timeout 200"
+    assert seen.percent == "17%"
+
+
+def test_estimates_are_marked() -> None:
+    seen = view_of(progress(tally(10), rows_total=100, shards_total=10, estimated=True), 1.0)
+
+    assert seen.parts[:2] == ("10/~100 rows", "0/~10 shards")
+    assert seen.parts[-1] == "~0:01:30 left"
+
+
+def test_an_estimate_is_never_less_than_what_is_done() -> None:
+    seen = view_of(progress(tally(10), rows_total=5, shards_total=0, estimated=True), 1.0)
+
+    assert seen.parts[0] == "10/~10 rows"
+    assert seen.parts[-1] == "~0:00:00 left"
+
+
+def test_an_unknown_list_has_counts_only() -> None:
+    seen = view_of(progress(), 0.0)
+
+    assert seen.parts == ("0 rows", "0 shards", "0 img/s")
+    assert (seen.total, seen.percent, seen.reasons) == (None, "", "")
+
+
+def test_the_three_most_frequent_reasons_are_shown() -> None:
+    counts = {"timeout": 5, "tls": 7000, "decode": 5, "too_small": 1}
+
+    assert top(counts) == "tls 7,000, decode 5, timeout 5"
