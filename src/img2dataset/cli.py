@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
         _say(f"error: {error}; what is stored stays: {GO_ON}")
         return NOT_DONE
     except KeyboardInterrupt as interrupt:
-        _say(f"interrupted before the run began: {GO_ON}")
+        _say(f"interrupted: {GO_ON}")
         return _exit_code(interrupt)
 
 
@@ -60,9 +60,9 @@ def _run(options: Options, run: Run) -> int:
     try:
         return run(options, reporters).exit_code
     except KeyboardInterrupt as interrupt:
-        if not any(_has_concluded(reporter) for reporter in reporters):
-            _say(f"interrupted before the first download: {GO_ON}")
-        return _exit_code(interrupt)
+        if any(_has_concluded(reporter) for reporter in reporters):
+            return _exit_code(interrupt)  # the last line is said
+        raise
     finally:
         for reporter in reporters:
             reporter.close()

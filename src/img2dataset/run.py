@@ -11,6 +11,7 @@ from typing import Any
 
 from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
 from img2dataset.errors import OptionError
+from img2dataset.job import Job, source_config
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter, default_reporters
@@ -18,7 +19,6 @@ from img2dataset.shards import Identity, Plan, prepare
 from img2dataset.sources import Source, open_source
 from img2dataset.storage import Folder
 from img2dataset.tally import Progress, Report, Tally
-from img2dataset.worker import Job, source_config
 from img2dataset.writers import stored_names
 
 
@@ -30,7 +30,8 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         for reporter in reporters:
             stack.callback(reporter.close)
         distribute = find_distributor(options.distributor)
-        source = open_source(options.url_list, source_config(options))
+        config = source_config(options)
+        source = open_source(options.url_list, config)
         folder = open_folder(options)
         check_apart(source, folder, options)
         plan = prepare(
@@ -43,7 +44,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         ledger.start(folder.url)
         work = Work(
             entry="img2dataset.worker:serve",
-            job=Job(job_options(options, folder)),
+            job=Job(job_options(options, folder), config),
             processes=options.processes_count,
             max_shard_retry=options.max_shard_retry,
         )

@@ -18,6 +18,7 @@ from img2dataset.distributors import Counted, Failed, Link, Ready, Stop, Stored,
 from img2dataset.errors import Reason, RowError, SourceError
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
 from img2dataset.images import ImageConfig, Shaper, set_up_threads
+from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.pipeline import Limits, Pipeline
 from img2dataset.records import (
@@ -30,7 +31,7 @@ from img2dataset.records import (
     sample_key,
     shard_name,
 )
-from img2dataset.sources import SourceConfig, load_table, rows_of
+from img2dataset.sources import load_table, rows_of
 from img2dataset.storage import Folder
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.writers import Writer, WriterConfig, open_writer
@@ -45,14 +46,6 @@ COUNT_EVERY = 0.3
 
 STORAGE_ERRORS = (OSError, SourceError, pa.ArrowException)
 """What fails a shard, not the worker: the list or the output could not be read or written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What all workers of a run have in common."""
-
-    options: Options
-    """With an absolute output_folder."""
 
 
 def serve(job: Job, link: Link) -> None:
@@ -83,7 +76,7 @@ class Worker:
         options = self._options = job.options
         self._link = link
         self._folder = Folder(options.output_folder)
-        self._source = source_config(options)
+        self._source = job.source
         self._writing = writer_config(options)
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
@@ -114,8 +107,8 @@ class Worker:
                 next_count = time.monotonic() + COUNT_EVERY
                 self._count()
         self._pipeline.stop()
-        for shard in self._open.values():
-            abandon(shard)
+        for opened in self._open.values():
+            abandon(opened)
 
     def _ask(self) -> None:
         """Ask for another shard while there are still rows of this one to begin."""
@@ -220,18 +213,6 @@ def available_cores() -> int:
 
 
 # -- what each stage needs to know --
-
-
-def source_config(options: Options) -> SourceConfig:
-    pair = options.verify_hash
-    return SourceConfig(
-        input_format=options.input_format,
-        url_col=options.url_col,
-        caption_col=options.caption_col,
-        additional_columns=options.additional_columns,
-        bbox_col=options.bbox_col,
-        verify_hash=None if pair is None else (pair[0], pair[1]),
-    )
 
 
 def fetch_config(options: Options) -> FetchConfig:

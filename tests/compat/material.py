@@ -158,6 +158,7 @@ def columns(site: str, folder: Path, *, odd: bool) -> dict[str, Any]:
     return {
         "url": [address(site, name, folder) for name in rows],
         "text": [None if n == 3 else "" if n == 4 else f'caption {n}, é "q"' for n in count],
+        "digits": [f"{n:03d}" for n in count],
         "sum": expected_hashes("sha256", rows),
         "md": expected_hashes("md5", rows),
         "number": pa.array([None if n == 4 else n * 1000 for n in count], pa.int64()),
@@ -189,7 +190,7 @@ def expected_hashes(algorithm: str, rows: Sequence[str]) -> list[str | None]:
     return found
 
 
-PLAIN = ("url", "text", "md", "number", "ratio", "flag")
+PLAIN = ("url", "text", "digits", "md", "number", "ratio", "flag")
 """Columns that every input format can hold."""
 
 

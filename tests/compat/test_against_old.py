@@ -146,8 +146,9 @@ CASES = [
          disallowed_header_directives="[]"),
     case("tfrecord", "parquet", "B13 B14", output_format="tfrecord", **CAPTIONS, **COLUMNS,
          **SHARDS),
+    case("captions of digits", "csv", "B4 B13 B14", output_format="parquet", caption_col="digits"),
     *(
-        case(f"{input_format} list", input_format, "B4 B13 B14", **INPUT)
+        case(f"{input_format} list", input_format, "B13 B14", **INPUT)
         for input_format in ("csv", "tsv.gz", "json", "jsonl.gz")
     ),
 ]  # fmt: skip
@@ -168,6 +169,7 @@ def in_row(*rows: str, what: str | None = None) -> Callable[[Difference, str], b
 
 ON_PURPOSE = [
     OnPurpose("A4", "other error strings are short", in_row("refused.jpg", "not a url")),
+    OnPurpose("B4", "text stays text: 007", lambda found, _: found.what == "caption"),
     OnPurpose("B7", "file: is not stored", in_row("file.jpg")),
     OnPurpose("B13", "EXIF orientation is applied", in_row("sideways.jpg")),
     OnPurpose("B14", "16 bits are scaled to 8", in_row("deep.png")),
@@ -208,12 +210,16 @@ def test_the_output_is_that_of_the_old_tool(case: Case, site: str, tmp_path: Pat
     unexplained = [str(one) for one, reason in zip(found, reasons, strict=True) if reason is None]
     assert not unexplained, "\n".join(unexplained)
     assert {reason for reason in reasons if reason} == case.shown
-    alike = [one.new for one, reason in zip(found, reasons, strict=True) if reason == ALIKE]
+    alike = [
+        one.new
+        for one, reason in zip(found, reasons, strict=True)
+        if one.kind == "pixels" and reason == TOLERATED
+    ]
     assert not alike or statistics.mean(alike) >= MEAN_PSNR
 
 
-ALIKE = ""
-"""The reason why pixels differ a little: scaled by other means, within the spec's bounds (A6)."""
+TOLERATED = ""
+"""Not the same, but within part A: the pixels of A6, and how a JSON file is laid out."""
 LOWEST_PSNR = 38.0
 MEAN_PSNR = 45.0
 
@@ -229,15 +235,17 @@ def run(program: Sequence[str], options: Options) -> None:
 
 
 def explain(found: Difference, case: Case) -> str | None:
-    """The number of the difference on purpose; ALIKE; or None: that should not be."""
+    """The number of the difference on purpose; TOLERATED; or None: that should not be."""
     if found.where.endswith("_stats.json"):
         return next(iter(case.shown & SHOWN_IN_STATS), None)
     row = row_of(found, case)
     for one in ON_PURPOSE:
         if one.number in case.shown and one.fits(found, row):
             return one.number
+    if found.kind == "bytes" and found.where.endswith(".json"):
+        return TOLERATED  # the same keys and values, in the same order
     if found.kind == "pixels" and isinstance(found.new, float) and may_differ(row, case):
-        return ALIKE if found.new >= LOWEST_PSNR else None
+        return TOLERATED if found.new >= LOWEST_PSNR else None
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +60,7 @@ def test_not_one_image_is_exit_code_1_and_an_advice(tmp_path: Path) -> None:
         result = call("-m", "img2dataset", "list.txt", cwd=tmp_path)
 
     assert result.returncode == 1
-    assert "HTTP Error 404: Not Found" in result.stderr
+    assert "404: 1" in result.stderr
     assert result.stdout == ""
 
 
@@ -70,7 +69,7 @@ BAD = {
     "an unknown flag": (["list.txt", "--imagesize=3"], "image_size"),
     "a bad value": (["list.txt", "--resize_mode=crop"], "center_crop"),
     "a missing column": (
-        ["list.csv", "--input_format=csv", "--caption_col=text"], "url, words",
+        ["list.csv", "--input_format=csv", "--caption_col=text"], "'url', 'words'",
     ),
     "a malformed file": (["list.csv", "--input_format=parquet"], "list.csv"),
     "an empty list": (["empty.txt"], "empty.txt"),
@@ -89,7 +88,7 @@ def test_bad_usage_is_one_line_exit_code_2_and_nothing_is_written(
     (tmp_path / "list.txt").write_text("http://127.0.0.1:1/\n")
     (tmp_path / "list.csv").write_text("url,words\nhttp://127.0.0.1:1/,a\n")
     (tmp_path / "empty.txt").write_text("\n\n")
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(path.name for path in tmp_path.iterdir())
     arguments, named = BAD[case]
 
     result = call("-m", "img2dataset", *arguments, cwd=tmp_path)
@@ -97,4 +96,4 @@ def test_bad_usage_is_one_line_exit_code_2_and_nothing_is_written(
     assert result.returncode == 2, result.stderr
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert named in result.stderr
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

@@ -55,8 +55,8 @@ def ending(how: Report | BaseException) -> Callable[[Options, Sequence[Reporter]
             ),
         ),
         (SourceError("gone"), 1, "img2dataset: error: gone; what is stored stays: "),
-        (KeyboardInterrupt(), 130, "img2dataset: interrupted before the first download: "),
-        (Terminated(), 143, "img2dataset: interrupted before the first download: "),
+        (KeyboardInterrupt(), 130, "img2dataset: interrupted: run the same command again"),
+        (Terminated(), 143, "img2dataset: interrupted: run the same command again"),
     ],
 )
 def test_the_exit_code_and_the_last_line_say_how_it_ended(

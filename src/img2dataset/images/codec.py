@@ -109,7 +109,7 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "WEBP": _with_opencv,
     "HDR": _with_opencv,
     "BMP": _with_either,
-    "TIFF": _with_either,
+    "TIFF": _with_opencv,  # Pillow's libtiff prints its complaints on stderr
     "SUN": _with_either,
 }
 """Format -> its decoder; Pillow for the others."""

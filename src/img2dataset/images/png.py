@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-"""What is needed for the pixels.  libpng warns on stderr about oddities in the others."""
+ORDER = {b"IHDR": 0, b"PLTE": 1, b"tRNS": 2, b"IDAT": 3, b"IEND": 4}
+"""The chunks that make the pixels -> their place.  libpng warns about oddities in others."""
 MAX_CHUNKS = 200_000
-GREY = 0
+GREY, PALETTE = 0, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,17 @@ def pixels_only(data: bytes) -> bytes | None:
     """
     view = memoryview(data)
     parts: list[bytes | memoryview] = [SIGNATURE]
+    place = -1
     for kind, start, end in _chunks(data):
-        if kind not in PIXEL_CHUNKS:
+        if kind not in ORDER:
             if not kind[0] & 0x20:  # critical, and unknown
                 return None
             continue
         if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _u32(data, end - 4):
             return None
+        if ORDER[kind] < place:
+            return None
+        place = ORDER[kind]
         parts.append(view[start:end])
         if kind == b"IEND":
             return b"".join(parts)

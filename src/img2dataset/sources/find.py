@@ -62,7 +62,12 @@ def files_at(location: str, input_format: str) -> list[Found] | None:
         return files_matching(fs, path) if MAGIC_OF_GLOBS & set(path) else None
     if info["type"] == "directory":
         return files_in_folder(fs, path, location, input_format)
-    return [Found(location, info.get("size"))]
+    return [Found(own_url(fs, path, location), info.get("size"))]
+
+
+def own_url(fs: Any, path: str, location: str) -> str:
+    """A name for what `location` names that workers with another current folder understand."""
+    return path if is_local(fs) else location
 
 
 def files_matching(fs: Any, pattern: str) -> list[Found] | None:
@@ -97,7 +102,8 @@ def files_in_folder(fs: Any, path: str, location: str, input_format: str) -> lis
             f"(input_format is {input_format!r}; "
             f"{f'it has {others}' if others else 'it has no files'})"
         )
-    return [Found(f"{location.rstrip('/')}/{name}", sizes[name]) for name in names]
+    folder = own_url(fs, path, location).rstrip("/")
+    return [Found(f"{folder}/{name}", sizes[name]) for name in names]
 
 
 def identified(found: Sequence[Found], config: SourceConfig) -> list[InputFile]:

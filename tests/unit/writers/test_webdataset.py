@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import tarfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -96,8 +98,12 @@ def test_the_webdataset_library_reads_samples(tmp_path: Path) -> None:
         picture(jpeg(64)),
     )
     store("webdataset", Folder(str(tmp_path)), shard)
-    dataset = webdataset.WebDataset(str(tmp_path / f"{NAME}.tar"), shardshuffle=False)
-    found = {sample["__key__"]: sample for sample in dataset.decode("rgb")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the library does not close the file
+        dataset = webdataset.WebDataset(str(tmp_path / f"{NAME}.tar"), shardshuffle=False)
+        found = {sample["__key__"]: sample for sample in dataset.decode("rgb")}
+        del dataset
+        gc.collect()
 
     assert set(found) == {"000030000", "000030002"}
     assert found["000030002"]["jpg"].shape == (64, 64, 3)

@@ -1,0 +1,31 @@
+"""Options -> what all workers of a run have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from img2dataset.options import Options
+from img2dataset.sources import SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is started with.  In a module of its own, so that the parent process,
+    which does not touch images, need not import what a worker imports."""
+
+    options: Options
+    """Without the list, and with an output_folder that does not depend on the cwd."""
+    source: SourceConfig
+
+
+def source_config(options: Options) -> SourceConfig:
+    """What `sources` needs to know."""
+    pair = options.verify_hash
+    return SourceConfig(
+        input_format=options.input_format,
+        url_col=options.url_col,
+        caption_col=options.caption_col,
+        additional_columns=options.additional_columns,
+        bbox_col=options.bbox_col,
+        verify_hash=None if pair is None else (pair[0], pair[1]),
+    )

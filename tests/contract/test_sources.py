@@ -1,0 +1,366 @@
+"""One suite over every input format: what any source promises."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from img2dataset.errors import OptionError, SourceError
+from img2dataset.options import INPUT_FORMATS
+from img2dataset.records import PROBLEM
+from img2dataset.sources import FORMATS, load_table, open_source, rows_of
+from tests.unit.sources.lists import (
+    config,
+    content,
+    fields_in,
+    problems_in,
+    rows_in,
+    shards_of,
+    urls_in,
+    write,
+)
+
+WITH_COLUMNS = [name for name in INPUT_FORMATS if not name.startswith("txt")]
+OF_LINES = [name for name in INPUT_FORMATS if name != "parquet"]
+every_format = pytest.mark.parametrize("input_format", INPUT_FORMATS)
+every_format_with_columns = pytest.mark.parametrize("input_format", WITH_COLUMNS)
+every_format_of_lines = pytest.mark.parametrize("input_format", OF_LINES)
+
+RECORDS: list[dict[str, Any]] = [
+    {
+        "link": f"http://example.com/{number}.jpg",
+        "text": text,
+        "digest": f"{number:064x}",
+        "n": 2**53 + number,
+        "a.b": "007",
+    }
+    for number, text in enumerate(
+        ["plain", 'comma, quote " and tab \t', "Größe 猫 🐈", "two\nlines", "007", "NA", "null", ""]
+    )
+]
+URLS = [{"url": f"http://example.com/{number}.jpg"} for number in range(25)]
+
+
+def write_list(folder: Path, records: Any, input_format: str, name: str = "list") -> str:
+    return write(folder / f"{name}.{input_format}", content(records, input_format))
+
+
+def everything(input_format: str) -> Any:
+    return config(
+        input_format,
+        "link",
+        caption_col="text",
+        additional_columns=("n", "a.b"),
+        verify_hash=("digest", "sha256"),
+    )
+
+
+def test_every_input_format_has_a_module() -> None:
+    assert {name.removesuffix(".gz") for name in INPUT_FORMATS} == set(FORMATS)
+
+
+@every_format_with_columns
+def test_the_same_rows_go_in_and_come_out(input_format: str, tmp_path: Path) -> None:
+    path = write_list(tmp_path, RECORDS, input_format)
+
+    rows = rows_in(path, everything(input_format))
+
+    assert [list(row.fields.items()) for row in rows] == [
+        [
+            ("n", record["n"]),
+            ("a.b", record["a.b"]),
+            ("caption", record["text"]),
+            ("sha256", record["digest"]),
+            ("url", record["link"]),
+        ]
+        for record in RECORDS
+    ]
+    assert [row.expected_hash for row in rows] == [record["digest"] for record in RECORDS]
+    assert [row.url for row in rows] == [record["link"] for record in RECORDS]
+    assert {row.problem for row in rows} == {None}
+
+
+@every_format_with_columns
+def test_a_column_may_be_asked_for_several_times(input_format: str, tmp_path: Path) -> None:
+    path = write_list(tmp_path, RECORDS, input_format)
+    reading = config(
+        input_format,
+        "link",
+        caption_col="link",
+        additional_columns=("text", "link", "digest"),
+        verify_hash=("digest", "sha256"),
+    )
+
+    fields = fields_in(path, reading)[0]
+
+    assert list(fields) == ["text", "link", "digest", "caption", "sha256", "url"]
+    assert fields["link"] == fields["caption"] == fields["url"] == RECORDS[0]["link"]
+
+
+@every_format
+def test_shards_are_slices_of_each_file(input_format: str, tmp_path: Path) -> None:
+    write_list(tmp_path, URLS, input_format, "b")
+    write_list(tmp_path, URLS[:10], input_format, "a")
+    reading = config(input_format)
+
+    source = open_source(str(tmp_path), reading)
+    shards = list(source.shards(10, first_id=7))
+
+    assert [file.url.rpartition("/")[2] for file in source.files] == [
+        f"a.{input_format}",
+        f"b.{input_format}",
+    ]
+    assert [(shard.id, shard.count) for shard in shards] == [(7, 10), (8, 10), (9, 10), (10, 5)]
+    tables = [load_table(shard, reading) for shard in shards]
+    assert [table.num_rows for table in tables] == [10, 10, 10, 5]
+    urls = [url for table in tables for url in table["url"].to_pylist()]
+    assert urls == [record["url"] for record in URLS[:10] + URLS]
+    assert source.fraction_read() == 1.0
+
+
+@every_format
+def test_a_source_can_be_read_again(input_format: str, tmp_path: Path) -> None:
+    source = open_source(write_list(tmp_path, URLS, input_format), config(input_format))
+
+    assert [shard.count for shard in source.shards(20)] == [20, 5]
+    assert [shard.count for shard in source.shards(25)] == [25]
+
+
+@every_format
+def test_shards_are_small_when_pickled(input_format: str, tmp_path: Path) -> None:
+    records = [{"url": f"http://example.com/{number}.jpg"} for number in range(5000)]
+    path = write_list(tmp_path, records, input_format)
+
+    for shard in shards_of(path, config(input_format), 10)[:3]:
+        assert len(pickle.dumps(shard)) < 3000
+
+
+@every_format
+def test_the_fraction_read_grows_with_the_shards(input_format: str, tmp_path: Path) -> None:
+    source = open_source(write_list(tmp_path, URLS, input_format), config(input_format))
+
+    seen = [source.fraction_read()] + [source.fraction_read() for _ in source.shards(5)]
+
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert 0.1 < seen[1] < 0.3  # a fifth of the rows
+
+
+@every_format
+def test_tables_have_one_schema_for_all_shards(input_format: str, tmp_path: Path) -> None:
+    reading = config(input_format)
+    shards = shards_of(write_list(tmp_path, URLS, input_format), reading, 10)
+
+    (schema,) = {load_table(shard, reading).schema for shard in shards}
+
+    last = [PROBLEM] if input_format in OF_LINES else []
+    assert schema.names == ["url", *last]
+    assert schema.field("url").type == pa.string()
+
+
+@every_format_with_columns
+def test_whole_numbers_keep_their_type(input_format: str, tmp_path: Path) -> None:
+    records = [
+        {"url": "http://a/1.jpg", "big": 2**63 - 1},
+        {"url": "http://a/2.jpg", "big": -(2**63)},
+    ]
+    reading = config(input_format, additional_columns=("big",))
+
+    (shard,) = shards_of(write_list(tmp_path, records, input_format), reading)
+
+    table = load_table(shard, reading)
+    assert table.schema.field("big").type == pa.int64()
+    assert table["big"].to_pylist() == [2**63 - 1, -(2**63)]
+
+
+@every_format_with_columns
+def test_numbers_become_text_where_text_is_wanted(input_format: str, tmp_path: Path) -> None:
+    path = write_list(tmp_path, [{"url": 1, "c": 7}, {"url": 2, "c": 8}], input_format)
+
+    rows = rows_in(path, config(input_format, caption_col="c"))
+
+    assert [dict(row.fields) for row in rows] == [
+        {"caption": "7", "url": "1"},
+        {"caption": "8", "url": "2"},
+    ]
+
+
+@every_format_with_columns
+def test_boxes_are_parsed_and_kept(input_format: str, tmp_path: Path) -> None:
+    boxes = [[[0.1, 0.2, 0.3, 0.4], [0.0, 0.0, 1.0, 1.0]], []]
+    is_text = "csv" in input_format or "tsv" in input_format
+    records = [
+        {"url": f"http://a/{number}", "b": orjson.dumps(value).decode() if is_text else value}
+        for number, value in enumerate(boxes)
+    ]
+    path = write_list(tmp_path, records, input_format)
+
+    rows = rows_in(path, config(input_format, additional_columns=("b",), bbox_col="b"))
+
+    assert [row.boxes for row in rows] == boxes
+    assert [row.fields["b"] for row in rows] == [record["b"] for record in records]
+
+
+@every_format_with_columns
+@pytest.mark.parametrize("option", ["url_col", "caption_col", "additional_columns", "verify_hash"])
+def test_a_missing_column_is_named_with_those_there_are(
+    input_format: str, option: str, tmp_path: Path
+) -> None:
+    path = write_list(tmp_path, [{"url": "http://a", "text": "b"}], input_format)
+    values: dict[str, Any] = {
+        "url_col": "nope",
+        "caption_col": "nope",
+        "additional_columns": ("nope",),
+        "verify_hash": ("nope", "md5"),
+    }
+
+    with pytest.raises(OptionError) as caught:
+        open_source(path, config(input_format, **{option: values[option]}))
+
+    message = str(caught.value)
+    assert "'nope'" in message
+    assert "'url', 'text'" in message
+    assert "\n" not in message
+    assert option.removeprefix("additional_") in message
+
+
+@every_format_with_columns
+def test_a_missing_column_in_a_later_file_is_named_with_the_file(
+    input_format: str, tmp_path: Path
+) -> None:
+    write_list(tmp_path, [{"url": "http://a"}], input_format, "a")
+    later = write_list(tmp_path, [{"link": "http://a"}], input_format, "b")
+
+    with pytest.raises((OptionError, SourceError), match=later) as caught:
+        shards_of(str(tmp_path), config(input_format))
+
+    assert "'link'" in str(caught.value)
+
+
+@every_format
+@pytest.mark.parametrize("name", ["list", "folder", "pattern"])
+def test_what_does_not_exist_is_refused_in_one_line(
+    input_format: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    url_list = str(tmp_path / (f"*.{input_format}" if name == "pattern" else name))
+
+    with pytest.raises(OptionError) as caught:
+        open_source(url_list, config(input_format))
+
+    assert url_list in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@every_format
+def test_an_empty_file_is_refused(input_format: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"a.{input_format}", b"")
+
+    with pytest.raises(OptionError, match="no rows|not a Parquet file|not a gzip file"):
+        open_source(path, config(input_format))
+
+
+@every_format
+def test_a_list_without_rows_is_refused(input_format: str, tmp_path: Path) -> None:
+    records = [{"url": "http://a"}]
+    plain = {"txt": b" \n\n", "csv": b"url\n", "tsv": b"url\n", "json": b"[ ]", "jsonl": b"\n \n"}
+    base = input_format.removesuffix(".gz")
+    if base == "parquet":
+        sink = pa.BufferOutputStream()
+        pa.parquet.write_table(pa.Table.from_pylist(records).slice(1), sink)
+        data = sink.getvalue().to_pybytes()
+    else:
+        import gzip
+
+        data = gzip.compress(plain[base]) if input_format.endswith(".gz") else plain[base]
+    path = write(tmp_path / f"a.{input_format}", data)
+
+    with pytest.raises(OptionError, match="no rows"):
+        open_source(path, config(input_format))
+
+
+@every_format
+def test_a_file_of_another_kind_is_refused(input_format: str, tmp_path: Path) -> None:
+    other = "txt.gz" if input_format == "parquet" else "parquet"
+    path = write(tmp_path / "list", content(URLS, other))
+
+    with pytest.raises(OptionError, match=path):
+        open_source(path, config(input_format))
+
+
+@every_format
+def test_lists_are_read_from_any_file_system(input_format: str) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe(f"/lists/{input_format}/a.{input_format}", content(URLS, input_format))
+    try:
+        urls = urls_in(f"memory://lists/{input_format}", config(input_format))
+        assert urls == [record["url"] for record in URLS]
+        assert (
+            urls_in(f"memory://lists/{input_format}/*.{input_format}", config(input_format)) == urls
+        )
+    finally:
+        memory.rm("/lists", recursive=True)
+
+
+@every_format
+def test_a_file_that_goes_away_is_a_source_error(input_format: str, tmp_path: Path) -> None:
+    path = write_list(tmp_path, URLS, input_format)
+    reading = config(input_format)
+    source = open_source(path, reading)
+    Path(path).unlink()
+
+    with pytest.raises(SourceError, match=path):
+        for shard in source.shards(10):
+            load_table(shard, reading)
+
+
+@pytest.mark.parametrize(
+    ("input_format", "text", "line"),
+    [
+        ("txt", b"http://a\nhttp://\xff\nhttp://c\n", 2),
+        ("csv", b"url,n\nhttp://a,1\nhttp://b\nhttp://c,3\n", 3),
+        ("csv", b'url,n\nhttp://a,1\n"http://b"x,2\nhttp://c,3\n', 3),
+        ("csv", b'url,n\nhttp://a,1\n"http://b,2\nhttp://c,3\n', 3),
+        ("csv", b"url,n\nhttp://a,1\nhttp://\xff,2\nhttp://c,3\n", 3),
+        ("tsv", b"url\tn\nhttp://a\t1\nhttp://b\t2\t3\nhttp://c\t3\n", 3),
+        ("jsonl", b'{"url":"http://a"}\n{"url":"http://b"\n{"url":"http://c"}\n', 2),
+        ("jsonl", b'{"url":"http://a"}\n["http://b"]\n{"url":"http://c"}\n', 2),
+        ("json", b'[{"url":"http://a"},\n3,\n{"url":"http://c"}]', 2),
+    ],
+)
+def test_a_malformed_line_is_one_row_with_its_number(
+    input_format: str, text: bytes, line: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"a.{input_format}", text)
+
+    assert urls_in(path, config(input_format)) == ["http://a", None, "http://c"]
+    first, problem, last = problems_in(path, config(input_format))
+    assert first is last is None
+    assert problem is not None
+    assert problem.startswith(f"{line}: ")
+
+
+@every_format
+def test_every_value_can_be_written_as_json(input_format: str, tmp_path: Path) -> None:
+    records = [{**record, "url": record["link"]} for record in RECORDS[:3]]
+    path = write_list(tmp_path, records, input_format)
+    reading = config(input_format)
+    (shard,) = shards_of(path, reading)
+
+    rows = rows_of(load_table(shard, reading), shard.id, reading, lambda index: f"{index:05d}")
+
+    assert [orjson.loads(orjson.dumps(row.fields)) for row in rows] == [
+        {"url": record["url"]} for record in records
+    ]
+    assert [(row.shard, row.index, row.key) for row in rows] == [
+        (0, 0, "00000"),
+        (0, 1, "00001"),
+        (0, 2, "00002"),
+    ]
