@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.site.server import Request, Site
 
 FOREVER = 3600.0
+PIECE = 65536
 
 Headers = list[tuple[str, str]]
 
@@ -75,9 +76,11 @@ class Exchange:
         self.writer.write(text.encode("utf-8"))
 
     async def body(self, data: bytes) -> None:
-        self.request.body_bytes += len(data)
-        self.writer.write(data)
-        await self.writer.drain()
+        for start in range(0, len(data), PIECE):
+            piece = data[start : start + PIECE]
+            self.request.body_bytes += len(piece)
+            self.writer.write(piece)
+            await self.writer.drain()  # waits while the client does not read
 
     async def reply(self, status: int, data: bytes, headers: Headers | None = None) -> bool:
         """A whole answer."""

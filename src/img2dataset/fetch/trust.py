@@ -6,9 +6,9 @@ where every machine does; Python's ssl module and a short list know better.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 
 USUAL_PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
@@ -27,4 +27,4 @@ def certificates(environment: Mapping[str, str]) -> tuple[str | None, str | None
         return file, folder
     default = ssl.get_default_verify_paths().cafile
     places = (default, *USUAL_PLACES) if default else USUAL_PLACES
-    return next((place for place in places if os.path.isfile(place)), None), None  # noqa: PTH113
+    return next((place for place in places if Path(place).is_file()), None), None

@@ -55,7 +55,8 @@ def pixels_only(data: bytes) -> bytes | None:
             continue
         if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _u32(data, end - 4):
             return None
-        if ORDER[kind] < place:
+        no_palette = kind == b"IDAT" and place < ORDER[b"PLTE"] and data[25] == PALETTE
+        if ORDER[kind] < place or no_palette:
             return None
         place = ORDER[kind]
         parts.append(view[start:end])

@@ -63,6 +63,8 @@ def parse(lines: list[str], first_line: int, dialect: Dialect, *, final: bool) -
 
 def parse_one_liners(lines: list[str], dialect: Dialect) -> list[Record] | None:
     """One record for each line, an empty one for a blank line; None if it is not so simple."""
+    if any(len(line) > LONGEST_LINE for line in lines):
+        return None
     reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
     try:
         records = list(reader)

@@ -63,7 +63,7 @@ def objects_of(block: Block) -> Objects:
     """The objects of a block; blank lines are left out."""
     lines = block.data.split(b"\n")
     filled = [line for line in lines if line and not line.isspace()]
-    if not LONG_NUMBER.search(block.data):
+    if len(block.data) <= LONGEST_LINE and not LONG_NUMBER.search(block.data):
         try:
             rows = list(map(orjson.loads, filled))
         except orjson.JSONDecodeError:

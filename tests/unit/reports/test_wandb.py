@@ -62,6 +62,7 @@ def payloads(data: bytes) -> Iterator[bytes]:
 def records(folder: Path) -> list[Any]:
     from wandb.proto.wandb_internal_pb2 import Record  # noqa: PLC0415  (an extra)
 
+    wandb.teardown()  # `finish` returns before the service has written everything; this waits
     (file,) = folder.glob("wandb/offline-run-*/*.wandb")
     return [Record.FromString(payload) for payload in payloads(file.read_bytes())]
 

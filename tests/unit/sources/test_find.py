@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.sources import find, open_source
+from img2dataset.sources import open_source
 from tests.unit.sources.lists import config, urls_in, write
 
 
@@ -98,7 +99,7 @@ def test_an_unknown_file_system_is_refused() -> None:
 
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.txt", "http://a\n")
-    fs, _ = find.open_file_system(path)
+    fs = fsspec.filesystem("file")
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", path)
@@ -139,8 +140,6 @@ def test_what_is_no_list_is_refused(url_list: object) -> None:
 
 
 def test_lists_of_several_file_systems_can_be_mixed(tmp_path: Path) -> None:
-    import fsspec
-
     path = write(tmp_path / "a.txt", "http://a\n")
     memory = fsspec.filesystem("memory")
     memory.pipe("/mixed.txt", b"http://b\n")

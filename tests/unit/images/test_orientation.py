@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from img2dataset.images.orientation import orientation_in, turn
+from tests.unit.images.made import bgr, pixels_of, saved, shaper, smooth, to_png
+
+RGB = smooth(96, 40)
+
+
+def oriented(value: int, format_name: str = "PNG") -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = value
+    options = {"lossless": True} if format_name == "WEBP" else {}
+    return saved(RGB, format_name, exif=exif, **options)
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+@pytest.mark.parametrize("format_name", ["PNG", "WEBP", "TIFF"])
+def test_photos_are_turned_upright(value: int, format_name: str) -> None:
+    image = Image.fromarray(RGB)
+    image.getexif()[0x0112] = value
+    expected = bgr(np.asarray(ImageOps.exif_transpose(image)))
+    picture = to_png().shape(oriented(value, format_name))
+    assert np.array_equal(pixels_of(picture.data), expected)
+    sides = (96, 40) if value < 5 else (40, 96)
+    assert (picture.original_width, picture.original_height) == sides
+    assert (picture.width, picture.height) == sides
+
+
+def test_orientation_can_be_left_alone() -> None:
+    picture = to_png(apply_exif_orientation=False).shape(oriented(6))
+    assert (picture.original_width, picture.original_height) == (96, 40)
+    assert np.array_equal(pixels_of(picture.data), bgr(RGB))
+
+
+def test_a_turned_photo_is_encoded_again_even_if_nothing_else_changes() -> None:
+    keep = shaper(resize_mode="no", skip_reencode=True)
+    assert keep.shape(oriented(1, "JPEG")).data == oriented(1, "JPEG")
+    turned = keep.shape(oriented(6, "JPEG"))
+    assert turned.data != oriented(6, "JPEG")
+    assert pixels_of(turned.data).shape == (96, 40, 3)
+
+
+def test_shrinking_on_load_and_turning_go_together() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large = smooth(1600, 1200)
+    picture = to_png(resize_mode="keep_ratio_largest", image_size=64).shape(
+        saved(large, "JPEG", quality=95, exif=exif)
+    )
+    upright = to_png(resize_mode="keep_ratio_largest", image_size=64).shape(
+        saved(np.ascontiguousarray(np.rot90(large, -1)), "JPEG", quality=95)
+    )
+    assert (picture.width, picture.height) == (48, 64)
+    difference = pixels_of(picture.data).astype(int) - pixels_of(upright.data)
+    assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+def test_turning_works_on_grey_too(value: int) -> None:
+    grey = np.ascontiguousarray(RGB[:, :, 0])
+    assert turn(grey, value).shape == ((40, 96) if value < 5 else (96, 40))
+
+
+def entry(order: str, value: int) -> bytes:
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    return magic + struct.pack(order + "IHHHIHH", 8, 1, 0x0112, 3, 1, value, 0)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_both_byte_orders_are_read(order: str) -> None:
+    assert orientation_in(entry(order, 8)) == 8
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", entry("<", 9), entry("<", 0), entry("<", 6)[:15]],
+)  # fmt: skip
+def test_damaged_or_senseless_blocks_mean_upright(block: bytes) -> None:
+    assert orientation_in(block) == 1

@@ -1,0 +1,109 @@
+"""json -> rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from img2dataset.errors import OptionError, SourceError
+from img2dataset.sources import json_lists, open_source, streams
+from tests.unit.sources.lists import config, fields_in, shards_of, urls_in, write
+
+JSON = config("json")
+WITH_X = config("json", additional_columns=("x",))
+FRAME = pd.DataFrame({"url": ["http://a", "http://b"], "x": [1, 2]}, index=[7, 3])
+
+
+@pytest.mark.parametrize("orient", ["columns", "records", "list"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_rows_and_columns_are_understood(orient: str, indent: int | None, tmp_path: Path) -> None:
+    if orient == "list":
+        text = json.dumps(FRAME.to_dict("list"), indent=indent)
+    else:
+        text = FRAME.to_json(orient=orient, indent=indent)
+    path = write(tmp_path / "a.json", text)
+
+    assert fields_in(path, WITH_X) == [
+        {"x": 1, "url": "http://a"},
+        {"x": 2, "url": "http://b"},
+    ]
+
+
+def test_many_columns_values_are_cut_into_shards(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", json.dumps({"url": [f"http://{n}" for n in range(10_000)]}))
+
+    assert [shard.count for shard in shards_of(path, JSON, 4000)] == [4000, 4000, 2000]
+
+
+@pytest.mark.parametrize("block", [1, 5, 50])
+def test_an_array_is_streamed_in_blocks_of_any_size(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    records = [{"url": f"http://猫/{n}]}},[{{", "x": {"y": [n], "z": '\\"'}} for n in range(50)]
+    text = "\ufeff \n" + json.dumps(records, ensure_ascii=False, indent=1) + "\n"
+
+    assert fields_in(write(tmp_path / "a.json", text), WITH_X) == [
+        {"x": record["x"], "url": record["url"]} for record in records
+    ]
+
+
+def test_the_first_shard_comes_before_the_file_is_read(tmp_path: Path) -> None:
+    records = [{"url": f"http://example.com/{n}"} for n in range(100_000)]
+    source = open_source(write(tmp_path / "a.json", json.dumps(records)), JSON)
+
+    next(source.shards(100))
+
+    assert source.fraction_read() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"http://a"', "is not a JSON list: it begins with '\"http://a\"'"),
+        ('[{"url": "http://a"}', "malformed JSON after element 1"),
+        ('[{"url": "http://a"} {"url": "http://b"}]', "malformed JSON after element 1"),
+        ('[{"url": "http://a"}, {"url: "http://b"}]', "malformed JSON at element 2"),
+        ('{"url": "http://a"}\n{"url": "http://b"}\n', "input_format must be 'jsonl'"),
+        ('{"url": "http://a", "x": null}', "for JSON lines input_format is 'jsonl'"),
+        ('{"url": ["http://a"]', "malformed JSON"),
+        ('{"url": ["http://a"], "x": [1, 2]}', "not of the same length"),
+        ('{"url": ["http://a"], "x": {"0": 1}}', "must all be objects, or all lists"),
+        ("[1, 2]", "has no such column; its columns are none"),
+        ("[" * 100_000, "malformed JSON at element 1"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", text)
+
+    with pytest.raises(OptionError, match=message) as caught:
+        open_source(path, WITH_X)
+
+    assert path in str(caught.value)
+
+
+def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: Path) -> None:
+    records = [{"url": f"http://example.com/{n}"} for n in range(2 * json_lists.BATCH)]
+    shards = open_source(write(tmp_path / "a.json", json.dumps(records)[:-20]), JSON).shards(100)
+
+    assert next(shards).count == 100
+    with pytest.raises(SourceError, match="malformed JSON"):
+        list(shards)
+
+
+def test_an_endless_object_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lists, "LONGEST_OBJECT", 1000)
+    monkeypatch.setattr(streams.Reading.content, "__defaults__", (500,))
+    path = write(tmp_path / "a.json", '[{"url": "' + "x" * 1_000_000)
+
+    with pytest.raises(OptionError, match="malformed JSON at element 1"):
+        open_source(path, JSON)
+
+
+def test_half_surrogates_are_replaced(tmp_path: Path) -> None:
+    assert urls_in(write(tmp_path / "a.json", '[{"url": "\\ud83dx"}]'), JSON) == ["?x"]
