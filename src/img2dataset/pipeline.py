@@ -129,7 +129,7 @@ class Pipeline:
                 self._bytes += kept - size
                 self._count -= kept == 0
             self._events.put(sample)
-            self._fetcher.wake()
+            self._wake()
 
     def packed(self, sample: Sample) -> None:
         """Say that `sample` has left: there is room for another."""
@@ -137,4 +137,10 @@ class Pipeline:
             with self._counting:
                 self._bytes -= len(sample.outcome.data)
                 self._count -= 1
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let downloads go on, if they paused and half of the room is free: waking the fetch
+        thread for each picture would cost more than the fetching."""
+        if self._count * 2 <= self._limits.count and self._bytes * 2 <= self._limits.bytes:
             self._fetcher.wake()

@@ -217,6 +217,7 @@ class RemoteFile:
             for path in (self._part, self._final):
                 self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         self.file: IO[bytes] = self._fs.open(self._part, "wb")
+        self._over = False
 
     def commit(self) -> None:
         self.file.close()
@@ -224,18 +225,22 @@ class RemoteFile:
             with suppress(FileNotFoundError):  # not every store moves onto what is there
                 self._fs.rm_file(self._final)
             self._fs.mv(self._part, self._final)
+        self._over = True
         self._fs.invalidate_cache()
 
     def abort(self) -> None:
-        if self._part != self._final:
-            with suppress(OSError):
-                self.file.close()
-            with suppress(FileNotFoundError):
-                self._fs.rm_file(self._part)
-        elif not self.file.closed:
+        if self._over:
+            return
+        self._over = True
+        if self._part == self._final:
             # first of all: closing, which the garbage collector does too, would complete it
             setattr(self.file, "closed", True)  # noqa: B010  (read-only in IO, not in fsspec)
             self.file.discard()  # type: ignore[attr-defined]
+            return
+        with suppress(OSError):
+            self.file.close()
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._part)
 
 
 class RemoteFolder:

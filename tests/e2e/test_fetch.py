@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
@@ -284,6 +285,15 @@ def test_cookies_are_not_kept(site: Site) -> None:
     assert "cookie" not in site.asked("/image/101.jpg")[-1].headers
 
 
+def test_passwords_of_the_user_stay_at_home(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("default login user password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fetch(site.url("/image/105.jpg"))
+    assert "authorization" not in site.asked("/image/105.jpg")[-1].headers
+
+
 def test_connections_are_used_again(site: Site) -> None:
     before = site.connections
     config = replace(CONFIG, thread_count=4)
@@ -458,14 +468,12 @@ def test_nothing_starts_without_room_and_all_of_it_when_there_is(site: Site) -> 
         fetched.until_count(30)
 
 
-def test_room_that_appears_while_it_is_asked_for_does_not_stop_retries(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.02)
+def test_room_that_appears_while_it_is_asked_for_does_not_hold_up_retries(site: Site) -> None:
     answers = cycle([False, True])
-    with running(replace(CONFIG, retries=1), room=lambda: next(answers)) as (engine, fetched):
-        engine.submit(rows(site.url("/flaky?fail=1&token=room")))
-        fetched.until_count(1)
+    config = replace(CONFIG, thread_count=1, retries=1)
+    with running(config, room=lambda: next(answers)) as (engine, fetched):
+        engine.submit(rows(site.url("/retry-after?seconds=1&token=room"), None))
+        fetched.until_count(2)
 
 
 def test_rows_may_come_in_from_several_threads(site: Site) -> None:

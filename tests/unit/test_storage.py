@@ -18,7 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
 from img2dataset import storage
-from img2dataset.storage import HIDDEN, PARTS, Folder, RemoteFile, open_url, whole
+from img2dataset.storage import HIDDEN, PARTS, Folder, LocalFile, RemoteFile, open_url, whole
 
 
 class ObjectStore(MemoryFileSystem):  # type: ignore[misc]
@@ -47,6 +47,7 @@ class Upload(AbstractBufferedFile):  # type: ignore[misc]
 
     def _initiate_upload(self) -> None:
         self.parts: list[bytes] = []
+        self.buffer: Any
 
     def _upload_chunk(self, final: Any = None) -> bool:
         self.buffer.seek(0)
@@ -156,11 +157,31 @@ def test_a_failed_write_leaves_nothing(folder: Folder, monkeypatch: pytest.Monke
     def refuse(_: Any) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(type(folder.begin("probe")), "commit", refuse)
+    for kind in (LocalFile, RemoteFile):
+        monkeypatch.setattr(kind, "commit", refuse)
     with pytest.raises(OSError, match="no space"):
         folder.write("a", b"x")
 
     assert visible(folder) == []
+
+
+def test_an_upload_that_cannot_be_completed_is_discarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("connection lost")
+
+    def note(upload: Upload) -> None:
+        discarded.append(upload)
+
+    discarded: list[Upload] = []
+    monkeypatch.setattr(Upload, "discard", note)
+    folder = store_folder(tmp_path)
+    monkeypatch.setattr(folder.fs, "pipe_file", refuse)
+    with pytest.raises(OSError, match="connection lost"):
+        folder.write("a", b"x")
+
+    assert len(discarded) == 1
 
 
 def test_object_stores_are_not_asked_to_make_folders(tmp_path: Path) -> None:

@@ -184,6 +184,12 @@ def test_two_stray_quotes_do_not_hide_what_is_between(tmp_path: Path) -> None:
     assert urls_in(path, CAPTIONED) == [None, "http://b", None, "http://d"]
 
 
+def test_stray_quotes_that_happen_to_close_do_not_hide_what_is_between(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'url,c\nhttp://a,"x\nhttp://b,y\nhttp://c,z",w\n')
+
+    assert urls_in(path, CAPTIONED) == [None, "http://b", None]
+
+
 @pytest.mark.parametrize("block", [7, 50, 1 << 20])
 def test_records_of_several_lines_are_legal(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

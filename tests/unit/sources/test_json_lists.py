@@ -100,9 +100,19 @@ def test_an_endless_object_is_not_read_to_its_end(
     monkeypatch.setattr(json_lists, "LONGEST_OBJECT", 1000)
     monkeypatch.setattr(streams.Reading.content, "__defaults__", (500,))
     path = write(tmp_path / "a.json", '[{"url": "' + "x" * 1_000_000)
+    read: list[bytes] = []
+    content = streams.Reading.content
+
+    def noted(reading: streams.Reading) -> bytes:
+        read.append(content(reading))
+        return read[-1]
+
+    monkeypatch.setattr(streams.Reading, "content", noted)
 
     with pytest.raises(OptionError, match="malformed JSON at element 1"):
         open_source(path, JSON)
+
+    assert sum(map(len, read)) <= 2000
 
 
 def test_half_surrogates_are_replaced(tmp_path: Path) -> None:

@@ -71,12 +71,16 @@ def test_ranges_that_follow_each_other_are_decoded_once(
         seek(reader, row)
 
     monkeypatch.setattr(parquet.RangeReader, "_seek", noted)
-    shards = shards_of(write_file(tmp_path / "a.parquet", 1000, 1000), PARQUET, 10)
+    one = shards_of(write_file(tmp_path / "a.parquet", 1000, 1000), PARQUET, 10)
+    many = shards_of(write_file(tmp_path / "b.parquet", 1000, 50), PARQUET, 10)
 
-    for shard in shards:
+    for shard in one:
         load_table(shard, PARQUET)
-
     assert seeks == [0]
+
+    for shard in (many[0], many[1], many[90]):
+        load_table(shard, PARQUET)
+    assert seeks == [0, 0, 900]  # what is between is not decoded
 
 
 def test_only_wanted_columns_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

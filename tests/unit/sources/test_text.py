@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,15 @@ def test_a_monstrous_line_does_not_fill_the_memory(tmp_path: Path) -> None:
     reading = config("txt.gz")
     file_found = open_source(str(path), reading).files[0]
 
+    tracemalloc.start()
     with streams.Reading(file_found, reading) as stream:
         for block in streams.line_blocks(stream, 1_000_000):
             kept = max(kept, len(block.data))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
     assert kept == 1_000_001
+    assert peak < 10_000_000
 
 
 def test_lines_have_the_right_numbers_across_blocks(

@@ -1,0 +1,117 @@
+"""The error tree and the closed list of reasons."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from img2dataset import errors
+from img2dataset.errors import (
+    TRANSIENT_HTTP,
+    Img2datasetError,
+    MissingExtraError,
+    OptionError,
+    Reason,
+    RowError,
+    RunError,
+    SourceError,
+    Status,
+    http_label,
+)
+
+every_reason = pytest.mark.parametrize("reason", Reason)
+
+
+@every_reason
+def test_a_reason_has_a_name_a_label_and_a_failed_status(reason: Reason) -> None:
+    assert reason.value == reason.name.lower()
+    assert reason.label
+    assert reason.status in (Status.FAILED_TO_DOWNLOAD, Status.FAILED_TO_RESIZE)
+    assert isinstance(reason.transient, bool)
+
+
+@every_reason
+def test_a_reason_travels_between_processes(reason: Reason) -> None:
+    assert pickle.loads(pickle.dumps(reason)) is reason
+    assert Reason(reason.value) is reason  # type: ignore[call-arg]  # mypy sees __new__ alone
+
+
+@every_reason
+def test_only_downloads_are_worth_another_try(reason: Reason) -> None:
+    assert not (reason.transient and reason.status is Status.FAILED_TO_RESIZE)
+
+
+@pytest.mark.parametrize(
+    ("label", "status"),
+    [
+        ("Use of image disallowed by X-Robots-Tag directive", Status.FAILED_TO_DOWNLOAD),
+        ("hash mismatch", Status.FAILED_TO_DOWNLOAD),
+        ("Image decoding error", Status.FAILED_TO_RESIZE),
+        ("image too small", Status.FAILED_TO_RESIZE),
+        ("image area too large", Status.FAILED_TO_RESIZE),
+        ("aspect ratio too large", Status.FAILED_TO_RESIZE),
+    ],
+)
+def test_error_strings_that_people_search_for_are_kept(label: str, status: Status) -> None:
+    assert {reason.status for reason in Reason if reason.label == label} == {status}
+
+
+def test_there_are_the_three_old_statuses() -> None:
+    assert [status.value for status in Status] == [
+        "success",
+        "failed_to_download",
+        "failed_to_resize",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        (404, "HTTP Error 404: Not Found"),
+        (403, "HTTP Error 403: Forbidden"),
+        (500, "HTTP Error 500: Internal Server Error"),
+        (522, "HTTP Error 522: Unknown"),
+    ],
+)
+def test_http_errors_are_labelled_with_the_standard_phrase(code: int, label: str) -> None:
+    assert http_label(code) == label
+
+
+def test_only_some_http_errors_may_pass() -> None:
+    assert {408, 429, 503, 520} <= TRANSIENT_HTTP
+    assert not {400, 401, 403, 404, 410, 451} & TRANSIENT_HTTP
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RowError(Reason.TIMEOUT), "timed out"),
+        (RowError(Reason.HTTP_STATUS, "HTTP Error 404: Not Found"), "HTTP Error 404: Not Found"),
+        (RowError(Reason.MALFORMED_LINE, detail="(line 3)"), "malformed input line (line 3)"),
+        (
+            MissingExtraError("output_folder s3://x", "s3fs", "s3"),
+            "output_folder s3://x needs the package s3fs: install it with  "  # noqa: ISC004  (one text)
+            "pip install 'img2dataset[s3]'",
+        ),
+        (RunError("no workers"), "no workers"),
+    ],
+)
+def test_an_error_reads_well_and_survives_pickling(error: Img2datasetError, text: str) -> None:
+    for same in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert str(same) == text
+        assert vars(same) == vars(error)
+
+
+def test_bad_options_are_value_errors() -> None:
+    assert issubclass(OptionError, ValueError)
+    assert issubclass(MissingExtraError, OptionError)
+
+
+def test_all_errors_have_one_root() -> None:
+    found = [value for value in vars(errors).values() if isinstance(value, type)]
+    raised = [kind for kind in found if issubclass(kind, Exception)]
+
+    assert SourceError in raised
+    assert all(issubclass(kind, Img2datasetError) for kind in raised)
