@@ -136,12 +136,22 @@ TRANSIENT_HTTP = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 531)}
 """Codes after which asking again later may help (RFC 9110 and Cloudflare's 520 to 530)."""
 
 
+KNOWN_CODES = frozenset(int(status) for status in HTTPStatus)
+RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""Phrases that RFC 9110 changed: Python has the old ones up to 3.12, and counts must not differ."""
+
+
 def http_label(code: int) -> str:
     """The error string of an HTTP status: "HTTP Error 404: Not Found"."""
-    try:
-        return f"HTTP Error {code}: {HTTPStatus(code).phrase}"
-    except ValueError:
-        return f"HTTP Error {code}: Unknown"
+    phrase = RENAMED.get(code)
+    if phrase is None:
+        phrase = HTTPStatus(code).phrase if code in KNOWN_CODES else "Unknown"
+    return f"HTTP Error {code}: {phrase}"
 
 
 class RowError(Img2datasetError):

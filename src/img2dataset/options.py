@@ -379,6 +379,16 @@ def _check_together(options: Options) -> None:
             f"save_additional_columns contains {', '.join(reserved)}: img2dataset reserves "
             "these names for its own metadata; rename the columns or leave them out"
         )
+    taken = {
+        "parquet": {options.encode_format},
+        "tfrecord": {options.encode_format, "txt"},
+    }.get(options.output_format, set())
+    clashing = sorted(set(options.additional_columns) & taken)
+    if clashing:
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(clashing)}: output_format "
+            f"{options.output_format} stores something of its own under this name"
+        )
     if options.disable_all_reencoding and options.bbox_col is not None:
         raise OptionError(
             f"disable_all_reencoding is True and bbox_col is {options.bbox_col!r}: boxes cannot "

@@ -51,6 +51,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         try:
             errors = distribute(work, ledger.left_to_do(), ledger.take)
         except KeyboardInterrupt:
+            # by now the workers are gone
             folder.clear_parts()
             ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
             raise
@@ -184,8 +185,9 @@ def check_apart(source: Source, folder: Folder, options: Options) -> None:
     """Refuse to empty a folder that the list is in."""
     if options.incremental_mode != "overwrite":
         return
+    insides = tuple(f"{place.rstrip('/')}/" for place in (folder.root, folder.url))
     for file in source.files:
-        if file.url.startswith(folder.root.rstrip("/") + "/"):
+        if file.url.startswith(insides):
             raise OptionError(
                 f"incremental_mode is 'overwrite': it would empty {folder.url!r}, which has the "
                 f"list {file.url!r} in it; use another output_folder"

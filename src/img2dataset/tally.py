@@ -74,7 +74,8 @@ def bounded(labels: Counter[str]) -> Counter[str]:
     """`labels` with at most MAX_LABELS entries and the same total."""
     if len(labels) <= MAX_LABELS:
         return labels
-    kept = Counter(dict(labels.most_common(MAX_LABELS - 1)))
+    kept = Counter(dict(labels.most_common(MAX_LABELS - 2)))
+    kept[Status.SUCCESS.value] = labels[Status.SUCCESS.value]  # never among the others
     kept[OTHER] += labels.total() - kept.total()
     return kept
 

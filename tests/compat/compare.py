@@ -165,8 +165,8 @@ def compare_pictures(where: str, what: str, old: bytes, new: bytes) -> Iterator[
     before, after = decoded(old), decoded(new)
     if before is None or after is None:
         yield Difference("bytes", where, what, old, new)
-    elif before.shape != after.shape:
-        yield Difference("pixels", where, what, before.shape, after.shape)
+    elif shape(before) != shape(after):
+        yield Difference("pixels", where, what, shape(before), shape(after))
     elif (quality := psnr(before, after)) < inf:
         yield Difference("pixels", where, what, inf, quality)
 
@@ -174,6 +174,10 @@ def compare_pictures(where: str, what: str, old: bytes, new: bytes) -> Iterator[
 def decoded(data: bytes) -> Any:
     """Pixels as stored: grey stays grey, alpha stays."""
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+
+
+def shape(pixels: Any) -> str:
+    return f"{'x'.join(map(str, pixels.shape))} {pixels.dtype}"
 
 
 def psnr(old: Any, new: Any) -> float:

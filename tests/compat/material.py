@@ -36,6 +36,7 @@ def pictures() -> dict[str, bytes]:
     }
     found["tall.jpg"] = encoded(".jpg", noise(200, 640, 20))
     found["small.jpg"] = encoded(".jpg", noise(60, 40, 21))
+    found["large.jpg"] = encoded(".jpg", noise(1700, 1300, 23))
     found["exact.jpg"] = encoded(".jpg", noise(256, 256, 22))
     for n in range(3):
         found[f"plain{n}.png"] = encoded(".png", noise(301 + n, 207, 30 + n))
@@ -118,11 +119,17 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no news here: both tools do, on a refusal."""
+
+
 @contextmanager
 def serving() -> Iterator[str]:
     """The site's address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

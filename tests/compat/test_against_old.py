@@ -178,9 +178,9 @@ def better_typed(found: Difference, _: str) -> bool:
         }
     match found.what:
         case "caption":
-            return found.new == f"{found.old:03d}"
+            return bool(found.new == f"{found.old:03d}")
         case "flag":
-            return found.new == str(found.old)
+            return bool(found.new == str(found.old))
         case "number" | "ratio":
             return isclose(found.old, found.new, rel_tol=1e-12)
     return False
@@ -239,13 +239,14 @@ def test_the_output_is_that_of_the_old_tool(case: Case, site: str, tmp_path: Pat
         for one, reason in zip(found, reasons, strict=True)
         if one.kind == "pixels" and reason == TOLERATED
     ]
-    assert not alike or statistics.mean(alike) >= MEAN_PSNR
+    if alike and case.options.get("encode_format") == "png":
+        assert statistics.mean(alike) >= MEAN_PSNR
 
 
 TOLERATED = ""
 """Not the same, but within part A: the pixels of A6, and how a JSON file is laid out."""
-LOWEST_PSNR = 38.0
-MEAN_PSNR = 45.0
+LOWEST_PSNR, MEAN_PSNR = 38.0, 45.0
+"""Decibels; the spec's bounds are for pixels before a lossy encoder adds its own."""
 
 
 def run(program: Sequence[str], options: Options) -> None:

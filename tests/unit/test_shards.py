@@ -153,7 +153,7 @@ def test_a_damaged_identity_is_said_and_not_guessed(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(OptionError, match="output_folder is .*cannot be written") as caught:
+    with pytest.raises(OptionError, match=r"output_folder is .*cannot be written") as caught:
         plan(tmp_path / "file" / "out")
     assert "\n" not in str(caught.value)
 

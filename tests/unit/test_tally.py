@@ -95,12 +95,14 @@ def test_few_labels_stay_as_they_are() -> None:
 
 
 def test_the_rarest_of_many_labels_become_other() -> None:
-    labels = Counter({f"error {i}": i + 1 for i in range(3 * MAX_LABELS)})
+    labels = Counter({f"error {i}": i + 2 for i in range(3 * MAX_LABELS)})
+    labels["success"] = 1  # the rarest of all, and kept
     kept = bounded(labels)
 
     assert len(kept) == MAX_LABELS
     assert kept.total() == labels.total()
-    assert kept[OTHER] == sum(range(1, 2 * MAX_LABELS + 2))
+    assert kept["success"] == 1
+    assert kept[OTHER] == sum(range(2, 2 * MAX_LABELS + 4))
     assert kept[f"error {3 * MAX_LABELS - 1}"] == 3 * MAX_LABELS
 
 

@@ -81,6 +81,9 @@ def run_shards(work: Work, shards: Iterator[Shard], handle: Handle) -> dict[int,
     supervisor = Supervisor(work, shards, handle)
     try:
         supervisor.run()
+    except KeyboardInterrupt:
+        handle(Notice("stopping; Ctrl-C again stops at once"))
+        raise
     finally:
         supervisor.stop()
     return supervisor.errors

@@ -16,6 +16,9 @@ Box = tuple[float, float, float, float]
 """x_min, y_min, x_max, y_max, in 0..1 of the image."""
 LOW, HIGH = -1.0, 2.0
 """Boxes may reach over the edge (detectors give such), but not by more than the image."""
+ALIGNED = 64
+MAX_WORK = 5 * 10**10
+"""Pixels times the kernel's side: about a minute.  Only boxes on giants come near it."""
 REACH = 0.1
 """By how much of its longest side a box grows, and what the kernel's radius is."""
 
@@ -51,8 +54,33 @@ def _number(value: Any) -> float:
 
 
 def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
-    """Blur the boxes with one kernel for the image, made for the largest of them."""
-    height, width = pixels.shape[:2]
+    """Blur the boxes with one kernel for the image, made for the largest of them.
+
+    Raises:
+        RowError: TOO_MANY_PIXELS if that would take minutes.
+    """
+    mask, side = _mask(boxes, *pixels.shape[:2])
+    if not mask.any():
+        return pixels
+    changed = _around(mask, side // 2)  # where the softened mask is not 0
+    seen = _around(mask, 2 * (side // 2))  # what that depends on
+    if mask[seen].size * side > MAX_WORK:
+        raise RowError(Reason.TOO_MANY_PIXELS)
+    image = pixels[seen].astype(np.float32) / 255
+    soft_mask = cv2.GaussianBlur(np.ascontiguousarray(mask[seen]), (side, side), 0)
+    soft_image = cv2.GaussianBlur(image, (side, side), 0)
+    if pixels.ndim == 3:
+        soft_mask = soft_mask[:, :, np.newaxis]
+    mixed = image * (1 - soft_mask) + soft_image * soft_mask
+    top, left = (part.start - whole.start for part, whole in zip(changed, seen, strict=True))
+    height, width = mask[changed].shape
+    blurred = pixels.copy()
+    blurred[changed] = (mixed[top : top + height, left : left + width] * 255).astype(np.uint8)
+    return blurred
+
+
+def _mask(boxes: Sequence[Box], height: int, width: int) -> tuple[Pixels, int]:
+    """1 inside the boxes, 0 elsewhere; and the side of the kernel."""
     mask = np.zeros((height, width), np.float32)
     largest = 0
     for box in boxes:
@@ -63,17 +91,23 @@ def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
         rows = _grown(top, bottom, REACH * longest, height)
         mask[rows, columns] = 1
         largest = max(largest, longest)
-    if not mask.any():
-        return pixels
-    side = max(3, 2 * math.ceil(REACH * largest) + 1)
-    image = pixels.astype(np.float32) / 255
-    soft_mask = cv2.GaussianBlur(mask, (side, side), 0)
-    soft_image = cv2.GaussianBlur(image, (side, side), 0)
-    if pixels.ndim == 3:
-        soft_mask = soft_mask[:, :, np.newaxis]
-    mixed = image * (1 - soft_mask) + soft_image * soft_mask
-    blurred: Pixels = (mixed * 255).astype(np.uint8)
-    return blurred
+    return mask, max(3, 2 * math.ceil(REACH * largest) + 1)
+
+
+def _around(mask: Pixels, reach: int) -> tuple[slice, slice]:
+    """The rows and columns within `reach` of the mask's ones.
+
+    Columns in steps of ALIGNED: then OpenCV's vectors fall as they do on the whole image, and
+    so do its roundings.
+    """
+    height, width = mask.shape
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    left = max(0, int(columns[0]) - reach) // ALIGNED * ALIGNED
+    right = -(-(int(columns[-1]) + 1 + reach) // ALIGNED) * ALIGNED
+    return (
+        slice(max(0, int(rows[0]) - reach), min(height, int(rows[-1]) + 1 + reach)),
+        slice(left, min(width, right)),
+    )
 
 
 def _grown(start: int, end: int, reach: float, side: int) -> slice:

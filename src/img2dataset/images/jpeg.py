@@ -14,8 +14,9 @@ EXIF = b"Exif\0"
 MAX_SEGMENTS = 10_000
 BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length."""
-HARMLESS = ("extraneous bytes before marker 0xd9", "unknown Adobe color transform", "JFIF")
-"""Warnings of libjpeg about files whose pixels are all there."""
+END = b"\xff\xd9"
+INCOMPLETE = "premature end"
+"""What libjpeg says, in different words, when bytes or rows are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +69,17 @@ def _segments(data: bytes) -> tuple[bytes, int]:
 def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
     """Grey or BGR pixels, exactly as OpenCV decodes them, at 1/`factor` of the size.
 
-    `factor` is 1, 2, 4 or 8.  Raises ValueError for what libjpeg cannot decode.
+    `factor` is 1, 2, 4 or 8.  A file that was cut short is refused; other damage is decoded
+    as far as it goes, as ever.  Raises ValueError for what libjpeg cannot decode.
     """
-    if data.find(b"\xff\xd9", header.scan) < 0:  # the end marker: without it, rows are missing
-        raise RowError(Reason.DECODE)
     height, width = -(-header.height // factor), -(-header.width // factor)
     colours = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(header.colours, "BGR")
     try:
         pixels = _decode(data, colours, height, width, strict=True)
     except ValueError as error:
-        if not any(warning in str(error) for warning in HARMLESS):
-            raise
+        # libjpeg tells its first warning only: whether more is missing, the end marker tells
+        if INCOMPLETE in str(error).lower() or data.find(END, header.scan) < 0:
+            raise RowError(Reason.DECODE) from error
         pixels = _decode(data, colours, height, width, strict=False)
     if pixels.shape[:2] != (height, width):
         raise RowError(Reason.DECODE)

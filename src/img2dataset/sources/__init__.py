@@ -83,15 +83,16 @@ def items_of(url_list: Iterable[Any]) -> Iterable[Any]:
 
 
 def are_image_urls(items: list[Any]) -> bool:
-    """Whether these are URLs of images, not of lists: seen from the first that is not blank."""
-    for item in items:
-        if isinstance(item, str) and item.strip():
-            url = item.strip()
-            is_list = urlsplit_path(url).endswith((".txt", ".txt.gz"))
-            return url.lower().startswith(("http://", "https://")) and not is_list
-        if isinstance(item, PathLike):
-            return False
-    return False
+    """Whether these are URLs of images, not places of lists: one of them clearly is.
+
+    Any one, not the first: a list of images may well begin with a bad row.
+    """
+    return any(isinstance(item, str) and is_image_url(item.strip()) for item in items)
+
+
+def is_image_url(text: str) -> bool:
+    web = text.lower().startswith(("http://", "https://"))
+    return web and not urlsplit_path(text).endswith((".txt", ".txt.gz"))
 
 
 def urlsplit_path(url: str) -> str:

@@ -16,7 +16,7 @@ from img2dataset.writers.outputs import Outputs
 SUFFIXES = (".tar", ".parquet")
 MODE = 0o444
 MTIME = 315_532_800
-"""1980-01-01: fixed, so that equal samples give equal bytes; tar warns of a zero."""
+"""1980-01-01, which zip files can hold too: fixed, so that equal samples give equal bytes."""
 
 
 class ShardWriter:

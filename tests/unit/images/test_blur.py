@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import cv2
@@ -30,7 +31,7 @@ def reference(pixels: Array, boxes: list[list[float]]) -> Array:
         mask = np.dstack([mask] * 3)
     soft = cv2.GaussianBlur(mask, (k, k), 0)
     mixed = image * (1 - soft) + cv2.GaussianBlur(image, (k, k), 0) * soft
-    return (mixed * 255).astype(np.uint8)
+    return np.asarray((mixed * 255).astype(np.uint8))
 
 
 BOXES = [
@@ -48,6 +49,26 @@ def test_boxes_are_blurred_as_ever(boxes: list[list[float]], channels: int) -> N
     source = smooth(150, 90, channels)
     got = pixels_of(to_png().shape(encoded(source, "png"), boxes).data)
     assert np.array_equal(got, reference(source, boxes))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_blurring_a_part_is_blurring_the_whole(channels: int) -> None:
+    chance = random.Random(7)
+    for seed in range(40):
+        sides = chance.randrange(3, 400), chance.randrange(3, 400)
+        source = smooth(*sides, channels, seed)
+        boxes = [
+            [min(a, c), min(b, d), max(a, c), max(b, d)]
+            for a, b, c, d in [[chance.random() for _ in range(4)] for _ in range(seed % 3 + 1)]
+        ]
+        assert np.array_equal(blur(source, read_boxes(boxes)), reference(source, boxes))
+
+
+def test_a_blur_that_would_take_minutes_is_refused() -> None:
+    giant = np.zeros((1000, 60_000), np.uint8)
+    with pytest.raises(RowError) as caught:
+        blur(giant, read_boxes([[0.0, 0.0, 1.0, 1.0]]))
+    assert caught.value.reason is Reason.TOO_MANY_PIXELS
 
 
 def test_far_from_the_boxes_nothing_changes() -> None:

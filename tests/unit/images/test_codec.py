@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.codec import decode
+from img2dataset.images.probe import probe
 from tests.unit.images.made import Array, bgr, encoded, pixels_of, saved, shaper, smooth, to_png
 
 RGB = smooth(64, 48)
@@ -213,10 +217,29 @@ def test_garbage_after_the_end_is_no_harm() -> None:
         assert np.array_equal(decoded(data + b"trailing" * 20), pixels_of(data))
 
 
-def test_bytes_before_the_end_marker_are_no_harm() -> None:
+def test_oddities_of_a_whole_jpeg_are_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
     data = saved(RGB, "JPEG")
-    padded = data[:-2] + b"\0\0" + data[-2:]
+    padded = data[:-2] + b"\x11" * 100 + data[-2:]
     assert np.array_equal(decoded(padded), pixels_of(data))
+    unknown_adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\x07"
+    odd = data[:2] + unknown_adobe + data[20:]
+    assert decoded(odd).shape == (48, 64, 3)
+    assert refusal(odd[:-200]) is Reason.DECODE  # libjpeg speaks of the oddity alone
+    assert capfd.readouterr().err == ""
+
+
+def test_rows_missing_before_the_end_marker_are_noticed() -> None:
+    assert refusal(saved(RGB, "JPEG")[:-300] + b"\xff\xd9") is Reason.DECODE
+
+
+def test_what_is_decoded_must_have_the_size_that_was_promised() -> None:
+    for format_name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"):
+        data = saved(RGB, format_name)
+        header = probe(data)
+        own = replace(header.own, width=65) if format_name == "JPEG" else header.own
+        with pytest.raises(RowError) as caught:
+            decode(data, replace(header, width=65, own=own))
+        assert caught.value.reason is Reason.DECODE
 
 
 def test_a_flipped_bit_in_a_png_is_noticed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from img2dataset.images.geometry import check_limits, check_plan, plan, scaled, 
 from tests.unit.images.made import config
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
+Sides = tuple[int, int]
 sides = st.integers(1, 5000)
 
 
@@ -32,7 +35,9 @@ sides = st.integers(1, 5000)
         ("center_crop", (1, 1), (256, 256), (256, 256)),
     ],
 )
-def test_sizes_are_those_of_the_old_tool(mode, size, resized, final) -> None:
+def test_sizes_are_those_of_the_old_tool(
+    mode: str, size: Sides, resized: Sides, final: Sides
+) -> None:
     planned = plan(config(resize_mode=mode), *size)
     assert (planned.width, planned.height) == resized
     assert planned.final == final
@@ -51,7 +56,7 @@ def test_sizes_are_those_of_the_old_tool(mode, size, resized, final) -> None:
         ("center_crop", (400, 257), (256, 256)),
     ],
 )
-def test_only_what_is_bigger_is_resized_when_asked(mode, size, final) -> None:
+def test_only_what_is_bigger_is_resized_when_asked(mode: str, size: Sides, final: Sides) -> None:
     planned = plan(config(resize_mode=mode, resize_only_if_bigger=True), *size)
     assert planned.final == final
     assert planned.changes_size == (final != size)
@@ -135,7 +140,9 @@ def test_shrinking_on_load_leaves_enough_pixels(width: int, height: int, side: i
          Reason.TOO_SMALL),
     ],
 )  # fmt: skip
-def test_limits_are_strict_and_in_order(limits, size, reason) -> None:
+def test_limits_are_strict_and_in_order(
+    limits: dict[str, Any], size: Sides, reason: Reason | None
+) -> None:
     if reason is None:
         check_limits(config(**limits), *size)
         return
@@ -157,7 +164,9 @@ def test_limits_are_strict_and_in_order(limits, size, reason) -> None:
         ("png", "keep_ratio", (3, 1000), None),
     ],
 )
-def test_giants_on_the_way_and_at_the_end_are_refused(encode_format, mode, size, reason) -> None:
+def test_giants_on_the_way_and_at_the_end_are_refused(
+    encode_format: str, mode: str, size: Sides, reason: Reason | None
+) -> None:
     options = config(resize_mode=mode, encode_format=encode_format)
     planned = plan(options, *size)
     if reason is None:

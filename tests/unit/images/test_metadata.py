@@ -85,9 +85,10 @@ def test_a_block_that_leads_round_in_circles_is_given_up_quickly() -> None:
 
 def test_reads_are_counted() -> None:
     file = PatientFile(b"x")
+    for _ in range(MAX_READS):
+        file.read(0)
     with pytest.raises(TooManyReadsError):
-        for _ in range(MAX_READS + 1):
-            file.read(0)
+        file.read(0)
     with pytest.raises(TooManyReadsError):
         PatientFile(b"x" * 5_000_000).read()
 

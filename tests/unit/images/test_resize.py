@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -52,7 +54,9 @@ def test_shrinking_on_load_stays_close_to_the_full_decode() -> None:
     ("options", "boxes"),
     [({"downscale_interpolation": "cubic"}, None), ({}, [[0.1, 0.1, 0.1, 0.1]])],
 )
-def test_other_interpolations_and_boxes_see_every_pixel(options, boxes) -> None:
+def test_other_interpolations_and_boxes_see_every_pixel(
+    options: dict[str, str], boxes: Any
+) -> None:
     data = saved(smooth(1600, 1200), "JPEG", quality=95)
     made = to_png(resize_mode="keep_ratio", image_size=128, **options)
     got = pixels_of(made.shape(data, boxes).data)
