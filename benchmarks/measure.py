@@ -57,24 +57,28 @@ def measure(
 ) -> Usage:
     """Run `command` to its end; `helpers` are processes whose CPU is no disturbance."""
     become_reaper()
+    own_children = frozenset(
+        pid for pid, stat in all_processes().items() if stat.parent == os.getpid()
+    )
     busy_before, helpers_before = busy_time(), cpu_of_trees(helpers)
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True
         )
-    sampler = Sampler(process.pid)
+    sampler = Sampler(process.pid, own_children)
     watchdog = threading.Timer(timeout, process.kill)
     watchdog.start()
     sampler.start()
     _, status, used = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
+    busy = busy_time() - busy_before
+    helping = cpu_of_trees(helpers) - helpers_before
     watchdog.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     sampler.stop()
     orphans, left_behind = reap(sampler.seen)
     cpu = used.ru_utime + used.ru_stime + orphans
-    others = (busy_time() - busy_before) - cpu - (cpu_of_trees(helpers) - helpers_before)
     return Usage(
         exit_code=process.returncode,
         wall=wall,
@@ -82,7 +86,7 @@ def measure(
         cpu_seen=sum(member.cpu for member in sampler.seen.values()),
         peak_memory=sampler.peak_memory,
         peak_process=sampler.peak_process,
-        elsewhere=max(0.0, others / (wall * (os.cpu_count() or 1))),
+        elsewhere=max(0.0, (busy - cpu - helping) / (wall * (os.cpu_count() or 1))),
         left_behind=left_behind,
     )
 
@@ -110,6 +114,8 @@ class Sampler:
     """Looks at the process tree of `root`, every 50 ms, until it is stopped."""
 
     root: int
+    own_children: frozenset[int]
+    """Our children that have nothing to do with it: the site."""
     seen: dict[int, Member] = field(default_factory=dict)
     peak_memory: int = 0
     peak_process: int = 0
@@ -124,6 +130,7 @@ class Sampler:
     def stop(self) -> None:
         self._done.set()
         self._thread.join()
+        self._find_members()  # what has only now become an orphan
 
     def _run(self) -> None:
         while True:
@@ -136,10 +143,12 @@ class Sampler:
 
     def _find_members(self) -> None:
         for pid, stat in all_processes().items():
-            if pid not in self.seen and (
-                self.root in (pid, stat.session) or stat.parent in self.seen
-            ):
+            if pid not in self.seen and self._belongs(pid, stat):
                 self.seen[pid] = Member(stat.began)
+
+    def _belongs(self, pid: int, stat: Stat) -> bool:
+        orphan = stat.parent == os.getpid() and pid not in self.own_children
+        return orphan or self.root in (pid, stat.session) or stat.parent in self.seen
 
     def _sample(self) -> None:
         living = []

@@ -16,7 +16,7 @@ from img2dataset.errors import OptionError, RunError
 from img2dataset.options import Options
 from img2dataset.storage import HIDDEN, Folder
 
-IDENTITY = f"{HIDDEN}/run.json"
+IDENTITY = f"{HIDDEN}/identity"
 STATS = re.compile(r"(\d+)_stats\.json")
 SHARD_FILE = re.compile(r"(\d+)(\.\w+)?")
 

@@ -215,14 +215,19 @@ def site() -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def possible(case: Case) -> bool:
+    """Whether the old tool can do it: tfrecord needs tensorflow_io beside it, which has no
+    wheel for every Python, so that case is for whoever has both."""
+    needed = case.options["output_format"] == "tfrecord"
+    return not needed or any(OLD.parents[1].glob("lib/*/site-packages/tensorflow_io*"))
+
+
+@pytest.mark.parametrize("case", filter(possible, CASES), ids=lambda case: case.name)
 def test_the_output_is_that_of_the_old_tool(case: Case, site: str, tmp_path: Path) -> None:
     url_list = write_list(tmp_path, case.input_format, columns(site, tmp_path, odd=case.odd))
     shared = {"url_list": str(url_list), "input_format": case.input_format, **case.options}
     old, new = tmp_path / "old", tmp_path / "new"
     run([str(OLD)], {**shared, "output_folder": str(old)})
-    if case.options["output_format"] == "tfrecord" and not list(old.glob("*.tfrecord")):
-        pytest.skip("the old tool has no TensorFlow (and tensorflow_io) beside it")
     run(
         [sys.executable, "-m", "img2dataset"],
         {**shared, **case.ours_only, "output_folder": str(new)},

@@ -144,7 +144,7 @@ def test_a_folder_of_the_old_tool_is_taken_on_with_a_word(tmp_path: Path) -> Non
 def test_a_damaged_identity_is_said_and_not_guessed(tmp_path: Path) -> None:
     plan(tmp_path)
     finish(tmp_path, "00000")
-    (tmp_path / ".img2dataset" / "run.json").write_text(json.dumps({"parts": 3}))
+    (tmp_path / ".img2dataset" / "identity").write_text(json.dumps({"parts": 3}))
 
     with pytest.raises(RunError, match="damaged"):
         plan(tmp_path)
