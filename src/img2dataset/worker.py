@@ -185,11 +185,11 @@ def abandon(shard: OpenShard) -> None:
 def shape_of(options: Options) -> Callable[[Row, Body], Sample]:
     """The step from a body to a sample: hash, compare, shape.  Called from several threads."""
     shaper = Shaper(image_config(options))
-    algorithm = options.compute_hash
+    hashed = None if options.compute_hash is None else getattr(hashlib, options.compute_hash)
     verify = options.verify_hash is not None
 
     def shape(row: Row, body: Body) -> Sample:
-        digest = hashlib.new(algorithm, body.data).hexdigest() if algorithm is not None else None
+        digest = hashed(body.data).hexdigest() if hashed is not None else None
         if verify and not same_hash(row.expected_hash, digest):
             return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)))
         try:

@@ -8,6 +8,7 @@ is this process.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import pickle
 import signal
@@ -22,6 +23,9 @@ START = (
     "from img2dataset.distributors.child import main; main()"
 )
 """Python code for `python -c`; its argument is the parent's sys.path as JSON."""
+
+GC_THRESHOLD = 100_000
+"""New objects between two searches for cycles."""
 
 EXIT_ORPHANED = 3
 EXIT_CRASHED = 70  # EX_SOFTWARE
@@ -60,6 +64,16 @@ class PipeLink:
         threading.Thread(target=run, name="commands", daemon=True).start()
 
 
+class WithoutPandas:
+    """pyarrow imports pandas, if there is one, only to recognise its types: 0.3 s of CPU for
+    every worker, and none of them ever sees a DataFrame."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        del path, target
+        if name == "pandas":
+            raise ModuleNotFoundError("a worker does without pandas", name=name)
+
+
 def crash(args: threading.ExceptHookArgs) -> None:
     """A bug in any thread ends the worker, with its traceback: nothing may go on without it."""
     sys.__excepthook__(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
@@ -75,9 +89,14 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # whatever a library prints must not end up between our messages
+    sys.meta_path.insert(0, WithoutPandas())
     entry, job = link.receive()
     module, _, function = entry.partition(":")
-    getattr(import_module(module), function)(job, link)
+    serve = getattr(import_module(module), function)
+    # tens of thousands of rows are alive at any time, none in a cycle: do not search them so often
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    serve(job, link)
     # the work is done and everything is closed; taking large libraries down in order is slow
     sys.stdout.flush()
     sys.stderr.flush()

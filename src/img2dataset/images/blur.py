@@ -18,7 +18,7 @@ LOW, HIGH = -1.0, 2.0
 """Boxes may reach over the edge (detectors give such), but not by more than the image."""
 ALIGNED = 64
 MAX_WORK = 5 * 10**10
-"""Pixels times the kernel's side: about a minute.  Only boxes on giants come near it."""
+"""Pixels, edges included, times the kernel's side: a minute.  Boxes on giants come near it."""
 REACH = 0.1
 """By how much of its longest side a box grows, and what the kernel's radius is."""
 
@@ -64,7 +64,7 @@ def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
         return pixels
     changed = _around(mask, side // 2)  # where the softened mask is not 0
     seen = _around(mask, 2 * (side // 2))  # what that depends on
-    if mask[seen].size * side > MAX_WORK:
+    if math.prod(sides + side for sides in mask[seen].shape) * side > MAX_WORK:
         raise RowError(Reason.TOO_MANY_PIXELS)
     image = pixels[seen].astype(np.float32) / 255
     soft_mask = cv2.GaussianBlur(np.ascontiguousarray(mask[seen]), (side, side), 0)

@@ -58,7 +58,13 @@ def decode(data: bytes, header: Header, factor: int = 1) -> tuple[Pixels, bool]:
 
 def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool]:
     plain = header.own.colours not in ("CMYK", "YCCK")
-    return jpeg.decode(data, header.own, factor), plain
+    try:
+        return jpeg.decode(data, header.own, factor), plain
+    except ValueError:  # odd, but whole: Pillow decodes such files as far as they go, as ever
+        pixels = _with_pillow(data, header)
+    if pixels is None:
+        raise RowError(Reason.DECODE)
+    return pixels, plain
 
 
 def _decode_png(data: bytes, header: Header) -> Pixels | None:

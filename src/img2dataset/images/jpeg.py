@@ -69,30 +69,28 @@ def _segments(data: bytes) -> tuple[bytes, int]:
 def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
     """Grey or BGR pixels, exactly as OpenCV decodes them, at 1/`factor` of the size.
 
-    `factor` is 1, 2, 4 or 8.  A file that was cut short is refused; other damage is decoded
-    as far as it goes, as ever.  Raises ValueError for what libjpeg cannot decode.
+    `factor` is 1, 2, 4 or 8.
+
+    Raises:
+        RowError: the file was cut short.
+        ValueError: there is something else about it that libjpeg warns of.
     """
     height, width = -(-header.height // factor), -(-header.width // factor)
     colours = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(header.colours, "BGR")
     try:
-        pixels = _decode(data, colours, height, width, strict=True)
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            data, colours, min_height=height, min_width=width, min_factor=1
+        )
     except ValueError as error:
         # libjpeg tells its first warning only: whether more is missing, the end marker tells
         if INCOMPLETE in str(error).lower() or data.find(END, header.scan) < 0:
             raise RowError(Reason.DECODE) from error
-        pixels = _decode(data, colours, height, width, strict=False)
+        raise
     if pixels.shape[:2] != (height, width):
         raise RowError(Reason.DECODE)
     if colours == "CMYK":
         return _from_cmyk(pixels)
     return pixels[:, :, 0] if colours == "GRAY" else pixels
-
-
-def _decode(data: bytes, colours: str, height: int, width: int, *, strict: bool) -> Pixels:
-    pixels: Pixels = simplejpeg.decode_jpeg(
-        data, colours, min_height=height, min_width=width, min_factor=1, strict=strict
-    )
-    return pixels
 
 
 def _from_cmyk(pixels: Pixels) -> Pixels:

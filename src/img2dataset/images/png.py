@@ -55,10 +55,10 @@ def pixels_only(data: bytes) -> bytes | None:
             continue
         if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _u32(data, end - 4):
             return None
-        no_palette = kind == b"IDAT" and place < ORDER[b"PLTE"] and data[25] == PALETTE
-        if ORDER[kind] < place or no_palette:
+        last, place = place, ORDER[kind]
+        no_palette = last < ORDER[b"PLTE"] < place and data[25] == PALETTE
+        if place < last or (place == last and kind != b"IDAT") or no_palette:
             return None
-        place = ORDER[kind]
         parts.append(view[start:end])
         if kind == b"IEND":
             return b"".join(parts)

@@ -218,7 +218,7 @@ def test_garbage_after_the_end_is_no_harm() -> None:
 
 
 def test_oddities_of_a_whole_jpeg_are_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
-    data = saved(RGB, "JPEG")
+    data = saved(RGB, "JPEG", quality=95)
     padded = data[:-2] + b"\x11" * 100 + data[-2:]
     assert np.array_equal(decoded(padded), pixels_of(data))
     unknown_adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\x07"
@@ -246,6 +246,23 @@ def test_a_flipped_bit_in_a_png_is_noticed(capfd: pytest.CaptureFixture[str]) ->
     data = bytearray(saved(RGB, "PNG"))
     data[len(data) // 2] ^= 1
     assert refusal(bytes(data)) is Reason.DECODE
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "parts", [("IHDR", "IDAT", "IEND"), ("IHDR", "tRNS", "PLTE", "IDAT", "IEND"),
+              ("IHDR", "PLTE", "PLTE", "IDAT", "IEND"), ("IHDR", "PLTE", "IDAT")]
+)  # fmt: skip
+def test_chunks_out_of_order_are_refused_in_silence(
+    parts: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = saved(PALETTE, "PNG", transparency=3)
+    chunks, at = {}, 8
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        chunks[data[at + 4 : at + 8].decode()] = data[at:end]
+        at = end
+    assert refusal(data[:8] + b"".join(chunks[part] for part in parts)) is Reason.DECODE
     assert capfd.readouterr().err == ""
 
 
