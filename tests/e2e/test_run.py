@@ -302,3 +302,28 @@ def test_a_good_run_warns_of_nothing(
     with caplog.at_level(logging.WARNING):
         download(images(site, 1), output_folder=str(tmp_path / "out"))
     assert caplog.records == []
+
+
+def test_a_shard_that_cannot_be_stored_is_tried_again_then_named_and_the_others_are_done(
+    site: Site, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "out" / "00001.tar" / "folder"
+    in_the_way.mkdir(parents=True)
+    options: dict[str, Any] = {
+        "output_folder": str(tmp_path / "out"), "number_sample_per_shard": 3,
+        "output_format": "webdataset",
+    }  # fmt: skip
+
+    report = download(images(site, 9), **options)
+
+    assert report.shards_not_done == ("00001",)
+    assert (report.exit_code, report.complete, report.successes) == (1, False, 6)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*_stats.json")) == [
+        "00000_stats.json", "00002_stats.json",
+    ]  # fmt: skip
+    assert len(site.asked("/image/3.jpg")) >= 2  # once more at the end
+
+    in_the_way.rmdir()
+    in_the_way.parent.rmdir()
+    assert download(images(site, 9), **options).exit_code == 0
+    Dataset(tmp_path / "out").check_whole(9)

@@ -12,9 +12,11 @@ from img2dataset.images.pixels import Pixels
 
 EXIF = b"Exif\0"
 MAX_SEGMENTS = 10_000
-BARE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""Markers without a length."""
-END = b"\xff\xd9"
+APP1 = 0xE1
+LAST = frozenset({0xDA, 0xD9})
+"""Markers after which no header comes: the pixels, the end."""
+BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
+"""Markers without a length, and what is no marker."""
 INCOMPLETE = "premature end"
 """What libjpeg says, in different words, when bytes or rows are missing."""
 
@@ -29,41 +31,32 @@ class JpegHeader:
     """Gray, YCbCr, RGB, CMYK, YCCK."""
     exif: bytes
     """The EXIF block, without "Exif"."""
-    scan: int
-    """Where the pixels begin."""
 
 
 def read_header(data: bytes) -> JpegHeader:
     """Raises ValueError if libjpeg cannot make sense of it."""
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    exif, scan = _segments(data)
-    return JpegHeader(width, height, colours, exif, scan)
+    return JpegHeader(width, height, colours, _exif(data))
 
 
-def _segments(data: bytes) -> tuple[bytes, int]:
-    """The first EXIF block, and where the first scan begins (or the data ends)."""
-    exif, at, end = b"", 2, len(data)
+def _exif(data: bytes) -> bytes:
+    """The first EXIF block before the pixels; empty if there is none."""
+    at = 2
     for _ in range(MAX_SEGMENTS):
-        if at + 4 > end:
+        at = data.find(b"\xff", at)  # garbage between segments: libjpeg skips it too
+        if at < 0 or at + 4 > len(data):
             break
-        if data[at] != 0xFF:  # garbage between segments: libjpeg skips it too
-            at = data.find(b"\xff", at)
-            if at < 0:
-                break
-            continue
         marker = data[at + 1]
-        if marker == 0xFF or marker in BARE or marker == 0:
+        if marker in LAST:
+            break
+        if marker in BARE:
             at += 1 if marker == 0xFF else 2
             continue
-        if marker == 0xDA:
-            return exif, at
-        if marker == 0xD9:
-            break
-        length = data[at + 2] << 8 | data[at + 3]
-        if marker == 0xE1 and not exif and data.startswith(EXIF, at + 4):
-            exif = data[at + 10 : at + 2 + length]
-        at += 2 + length
-    return exif, end
+        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        if marker == APP1 and data.startswith(EXIF, at + 4):
+            return data[at + 10 : end]
+        at = end
+    return b""
 
 
 def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
@@ -82,8 +75,7 @@ def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
             data, colours, min_height=height, min_width=width, min_factor=1
         )
     except ValueError as error:
-        # libjpeg tells its first warning only: whether more is missing, the end marker tells
-        if INCOMPLETE in str(error).lower() or data.find(END, header.scan) < 0:
+        if INCOMPLETE in str(error).lower():
             raise RowError(Reason.DECODE) from error
         raise
     if pixels.shape[:2] != (height, width):

@@ -1,0 +1,70 @@
+"""The commands and the code that README.md shows work as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.site import Site
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", README.read_text(), re.DOTALL)
+RUN_ELSEWHERE = {
+    "make demo": "by .ci/run",
+    "pip install .": "by .ci/run, through make",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where a reader would be: with urls.txt and laion.parquet beside them."""
+    folder = tmp_path_factory.mktemp("reader")
+    with Site() as site:
+        urls = [site.url(f"/image/{number}.jpg") for number in range(3)]
+        (folder / "urls.txt").write_text("\n".join(urls))
+        table = pa.table(
+            {"URL": urls, "TEXT": ["a", "b", "c"], "similarity": [0.1, 0.2, 0.3], "hash": [1, 2, 3]}
+        )
+        pq.write_table(table, folder / "laion.parquet")
+        yield folder
+
+
+@pytest.mark.parametrize(
+    ("language", "code"), BLOCKS, ids=[code.partition("\n")[0][:40] for _, code in BLOCKS]
+)
+def test_what_the_readme_shows_works(language: str, code: str, folder: Path) -> None:
+    if any(code.startswith(start) for start in RUN_ELSEWHERE):
+        return
+    command = ["bash", "-e", "-c", code] if language == "bash" else [sys.executable, "-c", code]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    result = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    pages = [README, *(README.parent / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_a_page_of_decisions_says_what_checks_it() -> None:
+    pages = sorted((README.parent / "docs" / "decisions").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{n:04d}" for n in range(1, len(pages) + 1)]
+    for page in pages:
+        text = page.read_text()
+        for heading in ("**Context.**", "**Decision.**", "**What checks it.**"):
+            assert heading in text, f"{page.name} lacks {heading}"
