@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from img2dataset.distributors import Counted, Failed, Link, Ready, Stop, Stored, Take, Want
+from img2dataset.distributors import Counted, Failed, Link, Notice, Ready, Stop, Stored, Take, Want
 from img2dataset.errors import Reason, RowError, SourceError
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
-from img2dataset.images import ImageConfig, Shaper, set_up_threads
+from img2dataset.images import SLOWER, ImageConfig, Shaper, set_up_threads
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.pipeline import Limits, Pipeline
@@ -92,6 +92,8 @@ class Worker:
     def run(self) -> None:
         self._pipeline.start()
         self._link.send(Ready())
+        if SLOWER is not None:
+            self._link.send(Notice(SLOWER))
         self._link.listen(self._pipeline.put)
         next_count = 0.0
         while True:

@@ -72,7 +72,7 @@ class Link(Protocol):
         """Call `handle` with each message, in a thread, from now on."""
 
 
-# -- what a distributor says --
+# -- what a distributor says; a worker may say `Notice` too --
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A shard was not stored, and nothing of it remains; it may be done again."""

@@ -104,6 +104,7 @@ class Supervisor:
         self._processes: list[Process] = []
         self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
         self._failed_starts = 0
+        self._said: set[str] = set()
         self._source_error: SourceError | None = None
 
     def run(self) -> None:
@@ -177,8 +178,8 @@ class Supervisor:
             case Want():
                 process.wants = True
                 self._feed(process)
-            case Counted():
-                self._handle(message)
+            case Counted() | Notice():
+                self._pass_on(message)
             case Stored(result=result):
                 self._close_shard(process, result.id)
                 self.errors.pop(result.id, None)
@@ -190,6 +191,13 @@ class Supervisor:
         if self._planned and self._again:
             for waiting in self._processes:
                 self._feed(waiting)
+
+    def _pass_on(self, event: Counted | Notice) -> None:
+        if isinstance(event, Notice):
+            if event.text in self._said:  # another worker has said it
+                return
+            self._said.add(event.text)
+        self._handle(event)
 
     def _feed(self, process: Process) -> None:
         """Give `process` the next shard, if it wants one and there is one for it."""

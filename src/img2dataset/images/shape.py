@@ -59,7 +59,7 @@ class Shaper:
         factor = 1 if boxes else self._factor(header, plan, width, height)
         pixels, as_stored = decode(data, header, factor)
         pixels = turn(pixels, orientation)
-        pixels = resize(pixels, plan)
+        pixels = resize(pixels, plan, by_opencv=bool(boxes))
         if boxes:
             pixels = blur(pixels, boxes)
         pixels = frame(pixels, plan)
