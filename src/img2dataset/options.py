@@ -306,9 +306,10 @@ class Options:
     @property
     def additional_columns(self) -> tuple[str, ...]:
         """Input columns kept under their own names, in order; bbox_col is the last of them."""
-        named = tuple(dict.fromkeys(self.save_additional_columns or ()))
-        if self.bbox_col is None or self.bbox_col in named:
-            return named
+        named = dict.fromkeys(self.save_additional_columns or ())
+        if self.bbox_col is None:
+            return tuple(named)
+        named.pop(self.bbox_col, None)
         return (*named, self.bbox_col)
 
 
@@ -372,6 +373,11 @@ def _check_together(options: Options) -> None:
         raise OptionError(
             f"verify_hash is {list(options.verify_hash)!r}: its type must be the same as "
             f"compute_hash, which is {options.compute_hash!r}"
+        )
+    if options.bbox_col in RESERVED_COLUMNS:
+        raise OptionError(
+            f"bbox_col is {options.bbox_col!r}: the column keeps its name in the metadata, and "
+            "img2dataset reserves this name there; rename the column"
         )
     reserved = sorted(set(options.additional_columns) & set(RESERVED_COLUMNS))
     if reserved:

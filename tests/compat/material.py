@@ -121,6 +121,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # the usual 5 makes clients wait for their SYN to be sent again
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no news here: both tools do, on a refusal."""
