@@ -33,6 +33,7 @@ CONFIG = FetchConfig(
     user_agent_token="mybot",
     disallowed_directives=DEFAULT_DIRECTIVES,
     verify_tls=True,
+    first_per_host=128,  # so that everything that takes its time does so at the same time
 )
 
 Outcome = Body | Failure
@@ -539,3 +540,14 @@ def test_two_thousand_at_once(site: Site) -> None:
     config = replace(CONFIG, thread_count=2000, timeout=30)
     outcomes = fetch(*[site.url("/slow?seconds=1")] * 4000, config=config)
     assert all(isinstance(outcome, Body) for outcome in outcomes)
+
+
+def test_a_host_that_does_not_answer_is_not_asked_by_all_at_once(site: Site) -> None:
+    with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
+        path = site.url("/silent?token=gently")
+        engine.submit(rows(*[path] * 100, site.url("/image/1.jpg", host="localhost")))
+        fetched.until_count(1)  # another name: it does not wait behind the silent ones
+        asked = [request for request in site.asked("/silent") if "gently" in request.target]
+        assert engine.in_flight == 16
+        assert len(asked) <= 16
+        assert engine.waiting == 84

@@ -140,7 +140,7 @@ def test_boxes_cannot_be_blurred_without_encoding() -> None:
         (None, None, ()),
         (["a", "b", "a"], None, ("a", "b")),
         (["a"], "boxes", ("a", "boxes")),
-        (["boxes", "a"], "boxes", ("boxes", "a")),
+        (["boxes", "a"], "boxes", ("a", "boxes")),
         (None, "boxes", ("boxes",)),
     ],
 )

@@ -30,6 +30,8 @@ class FetchConfig:
     disallowed_directives: tuple[str, ...]
     """In lower case; none = X-Robots-Tag is not looked at."""
     verify_tls: bool
+    first_per_host: int = 16
+    """Requests at once that a host sees at first; small servers drop what comes by hundreds."""
 
 
 def user_agent(token: str | None, replacement: str | None) -> str:

@@ -48,6 +48,8 @@ class Ended(Generic[K]):
     result: Body | Failure
     retry_after: str | None
     """When the server wishes to be asked again, in its own words."""
+    first_byte: float = 0.0
+    """Seconds from having an address to the first byte of the answer; 0 = none came."""
 
 
 class Transfers(Generic[K]):
@@ -166,9 +168,12 @@ class Transfers(Generic[K]):
             resolved = handle.getinfo(pycurl.NAMELOOKUP_TIME) > 0
             asked = handle.getinfo(pycurl.REQUEST_SIZE) > 0
         result = outcome(code, response, resolved=resolved, asked=asked)
+        began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
+        named = handle.getinfo(pycurl.NAMELOOKUP_TIME)
         self._multi.remove_handle(handle)
         self._free.append(handle)
-        return Ended(self._running.pop(handle), result, response.retry_after)
+        first_byte = max(0.0, began - named)
+        return Ended(self._running.pop(handle), result, response.retry_after, first_byte)
 
     def _drop_slow(self) -> list[Ended[K]]:
         """End transfers whose body crawls: under LOWEST_SPEED over a whole window.

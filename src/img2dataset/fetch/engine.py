@@ -19,6 +19,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.curl import Ended, Transfers
 from img2dataset.fetch.files import transfers_allowed
+from img2dataset.fetch.hosts import Hosts
 from img2dataset.fetch.retry import delay_before, seconds_to_wait
 from img2dataset.fetch.urls import sendable
 from img2dataset.records import Body, Failure, Row
@@ -50,6 +51,7 @@ class Engine:
         self._room = room
         self._ceiling = transfers_allowed(config.thread_count)
         self._transfers: Transfers[Attempt] = Transfers(config, kept_open=self._ceiling)
+        self._hosts: Hosts[Attempt] = Hosts(config.first_per_host, self._ceiling)
         self._queue: deque[Row] = deque()
         self._retries: list[tuple[float, int, Attempt]] = []  # due, tie-break, attempt: a heap
         self._retries_seen = 0
@@ -66,7 +68,7 @@ class Engine:
     @property
     def waiting(self) -> int:
         """Rows submitted and not yet begun."""
-        return len(self._queue)
+        return len(self._queue) + len(self._hosts)
 
     @property
     def in_flight(self) -> int:
@@ -119,7 +121,7 @@ class Engine:
                 self._transfers.start(attempt, attempt.url)
 
     def _anything_due(self, now: float) -> bool:
-        return bool(self._queue) or self._retry_due(now)
+        return bool(self._queue) or self._hosts.any_ready or self._retry_due(now)
 
     def _retry_due(self, now: float) -> bool:
         return bool(self._retries) and self._retries[0][0] <= now
@@ -133,9 +135,16 @@ class Engine:
         return not self._waits_for_room
 
     def _next(self, now: float) -> Attempt | None:
-        """What to ask for now; None if that was a row which cannot be asked for."""
-        if self._retry_due(now):
-            return heappop(self._retries)[2]
+        """What to ask for now; None if what is next cannot be asked for, or not yet."""
+        if self._hosts.any_ready:
+            return self._hosts.next_ready()
+        attempt = heappop(self._retries)[2] if self._retry_due(now) else self._new_attempt()
+        if attempt is None or not self._hosts.admit(attempt.url, attempt):
+            return None
+        return attempt
+
+    def _new_attempt(self) -> Attempt | None:
+        """The next row of the queue; None if it cannot be asked for, and is delivered."""
         row = self._queue.popleft()
         if row.problem is not None:
             reason = Reason.MALFORMED_LINE
@@ -156,6 +165,7 @@ class Engine:
     def _end(self, ended: Ended[Attempt]) -> None:
         """Deliver what came of an attempt, or put it aside to be tried again."""
         attempt = ended.key
+        self._hosts.ended(attempt.url, ended.result, ended.first_byte, time.monotonic())
         if isinstance(ended.result, Failure) and ended.result.reason.transient:
             delay = self._delay(attempt, ended.retry_after)
             if delay is not None:
