@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from typing import ParamSpec
@@ -22,9 +23,16 @@ def _with_parameters_of(
 ) -> Callable[[Callable[[Options], Report]], Callable[P, Report]]:
     """Give a function of Options the parameters of Options: they are declared once."""
 
+    names = list(signature(make).parameters)
+
     def decorate(function: Callable[[Options], Report]) -> Callable[P, Report]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> Report:
+            for name in kwargs:
+                if name not in names:
+                    near = get_close_matches(name, names, n=1)
+                    hint = f"; did you mean {near[0]}?" if near else ""
+                    raise TypeError(f"download() has no parameter {name!r}{hint}")
             return function(make(*args, **kwargs))
 
         call.__signature__ = signature(make).replace(  # type: ignore[attr-defined]

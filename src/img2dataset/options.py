@@ -6,6 +6,7 @@ The command line, `docs/options.md` and the signature of `download` are made fro
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -60,6 +61,18 @@ def at_least(low: float) -> Check:
         return None if value >= low else f"{low:g} or more"  # also refuses NaN
 
     return check
+
+
+def between(low: float, high: float) -> Check:
+    def check(value: Any) -> str | None:
+        return None if low <= value <= high else f"{low:g} to {high:g}"
+
+    return check
+
+
+def directives(value: Any) -> str | None:
+    good = all(re.fullmatch(r"\s*[A-Za-z][A-Za-z_-]*\s*", directive) for directive in value)
+    return None if good else "a list of words such as noai, or [] for no check"
 
 
 def more_than(low: float) -> Check:
@@ -134,7 +147,11 @@ class Options:
         }
     )
     image_size: int = option(
-        256, "side to resize to, in pixels", Group.IMAGES, check=at_least(1), shapes_output=True
+        256,
+        "side to resize to, in pixels",
+        Group.IMAGES,
+        check=between(1, 65_500),
+        shapes_output=True,
     )
     output_folder: str = option(
         "images", "where the dataset goes: a folder or any fsspec URL", Group.OUTPUT,
@@ -220,7 +237,7 @@ class Options:
     )
     wandb_project: str = option("img2dataset", "its project name", Group.REPORTS, check=not_empty)
     oom_shard_count: int = option(
-        5, "digits of shard names", Group.OUTPUT, check=at_least(1), shapes_output=True
+        5, "digits of shard names", Group.OUTPUT, check=between(1, 100), shapes_output=True
     )
     compute_hash: str | None = option(
         "sha256", "md5, sha256, sha512 or None: hash of the downloaded bytes", Group.OUTPUT,
@@ -231,7 +248,7 @@ class Options:
         check=hash_pair, shapes_output=True,
     )  # fmt: skip
     distributor: str = option(
-        "multiprocessing", "multiprocessing, pyspark or ray", Group.RUN,
+        "multiprocessing", "multiprocessing; pyspark and ray are not in this version", Group.RUN,
         check=one_of("multiprocessing", "pyspark", "ray"),
     )  # fmt: skip
     subjob_size: int = option(1000, "shards per Spark job", Group.RUN, check=at_least(1))
@@ -252,7 +269,7 @@ class Options:
     )  # fmt: skip
     max_aspect_ratio: float = option(
         math.inf, "refuse images whose longest side is more than this many times the shortest",
-        Group.FILTERS, check=at_least(0), shapes_output=True,
+        Group.FILTERS, check=at_least(1), shapes_output=True,
     )  # fmt: skip
     incremental_mode: str = option(
         "incremental",
@@ -273,6 +290,7 @@ class Options:
         "X-Robots-Tag directives that refuse an image; None = noai, noimageai, noindex, "
         "noimageindex; [] = do not check",
         Group.MANNERS,
+        check=directives,
     )
     ignore_ssl_certificate: bool = option(False, "do not verify TLS certificates", Group.DOWNLOAD)
     # new since 1.47.0

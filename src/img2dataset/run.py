@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from math import ceil
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
-from img2dataset.errors import OptionError
+from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import Shard, shard_name
@@ -24,6 +26,7 @@ from img2dataset.writers import stored_names
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
     """Do everything that is left to do of a dataset; see `img2dataset.download`."""
+    fill_standard_files()
     if reporters is None:
         reporters = default_reporters(options)
     with ExitStack() as stack:
@@ -34,6 +37,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         source = open_source(options.url_list, config)
         folder = open_folder(options)
         check_apart(source, folder, options)
+        hold(folder, stack)
         plan = prepare(
             folder,
             options.incremental_mode,
@@ -57,6 +61,16 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             raise
         folder.clear_parts()
         return ledger.finish(folder.url, not_done=sorted(errors), interrupted=False)
+
+
+def fill_standard_files() -> None:
+    """Where standard files are closed (`2>&-`), give their numbers to nothing: else the
+    first file we open gets one, and whatever is written there goes into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # noqa: PERF203  (three times in a run)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
 
 
 class Ledger:
@@ -177,21 +191,50 @@ def open_folder(options: Options) -> Folder:
     """The output folder; nothing is written yet."""
     try:
         return Folder(options.output_folder)
+    except MissingExtraError as error:
+        raise MissingExtraError("output_folder", error.package, error.extra) from error
     except (ImportError, ValueError) as error:  # no library, or no such file system
         raise OptionError(f"output_folder is {options.output_folder!r}: {error}") from error
 
 
 def check_apart(source: Source, folder: Folder, options: Options) -> None:
-    """Refuse to empty a folder that the list is in."""
+    """Refuse to empty a folder that someone would miss."""
     if options.incremental_mode != "overwrite":
         return
-    insides = tuple(f"{place.rstrip('/')}/" for place in (folder.root, folder.url))
     for file in source.files:
-        if file.url.startswith(insides):
+        if is_inside(file.url, folder):
             raise OptionError(
                 f"incremental_mode is 'overwrite': it would empty {folder.url!r}, which has the "
                 f"list {file.url!r} in it; use another output_folder"
             )
+    for place in (Path.cwd(), Path.home()):
+        if folder.local and Path(folder.root) in (place, *place.parents):
+            raise OptionError(
+                f"incremental_mode is 'overwrite': it would empty {folder.root!r}, which is or "
+                f"holds {str(place)!r}; use another output_folder"
+            )
+
+
+def is_inside(url: str, folder: Folder) -> bool:
+    if folder.local and "://" not in url:
+        return Path(folder.root) in Path(os.path.normpath(url)).parents
+    return url.startswith(f"{folder.url.rstrip('/')}/")
+
+
+def hold(folder: Folder, stack: ExitStack) -> None:
+    """Keep other runs out of the folder for as long as `stack` is open."""
+    try:
+        folder.make()
+        alone = stack.enter_context(folder.held())
+    except OSError as error:
+        raise OptionError(
+            f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
+        ) from error
+    if not alone:
+        raise OptionError(
+            f"output_folder is {folder.url!r}: another run is writing there; wait for its end, "
+            "or use another folder"
+        )
 
 
 def identity_of(source: Source, options: Options) -> Identity:

@@ -31,7 +31,7 @@ class Identity:
     def differences(self, before: Identity) -> list[str]:
         """What is not as it was, one text each."""
         texts = []
-        if self.inputs != before.inputs:
+        if contents(self.inputs) != contents(before.inputs):
             texts.append("url_list (other files, or other content)")
         for name, value in self.options.items():
             # an option that is newer than the folder had its default
@@ -39,6 +39,13 @@ class Identity:
             if old != value:
                 texts.append(f"{name} (was {old!r}, is {value!r})")
         return texts
+
+
+def contents(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """What a list is made of, wherever it lies: it may have been moved since."""
+    return [
+        (str(file["url"]).rpartition("/")[2], file["size"], file["fingerprint"]) for file in inputs
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ def prepare(
     try:
         folder.make()
         if mode == "overwrite":
-            folder.remove(folder.names())
+            folder.empty()
         plan, parts = _plan(folder, mode, identity)
         folder.clear_parts()
         _remove_leftovers(folder, parts, plan.done, stored_names)
@@ -102,7 +109,7 @@ def _plan(folder: Folder, mode: str, identity: Identity) -> tuple[Plan, list[Par
         if not identity.differences(part.identity):
             return Plan(part.first_id, done), parts
     raise OptionError(
-        f"output_folder is {folder.url!r}: its {len(done)} shards were made with other settings: "
+        f"output_folder is {folder.url!r}: what is in it was made with other settings: "
         f"{'; '.join(identity.differences(parts[-1].identity))}. "
         "Use the same settings to go on, incremental_mode=extend to add to it, "
         "incremental_mode=overwrite to start again, or another folder"

@@ -18,12 +18,20 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+from img2dataset.errors import MissingExtraError
 
 HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
+LOCK = f"{HIDDEN}/lock"
 
 ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 """fsspec protocols whose files appear when they are closed, and not before."""
@@ -57,11 +65,27 @@ def open_url(url: str) -> tuple[Any, str]:
     """The file system that `url` names, and the path in it.
 
     Raises:
-        ImportError: the file system's library is missing.
+        MissingExtraError: the file system's library is missing, and an extra of ours has it.
+        ImportError: it is missing, and fsspec says which.
         ValueError: no such protocol.
     """
-    fs, path = fsspec.core.url_to_fs(url)
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        protocol = url.partition("://")[0]
+        if protocol not in EXTRAS:
+            raise
+        raise MissingExtraError(url, *EXTRAS[protocol]) from error
     return fs, path
+
+
+EXTRAS = {
+    "s3": ("s3fs", "s3"),
+    "s3a": ("s3fs", "s3"),
+    "gs": ("gcsfs", "gcs"),
+    "gcs": ("gcsfs", "gcs"),
+}
+"""Protocol of a URL -> (package, extra of ours that installs it)."""
 
 
 def protocols(fs: Any) -> set[str]:
@@ -81,6 +105,8 @@ class Folder:
         self.fs, root = open_url(url)
         self.root: str = str(root).rstrip("/") or "/"
         self.local = is_local(self.fs)
+        if self.local:
+            self.root = os.path.normpath(self.root)
 
     def __repr__(self) -> str:
         return f"Folder({self.url!r})"
@@ -152,6 +178,34 @@ class Folder:
     def part(self, name: str) -> str:
         """A fresh name for what is not whole yet."""
         return f"{PARTS}/{name.replace('/', '_')}.{secrets.token_hex(4)}"
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the folder for this process; yields whether nobody else does.
+
+        The system lets go when the process ends, however it ends.  Only local folders can be
+        held, and on network disks only as far as their locks go.
+        """
+        if not self.local or fcntl is None:
+            yield True
+            return
+        lock = Path(self.path(LOCK))
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            except OSError:  # a file system without locks
+                yield True
+            else:
+                yield True
+
+    def empty(self) -> None:
+        """Remove everything but the lock."""
+        self.remove(name for name in self.names() if name != HIDDEN)
+        kept = LOCK.rpartition("/")[2]
+        self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name != kept)
 
     def clear_parts(self) -> None:
         """Remove what interrupted runs were writing."""

@@ -251,7 +251,7 @@ def test_b9_the_timeout_is_for_all_hops_together(tmp_path: Path) -> None:
 def test_b10_connections_are_used_again(manners: Manners) -> None:
     # those that the site resets or closes, and those of refusals, cannot be
     ends = sum("robots" in one.target or "Robots" in one.target for one in manners.site.requests)
-    assert manners.site.connections <= 4 + ends
+    assert manners.site.connections <= 4 + 2 + ends  # what the flaky page closes
     assert len(manners.site.requests) > 2 * manners.site.connections
 
 
@@ -390,7 +390,7 @@ def test_b19_nothing_but_whole_shards_is_there_and_leftovers_go(tmp_path: Path) 
         f"{shard}{end}" for shard in ("00000", "00001") for end in ("", ".parquet", "_stats.json")
     ]
     assert sorted(path.name for path in (out / "00001").iterdir()) == ["00001.jpg", "00001.json"]
-    assert [path.name for path in (out / ".img2dataset").iterdir()] == ["identity"]
+    assert {path.name for path in (out / ".img2dataset").iterdir()} == {"identity", "lock"}
 
 
 def test_b21_every_row_has_one_record(rich: Run, recorded: Run, boxed: Run) -> None:

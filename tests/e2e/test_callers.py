@@ -64,6 +64,17 @@ def test_not_one_image_is_exit_code_1_and_an_advice(tmp_path: Path) -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_standard_files_are_no_harm(tmp_path: Path, closed: str) -> None:
+    with Site() as site:
+        (tmp_path / "list.txt").write_text(site.url("/image/1.jpg"))
+        command = f"exec {sys.executable} -m img2dataset list.txt {closed}"
+        result = subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=60, check=False)
+
+    assert result.returncode == 0
+    assert (tmp_path / "images" / "00000" / "000000000.jpg").exists()
+
+
 BAD = {
     "a missing list": (["nowhere.txt"], "nowhere.txt"),
     "an unknown flag": (["list.txt", "--imagesize=3"], "image_size"),

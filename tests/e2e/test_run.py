@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,53 @@ def test_resuming_with_other_settings_is_refused_and_changes_nothing(
     with pytest.raises(OptionError, match="url_list"):
         download(images(site, 3), output_folder=out)
     assert Dataset(tmp_path / "out").visible == before
+
+
+def test_a_second_run_into_the_same_folder_is_refused_while_the_first_goes_on(
+    site: Site, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    first = threading.Thread(
+        target=download, args=([site.url("/slow?seconds=3")],), kwargs={"output_folder": out}
+    )
+    first.start()
+    deadline = time.monotonic() + 20
+    while not site.asked("/slow") and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    for mode in ("incremental", "overwrite"):
+        with pytest.raises(OptionError, match="another run is writing"):
+            download(images(site, 1), output_folder=out, incremental_mode=mode)
+    first.join()
+
+    assert Dataset(tmp_path / "out").visible == ["00000", "00000.parquet", "00000_stats.json"]
+    assert download(images(site, 1), output_folder=out, incremental_mode="overwrite").count == 1
+
+
+def test_the_folder_one_is_in_is_never_emptied(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "mine.py").touch()
+    monkeypatch.chdir(tmp_path / "deep")
+    for folder in (".", "..", str(tmp_path)):
+        with pytest.raises(OptionError, match="it would empty"):
+            download(images(site, 1), output_folder=folder, incremental_mode="overwrite")
+    assert (tmp_path / "mine.py").exists()
+
+
+def test_a_list_that_was_moved_is_still_the_same_list(site: Site, tmp_path: Path) -> None:
+    before = write_list(tmp_path, images(site, 2))
+    download(before, output_folder=str(tmp_path / "out"))
+    (tmp_path / "elsewhere").mkdir()
+    after = Path(before).rename(tmp_path / "elsewhere" / "list.txt")
+
+    assert download(str(after), output_folder=str(tmp_path / "out")).shards_skipped == 1
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(TypeError, match="did you mean image_size"):
+        download("list.txt", imagesize=3)  # type: ignore[call-arg]
 
 
 def test_extend_adds_and_overwrite_starts_again(site: Site, tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ class Supervisor:
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise RunError(f"workers do not start ({how}); see the messages above")
         lost = list(process.open.values())
-        self._handle(Notice(f"a worker died ({how}) with {len(lost)} shards under way"))
+        self._handle(Notice(f"a worker died ({how}); shards it had open: {len(lost)}"))
         for shard in lost:
             self._give_back(shard, f"its worker died ({how})")
         if not self._finished():

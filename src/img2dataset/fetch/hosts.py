@@ -1,9 +1,9 @@
 """Attempts -> those that may start now: a host is asked gently at first, and more while it is well.
 
 Small servers drop connections when hundreds arrive at once, so a host starts with few at a time.
-Every good answer allows one more, which doubles them in each round; after the first sign of
-trouble (it refuses, resets, times out, says 429 or 503, or its answers take far longer to begin
-than its quickest did) they are halved, and grow by one a round: the rule of TCP.
+Every good answer allows a quarter of one more.  After the first sign of trouble (it refuses,
+resets, times out, says 429 or 503, or its answers take far longer to begin than its quickest
+did) they are halved, and grow by one a round, as TCP does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Generic, TypeVar
 from img2dataset.errors import Reason, http_label
 from img2dataset.records import Body, Failure
 
-SLOW = 1.0
+GROWTH = 0.25
+"""More at once for each good answer: a quarter more each round, 16 become 256 in 13 rounds.
+Doubling, as TCP does, overran a server with a queue of 5 before its first late answer came."""
+SLOW = 0.5
 """Seconds to the first byte that are never a sign of trouble if less."""
 SLOWER = 5.0
 """Times its quickest first byte that a host may take."""
@@ -87,7 +90,7 @@ class Hosts(Generic[A]):
                 host.troubled = True
                 host.limit = max(1.0, host.limit / 2)
         elif host.active + 1 >= host.limit / 2:  # what is not used is not known to be good
-            step = 1 / host.limit if host.troubled else 1.0
+            step = 1 / host.limit if host.troubled else GROWTH
             host.limit = min(float(self._ceiling), host.limit + step)
         if first_byte > 0:
             host.quickest = min(host.quickest, first_byte)

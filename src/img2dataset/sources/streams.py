@@ -18,9 +18,6 @@ from img2dataset.storage import open_url, protocols
 
 BLOCK_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
-EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"),
-          "gcs": ("gcsfs", "gcs")}  # fmt: skip
-"""Protocol of a URL -> (package, extra of ours that installs it)."""
 PACKAGES = {"http": "aiohttp requests", "https": "aiohttp requests", "hf": "huggingface_hub"}
 """Protocol of a URL -> packages it needs, where fsspec's own error does not name them."""
 
@@ -30,9 +27,9 @@ def open_file_system(url: str) -> tuple[Any, str]:
     protocol = url.partition("://")[0]
     try:
         return open_url(url)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"url_list {url}", error.package, error.extra) from error
     except ImportError as error:
-        if protocol in EXTRAS:
-            raise MissingExtraError(f"url_list {url}", *EXTRAS[protocol]) from error
         packages = error.name or PACKAGES.get(protocol)
         advice = f": install it with  pip install {packages}" if packages else ""
         raise OptionError(

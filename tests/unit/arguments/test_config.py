@@ -145,14 +145,14 @@ numbers = st.floats(min_value=0, allow_nan=False)
     values=st.fixed_dictionaries(
         {"url_list": lists | texts.filter(lambda text: text[0] not in "[( \t\n")},
         optional={
-            "image_size": st.integers(1),
+            "image_size": st.integers(1, 65_500),
             "output_folder": texts,
             "caption_col": texts | st.none(),
             "compute_hash": st.sampled_from([None, "md5", "sha512"]),
             "extract_exif": st.booleans(),
             "max_image_area": numbers | st.just(math.inf),
-            "max_aspect_ratio": numbers,
-            "disallowed_header_directives": lists | st.none(),
+            "max_aspect_ratio": st.floats(1, 1e6),
+            "disallowed_header_directives": st.lists(st.sampled_from(["noai", "noml"])) | st.none(),
         },
     )
 )

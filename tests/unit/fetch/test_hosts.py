@@ -38,8 +38,8 @@ def test_a_host_starts_small_and_others_do_not_wait_for_it() -> None:
     assert hosts.admit("http://b/", 1)
 
 
-def test_a_host_that_is_well_gets_twice_as_many_each_round_up_to_the_ceiling() -> None:
-    hosts: Hosts[int] = Hosts(FIRST, 100)
+def test_a_host_that_is_well_gets_a_quarter_more_each_round_up_to_the_ceiling() -> None:
+    hosts: Hosts[int] = Hosts(FIRST, 30)
     active = fill(hosts, 10_000)
     rounds = []
     for _ in range(5):
@@ -48,7 +48,7 @@ def test_a_host_that_is_well_gets_twice_as_many_each_round_up_to_the_ceiling() -
         active = start_ready(hosts)
         rounds.append(active)
 
-    assert rounds == [32, 64, 100, 100, 100]
+    assert rounds == [20, 25, 30, 30, 30]
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,12 @@ def test_a_host_in_trouble_is_still_asked_one_at_a_time() -> None:
 
 
 def test_answers_that_take_far_longer_to_begin_are_trouble_slow_ones_are_not() -> None:
-    for first_bytes, left in (([0.1] * 8 + [2.0] * 8, 12), ([2.0] * 16, 32)):
+    for first_bytes, least, most in (([0.1] * 8 + [2.0] * 8, 8, 10), ([2.0] * 16, 20, 20)):
         hosts: Hosts[int] = Hosts(FIRST, 256)
         fill(hosts, 1000)
         for first_byte in first_bytes:
             hosts.ended(URL, GOOD, first_byte, now=0.0)
-        assert start_ready(hosts) >= left
-        assert start_ready(hosts) == 0
+        assert least <= start_ready(hosts) <= most
 
 
 def test_a_page_that_is_not_there_is_no_trouble() -> None:
@@ -99,7 +98,7 @@ def test_a_page_that_is_not_there_is_no_trouble() -> None:
     fill(hosts, 1000)
     for _ in range(FIRST):
         hosts.ended(URL, failure(Reason.HTTP_STATUS, http_label(404)), 0.01, now=0.0)
-    assert start_ready(hosts) == 2 * FIRST
+    assert start_ready(hosts) == FIRST + FIRST // 4
 
 
 def test_everyone_who_waits_gets_a_turn() -> None:
