@@ -75,13 +75,6 @@ def directives(value: Any) -> str | None:
     return None if good else "a list of words such as noai, or [] for no check"
 
 
-def more_than(low: float) -> Check:
-    def check(value: Any) -> str | None:
-        return None if value > low else f"more than {low:g}"
-
-    return check
-
-
 def interpolation(value: Any) -> str | None:
     allowed = ("nearest", "linear", "bilinear", "cubic", "bicubic", "area", "lanczos", "lanczos4")
     return None if value.lower() in allowed else f"one of {', '.join(allowed)} (any case)"

@@ -149,12 +149,8 @@ class Folder:
     def write(self, name: str, data: bytes) -> None:
         """Write a small file, whole."""
         pending = self.begin(name)
-        try:
+        with whole(pending):
             pending.file.write(data)
-            pending.commit()
-        except BaseException:
-            pending.abort()
-            raise
 
     def begin(self, name: str) -> PendingFile:
         """Start a file that will be called `name`."""
