@@ -37,21 +37,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize(
-    ("language", "code"), BLOCKS, ids=[code.partition("\n")[0][:40] for _, code in BLOCKS]
-)
-def test_what_the_readme_shows_works(language: str, code: str, folder: Path) -> None:
-    if any(code.startswith(start) for start in RUN_ELSEWHERE):
-        return
-    command = ["bash", "-e", "-c", code] if language == "bash" else [sys.executable, "-c", code]
+def test_what_the_readme_shows_works(folder: Path) -> None:
+    # one after the other, as a reader does: the last one loads what the one before made
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
-    result = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
-
-    assert result.returncode == 0, result.stderr
+    for language, code in BLOCKS:
+        if any(code.startswith(start) for start in RUN_ELSEWHERE):
+            continue
+        command = ["bash", "-e", "-c", code] if language == "bash" else [sys.executable, "-c", code]
+        result = subprocess.run(
+            command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, f"{code}\n{result.stderr}"
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
