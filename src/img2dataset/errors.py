@@ -91,6 +91,24 @@ class Reason(str, Enum):
         Status.FAILED_TO_DOWNLOAD,
         True,
     )
+    NO_SUCH_HOST = "no_such_host", "no such host", Status.FAILED_TO_DOWNLOAD
+    ADDRESS_NOT_ALLOWED = (
+        "address_not_allowed",
+        "address not allowed: private or reserved",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    HOST_GIVEN_UP = (
+        "host_given_up",
+        "host given up for a while: it failed too often in a row",
+        Status.FAILED_TO_DOWNLOAD,
+        True,
+    )
+    HOST_ASKS_FOR_REST = (
+        "host_asks_for_rest",
+        "host asked for a longer pause than we wait",
+        Status.FAILED_TO_DOWNLOAD,
+        True,
+    )
     CONNECT_FAILED = "connect_failed", "connection refused", Status.FAILED_TO_DOWNLOAD, True
     CONNECT_TIMEOUT = "connect_timeout", "connection timed out", Status.FAILED_TO_DOWNLOAD, True
     TLS = "tls", "TLS error", Status.FAILED_TO_DOWNLOAD, True
@@ -119,6 +137,18 @@ class Reason(str, Enum):
         "opted_out",
         "Use of image disallowed by X-Robots-Tag directive",
         Status.FAILED_TO_DOWNLOAD,
+    )
+    TDM_RESERVED = (
+        "tdm_reserved",
+        "Use of image disallowed by tdm-reservation header",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    ROBOTS_TXT = "robots_txt", "disallowed by robots.txt", Status.FAILED_TO_DOWNLOAD
+    ROBOTS_TXT_UNAVAILABLE = (
+        "robots_txt_unavailable",
+        "robots.txt not available",
+        Status.FAILED_TO_DOWNLOAD,
+        True,
     )
     HASH_MISMATCH = "hash_mismatch", "hash mismatch", Status.FAILED_TO_DOWNLOAD
     # the picture

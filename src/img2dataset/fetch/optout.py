@@ -54,10 +54,12 @@ def directives(line: str, also: frozenset[str] = frozenset()) -> Iterator[tuple[
         text = part.strip()
         if in_date and DATE_GOES_ON.fullmatch(text):
             continue
-        name, colon, value = (piece.strip() for piece in text.partition(":"))
-        while colon and not (VALUED.fullmatch(name) or name in DIRECTIVES or name in also):
-            agent = name
-            name, colon, value = (piece.strip() for piece in value.partition(":"))
+        *before, name = (piece.strip() for piece in text.split(":"))
+        for piece in before:
+            if VALUED.fullmatch(piece) or piece in DIRECTIVES or piece in also:
+                name = piece
+                break
+            agent = piece
         in_date = name == DATE
         if name:
             yield agent, name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +118,55 @@ def test_no_header_breaks_it(lines: list[str], token: str | None) -> None:
 @given(st.lists(st.text()))
 def test_a_refusal_on_a_line_of_its_own_is_always_heard(lines: list[str]) -> None:
     assert refused([*lines, "noai"], DISALLOWED, None)
+
+
+NOISE = st.text("ab:,-_ 0123*\t") | st.text()
+
+
+@given(st.lists(NOISE), st.lists(NOISE), NOISE)
+def test_another_line_never_takes_a_refusal_back(
+    lines: list[str], more: list[str], token: str
+) -> None:
+    if refused(lines, DISALLOWED, token):
+        assert refused([*more, *lines], DISALLOWED, token)
+        assert refused([*lines, *more], DISALLOWED, token)
+
+
+@given(NOISE, st.none() | NOISE)
+def test_case_and_space_around_do_not_matter(line: str, token: str | None) -> None:
+    ascii_line = line.encode("ascii", "ignore").decode()
+    verdict = refused([ascii_line], DISALLOWED, token)
+    assert refused([ascii_line.upper()], DISALLOWED, token) == verdict
+    assert refused([f" {ascii_line}\t"], DISALLOWED, token) == verdict
+
+
+@given(st.lists(NOISE), NOISE)
+def test_whoever_has_a_name_hears_all_that_the_nameless_hear(lines: list[str], token: str) -> None:
+    if refused(lines, DISALLOWED, None):
+        assert refused(lines, DISALLOWED, token)
+
+
+@given(st.lists(NOISE), st.frozensets(st.sampled_from(DEFAULT_DIRECTIVES)))
+def test_who_disallows_less_is_not_refused_more(lines: list[str], some: frozenset[str]) -> None:
+    assert refused(lines, DISALLOWED, None) or not refused(lines, some, None)
+    assert not refused(lines, frozenset(), None)
+
+
+@given(st.sampled_from(["noai", "NoIndex", "none"]), st.text("ab:;-_ 0123*\t"))
+def test_a_directive_at_the_start_of_a_line_is_heard_whatever_follows(
+    directive: str, rest: str
+) -> None:
+    assert refused([f"{directive},{rest}"], DISALLOWED, None)
+    assert refused([f"mybot: {directive},{rest}"], DISALLOWED, "MyBot")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [":" * 100_000, "a:" * 50_000, "max-:" * 20_000, "unavailable_after: x" + ",1" * 50_000,
+     "unavailable_after: x," + "1" * 100_000, "unavailable_after: x," + "1 " * 50_000 + "y"],
+    ids=lambda line: line[:24],
+)  # fmt: skip
+def test_no_line_costs_much(line: str) -> None:
+    start = process_time()
+    assert not refused([line], DISALLOWED, "mybot")
+    assert process_time() - start < 1  # measured: under 0.03; it was 0.2 when it was quadratic

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +72,41 @@ def test_any_text_is_either_sendable_ascii_or_refused(text: str) -> None:
     assert sent.startswith(("http://", "https://"))
     assert not set(sent) & set(" \t\r\n#\0")
     assert sendable(sent) == sent
+
+
+HOSTS = st.sampled_from([
+    "example.com", "EXAMPLE.com", "bücher.example", "1.2.3.4", "[::1]", "u:p@example.com",
+    "example.com:80", "example.com:8080", "[::1]:443", "0x7f.1", "a..b", "xn--a", "%31.2.3.4",
+])  # fmt: skip
+PIECES = st.sampled_from([
+    "/", "//", "..", ".", "%2e", "%2F", "%", "%zz", " ", "\t", "\n", "\\", "?", "#", "&", "=", ":",
+    "@", "é", "😀", "\u200b", "\xa0", "\0", "\x7f", "|", "<", ">", '"', "{", "^", "`", "a.jpg", "'",
+    "\ud800", "+", ";",
+])  # fmt: skip
+
+
+@given(st.sampled_from(["http://", "HTTPS://", "http:", "https:\\"]), HOSTS, st.lists(PIECES))
+def test_any_form_of_url_goes_out_in_one_form(scheme: str, host: str, pieces: list[str]) -> None:
+    try:
+        sent = sendable(f"{scheme}{host}/{''.join(pieces)}")
+    except RowError as error:
+        with pytest.raises(RowError, match=error.reason.label):
+            sendable(f"{scheme}{host}/")  # the path is never at fault
+        return
+    assert sendable(sent) == sent
+    assert re.fullmatch(r"https?://[!-~]+", sent)
+    assert not set('#"<> \\') & set(sent.partition("?")[0])
+    assert not re.search(r"/\.\.?(/|$)", sent.partition("?")[0])
+
+
+@given(st.text("abc/?&=%20é "), st.text())
+def test_a_fragment_is_never_sent(path: str, fragment: str) -> None:
+    fragment = fragment.strip()
+    assert sendable(f"http://example.com/x{path}#{fragment}") == sendable(
+        f"http://example.com/x{path}#"
+    )
+
+
+@given(st.text("\t\n\r \xa0\u3000", min_size=1), st.text("\t\n\r \xa0\u2003"))
+def test_space_around_a_url_is_not_of_it(before: str, after: str) -> None:
+    assert sendable(f"{before}http://example.com/a{after}") == "http://example.com/a"

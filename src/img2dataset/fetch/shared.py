@@ -1,0 +1,70 @@
+"""What the processes of a run on one machine do to a host -> whether one more may.
+
+One file holds it.  A place at a host is a lock on one byte, which the system gives back when
+its holder dies, whatever killed it; the time of a host's next request is a number in a table.
+Locks of fcntl belong to a process, so a process must open the file once only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from hashlib import blake2b
+
+SLOTS = 65_536
+"""Numbers in the table; hosts that share one are asked as if they were one host."""
+NUMBER = struct.Struct("d")
+TABLE_LOCKS = 1 << 62
+"""Where the locks of the table's numbers begin; below are those of the places."""
+MOST_PLACES = 1 << 14
+"""Of one host."""
+
+
+class Shared:
+    """The file.  Times are of the monotonic clock, which all processes of a machine share."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._held: set[int] = set()
+
+    def take_place(self, host: str, places: int) -> int | None:
+        """Take one of a host's places; None = all are taken.  Never waits."""
+        start = (_number(host) >> 16) * MOST_PLACES
+        for place in range(start, start + min(places, MOST_PLACES)):
+            if place not in self._held and self._lock(place):
+                self._held.add(place)
+                return place
+        return None
+
+    def give_back(self, place: int) -> None:
+        self._held.discard(place)
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place)
+
+    def reserve_time(self, host: str, delay: float, now: float) -> float:
+        """When a request to the host may start: `delay` after the one reserved before."""
+        slot = _number(host) % SLOTS
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, TABLE_LOCKS + slot)
+        try:
+            stored = os.pread(self._file, NUMBER.size, slot * NUMBER.size)
+            last = NUMBER.unpack(stored)[0] if len(stored) == NUMBER.size else 0.0
+            start = max(now, last)
+            os.pwrite(self._file, NUMBER.pack(start + delay), slot * NUMBER.size)
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, TABLE_LOCKS + slot)
+        return start
+
+    def close(self) -> None:
+        os.close(self._file)  # which gives all places back
+
+    def _lock(self, place: int) -> bool:
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        except OSError:
+            return False
+        return True
+
+
+def _number(host: str) -> int:
+    """63 bits less those of a host's places, the same in every process."""
+    return int.from_bytes(blake2b(host.encode(), digest_size=8).digest(), "big") >> 2

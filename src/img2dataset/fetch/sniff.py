@@ -1,0 +1,31 @@
+"""Content-Type and the first bytes -> whether a body cannot be an image.
+
+Only what is certain: servers label images as almost anything, so that a body which begins like
+an image is one whatever its label says, and one that begins like nothing we know is left to
+the image stage, unless its label says that it is text, sound or film.
+"""
+
+from __future__ import annotations
+
+import re
+
+ENOUGH = 16
+"""Bytes to tell by; of what comes in smaller pieces nothing is said."""
+
+LIKE_AN_IMAGE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|BM|II[*+]\0|MM\0[*+]|\0\0[\1\2]\0|8BPS"
+    rb"|\0\0\0\x0c(?:jP  |JXL )|\xff\x4f\xff\x51|\xff\x0a|P[1-7]\s|#\?|\x76\x2f\x31\x01|DDS "
+    rb"|....ftyp(?:avi[fs]|hei[cxms]|hev[cx]|mif1|msf1|jp2 )|<svg|<\?xml",
+    re.DOTALL | re.IGNORECASE,
+)
+PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|script)", re.IGNORECASE)
+NOT_IMAGES = ("text/", "video/", "audio/", "application/json", "application/javascript")
+
+
+def cannot_be_image(content_type: str, first: bytes) -> bool:
+    """Whether a body of this type that begins with `first` is certainly no image."""
+    if len(first) < ENOUGH:
+        return False
+    if PAGE.match(first):
+        return True
+    return content_type.strip().lower().startswith(NOT_IMAGES) and not LIKE_AN_IMAGE.match(first)

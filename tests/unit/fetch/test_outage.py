@@ -1,0 +1,336 @@
+"""It pauses when the network is gone, not when hosts are; time is what the tests say it is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from img2dataset.errors import Reason
+from img2dataset.fetch.outage import (
+    KEPT_BACK,
+    KEPT_BACK_FOR,
+    LONGEST_OUTAGE,
+    LONGEST_PROBE,
+    MANY_HOSTS,
+    MOST_PROBES,
+    NEARLY_ALL,
+    NETWORK,
+    PROBES,
+    QUIET,
+    SAME_HOST,
+    WINDOW,
+    OutageGuard,
+    Times,
+)
+from img2dataset.records import Failure
+
+FAILURE = Failure(Reason.TIMEOUT, "timed out")
+
+
+class Guarded:
+    """A guard, and what it said."""
+
+    def __init__(self, times: Times | None = None) -> None:
+        self.said: list[str] = []
+        self.guard: OutageGuard[int] = OutageGuard(self.said.append, times or Times())
+
+    def fail(
+        self,
+        count: int = WINDOW,
+        hosts: int = 2 * MANY_HOSTS,
+        reason: Reason = Reason.TIMEOUT,
+        now: float = 0.0,
+    ) -> None:
+        for number in range(count):
+            self.guard.failed(f"http://{number % hosts}", reason, now)
+
+    def work(self, count: int = WINDOW, now: float = 0.0) -> None:
+        for number in range(count):
+            self.guard.worked(f"http://good-{number}", f"http://good-{number}/1.jpg")
+            self.guard.answered(f"http://good-{number}", now)
+
+
+def probes_until(guard: OutageGuard[int], end: float) -> list[tuple[float, int]]:
+    """When, and how many URLs at once."""
+    probes = []
+    while (due := guard.next_time()) is not None and due < end:
+        if count := guard.probes_due(due):
+            probes.append((due, count))
+        else:
+            break
+    return probes
+
+
+# -- when it is one --
+
+
+def test_it_is_out_when_nearly_everything_fails_over_many_hosts() -> None:
+    one = Guarded()
+    one.fail(WINDOW - 1)
+    assert not one.guard.is_out
+    one.fail(1)
+    assert one.guard.is_out
+    assert one.guard.is_sure
+    assert len(one.said) == 1
+
+
+@pytest.mark.parametrize("hosts", [1, 5, MANY_HOSTS - 1])
+def test_a_few_hosts_may_fail_for_ever(hosts: int) -> None:
+    one = Guarded()
+    for number in range(10 * WINDOW):
+        if number % 20 == 0:
+            one.guard.answered("http://good", 0.0)
+        one.guard.failed(f"http://{number % hosts}", Reason.TIMEOUT, 0.0)
+        assert not one.guard.is_out
+
+
+@pytest.mark.parametrize("good", [1, 5, 6, 50])
+def test_a_few_answers_are_what_nearly_leaves_out(good: int) -> None:
+    one = Guarded()
+    for number in range(3 * WINDOW):
+        if number % WINDOW < good:
+            one.guard.answered(f"http://{number}", 0.0)
+        else:
+            one.guard.failed(f"http://{number}", Reason.TIMEOUT, 0.0)
+    assert one.guard.is_out is (good <= (1 - NEARLY_ALL) * WINDOW + 1e-9)
+
+
+def test_only_the_last_attempts_count() -> None:
+    one = Guarded()
+    one.work(10 * WINDOW)
+    one.fail(WINDOW)
+    assert one.guard.is_out
+
+
+def test_of_one_host_a_few_failures_count_however_many_there_are() -> None:
+    one = Guarded()
+    one.fail(WINDOW // 2)
+    one.fail(50 * WINDOW, hosts=1)
+    assert not one.guard.is_out
+    for number in range(WINDOW // 2):
+        one.guard.failed(f"http://other-{number}", Reason.TIMEOUT, 0.0)
+    assert one.guard.is_out
+
+
+def test_a_host_counts_again_once_it_has_left_the_window() -> None:
+    one = Guarded()
+    one.fail(SAME_HOST, hosts=1)
+    one.work()
+    one.fail(WINDOW, hosts=MANY_HOSTS)
+    assert one.guard.is_out
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_which_failures_our_own_network_could_be_to_blame_for(reason: Reason) -> None:
+    assert (reason in NETWORK) is (
+        reason.value
+        in {
+            "host_not_resolved",
+            "connect_failed",
+            "connect_timeout",
+            "connection_lost",
+            "tls",
+            "timeout",
+        }
+    )
+
+
+def test_it_says_what_fails() -> None:
+    names, hosts = Guarded(), Guarded()
+    names.fail(reason=Reason.HOST_NOT_RESOLVED)
+    hosts.fail(reason=Reason.CONNECT_FAILED)
+    assert "DNS fails for 100% of names" in names.said[0]
+    assert "100% of downloads fail, over 40 hosts" in hosts.said[0]
+    assert Reason.CONNECT_FAILED.label in hosts.said[0]
+
+
+# -- while it is out --
+
+
+def test_probes_come_at_growing_intervals_and_in_growing_numbers() -> None:
+    one = Guarded()
+    one.fail(now=100.0)
+    probes = probes_until(one.guard, 500.0)
+    times = [time - 100.0 for time, _ in probes]
+    assert times[:7] == [1, 3, 7, 15, 31, 63, 123]
+    assert {later - earlier for earlier, later in pairwise(times[6:])} == {LONGEST_PROBE}
+    counts = [count for _, count in probes]
+    assert counts[:5] == [PROBES, 2 * PROBES, 4 * PROBES, MOST_PROBES, MOST_PROBES]
+
+
+def test_between_two_probes_there_is_none() -> None:
+    one = Guarded()
+    one.fail(now=100.0)
+    assert one.guard.probes_due(100.9) == 0
+    assert one.guard.probes_due(101.0) == PROBES
+    assert one.guard.probes_due(101.0) == 0
+
+
+def test_what_was_caught_comes_back_with_the_first_answer() -> None:
+    one = Guarded()
+    for number in range(3):
+        one.guard.keep(number, FAILURE, 0.0)
+    one.fail()
+    one.guard.keep(3, FAILURE, 0.0)
+    assert one.guard.take_one() == 0, "the oldest is tried now and then"
+    assert one.guard.overdue(KEPT_BACK_FOR + 1, idle=True) == []
+    assert len(one.guard) == 3
+
+    assert one.guard.answered("http://any", 65.0) == [1, 2, 3]
+    assert not one.guard.is_out
+    assert len(one.guard) == 0
+    assert one.guard.take_one() is None
+    assert "back after 65 seconds" in one.said[-1]
+
+
+def test_after_an_outage_it_takes_a_whole_window_to_see_another() -> None:
+    one = Guarded()
+    one.fail(hosts=MANY_HOSTS)
+    assert one.guard.probes_due(1.0) == PROBES
+    one.guard.answered("http://any", 1.0)
+    one.fail(WINDOW - 1, hosts=MANY_HOSTS, now=1.0)
+    assert not one.guard.is_out
+    one.fail(hosts=2 * MANY_HOSTS, now=1.0)
+    assert one.guard.is_out
+    assert one.guard.probes_due(2.0) == PROBES
+
+
+def test_it_is_given_up_after_a_time_that_is_said_and_not_declared_again() -> None:
+    one = Guarded()
+    one.fail(now=100.0)
+    one.guard.keep(1, FAILURE, 100.0)
+    end = 100.0 + LONGEST_OUTAGE
+    assert one.guard.overdue(end - 0.1, idle=False) == []
+    probes_until(one.guard, end)
+    assert one.guard.next_time() == end, "nobody sleeps past it"
+    assert [kept.attempt for kept in one.guard.overdue(end, idle=False)] == [1]
+    assert f"{LONGEST_OUTAGE:.0f} seconds" in one.said[-1]
+    assert not one.guard.is_out
+
+    one.fail(10 * WINDOW, now=end)
+    assert not one.guard.is_out, "the list goes on"
+    one.guard.keep(2, FAILURE, end)
+    assert [kept.attempt for kept in one.guard.overdue(end, idle=False)] == [2]
+
+    one.guard.answered("http://any", end)
+    one.fail(now=end)
+    assert one.guard.is_out, "another outage"
+
+
+# -- false alarms --
+
+
+def test_where_something_has_worked_it_is_tried_first_and_nothing_is_said() -> None:
+    one = Guarded()
+    one.work()
+    one.guard.keep(1, FAILURE, 100.0)
+    one.fail(now=100.0)
+    assert (one.guard.is_out, one.guard.is_sure, one.said) == (True, False, [])
+    assert one.guard.next_time() == 100.0
+    assert len(one.guard.good) == PROBES
+    assert one.guard.probes_due(100.0) == PROBES
+
+    assert one.guard.answered("http://good-1", 100.2) == [], "what failed has failed"
+    assert not one.guard.is_out
+    assert one.said == []
+    assert len(one.guard) == 1
+
+
+def test_after_a_false_alarm_there_is_quiet_for_a_while() -> None:
+    one = Guarded()
+    one.work()
+    one.fail(now=100.0)
+    one.guard.answered("http://good-1", 100.2)
+    one.fail(2 * WINDOW, now=100.2)
+    assert not one.guard.is_out
+    one.guard.failed("http://new", Reason.TIMEOUT, 100.2 + QUIET)
+    assert one.guard.is_out
+
+
+def test_it_is_an_outage_when_what_had_worked_does_not_either() -> None:
+    one = Guarded()
+    one.work()
+    one.fail(now=100.0)
+    probes = probes_until(one.guard, 140.0)
+    assert [time - 100.0 for time, _ in probes] == [0, 1, 3, 7, 15, 31]
+    assert one.guard.is_sure
+    assert len(one.said) == 1
+
+
+def test_what_is_known_to_work_is_of_several_hosts() -> None:
+    one = Guarded()
+    for host in "aaabbbcd":
+        one.guard.worked(f"http://{host}", f"http://{host}/1.jpg")
+    assert one.guard.good == [f"http://{host}/1.jpg" for host in "abcd"]
+
+
+# -- what is kept back --
+
+
+def test_failures_are_kept_back_for_a_moment() -> None:
+    one = Guarded()
+    one.guard.keep(1, FAILURE, 100.0)
+    one.guard.keep(2, FAILURE, 103.0)
+    assert one.guard.next_time() == 100.0 + KEPT_BACK_FOR
+    assert one.guard.overdue(100.0 + KEPT_BACK_FOR - 0.1, idle=False) == []
+    given_out = one.guard.overdue(100.0 + KEPT_BACK_FOR, idle=False)
+    assert [(kept.attempt, kept.failure) for kept in given_out] == [(1, FAILURE)]
+    assert one.guard.next_time() == 103.0 + KEPT_BACK_FOR
+
+
+def test_not_if_nothing_else_is_under_way() -> None:
+    one = Guarded()
+    one.guard.keep(1, FAILURE, 100.0)
+    assert len(one.guard.overdue(100.0, idle=True)) == 1
+    assert one.guard.next_time() is None
+
+
+def test_of_too_many_the_oldest_are_not_kept_back_any_longer() -> None:
+    one = Guarded()
+    for number in range(KEPT_BACK + 3):
+        one.guard.keep(number, FAILURE, 100.0)
+    assert [kept.attempt for kept in one.guard.overdue(100.0, idle=False)] == [0, 1, 2]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("fail"), st.integers(1, 150)),
+            st.tuples(st.just("answer"), st.booleans()),
+            st.tuples(st.just("wait"), st.sampled_from([0.5, 5.0, 70.0, 700.0])),
+        ),
+        max_size=40,
+    )
+)
+def test_what_is_kept_comes_out_once(steps: list[tuple[str, float]]) -> None:
+    one = Guarded()
+    now = 0.0
+    kept = 0
+    out: list[int] = []
+    for kind, value in steps:
+        if kind == "fail":
+            for number in range(int(value)):
+                one.guard.failed(f"http://{number}", Reason.TIMEOUT, now)
+                one.guard.keep(kept, FAILURE, now)
+                kept += 1
+        elif kind == "answer":
+            if value:
+                one.guard.worked("http://a", "http://a/1.jpg")
+            out += one.guard.answered("http://a", now)
+        else:
+            now += value
+            if one.guard.is_out and one.guard.probes_due(now):
+                taken = one.guard.take_one()
+                out += [] if taken is None else [taken]
+        out += [one.attempt for one in one.guard.overdue(now, idle=False)]
+        assert one.guard.is_out or len(one.guard) <= KEPT_BACK
+        due = one.guard.next_time()
+        assert due is None or not one.guard.is_out or due <= now + LONGEST_OUTAGE
+
+    now += 2 * LONGEST_OUTAGE
+    out += [one.attempt for one in one.guard.overdue(now, idle=True)]
+    assert out == list(range(kept))
+    assert len(one.guard) == 0
