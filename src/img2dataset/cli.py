@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from img2dataset.arguments import parse
 from img2dataset.errors import Img2datasetError, OptionError
+from img2dataset.lean import start_lean
 from img2dataset.options import Options
 from img2dataset.reports import Reporter, default_reporters
 from img2dataset.reports.terminal import TerminalReporter
@@ -33,6 +34,8 @@ class Terminated(KeyboardInterrupt):
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Do what the command line asks for; return the exit code."""
+    if argv is None:  # the process is ours
+        start_lean()
     try:
         with _interruptible():
             asked = parse(sys.argv[1:] if argv is None else argv)

@@ -1,4 +1,4 @@
-"""The only door to files (fsspec): a file has its name when it is whole, or not at all.
+"""The only door to files (the disk, fsspec): a file has its name when it is whole, or not at all.
 
 On local disks a file is written under a hidden temporary name, flushed to the disk, and
 renamed.  On object stores the upload becomes visible on completion.  Elsewhere (sftp, ...)
@@ -7,9 +7,7 @@ a hidden temporary object is moved.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -23,9 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
+from img2dataset.disk import Disk, absolute
 from img2dataset.errors import MissingExtraError
 
 HIDDEN = ".img2dataset"
@@ -69,14 +65,19 @@ def open_url(url: str) -> tuple[Any, str]:
         ImportError: it is missing, and fsspec says which.
         ValueError: no such protocol.
     """
+    if os.name == "posix" and ":" not in url:
+        return Disk(), absolute(url)
+    from fsspec.core import url_to_fs  # noqa: PLC0415  (see disk.py)
+    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
+
     try:
-        fs, path = fsspec.core.url_to_fs(url)
+        fs, path = url_to_fs(url)
     except ImportError as error:
         protocol = url.partition("://")[0]
         if protocol not in EXTRAS:
             raise
         raise MissingExtraError(url, *EXTRAS[protocol]) from error
-    return fs, path
+    return (Disk() if isinstance(fs, LocalFileSystem) else fs), path
 
 
 EXTRAS = {
@@ -94,7 +95,7 @@ def protocols(fs: Any) -> set[str]:
 
 
 def is_local(fs: Any) -> bool:
-    return isinstance(fs, LocalFileSystem)
+    return isinstance(fs, Disk)
 
 
 class Folder:
@@ -173,7 +174,7 @@ class Folder:
 
     def part(self, name: str) -> str:
         """A fresh name for what is not whole yet."""
-        return f"{PARTS}/{name.replace('/', '_')}.{secrets.token_hex(4)}"
+        return f"{PARTS}/{name.replace('/', '_')}.{os.urandom(4).hex()}"
 
     @contextmanager
     def held(self) -> Iterator[bool]:
@@ -356,6 +357,8 @@ def sync_disk(path: Path) -> None:
     """Flush what was written to the disk that `path` is on."""
     if os.name != "posix":
         return
+    import ctypes  # noqa: PLC0415  (for one of the output formats)
+
     syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
     if syncfs is None:  # not Linux
         os.sync()

@@ -15,7 +15,8 @@ import pytest
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.options import INPUT_FORMATS
 from img2dataset.records import PROBLEM
-from img2dataset.sources import FORMATS, load_table, open_source, rows_of
+from img2dataset.sources import FORMATS, load_table, open_source
+from img2dataset.sources.rows import rows_of
 from tests.unit.sources.lists import (
     config,
     content,

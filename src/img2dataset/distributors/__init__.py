@@ -8,6 +8,7 @@ can be started anywhere; it says `Want` when it could use another shard, and `St
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -94,19 +95,27 @@ Handle = Callable[["Event | None"], None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What to run: `entry` names a function serve(job, link); `job` can be pickled."""
+    """What to run: `entry` names a function serve(job, link)."""
 
     entry: str
-    job: Any
     processes: int
     max_shard_retry: int
 
 
-class Distributor(Protocol):
-    """Runs every shard on some worker."""
+class Workers(Protocol):
+    """Workers that are starting while their job is found out."""
 
-    def __call__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
-        """Do all `shards`; return those that were not done, with the last error of each."""
+    def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+        """Do all `shards`; return those that were not done, with the last error of each.
+
+        `job`, the same for all workers, can be pickled.  No worker is left when this returns.
+        """
+
+
+class Distributor(Protocol):
+    """Starts workers; none is left when the block ends, whether they ran or not."""
+
+    def __call__(self, work: Work) -> AbstractContextManager[Workers]: ...
 
 
 DISTRIBUTORS = {"multiprocessing": "img2dataset.distributors.local"}
@@ -118,4 +127,4 @@ def find_distributor(name: str) -> Distributor:
         raise OptionError(
             f"distributor is {name!r}: this version has {', '.join(DISTRIBUTORS)} only"
         )
-    return cast("Distributor", import_module(DISTRIBUTORS[name]).run_shards)
+    return cast("Distributor", import_module(DISTRIBUTORS[name]).start_workers)

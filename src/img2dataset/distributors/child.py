@@ -1,8 +1,9 @@
 """The other end of `local`: a fresh process that runs one worker.
 
 It is started with a command of ours, so the user's script is never imported again and needs
-no main guard.  Commands come on standard input; when that ends, the parent is gone, and so
-is this process.
+no main guard.  It imports what it will need before it is told its job: the parent has a list to
+open meanwhile.  Commands come on standard input; when that ends, the parent is gone, and so is
+this process.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import IO, Any
 
+from img2dataset.lean import start_lean
+
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from img2dataset.distributors.child import main; main()"
 )
-"""Python code for `python -c`; its argument is the parent's sys.path as JSON."""
-
-GC_THRESHOLD = 100_000
-"""New objects between two searches for cycles."""
+"""Python code for `python -c`; its arguments are the parent's sys.path as JSON, and the entry."""
 
 EXIT_ORPHANED = 3
 EXIT_CRASHED = 70  # EX_SOFTWARE
@@ -64,16 +64,6 @@ class PipeLink:
         threading.Thread(target=run, name="commands", daemon=True).start()
 
 
-class WithoutPandas:
-    """pyarrow imports pandas, if there is one, only to recognise its types: 0.3 s of CPU for
-    every worker, and none of them ever sees a DataFrame."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        del path, target
-        if name == "pandas":
-            raise ModuleNotFoundError("a worker does without pandas", name=name)
-
-
 def crash(args: threading.ExceptHookArgs) -> None:
     """A bug in any thread ends the worker, with its traceback: nothing may go on without it."""
     sys.__excepthook__(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
@@ -89,14 +79,11 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # whatever a library prints must not end up between our messages
-    sys.meta_path.insert(0, WithoutPandas())
-    entry, job = link.receive()
-    module, _, function = entry.partition(":")
+    start_lean()
+    module, _, function = sys.argv[2].partition(":")
     serve = getattr(import_module(module), function)
-    # tens of thousands of rows are alive at any time, none in a cycle: do not search them so often
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
-    serve(job, link)
+    gc.freeze()  # what is imported stays
+    serve(link.receive(), link)
     # the work is done and everything is closed; taking large libraries down in order is slow
     sys.stdout.flush()
     sys.stderr.flush()

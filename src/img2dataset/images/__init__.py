@@ -1,8 +1,25 @@
 """Body -> Picture: the images stage."""
 
-from img2dataset.images.codec import set_up_threads
-from img2dataset.images.config import ImageConfig
-from img2dataset.images.resize import SLOWER
-from img2dataset.images.shape import Shaper
+from __future__ import annotations
 
-__all__ = ["SLOWER", "ImageConfig", "Shaper", "set_up_threads"]
+from typing import TYPE_CHECKING
+
+from img2dataset.images.config import ImageConfig
+from img2dataset.images.kernel import SLOWER
+
+if TYPE_CHECKING:
+    from img2dataset.images.shape import Shaper
+    from img2dataset.images.untouched import Untouched
+
+__all__ = ["SLOWER", "ImageConfig", "make_shaper"]
+
+
+def make_shaper(config: ImageConfig) -> Shaper | Untouched:
+    """What makes pictures; what is not needed for that is not imported."""
+    if config.disable_all_reencoding:
+        from img2dataset.images.untouched import Untouched  # noqa: PLC0415
+
+        return Untouched(config)
+    from img2dataset.images.shape import Shaper  # noqa: PLC0415
+
+    return Shaper(config)

@@ -6,35 +6,28 @@ they raise becomes a RowError.
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import jpeg, png
+from img2dataset.images.pillow import open_image
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Params = list[int]
 
 
-def set_up_threads() -> None:
-    """One thread per call: image threads of ours do the work."""
+def set_up_opencv() -> None:
+    """One thread per call, because image threads of ours do the work; no messages on stderr."""
     cv2.setNumThreads(1)
-
-
-def set_up_libraries(max_decoded_pixels: int) -> None:
-    """No messages on stderr, and no limits below ours, which are checked before decoding."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    Image.init()
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_decoded_pixels)
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def decode(data: bytes, header: Header, factor: int = 1) -> tuple[Pixels, bool]:
@@ -85,7 +78,10 @@ def _with_either(data: bytes, header: Header) -> Pixels | None:
 
 
 def _with_pillow(data: bytes, header: Header) -> Pixels | None:
-    with Image.open(io.BytesIO(data), formats=[header.format]) as image:
+    image = open_image(data, [header.format])
+    if image is None:
+        return None
+    with image:
         if image.size != (header.width, header.height):
             return None
         image.load()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import cv2
 import simplejpeg
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.pixels import Pixels
+
+if TYPE_CHECKING:
+    from img2dataset.images.pixels import Pixels
 
 EXIF = b"Exif\0"
 MAX_SEGMENTS = 10_000
@@ -87,6 +89,8 @@ def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
 
 def _from_cmyk(pixels: Pixels) -> Pixels:
     """BGR from CMYK as JPEGs hold it: inverted, as Adobe's programs write it."""
+    import cv2  # noqa: PLC0415  (headers are read without OpenCV)
+
     c, m, y, k = cv2.split(pixels)
     merged: Pixels = cv2.merge([cv2.multiply(ink, k, scale=1 / 255) for ink in (y, m, c)])
     return merged

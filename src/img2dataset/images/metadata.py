@@ -6,7 +6,7 @@ import io
 import json
 import logging
 
-import exifread
+from img2dataset.images.probe import Header
 
 MAX_READS = 100_000
 """Reads that one file may cost.  Photos take a few hundred; crafted tables, billions."""
@@ -40,8 +40,15 @@ class PatientFile(io.BytesIO):
         return part
 
 
+def exif_of(data: bytes, header: Header) -> str | None:
+    """The EXIF tags of an image, as `read_exif` says."""
+    return read_exif(data) if header.has_exif else NONE
+
+
 def read_exif(data: bytes) -> str | None:
     """A JSON object {tag name: text}; None if the block cannot be read."""
+    import exifread  # noqa: PLC0415  (10 ms, for the images that have EXIF)
+
     try:
         tags = exifread.process_file(PatientFile(data), details=False)
         # thumbnails come as bytes; texts come padded

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import jpeg, png, tiff
 from img2dataset.images.orientation import ORIENTATION, orientation_in, swaps_sides, valid
+from img2dataset.images.pillow import open_image
 
 PILLOW_FORMATS = (
     "AVIF", "BMP", "CUR", "DIB", "GIF", "ICO", "JPEG2000", "PPM", "QOI", "SUN", "TIFF",
@@ -127,10 +125,8 @@ def _tiff(data: bytes) -> Header | None:
 
 
 def _pillow(data: bytes) -> Header | None:
-    known = [name for name in PILLOW_FORMATS if name in Image.OPEN]
-    try:
-        image = Image.open(io.BytesIO(data), formats=known)
-    except UnidentifiedImageError:
+    image = open_image(data, PILLOW_FORMATS)
+    if image is None:
         return None
     with image:
         name, (width, height) = str(image.format), image.size

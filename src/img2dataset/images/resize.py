@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from types import ModuleType
 
 import cv2
 import numpy as np
 
 from img2dataset.images.geometry import Plan
+from img2dataset.images.kernel import KERNEL
 from img2dataset.images.pixels import Pixels
 
 WHITE = 255
-
-
-def _kernel() -> ModuleType | None:
-    """Our compiled area average; it is optional when the package is installed."""
-    try:
-        return import_module("img2dataset.images._area")
-    except ImportError:
-        return None
-
-
-KERNEL = _kernel()
-SLOWER = (
-    None
-    if KERNEL is not None
-    else "resizing takes twice the time: img2dataset was installed without a C compiler"
-)
-"""What a person should know about this installation."""
 
 
 def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:

@@ -9,12 +9,14 @@ import cv2
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import geometry
 from img2dataset.images.blur import blur, read_boxes
-from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_libraries
+from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.metadata import NONE, read_exif
-from img2dataset.images.orientation import swaps_sides, turn
+from img2dataset.images.metadata import exif_of
+from img2dataset.images.orientation import swaps_sides
+from img2dataset.images.pillow import set_up_pillow
 from img2dataset.images.probe import Header, probe
 from img2dataset.images.resize import frame, resize
+from img2dataset.images.turn import turn
 from img2dataset.records import Picture
 
 
@@ -25,7 +27,8 @@ class Shaper:
         self._config = config
         self._params = ENCODERS[config.encode_format](config.encode_quality)
         self._shrinkable = config.downscale_interpolation.lower() == "area"
-        set_up_libraries(config.max_decoded_pixels)
+        set_up_opencv()
+        set_up_pillow(config.max_decoded_pixels)
 
     def __repr__(self) -> str:
         return f"Shaper({self._config!r})"
@@ -39,8 +42,6 @@ class Shaper:
             RowError: the bytes are no image, or a filter refuses it.
         """
         header = probe(data)
-        if self._config.disable_all_reencoding:
-            return Picture(data, None, None, None, None, self._exif(data, header))
         try:
             return self._shape(data, header, read_boxes(boxes))
         except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory
@@ -73,7 +74,8 @@ class Shaper:
             and header.format == FORMATS[config.encode_format]
         )
         stored = data if kept else encode(pixels, config.encode_format, self._params)
-        return Picture(stored, *plan.final, width, height, self._exif(data, header))
+        exif = exif_of(data, header) if config.extract_exif else None
+        return Picture(stored, *plan.final, width, height, exif)
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
         """By how much to shrink while decoding."""
@@ -81,8 +83,3 @@ class Shaper:
         if not (shrinks and self._shrinkable and header.format == "JPEG"):
             return 1
         return geometry.shrink_factor((width, height), (plan.width, plan.height))
-
-    def _exif(self, data: bytes, header: Header) -> str | None:
-        if not self._config.extract_exif:
-            return None
-        return read_exif(data) if header.has_exif else NONE

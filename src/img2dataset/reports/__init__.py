@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from img2dataset.options import Options
 from img2dataset.reports.terminal import TerminalReporter
-from img2dataset.reports.wandb import WandbReporter
 from img2dataset.tally import Progress, Report, ShardResult
 
 
@@ -41,6 +40,8 @@ def default_reporters(options: Options) -> list[Reporter]:
     """
     reporters: list[Reporter] = []
     if options.enable_wandb:
+        from img2dataset.reports.wandb import WandbReporter  # noqa: PLC0415  (few ask for it)
+
         reporters.append(WandbReporter(options.wandb_project))
     reporters.append(TerminalReporter())  # the last one, because its last line is the run's
     return reporters

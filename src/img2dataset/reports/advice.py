@@ -23,7 +23,16 @@ CAUSES: Mapping[Reason, str] = {
     Reason.URL_MISSING: LIST,
     Reason.URL_INVALID: LIST,
     Reason.SCHEME_NOT_ALLOWED: LIST,
-    Reason.HOST_NOT_RESOLVED: "check this machine's network and DNS, or lower thread_count",
+    Reason.HOST_NOT_RESOLVED: "check this machine's network and DNS, or name other dns_servers",
+    Reason.NO_SUCH_HOST: "their names are gone from the DNS; check url_col, or another dns_servers",
+    Reason.ADDRESS_NOT_ALLOWED: "names or redirects lead to private addresses: if that is what "
+    "you want, private_addresses=allow",
+    Reason.HOST_GIVEN_UP: "their hosts do not answer; try later",
+    Reason.HOST_ASKS_FOR_REST: "their hosts want to be left alone for now; try later",
+    Reason.TDM_RESERVED: "their owners reserve this use; see respect_tdm_reservation",
+    Reason.ROBOTS_TXT: "their owners forbid this use; see robots_txt",
+    Reason.ROBOTS_TXT_UNAVAILABLE: "the hosts' robots.txt cannot be had, which means no for now; "
+    "try later",
     Reason.CONNECT_FAILED: NETWORK,
     Reason.CONNECT_TIMEOUT: NETWORK,
     Reason.TLS: NETWORK,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from itertools import accumulate
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
@@ -51,37 +51,32 @@ class TextFormat:
 
 def block_table(block: Block) -> pa.Table:
     """The URLs of a block, trimmed; blank lines are left out."""
-    lines = lines_of(block.data)
     try:
-        texts = lines.cast(pa.string())
+        lines = block.data.decode().split("\n")
         problems = {}
-    except pa.ArrowInvalid:  # not UTF-8, somewhere
-        problems = undecodable(lines)
-        texts = pa.array([line.decode("utf-8", "replace") for line in lines.to_pylist()])
-    problems |= overlong(lines)
-    urls = pc.utf8_trim_whitespace(texts)
-    kept = pc.not_equal(urls, "")
+    except UnicodeDecodeError:
+        lines = block.data.decode(errors="replace").split("\n")
+        problems = undecodable(block.data)
+    problems |= overlong(block.data)
     if problems:
-        return problem_table(urls, kept, problems, block.first_line)
-    return normalised({URL: urls.filter(kept)}, {}, pc.sum(kept).as_py() or 0)
+        return problem_table(lines, problems, block.first_line)
+    urls = [url.encode() for url in map(str.strip, lines) if url]
+    return normalised({URL: string_array(urls)}, {}, len(urls))
 
 
-def lines_of(data: bytes) -> pa.Array:
-    """The lines, newlines included: an Arrow array around the bytes, which are not copied."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
-    if not data.endswith(b"\n"):
-        ends = np.append(ends, len(data))
-    offsets = np.zeros(len(ends) + 1, np.int32)
-    offsets[1:] = ends
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.binary(), len(ends), buffers)
+def string_array(texts: list[bytes]) -> pa.Array:
+    """`texts`, which are UTF-8.  pa.array would import pandas, if there is one, to ask what they
+    are: that takes as long as everything else that a run imports."""
+    offsets = array("i", accumulate(map(len, texts), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
-def undecodable(lines: pa.Array) -> dict[int, str]:
+def undecodable(data: bytes) -> dict[int, str]:
     """Positions of the lines that are not UTF-8."""
     return {
         position: "not UTF-8"
-        for position, line in enumerate(lines.to_pylist())
+        for position, line in enumerate(data.split(b"\n"))
         if not is_utf8(line)
     }
 
@@ -94,24 +89,25 @@ def is_utf8(line: bytes) -> bool:
     return True
 
 
-def overlong(lines: pa.Array) -> dict[int, str]:
+def overlong(data: bytes) -> dict[int, str]:
     """Positions of the lines that are too long."""
-    if lines.nbytes <= LONGEST_LINE:
+    if len(data) <= LONGEST_LINE:
         return {}
-    long = pc.greater(pc.binary_length(lines), LONGEST_LINE).to_numpy(zero_copy_only=False)
-    return dict.fromkeys(np.flatnonzero(long).tolist(), f"longer than {LONGEST_LINE} bytes")
+    return {
+        position: f"longer than {LONGEST_LINE} bytes"
+        for position, line in enumerate(data.split(b"\n"))
+        if len(line) > LONGEST_LINE
+    }
 
 
-def problem_table(
-    urls: pa.Array, kept: pa.Array, problems: dict[int, str], first_line: int
-) -> pa.Table:
+def problem_table(lines: list[str], problems: dict[int, str], first_line: int) -> pa.Table:
     """As `block_table`, where some lines are malformed: those have no URL, but their number."""
     rows = [
         (None, f"{first_line + position}: {problems[position]}")
         if position in problems
         else (url, None)
-        for position, (url, keep) in enumerate(zip(urls.to_pylist(), kept.to_pylist(), strict=True))
-        if keep
+        for position, url in enumerate(map(str.strip, lines))
+        if url
     ]
     found = {row: problem for row, (_, problem) in enumerate(rows) if problem is not None}
     return normalised({URL: pa.array([url for url, _ in rows], pa.string())}, found, len(rows))

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Values = list[Any]
 types = pa.types
@@ -161,9 +160,17 @@ def decimal_fraction(value: int, ticks: int) -> str:
 
 
 def lists(array: pa.Array) -> Values:
+    import pyarrow.compute as pc  # noqa: PLC0415  (30 ms, for columns that few lists have)
+
     lengths = pc.list_value_length(array).to_pylist()
     flat = iter(plain_values(array.flatten()))  # leaves out what null lists may hide
     return [None if length is None else list(islice(flat, length)) for length in lengths]
+
+
+def run_ends(array: pa.Array) -> Values:
+    import pyarrow.compute as pc  # noqa: PLC0415  (as above)
+
+    return plain_values(pc.run_end_decode(array))
 
 
 def list_views(array: pa.Array) -> Values:
@@ -209,6 +216,6 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Val
     (is_list_view, list_views),
     (types.is_map, maps),
     (types.is_struct, structs),
-    (types.is_run_end_encoded, lambda array: plain_values(pc.run_end_decode(array))),
+    (types.is_run_end_encoded, run_ends),
 )
 """Kind of type -> how its values become plain; the first that fits."""

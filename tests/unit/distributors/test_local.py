@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,11 @@ def run(
     seen = Seen()
     work = Work(
         entry=f"tests.unit.distributors.workers:{entry}",
-        job={"folder": str(tmp_path), **job},
         processes=processes,
         max_shard_retry=retry,
     )
-    errors = find_distributor("multiprocessing")(work, list_of_shards, seen)
+    with find_distributor("multiprocessing")(work) as workers:
+        errors = workers.run({"folder": str(tmp_path), **job}, list_of_shards, seen)
     return errors, seen
 
 
@@ -133,21 +134,17 @@ def test_what_was_read_before_the_list_broke_is_finished(tmp_path: Path) -> None
         raise SourceError("the list is gone")
 
     seen = Seen()
-    work = Work("tests.unit.distributors.workers:serve", {"folder": str(tmp_path)}, 1, 1)
-    with pytest.raises(SourceError, match="the list is gone"):
-        find_distributor("multiprocessing")(work, broken(), seen)
+    work = Work("tests.unit.distributors.workers:serve", 1, 1)
+    with (
+        find_distributor("multiprocessing")(work) as workers,
+        pytest.raises(SourceError, match="the list is gone"),
+    ):
+        workers.run({"folder": str(tmp_path)}, broken(), seen)
     assert seen.stored == Counter(range(3))
 
 
 def test_nothing_is_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    real = subprocess.Popen
-
-    def note(*args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
-        started.append(real(*args, **kwargs))
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", note)
+    started = noted_starts(monkeypatch)
 
     def interrupted() -> Iterator[Shard]:
         yield from shards(2)
@@ -158,6 +155,43 @@ def test_nothing_is_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert started
     assert all(process.returncode is not None for process in started)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("worker-")]
+
+
+def noted_starts(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Processes as they are started."""
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def note(*args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*args, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", note)
+    return started
+
+
+@pytest.mark.parametrize(("count", "processes"), [(0, 1), (1, 1), (2, 2), (20, 3)])
+def test_there_are_no_more_processes_than_shards(
+    count: int, processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = noted_starts(monkeypatch)
+    errors, seen = run(tmp_path, shards(count), processes=3)
+
+    assert errors == {}
+    assert seen.stored == Counter(range(count))
+    assert len(started) == processes
+
+
+def test_a_worker_is_started_before_its_job_is_known_and_ended_if_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = noted_starts(monkeypatch)
+    work = Work("tests.unit.distributors.workers:serve", 3, 1)
+    with suppress(OptionError), find_distributor("multiprocessing")(work):
+        assert [process.poll() for process in started] == [None]
+        raise OptionError("no such list")
+
+    assert [process.returncode for process in started] == [-9]
 
 
 def test_an_unknown_distributor_is_named() -> None:

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from img2dataset.images import ImageConfig, Shaper
+from img2dataset.images import ImageConfig, make_shaper
+from img2dataset.images.shape import Shaper
+from img2dataset.images.untouched import Untouched
 
 Array = npt.NDArray[Any]
 
@@ -38,11 +40,11 @@ def config(**changes: Any) -> ImageConfig:
     return ImageConfig(**{**DEFAULTS, **changes})
 
 
-def shaper(**changes: Any) -> Shaper:
-    return Shaper(config(**changes))
+def shaper(**changes: Any) -> Shaper | Untouched:
+    return make_shaper(config(**changes))
 
 
-def to_png(**changes: Any) -> Shaper:
+def to_png(**changes: Any) -> Shaper | Untouched:
     """Stores exactly the pixels it made; by default it leaves their number alone."""
     lossless = {"resize_mode": "no", "encode_format": "png", "encode_quality": 1}
     return shaper(**{**lossless, **changes})

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images.orientation import orientation_in, turn
+from img2dataset.images.orientation import orientation_in
+from img2dataset.images.turn import turn
 from tests.unit.images.made import bgr, pixels_of, saved, shaper, smooth, to_png
 
 RGB = smooth(96, 40)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.images.geometry import INTERPOLATIONS, Plan
+from img2dataset.images.kernel import KERNEL, SLOWER
 from img2dataset.images.pixels import Pixels
-from img2dataset.images.resize import KERNEL, SLOWER, resize
+from img2dataset.images.resize import resize
 from tests.unit.images.made import bgr, encoded, pixels_of, saved, smooth, to_png
 
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError, Status
-from img2dataset.images import Shaper, set_up_threads
+from img2dataset.images.shape import Shaper
+from img2dataset.images.untouched import Untouched
 from img2dataset.records import Picture
 from tests.unit.images.made import encoded, pixels_of, saved, shaper, smooth, to_png
 
@@ -157,7 +158,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return bytes(bad)
 
 
-def outcome(made: Shaper, data: bytes) -> Picture | RowError:
+def outcome(made: Shaper | Untouched, data: bytes) -> Picture | RowError:
     try:
         return made.shape(data)
     except RowError as error:
@@ -178,7 +179,6 @@ def test_hostile_bytes_give_a_picture_or_a_reason() -> None:
 
 
 def test_many_threads_may_use_one_shaper() -> None:
-    set_up_threads()
     made = to_png(resize_mode="border", image_size=48)
     bodies = samples()
     expected = [made.shape(data) for data in bodies]

@@ -62,7 +62,7 @@ from tests.unit.reports.runs import report, tally
             report(tally(host_not_resolved=9, timeout=1)),
             (
                 "not one image succeeded: 90% are host_not_resolved (host name not resolved): "
-                "check this machine's network and DNS, or lower thread_count"
+                "check this machine's network and DNS, or name other dns_servers"
             ),
         ),
     ],

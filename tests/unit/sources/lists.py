@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.records import Row, Shard
-from img2dataset.sources import SourceConfig, load_table, open_source, rows_of
+from img2dataset.sources import SourceConfig, load_table, open_source
+from img2dataset.sources.rows import rows_of
 
 Records = Sequence[Mapping[str, Any]]
 

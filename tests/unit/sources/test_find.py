@@ -8,6 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from img2dataset.disk import Disk
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.sources import open_source
 from tests.unit.sources.lists import config, urls_in, write
@@ -99,12 +100,11 @@ def test_an_unknown_file_system_is_refused() -> None:
 
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.txt", "http://a\n")
-    fs = fsspec.filesystem("file")
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(type(fs), "open", refuse)  # root may read everything
+    monkeypatch.setattr(Disk, "open", refuse)  # root may read everything
 
     with pytest.raises(OptionError, match="permission denied"):
         open_source(path, config())

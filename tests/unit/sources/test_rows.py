@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.records import PROBLEM
-from img2dataset.sources import rows_of
+from img2dataset.sources.rows import rows_of
 from tests.unit.sources.lists import config, rows_in, shards_of
 
 

@@ -1,0 +1,33 @@
+"""Body -> Picture with the bytes as they came: recognised by their header, never decoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from img2dataset.images.config import ImageConfig
+from img2dataset.images.metadata import exif_of
+from img2dataset.images.pillow import set_up_pillow
+from img2dataset.images.probe import probe
+from img2dataset.records import Picture
+
+
+class Untouched:
+    """Stands where a Shaper does, with disable_all_reencoding: without OpenCV."""
+
+    def __init__(self, config: ImageConfig) -> None:
+        self._config = config
+        set_up_pillow(config.max_decoded_pixels)
+
+    def __repr__(self) -> str:
+        return f"Untouched({self._config!r})"
+
+    def shape(self, data: bytes, boxes: Any = None) -> Picture:
+        """The picture to store for a body; there are no `boxes`, the options refuse them.
+
+        Raises:
+            RowError: the bytes are no image.
+        """
+        del boxes
+        header = probe(data)
+        exif = exif_of(data, header) if self._config.extract_exif else None
+        return Picture(data, None, None, None, None, exif)

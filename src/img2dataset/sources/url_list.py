@@ -1,0 +1,94 @@
+"""url_list, of any kind -> Source: files of any format, or a table, frame or list in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import import_module
+from os import PathLike
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from img2dataset.errors import OptionError
+from img2dataset.records import URL
+from img2dataset.sources import FORMATS
+from img2dataset.sources.config import Source, SourceConfig
+from img2dataset.sources.find import find_files
+from img2dataset.sources.text import refuse_columns
+
+
+def source_of(url_list: Any, config: SourceConfig) -> Source:
+    """See `img2dataset.sources.open_source`."""
+    if isinstance(url_list, str | PathLike):
+        return open_locations([url_list], config)
+    return source_in_python(url_list, config)
+
+
+def source_in_python(url_list: Any, config: SourceConfig) -> Source:
+    """A list that a Python program made."""
+    from img2dataset.sources import tables  # noqa: PLC0415  (not for the command line)
+
+    name = f"<{type(url_list).__name__}>"
+    if is_frame(url_list):
+        return tables.TableSource(name, tables.table_of_frame(url_list, config), config)
+    if isinstance(url_list, pa.RecordBatch):
+        return tables.TableSource(name, pa.Table.from_batches([url_list]), config)
+    if isinstance(url_list, pa.Table):
+        return tables.TableSource(name, url_list, config)
+    if isinstance(url_list, bytes) or not isinstance(url_list, Iterable):
+        raise OptionError(
+            f"url_list is of the type {type(url_list).__name__}: it must be a path or URL of a file or "
+            "folder, several of them, a list of image URLs, a pyarrow Table or a pandas DataFrame"
+        )
+    items = list(items_of(url_list))
+    if config.input_format == "txt" and are_image_urls(items):
+        refuse_columns(config)
+        table = tables.table_of_urls(items)
+        return tables.TableSource("<list>", table, replace(config, url_col=URL))
+    return open_locations(items, config)
+
+
+def is_frame(url_list: Any) -> bool:
+    """Whether this is a pandas DataFrame; pandas is not imported to see it."""
+    kind = type(url_list)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
+def items_of(url_list: Iterable[Any]) -> Iterable[Any]:
+    if isinstance(url_list, pa.Array | pa.ChunkedArray):
+        return cast("Iterable[Any]", url_list.to_pylist())
+    return url_list
+
+
+def are_image_urls(items: list[Any]) -> bool:
+    """Whether these are URLs of images, not places of lists: one of them clearly is.
+
+    Any one, not the first: a list of images may well begin with a bad row.
+    """
+    return any(isinstance(item, str) and is_image_url(item.strip()) for item in items)
+
+
+def is_image_url(text: str) -> bool:
+    web = text.lower().startswith(("http://", "https://"))
+    return web and not urlsplit_path(text).endswith((".txt", ".txt.gz"))
+
+
+def urlsplit_path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:  # not a URL after all
+        return ""
+
+
+def open_locations(locations: list[Any], config: SourceConfig) -> Source:
+    """A list in files."""
+    if not locations:
+        raise OptionError("url_list is empty: there is nothing to download")
+    for location in locations:
+        if not isinstance(location, str | PathLike):
+            raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
+    files = find_files(locations, config)
+    module = import_module(FORMATS[config.base_format])
+    return cast("Source", module.open_files(files, config))

@@ -1,0 +1,65 @@
+"""Bytes that are stored as they came."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.records import Picture
+from tests.unit.images.made import encoded, saved, shaper, smooth
+
+RGB = smooth(80, 60)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_an_image_of_any_format_is_kept_as_it_is(format_name: str) -> None:
+    data = saved(RGB, format_name)
+    picture = shaper(disable_all_reencoding=True, extract_exif=False).shape(data)
+
+    assert picture == Picture(data, None, None, None, None)
+
+
+def test_exif_is_read_all_the_same() -> None:
+    made = shaper(disable_all_reencoding=True)
+
+    assert made.shape(encoded(RGB, "jpg")).exif == "{}"
+
+
+def test_what_is_no_image_is_refused() -> None:
+    with pytest.raises(RowError) as caught:
+        shaper(disable_all_reencoding=True).shape(b"<html>not found</html>")
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
+
+
+SCRIPT = """
+import io, sys
+from img2dataset.images.config import ImageConfig
+from img2dataset.images import make_shaper
+raw = sys.argv[1] == "raw"
+config = ImageConfig(
+    image_size=8, resize_mode="border", resize_only_if_bigger=False,
+    upscale_interpolation="lanczos", downscale_interpolation="area", encode_format="jpg",
+    encode_quality=95, skip_reencode=False, disable_all_reencoding=raw, min_image_size=0,
+    max_image_area=1e9, max_aspect_ratio=1e9, max_decoded_pixels=10**6,
+    apply_exif_orientation=True, extract_exif=True,
+)
+make_shaper(config).shape(sys.stdin.buffer.read())
+print(*sorted({"cv2", "PIL", "exifread"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(("how", "imported"), [("raw", ""), ("pixels", "cv2")])
+def test_a_plain_jpeg_needs_few_libraries(how: str, imported: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, how],
+        input=encoded(RGB, "jpg"), capture_output=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.decode().strip() == imported
+
+
+def test_it_says_how_it_works() -> None:
+    assert "disable_all_reencoding=True" in repr(shaper(disable_all_reencoding=True))
