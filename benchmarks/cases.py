@@ -95,17 +95,32 @@ def run_case(
     env: Mapping[str, str],
 ) -> Outcome:
     """Run `program` on `case` in the empty `folder`; the last lines of its log stay there."""
+    return run_list(
+        site.urls(count), case.options, program, folder=folder, env=env, helpers=[site.pid]
+    )
+
+
+def run_list(
+    urls: Sequence[str],
+    options: Mapping[str, str],
+    program: Sequence[str],
+    *,
+    folder: Path,
+    env: Mapping[str, str],
+    helpers: Sequence[int],
+) -> Outcome:
+    """As `run_case`, for any list; `helpers` are the processes that serve it."""
     url_list = folder / "list.txt"
-    url_list.write_text("".join(f"{url}\n" for url in site.urls(count)))
+    url_list.write_text("".join(f"{url}\n" for url in urls))
     output = folder / "output"
-    options = {"url_list": str(url_list), "output_folder": str(output), **case.options}
-    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
+    given = {"url_list": str(url_list), "output_folder": str(output), **options}
+    flags = [word for name, value in given.items() for word in (f"--{name}", value)]
     usage = measure(
-        [*program, *flags], env=env, log=folder / "log.txt", timeout=TIMEOUT, helpers=[site.pid]
+        [*program, *flags], env=env, log=folder / "log.txt", timeout=TIMEOUT, helpers=helpers
     )
     stats = [json.loads(path.read_text()) for path in output.glob("*_stats.json")]
     return Outcome(
-        urls=count,
+        urls=len(urls),
         successes=sum(shard["successes"] for shard in stats),
         usage=usage,
         working=working_time(stats),

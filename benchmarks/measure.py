@@ -41,6 +41,8 @@ class Usage:
     """Largest sum of the processes' PSS: shared pages are counted once."""
     peak_process: int
     """Largest RSS of a single process."""
+    peak_threads: int
+    """Most threads of a single process."""
     elsewhere: float
     """Share of the machine's CPU time that went to others than the tree and `helpers`."""
     left_behind: int
@@ -86,6 +88,7 @@ def measure(
         cpu_seen=sum(member.cpu for member in sampler.seen.values()),
         peak_memory=sampler.peak_memory,
         peak_process=sampler.peak_process,
+        peak_threads=sampler.peak_threads,
         elsewhere=max(0.0, (busy - cpu - helping) / (wall * (os.cpu_count() or 1))),
         left_behind=left_behind,
     )
@@ -106,6 +109,7 @@ class Stat:
     parent: int
     session: int
     cpu: float
+    threads: int
     began: int
 
 
@@ -119,6 +123,7 @@ class Sampler:
     seen: dict[int, Member] = field(default_factory=dict)
     peak_memory: int = 0
     peak_process: int = 0
+    peak_threads: int = 0
     _peak_rss: int = 0
     _rounds: int = 0
 
@@ -156,6 +161,7 @@ class Sampler:
             stat = read_stat(pid)
             if stat is not None and stat.began == member.began:
                 member.cpu = stat.cpu
+                self.peak_threads = max(self.peak_threads, stat.threads)
                 living.append(pid)
         resident = [resident_memory(pid) for pid in living]
         self.peak_process = max([self.peak_process, *resident])
@@ -210,7 +216,8 @@ def read_stat(pid: int) -> Stat | None:
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold anything
     cpu = (int(fields[11]) + int(fields[12])) * TICK
-    return Stat(parent=int(fields[1]), session=int(fields[3]), cpu=cpu, began=int(fields[19]))
+    parent, session, threads, began = (int(fields[n]) for n in (1, 3, 17, 19))
+    return Stat(parent=parent, session=session, cpu=cpu, threads=threads, began=began)
 
 
 def resident_memory(pid: int) -> int:

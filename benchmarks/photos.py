@@ -8,8 +8,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.errors import BenchmarkError
+
 COUNT = 200
 QUALITY = 92
+THUMBNAILS = 100
+THUMBNAIL = 128
 OCTAVES = ((4, 70.0), (9, 40.0), (30, 22.0), (110, 16.0), (500, 14.0))
 """(cells along the longer side, amplitude): big soft shapes first, grain last."""
 
@@ -18,6 +22,18 @@ def make_photos(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(COUNT):
         (folder / f"made{seed:04d}.jpg").write_bytes(photo(seed))
+
+
+def make_thumbnails(photos: Path, folder: Path) -> None:
+    """The first hundred photos at 128 pixels: 4 kB each, so that latency is what is measured."""
+    folder.mkdir()
+    for path in sorted(photos.glob("*.jp*g"))[:THUMBNAILS]:
+        pixels = cv2.imread(str(path))
+        if pixels is None:
+            raise BenchmarkError(f"{path}: not a picture that OpenCV can read")
+        scale = THUMBNAIL / max(pixels.shape[:2])
+        small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(folder / f"{path.stem}.jpg"), small, [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
 def photo(seed: int) -> bytes:

@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 2
-    text = "\n".join([heading(arguments.photos), "", table(measured), "", *notes(measured)])
+    text = "\n".join(
+        [heading("benchmarks.run", arguments.photos), "", table(measured), "", *notes(measured)]
+    )
     print(text)
     runs = [outcome for one in measured for outcome in (*one.ours, *one.old)]
     if any(outcome.problem for outcome in runs):
@@ -120,7 +122,7 @@ def tell(what: str, outcome: Outcome) -> None:
     )
 
 
-def heading(photos: Path | None) -> str:
+def heading(module: str, photos: Path | None) -> str:
     """When, where and how: what is needed to run it again."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     size = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
@@ -131,7 +133,7 @@ def heading(photos: Path | None) -> str:
         "",
         f"* Machine: {machine}; {system}",
         f"* Photos: {photos or 'made by benchmarks/photos.py'}; old = {old_tool.RELEASE}",
-        f"* Command: `python -m benchmarks.run {shlex.join(sys.argv[1:])}`",
+        f"* Command: `python -m {module} {shlex.join(sys.argv[1:])}`",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A folder of photos -> a site: nginx on 127.0.0.1, plain http, on a free port."""
+"""A folder of photos -> a site: nginx on 127.0.0.1, http and https, on free ports."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 
+LOOPBACK = "127.0.0.1"
+CERTIFICATE = "certificate.pem"
+"""In the server's folder; clients get it as SSL_CERT_FILE."""
 CONFIG = """\
 daemon off;
+master_process off;
 {user}
-worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
@@ -26,6 +29,7 @@ http {{
     sendfile on;
     tcp_nodelay on;
     keepalive_requests 1000000;
+    ssl_session_cache shared:tls:4m;
     client_body_temp_path {folder}/tmp;
     proxy_temp_path {folder}/tmp;
     fastcgi_temp_path {folder}/tmp;
@@ -33,10 +37,16 @@ http {{
     scgi_temp_path {folder}/tmp;
     types {{ image/jpeg jpg; }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen {address}:{port} backlog=4096;
+        {tls}
         root {folder}/photos;
     }}
 }}
+"""
+TLS = """\
+listen {address}:{tls_port} ssl http2 backlog=4096;
+        ssl_certificate {folder}/certificate.pem;
+        ssl_certificate_key {folder}/key.pem;
 """
 
 
@@ -45,30 +55,42 @@ class Site:
     """Photos 0.jpg .. {photos - 1}.jpg on a running server."""
 
     port: int
+    tls_port: int
+    """0 = no https."""
     photos: int
     pid: int
 
-    def urls(self, count: int) -> list[str]:
+    def urls(self, count: int, *, tls: bool = False) -> list[str]:
         """`count` different URLs; the photos repeat, the query does not."""
-        root = f"http://127.0.0.1:{self.port}"
+        root = f"https://{LOOPBACK}:{self.tls_port}" if tls else f"http://{LOOPBACK}:{self.port}"
         return [f"{root}/{n % self.photos}.jpg?n={n}" for n in range(count)]
 
 
 @contextmanager
-def serving(photos: Path, folder: Path) -> Iterator[Site]:
-    """Serve the JPEGs of `photos`; `folder` is the server's own place for its files."""
+def serving(
+    photos: Path, folder: Path, *, address: str = LOOPBACK, https: bool = False
+) -> Iterator[Site]:
+    """Serve the JPEGs of `photos`; `folder` is the server's own place for its files.
+
+    What stands in `folder`/photos besides is served too.
+    """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise BenchmarkError("nginx is missing: apt-get install nginx-light")
     count = link_photos(photos, folder / "photos")
-    port = free_port()
-    user = "user root;" if os.geteuid() == 0 else ""  # else the workers may not read the photos
+    port, tls_port, tls = free_port(), 0, ""
+    if https:
+        make_certificate(folder)
+        tls_port = free_port()
+        tls = TLS.format(address=address, tls_port=tls_port, folder=folder)
+    # as root of a user namespace it could not give its folders to anyone else
+    user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port, user=user))
+    config.write_text(CONFIG.format(folder=folder, address=address, port=port, tls=tls, user=user))
     server = subprocess.Popen([program, "-p", str(folder), "-c", str(config)])
     try:
         wait_until_it_listens(server, port)
-        yield Site(port, count, server.pid)
+        yield Site(port, tls_port, count, server.pid)
     finally:
         server.terminate()
         server.wait()
@@ -79,10 +101,21 @@ def link_photos(photos: Path, folder: Path) -> int:
     found = sorted(path for path in photos.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
     if not found:
         raise BenchmarkError(f"no .jpg in {photos}")
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for n, path in enumerate(found):
         (folder / f"{n}.jpg").symlink_to(path.resolve())
     return len(found)
+
+
+def make_certificate(folder: Path) -> None:
+    """A certificate that only we have signed, so that clients must be told to trust it."""
+    program = shutil.which("openssl")
+    if program is None:
+        raise BenchmarkError("openssl is missing: apt-get install openssl")
+    command = [program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / CERTIFICATE)]
+    names = ["-subj", "/CN=site.test", "-addext", f"subjectAltName=DNS:*.test,IP:{LOOPBACK}"]
+    subprocess.run([*command, *files, *names], check=True, capture_output=True)
 
 
 def free_port() -> int:
