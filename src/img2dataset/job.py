@@ -16,6 +16,8 @@ class Job:
     options: Options
     """Without the list, and with an output_folder that does not depend on the cwd."""
     source: SourceConfig
+    shared_file: str | None = None
+    """Where the workers of a machine note what they do to a host, see fetch/shared.py."""
 
 
 def source_config(options: Options) -> SourceConfig:

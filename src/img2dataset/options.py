@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from ipaddress import ip_address
 from typing import Any
 
 from img2dataset.errors import OptionError
@@ -30,6 +31,18 @@ RESERVED_COLUMNS = (
     "sha512",
 )
 """Metadata columns of ours, which save_additional_columns may therefore not contain."""
+
+
+FETCH_COLUMNS = (
+    "final_url",
+    "http_status",
+    "content_type",
+    "etag",
+    "last_modified",
+    "fetched_at",
+    "body_bytes",
+)
+"""Metadata columns that save_fetch_metadata adds."""
 
 
 class Group(str, Enum):
@@ -91,6 +104,27 @@ def header_safe(value: Any) -> str | None:
 
 def finite_seconds(value: Any) -> str | None:
     return None if 0 < value <= 86_400 else "more than 0 and at most 86400 seconds"
+
+
+def seconds_or_none(value: Any) -> str | None:
+    return None if 0 <= value <= 86_400 else "0 to 86400 seconds"
+
+
+def name_servers(value: Any) -> str | None:
+    good = value and all(is_address_and_port(server) for server in value)
+    return None if good else "a list of addresses such as 1.1.1.1, 127.0.0.1:5353 or [::1]:5353"
+
+
+def is_address_and_port(text: str) -> bool:
+    """Whether `text` is an IP address, IPv6 in brackets if a port follows."""
+    host, _, port = (
+        text.rpartition(":") if re.search(r"\]:|^[^:]*:[^:]*$", text) else (text, "", "53")
+    )
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return port.isascii() and port.isdigit() and 0 < int(port) < 65_536
 
 
 def hash_pair(value: Any) -> str | None:
@@ -301,6 +335,42 @@ class Options:
     user_agent: str | None = option(
         None, "replaces the whole User-Agent", Group.MANNERS, check=header_safe
     )
+    max_connections_per_host: int | None = option(
+        None,
+        "never more requests at once to one host, over all processes of this machine; "
+        "None = as many as the host takes well, from 16 upwards",
+        Group.MANNERS,
+        check=at_least(1),
+    )
+    min_delay_per_host: float = option(
+        0.0,
+        "seconds between the starts of two requests to one host, over all processes of this "
+        "machine",
+        Group.MANNERS,
+        check=seconds_or_none,
+    )
+    robots_txt: str = option(
+        "ignore", "respect: fetch robots.txt once per site and obey it; or ignore", Group.MANNERS,
+        check=one_of("ignore", "respect"),
+    )  # fmt: skip
+    respect_tdm_reservation: bool = option(
+        False, "refuse images whose answer says tdm-reservation: 1", Group.MANNERS
+    )
+    private_addresses: str = option(
+        "listed",
+        "private, loopback and other addresses that are not public: allow them; allow only those "
+        "that are listed, that is, written as such (or as localhost) in the list; or deny them",
+        Group.DOWNLOAD,
+        check=one_of("allow", "listed", "deny"),
+    )
+    dns_servers: Sequence[str] | None = option(
+        None, "addresses of name servers, each with :port if it is not 53; None = the system's",
+        Group.DOWNLOAD, check=name_servers,
+    )  # fmt: skip
+    save_fetch_metadata: bool = option(
+        False, "add final_url, http_status, content_type, etag, last_modified, fetched_at and "
+        "body_bytes to the metadata", Group.OUTPUT, shapes_output=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         for declared in fields(self):
@@ -395,6 +465,12 @@ def _check_together(options: Options) -> None:
         raise OptionError(
             f"save_additional_columns contains {', '.join(reserved)}: img2dataset reserves "
             "these names for its own metadata; rename the columns or leave them out"
+        )
+    fetched = sorted(set(options.additional_columns) & set(FETCH_COLUMNS))
+    if options.save_fetch_metadata and fetched:
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(fetched)}: save_fetch_metadata stores "
+            "something of its own under this name; rename the columns or leave one of the two out"
         )
     taken = {
         "parquet": {options.encode_format},

@@ -1,4 +1,4 @@
-"""Rows -> samples, in any order: one fetch thread, a few image threads, a ceiling on what waits.
+"""Rows -> samples, in any order: a fetch thread, some image threads, a ceiling on what waits.
 
 This is the one place of a worker with threads and queues.  The network and the pixels never
 wait for each other unless the ceiling is reached: then no new download starts.
@@ -17,14 +17,25 @@ from img2dataset.records import Body, Failure, Picture, Row, Sample
 Deliver = Callable[[Row, Body | Failure], None]
 
 
+MOST_AT_ONCE = 1000
+"""Events given out together."""
+
+
+class Room(Protocol):
+    """How much may still come; see fetch.Engine."""
+
+    @property
+    def full(self) -> bool: ...
+
+    @property
+    def free_bytes(self) -> int: ...
+
+
 class Fetcher(Protocol):
     """Rows -> bodies; see fetch.Engine."""
 
     @property
     def waiting(self) -> int: ...
-
-    @property
-    def received_bytes(self) -> int: ...
 
     def start(self) -> None: ...
 
@@ -42,7 +53,7 @@ class Limits:
     count: int
     """Bodies and pictures."""
     bytes: int
-    """Bytes of bodies, those still arriving included."""
+    """Bytes of bodies and pictures, bodies that are still arriving included."""
 
 
 class Pipeline:
@@ -50,12 +61,14 @@ class Pipeline:
 
     def __init__(
         self,
-        make_fetcher: Callable[[Deliver, Callable[[], bool]], Fetcher],
+        make_fetcher: Callable[[Deliver, Room], Fetcher],
         shape: Callable[[Row, Body], Sample],
         *,
         image_threads: int,
         limits: Limits,
     ) -> None:
+        """Without image threads the fetch thread itself calls `shape`, which is best where there
+        is next to nothing to do: handing it over would cost more."""
         self._shape = shape
         self._limits = limits
         self._bodies: queue.SimpleQueue[tuple[Row, Body] | None] = queue.SimpleQueue()
@@ -63,7 +76,7 @@ class Pipeline:
         self._counting = threading.Lock()
         self._count = 0
         self._bytes = 0
-        self._fetcher = make_fetcher(self._deliver, self._has_room)
+        self._fetcher = make_fetcher(self._deliver, self)
         self._threads = [
             threading.Thread(target=self._work, name=f"images-{number}", daemon=True)
             for number in range(image_threads)
@@ -80,7 +93,8 @@ class Pipeline:
         for _ in self._threads:
             self._bodies.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # else it could not be started
+                thread.join()
 
     def submit(self, rows: Iterable[Row]) -> None:
         self._fetcher.submit(rows)
@@ -94,28 +108,40 @@ class Pipeline:
         """Let `event` come out by `get`; may be called from any thread."""
         self._events.put(event)
 
-    def get(self, timeout: float) -> Any:
-        """The next sample or event; None after `timeout` seconds without any."""
+    def get(self, timeout: float) -> list[Any]:
+        """The samples and events that are there, at most MOST_AT_ONCE; if there are none, the
+        next one, or nothing after `timeout` seconds."""
+        events = []
         try:
-            return self._events.get(timeout=timeout)
+            events.append(self._events.get(timeout=timeout))
+            while len(events) < MOST_AT_ONCE:
+                events.append(self._events.get_nowait())
         except queue.Empty:
-            return None
+            pass
+        return events
 
-    def _has_room(self) -> bool:
-        if self._count >= self._limits.count:
-            return False
-        return self._bytes + self._fetcher.received_bytes < self._limits.bytes
+    # Room
+
+    @property
+    def full(self) -> bool:
+        return self._count >= self._limits.count
+
+    @property
+    def free_bytes(self) -> int:
+        return self._limits.bytes - self._bytes
 
     def _deliver(self, row: Row, outcome: Body | Failure) -> None:
         """From the fetch thread: a failure is finished, a body has pixels to do."""
         match outcome:
             case Failure():
                 self._events.put(Sample(row, outcome))
-            case Body(data=data):
-                with self._counting:
-                    self._count += 1
-                    self._bytes += len(data)
+            case Body(data=data) if self._threads:
+                self._hold(1, len(data))
                 self._bodies.put((row, outcome))
+            case body:
+                sample = self._shape(row, body)
+                self._hold(*held_by(sample))
+                self._events.put(sample)
 
     def _work(self) -> None:
         while (item := self._bodies.get()) is not None:
@@ -124,23 +150,30 @@ class Pipeline:
             sample = self._shape(row, body)
             del item, body
             # the picture waits to be packed: it takes the place of its body
-            kept = len(sample.outcome.data) if isinstance(sample.outcome, Picture) else 0
-            with self._counting:
-                self._bytes += kept - size
-                self._count -= kept == 0
+            count, kept = held_by(sample)
+            self._hold(count - 1, kept - size)
             self._events.put(sample)
             self._wake()
 
-    def packed(self, sample: Sample) -> None:
-        """Say that `sample` has left: there is room for another."""
-        if isinstance(sample.outcome, Picture):
-            with self._counting:
-                self._bytes -= len(sample.outcome.data)
-                self._count -= 1
-            self._wake()
+    def _hold(self, count: int, size: int) -> None:
+        """Note how many more bodies and pictures wait here, and their bytes."""
+        with self._counting:
+            self._count += count
+            self._bytes += size
+
+    def packed(self, samples: Iterable[Sample]) -> None:
+        """Say that samples have left: there is room for others."""
+        held = [held_by(sample) for sample in samples]
+        self._hold(-sum(count for count, _ in held), -sum(size for _, size in held))
+        self._wake()
 
     def _wake(self) -> None:
         """Let downloads go on, if they paused and half of the room is free: waking the fetch
         thread for each picture would cost more than the fetching."""
         if self._count * 2 <= self._limits.count and self._bytes * 2 <= self._limits.bytes:
             self._fetcher.wake()
+
+
+def held_by(sample: Sample) -> tuple[int, int]:
+    """What a sample that waits to be packed takes: pictures and bytes."""
+    return (1, len(sample.outcome.data)) if isinstance(sample.outcome, Picture) else (0, 0)

@@ -55,10 +55,29 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """How an answer came; None where it did not say.  Kept only if save_fetch_metadata asks."""
+
+    final_url: str
+    """After redirects."""
+    http_status: int | None
+    """Of the last answer."""
+    content_type: str | None
+    etag: str | None
+    last_modified: str | None
+    """Header values as they came."""
+    fetched_at: float
+    """When the answer was in, or had failed: seconds since the epoch."""
+    body_bytes: int | None
+    """Length of the body as it came, encodings undone; None = there was none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """What a server answered."""
 
     data: bytes = field(repr=False)
+    fetched: Fetched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +102,7 @@ class Failure:
     """The error string that is counted."""
     detail: str = ""
     """What only this row has to say (a line number); stored, not counted."""
+    fetched: Fetched | None = None
 
     @classmethod
     def of(cls, error: RowError) -> Failure:
@@ -101,6 +121,8 @@ class Sample:
     outcome: Picture | Failure
     digest: str | None = None
     """Hex digest of the downloaded bytes, if asked for and the row has a picture."""
+    fetched: Fetched | None = None
+    """How the answer came, if asked for and anything was asked."""
 
     @property
     def status(self) -> Status:

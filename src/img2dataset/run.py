@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from math import ceil
 from pathlib import Path
+from tempfile import mkstemp
 from time import monotonic
 from typing import Any
 
@@ -33,6 +34,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         for reporter in reporters:
             stack.callback(reporter.close)
         distribute = find_distributor(options.distributor)
+        workers = stack.enter_context(distribute(work_of(options)))
         config = source_config(options)
         source = open_source(options.url_list, config)
         folder = open_folder(options)
@@ -46,14 +48,9 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         )
         ledger = Ledger(source, plan, options, reporters)
         ledger.start(folder.url)
-        work = Work(
-            entry="img2dataset.worker:serve",
-            job=Job(job_options(options, folder), config),
-            processes=options.processes_count,
-            max_shard_retry=options.max_shard_retry,
-        )
+        job = Job(job_options(options, folder), config, shared_file(options, stack))
         try:
-            errors = distribute(work, ledger.left_to_do(), ledger.take)
+            errors = workers.run(job, ledger.left_to_do(), ledger.take)
         except KeyboardInterrupt:
             # by now the workers are gone
             folder.clear_parts()
@@ -237,11 +234,27 @@ def hold(folder: Folder, stack: ExitStack) -> None:
         )
 
 
+def shared_file(options: Options, stack: ExitStack) -> str | None:
+    """A file by which the workers keep to what is asked of them together, if anything is; it is
+    there until `stack` closes."""
+    if options.max_connections_per_host is None and options.min_delay_per_host == 0:
+        return None
+    number, path = mkstemp(prefix="img2dataset-hosts-")
+    os.close(number)
+    stack.callback(os.unlink, path)
+    return path
+
+
 def identity_of(source: Source, options: Options) -> Identity:
     return Identity(
         inputs=[asdict(file) for file in source.files],
         options=shaping_options(options),
     )
+
+
+def work_of(options: Options) -> Work:
+    """What can be started before the list is opened."""
+    return Work("img2dataset.worker:serve", options.processes_count, options.max_shard_retry)
 
 
 def job_options(options: Options, folder: Folder) -> Options:

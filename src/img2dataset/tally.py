@@ -11,6 +11,7 @@ from img2dataset.records import Failure, Sample
 MAX_LABELS = 1000
 """Different error strings one tally keeps; the rarest beyond that are counted as `OTHER`."""
 OTHER = "other"
+SUCCESS = Status.SUCCESS.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Tally:
                 self.labels[label] += 1
                 self.reasons[reason.value] += 1
             case _:
-                self.statuses[Status.SUCCESS.value] += 1
-                self.labels[Status.SUCCESS.value] += 1
+                self.statuses[SUCCESS] += 1
+                self.labels[SUCCESS] += 1
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -54,7 +55,7 @@ class Tally:
 
     @property
     def successes(self) -> int:
-        return self.statuses[Status.SUCCESS.value]
+        return self.statuses[SUCCESS]
 
     @property
     def failed_to_download(self) -> int:
@@ -75,7 +76,7 @@ def bounded(labels: Counter[str]) -> Counter[str]:
     if len(labels) <= MAX_LABELS:
         return labels
     kept = Counter(dict(labels.most_common(MAX_LABELS - 2)))
-    kept[Status.SUCCESS.value] = labels[Status.SUCCESS.value]  # never among the others
+    kept[SUCCESS] = labels[SUCCESS]  # never among the others
     kept[OTHER] += labels.total() - kept.total()
     return kept
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from img2dataset.distributors import Counted, Failed, Link, Notice, Ready, Stop, Stored, Take, Want
 from img2dataset.errors import Reason, RowError, SourceError
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
-from img2dataset.images import SLOWER, ImageConfig, Shaper, set_up_threads
+from img2dataset.images import SLOWER, ImageConfig, make_shaper
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.pipeline import Limits, Pipeline
@@ -31,7 +31,8 @@ from img2dataset.records import (
     sample_key,
     shard_name,
 )
-from img2dataset.sources import load_table, rows_of
+from img2dataset.sources import load_table
+from img2dataset.sources.rows import rows_of
 from img2dataset.storage import Folder
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.writers import Writer, WriterConfig, open_writer
@@ -39,10 +40,18 @@ from img2dataset.writers.stats import write_stats
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
-WAITING_BYTES = 256_000_000
-"""Bytes of bodies and pictures that may wait in one worker before downloads pause."""
+LEAST_BYTES = 256_000_000
+BYTES_PER_DOWNLOAD = 1_000_000
+SHARE_OF_MEMORY = 0.25
+"""Bodies and pictures that a worker holds: so many bytes for each download in flight, LEAST_BYTES
+or more, and with the other workers no more than this share of the machine's memory."""
 COUNT_EVERY = 0.3
 """Seconds between two messages about how far the open shards are."""
+
+FEW = 32
+PACE = 0.005
+"""Seconds to let more than a few events come together: to be woken for each would cost more than
+to pack it."""
 
 STORAGE_ERRORS = (OSError, SourceError, pa.ArrowException)
 """What fails a shard, not the worker: the list or the output could not be read or written."""
@@ -80,16 +89,24 @@ class Worker:
         self._writing = writer_config(options)
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
-        fetching = fetch_config(options)
-        set_up_threads()
+        fetching = fetch_config(job)
         self._pipeline = Pipeline(
-            lambda deliver, has_room: Engine(fetching, deliver, has_room),
+            lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
             shape_of(options),
-            image_threads=max(1, available_cores() // options.processes_count),
-            limits=Limits(count=max(64, options.thread_count), bytes=WAITING_BYTES),
+            image_threads=image_threads(options),
+            limits=Limits(count=max(64, options.thread_count), bytes=held_bytes(options)),
         )
 
     def run(self) -> None:
+        """Until there are no more shards."""
+        try:
+            self._work()
+        finally:
+            self._pipeline.stop()
+            for opened in self._open.values():
+                abandon(opened)
+
+    def _work(self) -> None:
         self._pipeline.start()
         self._link.send(Ready())
         if SLOWER is not None:
@@ -98,19 +115,21 @@ class Worker:
         next_count = 0.0
         while True:
             self._ask()
-            match self._pipeline.get(timeout=COUNT_EVERY):
-                case Sample() as sample:
-                    self._pack(sample)
-                case Take(shard=shard):
-                    self._begin(shard)
-                case Stop():
-                    break
+            events = self._pipeline.get(timeout=COUNT_EVERY)
+            for event in events:
+                match event:
+                    case Sample() as sample:
+                        self._pack(sample)
+                    case Take(shard=shard):
+                        self._begin(shard)
+                    case Stop():
+                        return
+            self._pipeline.packed(event for event in events if isinstance(event, Sample))
+            if len(events) < FEW:
+                time.sleep(PACE)
             if time.monotonic() >= next_count:
                 next_count = time.monotonic() + COUNT_EVERY
                 self._count()
-        self._pipeline.stop()
-        for opened in self._open.values():
-            abandon(opened)
 
     def _ask(self) -> None:
         """Ask for another shard while there are still rows of this one to begin."""
@@ -149,7 +168,6 @@ class Worker:
                 shard.writer.write(sample)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
-        self._pipeline.packed(sample)
         if shard.missing == 0:
             self._finish(shard)
 
@@ -172,6 +190,9 @@ class Worker:
         shard.error = f"{type(error).__name__}: {error}"
         abandon(shard)
 
+    def _say(self, text: str) -> None:
+        self._link.send(Notice(text))
+
     def _count(self) -> None:
         if self._open:
             self._link.send(Counted({shard.id: shard.tally for shard in self._open.values()}))
@@ -186,18 +207,20 @@ def abandon(shard: OpenShard) -> None:
 
 def shape_of(options: Options) -> Callable[[Row, Body], Sample]:
     """The step from a body to a sample: hash, compare, shape.  Called from several threads."""
-    shaper = Shaper(image_config(options))
-    hashed = None if options.compute_hash is None else getattr(hashlib, options.compute_hash)
+    shaper = make_shaper(image_config(options))
     verify = options.verify_hash is not None
+    # the metadata of a dummy shard goes nowhere: what is only told there need not be found out
+    wanted = options.compute_hash if verify or options.output_format != "dummy" else None
+    hashed = None if wanted is None else getattr(hashlib, wanted)
 
     def shape(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
         if verify and not same_hash(row.expected_hash, digest):
-            return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)))
+            return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)), fetched=body.fetched)
         try:
-            return Sample(row, shaper.shape(body.data, row.boxes), digest)
+            return Sample(row, shaper.shape(body.data, row.boxes), digest, body.fetched)
         except RowError as error:
-            return Sample(row, Failure.of(error))
+            return Sample(row, Failure.of(error), fetched=body.fetched)
 
     return shape
 
@@ -205,6 +228,28 @@ def shape_of(options: Options) -> Callable[[Row, Body], Sample]:
 def same_hash(expected: str | None, digest: str | None) -> bool:
     """Whether two hex digests are equal; case and surrounding blanks do not matter."""
     return expected is not None and expected.strip().lower() == digest
+
+
+def image_threads(options: Options) -> int:
+    """Threads that shape bodies in one worker; none where bodies are only hashed and looked at."""
+    if options.disable_all_reencoding:
+        return 0
+    return max(1, available_cores() // options.processes_count)
+
+
+def held_bytes(options: Options) -> int:
+    """Bytes of bodies and pictures that one worker may hold."""
+    wanted = options.thread_count * BYTES_PER_DOWNLOAD
+    most = int(SHARE_OF_MEMORY * memory() / options.processes_count)
+    return max(LEAST_BYTES, min(wanted, most))
+
+
+def memory() -> int:
+    """Bytes of the machine's memory; 0 where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
 
 
 def available_cores() -> int:
@@ -217,7 +262,8 @@ def available_cores() -> int:
 # -- what each stage needs to know --
 
 
-def fetch_config(options: Options) -> FetchConfig:
+def fetch_config(job: Job) -> FetchConfig:
+    options = job.options
     directives = options.disallowed_header_directives
     return FetchConfig(
         thread_count=options.thread_count,
@@ -232,6 +278,14 @@ def fetch_config(options: Options) -> FetchConfig:
             else tuple(directive.strip().lower() for directive in directives)
         ),
         verify_tls=not options.ignore_ssl_certificate,
+        max_per_host=options.max_connections_per_host,
+        min_delay=options.min_delay_per_host,
+        shared_file=job.shared_file,
+        respect_robots_txt=options.robots_txt == "respect",
+        respect_tdm_reservation=options.respect_tdm_reservation,
+        private_addresses=options.private_addresses,
+        dns_servers=tuple(options.dns_servers or ()),
+        keep_fetched=options.save_fetch_metadata,
     )
 
 
@@ -252,7 +306,7 @@ def image_config(options: Options) -> ImageConfig:
         max_aspect_ratio=options.max_aspect_ratio,
         max_decoded_pixels=options.max_decoded_pixels,
         apply_exif_orientation=options.apply_exif_orientation,
-        extract_exif=options.extract_exif,
+        extract_exif=options.extract_exif and options.output_format != "dummy",
     )
 
 
@@ -262,4 +316,5 @@ def writer_config(options: Options) -> WriterConfig:
         captions=options.caption_col is not None,
         extract_exif=options.extract_exif,
         compute_hash=options.compute_hash,
+        fetch_metadata=options.save_fetch_metadata,
     )

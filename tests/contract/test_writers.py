@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import tarfile
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,22 @@ import pyarrow as pa
 import pytest
 from tfrecord import example_pb2
 
+from img2dataset.options import FETCH_COLUMNS
 from img2dataset.records import BOXES, PROBLEM, Picture
 from img2dataset.storage import Folder
 from img2dataset.writers import WRITERS, WriterConfig, stored_names
 from tests.unit.writers.shard import (
+    ANSWER,
     BARE,
     CONFIG,
     DIGEST,
     MALFORMED,
     NAME,
+    NOT_FOUND,
     OWN,
     SMALL,
     TIMEOUT,
+    WITH_FETCH,
     ShardToStore,
     begin,
     memory_folder,
@@ -334,6 +339,74 @@ def test_schema_metadata_and_required_columns_of_the_input_are_dropped(
     assert metadata(disk).schema.metadata is None
 
 
+# -- how the answers came
+
+
+def answered() -> ShardToStore:
+    """A picture, a body without one, a refusal, and a row that nothing was asked for."""
+    outcomes = (picture(), SMALL, NOT_FOUND, MALFORMED)
+    return shard_of({"n": [1, 2, 3, 4]}, *outcomes, answers=[ANSWER, ANSWER, None, None])
+
+
+@every_storing_format
+def test_how_the_answers_came_is_last_in_the_metadata(output_format: str, disk: Folder) -> None:
+    store(output_format, disk, answered(), WITH_FETCH)
+
+    own = types_of(metadata(disk))
+    pictures = [own.pop()] if output_format == "parquet" else []
+    assert own[-8:] == [
+        ("sha256", "string"), ("final_url", "string"), ("http_status", "int32"),
+        ("content_type", "string"), ("etag", "string"), ("last_modified", "string"),
+        ("fetched_at", "timestamp[ms, tz=UTC]"), ("body_bytes", "int64"),
+    ]  # fmt: skip
+    assert pictures in ([], [("jpg", "binary")])
+
+
+@every_storing_format
+def test_failed_rows_say_how_their_answers_came(output_format: str, folder: Folder) -> None:
+    store(output_format, folder, answered(), WITH_FETCH)
+
+    columns = metadata(folder).select(FETCH_COLUMNS)
+    first, second = (
+        dt.datetime(2020, 9, 13, 12, 26, 40, 250_000, tzinfo=dt.timezone.utc),
+        dt.datetime(2020, 9, 13, 12, 26, 41, tzinfo=dt.timezone.utc),
+    )
+    came = (
+        "https://cdn.example.com/0.jpg", 200, "image/jpeg", '"x"',
+        "Wed, 21 Oct 2015 07:28:00 GMT", first, 1234,
+    )  # fmt: skip
+    assert [tuple(row.values()) for row in columns.to_pylist()] == [
+        came,
+        came,
+        ("https://example.com/1.jpg", 404, "text/html", None, None, second, None),
+        (None,) * 7,
+    ]
+
+
+@every_storing_format
+def test_how_answers_came_is_not_stored_unless_asked_for(
+    output_format: str, tmp_path: Path
+) -> None:
+    folders = [Folder(str(tmp_path / name)) for name in ("one", "two")]
+    store(output_format, folders[0], answered())
+    store(output_format, folders[1], replace(answered(), answers=()))
+
+    for name in stored_names(output_format, NAME):
+        if name != NAME:  # a folder: its files are members
+            assert folders[0].read(name) == folders[1].read(name)
+    assert not set(FETCH_COLUMNS).intersection(metadata(folders[0]).column_names)
+
+
+def test_features_say_how_the_answer_came(disk: Folder) -> None:
+    store("tfrecord", disk, answered(), WITH_FETCH)
+
+    (features,) = stored_examples(disk)
+    assert features["http_status"].int64_list.value == [200]
+    assert features["body_bytes"].int64_list.value == [1234]
+    assert features["fetched_at"].bytes_list.value == [b"2020-09-13T12:26:40.250Z"]
+    assert features["etag"].bytes_list.value == [b'"x"']
+
+
 # -- odd values
 
 
@@ -445,6 +518,23 @@ def test_the_json_has_the_metadata_of_the_table_in_its_order(
     assert [list(document) for document in documents(output_format, folder)] == [
         list(row) for row in rows
     ]
+
+
+@every_json_format
+def test_the_json_says_how_the_answer_came(output_format: str, disk: Folder) -> None:
+    store(output_format, disk, answered(), WITH_FETCH)
+
+    (document,) = documents(output_format, disk)
+    assert list(document) == metadata(disk).column_names
+    assert {name: document[name] for name in FETCH_COLUMNS} == {
+        "final_url": "https://cdn.example.com/0.jpg",
+        "http_status": 200,
+        "content_type": "image/jpeg",
+        "etag": '"x"',
+        "last_modified": "Wed, 21 Oct 2015 07:28:00 GMT",
+        "fetched_at": "2020-09-13T12:26:40.250Z",
+        "body_bytes": 1234,
+    }
 
 
 @every_json_format

@@ -20,7 +20,7 @@ FAILED = {
     "file:///etc/passwd": "URL scheme not allowed: http and https only",
     "ftp://127.0.0.1/a.jpg": "URL scheme not allowed: http and https only",
     "data:image/png;base64,AAAA": "URL scheme not allowed: http and https only",
-    "http://name.invalid/": "host name not resolved",
+    "http://name.invalid/": "no such host",
     "http://127.0.0.1:1/": "connection refused",
     "/status/404": "HTTP Error 404: Not Found",
     "/status/403": "HTTP Error 403: Forbidden",

@@ -6,109 +6,31 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, retry, user_agent
+from img2dataset.fetch import Engine, retry
 from img2dataset.records import Body, Failure, Row
+from tests.e2e.fetching import (
+    CONFIG,
+    PATIENCE,
+    TIMEOUT,
+    Fetched,
+    Outcome,
+    Room,
+    different,
+    fetch,
+    reason_of,
+    rows,
+    running,
+)
 from tests.site import CERTIFICATE, Site
 from tests.site.pictures import picture
-
-TIMEOUT = 0.8
-PATIENCE = 15.0
-"""Seconds after which a test has failed; nothing here takes as long."""
-
-CONFIG = FetchConfig(
-    thread_count=128,
-    timeout=TIMEOUT,
-    retries=0,
-    max_image_bytes=1_000_000,
-    user_agent=user_agent("mybot", None),
-    user_agent_token="mybot",
-    disallowed_directives=DEFAULT_DIRECTIVES,
-    verify_tls=True,
-    first_per_host=128,  # so that everything that takes its time does so at the same time
-)
-
-Outcome = Body | Failure
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def secure_site() -> Iterator[Site]:
-    with Site(tls=True) as running:
-        yield running
-
-
-class Fetched:
-    """What an engine delivered, by row; `until` waits for it."""
-
-    def __init__(self) -> None:
-        self.outcomes: list[tuple[int, Outcome]] = []
-        self.engine: Engine | None = None
-        self._changed = threading.Condition()
-
-    def deliver(self, row: Row, outcome: Outcome) -> None:
-        with self._changed:
-            self.outcomes.append((row.index, outcome))
-            self._changed.notify_all()
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE), self.engine
-
-    def until_count(self, count: int) -> None:
-        self.until(lambda: len(self.outcomes) >= count)
-
-
-@contextmanager
-def running(
-    config: FetchConfig = CONFIG, room: Callable[[], bool] = lambda: True
-) -> Iterator[tuple[Engine, Fetched]]:
-    fetched = Fetched()
-    engine = fetched.engine = Engine(config, fetched.deliver, room)
-    engine.start()
-    try:
-        yield engine, fetched
-    finally:
-        engine.stop()
-
-
-def rows(*urls: str | None, start: int = 0) -> list[Row]:
-    return [Row(0, index, f"{index:05d}", url, {}) for index, url in enumerate(urls, start)]
-
-
-def fetch(*urls: str | None, config: FetchConfig = CONFIG) -> list[Outcome]:
-    """The outcomes of `urls`, in their order; each came exactly once."""
-    with running(config) as (engine, fetched):
-        engine.submit(rows(*urls))
-        fetched.until_count(len(urls))
-        assert engine.in_flight == engine.waiting == engine.received_bytes == 0
-    assert sorted(index for index, _ in fetched.outcomes) == list(range(len(urls)))
-    return [outcome for _, outcome in sorted(fetched.outcomes, key=lambda pair: pair[0])]
-
-
-def reason_of(outcome: Outcome) -> Reason | None:
-    return outcome.reason if isinstance(outcome, Failure) else None
-
 
 GOOD = [
     "/image/1.jpg",
@@ -127,7 +49,6 @@ GOOD = [
     "/redirect?status=301",
     "/redirect?status=307",
     "/redirect?status=308",
-    "/html",
     "/huge-header?size=50000",
     "/robots?tag=nofollow",
     "/robots?tag=otherbot:%20noai",
@@ -135,6 +56,7 @@ GOOD = [
 ]
 
 BAD = {
+    "/html": Reason.NOT_AN_IMAGE,
     "/status/404": Reason.HTTP_STATUS,
     "/status/410?size=100000": Reason.HTTP_STATUS,
     "/status/403?header=X-Robots-Tag:%20noai": Reason.HTTP_STATUS,
@@ -186,10 +108,10 @@ BAD = {
 
 ELSEWHERE = {
     "http://127.0.0.1:1/": Reason.CONNECT_FAILED,
-    "http://no-such-host.invalid/": Reason.HOST_NOT_RESOLVED,
+    "http://no-such-host.invalid/": Reason.NO_SUCH_HOST,
     "file:///etc/passwd": Reason.SCHEME_NOT_ALLOWED,
     "no url": Reason.URL_INVALID,
-    "http://a$b.invalid/": Reason.URL_INVALID,
+    "http://a$b.invalid/": Reason.NO_SUCH_HOST,
     "": Reason.URL_MISSING,
 }
 
@@ -415,11 +337,11 @@ def test_no_retries_means_one_request(site: Site) -> None:
 def test_a_server_that_names_a_time_is_obeyed_and_holds_nobody_up(site: Site) -> None:
     wishes = [
         site.url("/retry-after?seconds=1&token=wish-1"),
-        site.url("/retry-after?seconds=2&form=date&status=503&token=wish-2"),
-        site.url("/retry-after?seconds=3600&token=wish-3"),
+        site.url("/retry-after?seconds=2&form=date&status=503&token=wish-2", host="b.localhost"),
+        site.url("/retry-after?seconds=3600&token=wish-3", host="c.localhost"),
     ]
     with running(replace(CONFIG, thread_count=1, retries=1)) as (engine, fetched):
-        engine.submit(rows(*wishes, site.url("/image/1.jpg")))
+        engine.submit(rows(*wishes, site.url("/image/1.jpg", host="d.localhost")))
         fetched.until_count(2)
         assert sorted(index for index, _ in fetched.outcomes) == [2, 3]
         assert engine.in_flight == engine.waiting == 0
@@ -447,32 +369,43 @@ def test_never_more_in_flight_than_allowed(site: Site) -> None:
             seen.append(engine.in_flight)
             return len(fetched.outcomes) == 40
 
-        engine.submit(rows(*[site.url("/slow?seconds=0.02")] * 40))
+        engine.submit(rows(*different(site.url("/slow?seconds=0.02"), 40)))
         fetched.until(all_came)
     assert max(seen) <= 5
 
 
 def test_nothing_starts_without_room_and_all_of_it_when_there_is(site: Site) -> None:
-    room = threading.Event()
     asked = threading.Event()
 
-    def has_room() -> bool:
-        asked.set()
-        return room.is_set()
+    class Bell(Room):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "full":
+                asked.set()
+            return super().__getattribute__(name)
 
-    with running(room=has_room) as (engine, fetched):
-        engine.submit(rows(*[site.url("/image/1.jpg")] * 30))
+    room = Bell(full=True)
+    with running(room=room) as (engine, fetched):
+        engine.submit(rows(*different(site.url("/image/1.jpg"), 30)))
         assert asked.wait(PATIENCE)
-        assert (engine.waiting, engine.in_flight) == (30, 0)
-        room.set()
+        assert engine.in_flight == 0
+        room.full = False
         engine.wake()
         fetched.until_count(30)
 
 
 def test_room_that_appears_while_it_is_asked_for_does_not_hold_up_retries(site: Site) -> None:
-    answers = cycle([False, True])
+    answers = cycle([True, False])
+
+    class Flickering(Room):
+        @property
+        def full(self) -> bool:
+            return next(answers)
+
+        @full.setter
+        def full(self, _value: bool) -> None: ...
+
     config = replace(CONFIG, thread_count=1, retries=1)
-    with running(config, room=lambda: next(answers)) as (engine, fetched):
+    with running(config, Flickering()) as (engine, fetched):
         engine.submit(rows(site.url("/retry-after?seconds=1&token=room"), None))
         fetched.until_count(2)
 
@@ -495,7 +428,7 @@ def test_rows_may_come_in_from_several_threads(site: Site) -> None:
 
 def test_an_engine_with_nothing_to_do_uses_no_processor(site: Site) -> None:
     with running() as (engine, fetched):
-        engine.submit(rows(*[site.url("/image/1.jpg")] * 10))
+        engine.submit(rows(*different(site.url("/image/1.jpg"), 10)))
         fetched.until_count(10)
         before = time.process_time()
         threading.Event().wait(0.3)  # the time that passes is what is tested
@@ -505,7 +438,7 @@ def test_an_engine_with_nothing_to_do_uses_no_processor(site: Site) -> None:
 def test_stop_abandons_what_is_in_flight(site: Site) -> None:
     began = time.monotonic()
     with running(replace(CONFIG, timeout=60, retries=3)) as (engine, fetched):
-        engine.submit(rows(*[site.url("/silent")] * 50, site.url("/image/1.jpg")))
+        engine.submit(rows(*different(site.url("/silent"), 50), site.url("/image/1.jpg")))
         fetched.until_count(1)
         engine.stop()
         engine.stop()
@@ -517,7 +450,7 @@ def test_stop_abandons_what_is_in_flight(site: Site) -> None:
 
 
 def test_an_engine_that_never_started_can_be_stopped() -> None:
-    Engine(CONFIG, Fetched().deliver, lambda: True).stop()
+    Engine(CONFIG, Fetched().deliver, Room()).stop()
 
 
 def test_a_bug_ends_the_thread_and_is_seen(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,7 +460,7 @@ def test_a_bug_ends_the_thread_and_is_seen(site: Site, monkeypatch: pytest.Monke
     def deliver(_row: Row, _outcome: Outcome) -> None:
         raise ZeroDivisionError
 
-    engine = Engine(CONFIG, deliver, lambda: True)
+    engine = Engine(CONFIG, deliver, Room())
     engine.start()
     engine.submit(rows(site.url("/image/1.jpg")))
     engine._thread.join(PATIENCE)
@@ -538,16 +471,16 @@ def test_a_bug_ends_the_thread_and_is_seen(site: Site, monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_two_thousand_at_once(site: Site) -> None:
     config = replace(CONFIG, thread_count=2000, timeout=30)
-    outcomes = fetch(*[site.url("/slow?seconds=1")] * 4000, config=config)
+    outcomes = fetch(*different(site.url("/slow?seconds=1"), 4000), config=config)
     assert all(isinstance(outcome, Body) for outcome in outcomes)
 
 
 def test_a_host_that_does_not_answer_is_not_asked_by_all_at_once(site: Site) -> None:
     with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
         path = site.url("/silent?token=gently")
-        engine.submit(rows(*[path] * 100, site.url("/image/1.jpg", host="localhost")))
+        engine.submit(rows(*different(path, 100), site.url("/image/1.jpg", host="localhost")))
         fetched.until_count(1)  # another name: it does not wait behind the silent ones
         asked = [request for request in site.asked("/silent") if "gently" in request.target]
         assert engine.in_flight == 16
         assert len(asked) <= 16
-        assert engine.waiting == 84
+        assert engine.waiting == 0  # those put aside do not keep other rows from coming

@@ -2,14 +2,22 @@
 
 good       /image/<n>.<jpg|png|webp|gif>[?width=&height=&padding=]  /exif/<orientation>.jpg
            /no-length  /chunked  /gzip  (an image, framed or encoded in other ways)
-statuses   /status/<code>[?size=]  /204  /206  /empty  /html  /text  /not-found
+           /bulk?size=[&rate=]  (an image and zeros, of which the site keeps no copy)
+statuses   /status/<code>[?size=]  /204  /206  /empty  /html  /html-for-ever  /text
+           /not-found
+           /say?text=[&type=][&status=]  (that text)  /kept/<name>[?seconds=]  (`site.pages`)
 slow       /slow?seconds=  /drip[?every=]  /stall  /silent  /endless[?rate=]  /slow-header
+           /gated?token=  (half an image; the rest after `site.open_gate(token)`)
+           /hanging?start=[&size=][&type=][&status=]  (a body that begins so and goes no further)
 broken     /reset  /reset-body  /close  /truncated  /wrong-length  /garbage  /bad-chunked
-           /bad-gzip  /huge-header[?size=]  /many-headers  /endless-header
-redirects  /redirect?to=[&n=][&status=]  /redirect-loop  /redirect-to?url=[&status=]
+           /bad-gzip  /huge-header[?size=]  /many-headers  /endless-header  /endless-hints
+redirects  /redirect?to=[&n=][&status=][&seconds=]  /redirect-loop  /redirect-to?url=[&status=]
            /no-location[?status=]
 manners    /robots?tag=[&tag=]  /retry-after?times=[&seconds=][&form=date][&status=]&token=
-           /flaky?fail=[&how=<code>|reset|close]&token=  /basic  (asks for a password)
+           /flaky?fail=[&how=<code>|reset|close|truncate]&token=
+           /crowd?most=&token=[&seconds=][&rest=]  (429 and Retry-After: rest for all above `most`
+           at once, the others take `seconds`)
+           /basic  (asks for a password)
 
 `?header=Name: value` adds a header line to any answer that is an image or a redirect;
 `?token=` keeps counters apart.
@@ -26,6 +34,7 @@ from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.site.pictures import picture, turned_picture
 
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 
 FOREVER = 3600.0
 PIECE = 65536
+ZEROS = b"\0" * PIECE
 
 Headers = list[tuple[str, str]]
 
@@ -55,19 +65,28 @@ class Exchange:
         self.writer = writer
 
     def argument(self, name: str, default: str) -> str:
-        return self.request.query.get(name, [default])[0]
+        return self.query.get(name, [default])[0]
 
     def number(self, name: str, default: float) -> float:
         return float(self.argument(name, str(default)))
 
     @property
+    def path(self) -> str:
+        return unquote(urlsplit(self.request.served or self.request.target).path)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        query = urlsplit(self.request.served or self.request.target).query
+        return parse_qs(query, keep_blank_values=True)
+
+    @property
     def token(self) -> str:
-        return self.argument("token", self.request.path)
+        return self.argument("token", self.path)
 
     @property
     def extra(self) -> Headers:
         """The lines asked for by ?header=."""
-        lines = (line.partition(":") for line in self.request.query.get("header", []))
+        lines = (line.partition(":") for line in self.query.get("header", []))
         return [(name.strip(), value.strip()) for name, _, value in lines]
 
     def head(self, status: int, headers: Headers) -> None:
@@ -121,7 +140,7 @@ def page(name: str) -> Callable[[Page], Page]:
 
 async def answer(exchange: Exchange) -> bool:
     """Answer by the first part of the path; returns whether the connection lives on."""
-    name = exchange.request.path.split("/")[1] if "/" in exchange.request.path else ""
+    name = exchange.path.split("/")[1] if "/" in exchange.path else ""
     return await PAGES.get(name, not_found)(exchange)
 
 
@@ -137,7 +156,7 @@ def _phrase(status: int) -> str:
 
 @page("image")
 async def image(exchange: Exchange) -> bool:
-    name = exchange.request.path.rpartition("/")[2]
+    name = exchange.path.rpartition("/")[2]
     number, _, extension = name.partition(".")
     width, height = exchange.number("width", 64), exchange.number("height", 48)
     data = picture(int(number), extension, int(width), int(height))
@@ -148,8 +167,25 @@ async def image(exchange: Exchange) -> bool:
 
 @page("exif")
 async def exif(exchange: Exchange) -> bool:
-    name = exchange.request.path.rpartition("/")[2]
+    name = exchange.path.rpartition("/")[2]
     return await exchange.image(turned_picture(int(name.partition(".")[0])))
+
+
+@page("bulk")
+async def bulk(exchange: Exchange) -> bool:
+    start = picture(0, "jpg")
+    left = int(exchange.number("size", 1_000_000))
+    given = [("Content-Type", "image/jpeg"), ("Content-Length", str(left)), *exchange.extra]
+    exchange.head(200, given)
+    await exchange.body(start)
+    left -= len(start)
+    rate = exchange.number("rate", 0)
+    piece = int(rate / 20) or len(ZEROS)
+    while left > 0:
+        await exchange.body(ZEROS[: min(left, piece)])
+        left -= piece
+        await asyncio.sleep(0.05 if rate else 0)
+    return True
 
 
 @page("no-length")
@@ -188,7 +224,7 @@ async def encoded(exchange: Exchange) -> bool:
 
 @page("status")
 async def status(exchange: Exchange) -> bool:
-    code = int(exchange.request.path.rpartition("/")[2])
+    code = int(exchange.path.rpartition("/")[2])
     data = b"x" * int(exchange.number("size", 100))
     return await exchange.reply(code, data, exchange.extra)
 
@@ -226,9 +262,32 @@ async def html(exchange: Exchange) -> bool:
     return await exchange.reply(200, b"<html>Sign in!</html>", [("Content-Type", "text/html")])
 
 
+@page("html-for-ever")
+async def html_for_ever(exchange: Exchange) -> bool:
+    exchange.head(200, [("Content-Type", "text/html")])
+    await exchange.body(b"<!DOCTYPE html><html>")
+    while True:
+        await exchange.body(b" " * PIECE)
+
+
 @page("text")
 async def text(exchange: Exchange) -> bool:
     return await exchange.reply(200, b"hello", [("Content-Type", "text/plain")])
+
+
+@page("kept")
+async def kept(exchange: Exchange) -> bool:
+    data = exchange.site.pages[exchange.path.rpartition("/")[2]].encode()
+    await asyncio.sleep(exchange.number("seconds", 0))
+    return await exchange.reply(200, data, [("Content-Type", "text/plain")])
+
+
+@page("say")
+async def say(exchange: Exchange) -> bool:
+    data = exchange.argument("text", "").encode()
+    kind = exchange.argument("type", "text/plain")
+    status = int(exchange.number("status", 200))
+    return await exchange.reply(status, data, [("Content-Type", kind), *exchange.extra])
 
 
 # -- slow
@@ -258,6 +317,27 @@ async def stall(exchange: Exchange) -> bool:
     data = picture(0, "jpg")
     exchange.head(200, [("Content-Length", str(len(data)))])
     await exchange.body(data[: len(data) // 2])
+    await exchange.gone()
+    return False
+
+
+@page("gated")
+async def gated(exchange: Exchange) -> bool:
+    data = picture(0, "jpg")
+    exchange.head(200, [("Content-Type", "image/jpeg"), ("Content-Length", str(len(data)))])
+    await exchange.body(data[: len(data) // 2])
+    await exchange.site.gate(exchange.token).wait()
+    await exchange.body(data[len(data) // 2 :])
+    return True
+
+
+@page("hanging")
+async def hanging(exchange: Exchange) -> bool:
+    start = exchange.argument("start", "x").encode()
+    given = [("Content-Type", exchange.argument("type", "image/jpeg")), *exchange.extra]
+    length = [("Content-Length", exchange.argument("size", "1000000"))]
+    exchange.head(int(exchange.number("status", 200)), [*given, *length])
+    await exchange.body(start)
     await exchange.gone()
     return False
 
@@ -364,6 +444,13 @@ async def endless_header(exchange: Exchange) -> bool:
         await exchange.writer.drain()
 
 
+@page("endless-hints")
+async def endless_hints(exchange: Exchange) -> bool:
+    while True:
+        exchange.head(103, [("Link", "</style.css>")])
+        await exchange.writer.drain()
+
+
 # -- redirects
 
 
@@ -372,8 +459,10 @@ async def redirect(exchange: Exchange) -> bool:
     """?n= hops, the last of which leads to ?to=."""
     left = int(exchange.number("n", 1))
     target = exchange.argument("to", "/image/0.jpg")
+    seconds = exchange.number("seconds", 0)
+    await asyncio.sleep(seconds)
     if left > 1:
-        target = f"/redirect?n={left - 1}&to={target}"
+        target = f"/redirect?n={left - 1}&seconds={seconds:g}&to={target}"
     code = int(exchange.number("status", 302))
     return await exchange.reply(code, b"over there", [("Location", target), *exchange.extra])
 
@@ -400,7 +489,7 @@ async def no_location(exchange: Exchange) -> bool:
 
 @page("robots")
 async def robots(exchange: Exchange) -> bool:
-    tags = exchange.request.query.get("tag", [])
+    tags = exchange.query.get("tag", [])
     return await exchange.image(None, [("X-Robots-Tag", tag) for tag in tags])
 
 
@@ -425,7 +514,25 @@ async def flaky(exchange: Exchange) -> bool:
     how = exchange.argument("how", "500")
     if how == "reset":
         return await exchange.reset()
+    if how == "truncate":
+        return await truncated(exchange)
     return how != "close" and await exchange.reply(int(how), b"try again")
+
+
+@page("crowd")
+async def crowd(exchange: Exchange) -> bool:
+    """What comes when there are `most` already is sent away."""
+    site, token = exchange.site, exchange.token
+    site.crowds[token] += 1
+    here = site.crowds[token]
+    site.at_once[token] = max(site.at_once[token], here)
+    if here <= exchange.number("most", 1_000_000):
+        await asyncio.sleep(exchange.number("seconds", 0.05))
+        site.crowds[token] -= 1  # before the answer: after it, the next request may come at once
+        return await exchange.image()
+    site.crowds[token] -= 1
+    site.count(token)
+    return await exchange.reply(429, b"busy", [("Retry-After", exchange.argument("rest", "1"))])
 
 
 @page("basic")

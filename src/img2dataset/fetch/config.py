@@ -32,6 +32,20 @@ class FetchConfig:
     verify_tls: bool
     first_per_host: int = 16
     """Requests at once that a host sees at first; small servers drop what comes by hundreds."""
+    max_per_host: int | None = None
+    """Requests at once that a host ever sees, from all processes of this machine."""
+    min_delay: float = 0.0
+    """Seconds between the starts of two requests to a host, from all processes of this machine."""
+    shared_file: str | None = None
+    """Where the processes of a run on this machine note what they do to a host; None = alone."""
+    respect_robots_txt: bool = False
+    respect_tdm_reservation: bool = False
+    private_addresses: str = "listed"
+    """allow, listed or deny."""
+    dns_servers: tuple[str, ...] = ()
+    """Addresses with optional ports; none = the system's."""
+    keep_fetched: bool = False
+    """Whether bodies and failures say how they came (records.Fetched)."""
 
 
 def user_agent(token: str | None, replacement: str | None) -> str:

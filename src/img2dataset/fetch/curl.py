@@ -1,43 +1,70 @@
-"""URLs -> bodies or failures: transfers in flight, in libcurl, driven by socket events.
+"""Requests -> answers: transfers in flight, in libcurl, driven by socket events.
 
-The only module that knows libcurl.  Nothing here blocks but `wait`, and that only while nothing
-happens; only `poke` may be called from another thread.
+With `handles` the only module that knows libcurl.  Nothing here blocks.
 """
 
 from __future__ import annotations
 
-import os
-import selectors
-import socket
 import time
-from collections.abc import MutableMapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 import pycurl
 
+from img2dataset.errors import Reason
+from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.optout import refused
+from img2dataset.fetch.handles import new_handle
+from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, outcome
-from img2dataset.fetch.response import Received, Response
-from img2dataset.fetch.trust import certificates
-from img2dataset.records import Body, Failure
-
-LONGEST_CONNECT = 10.0
-"""Seconds to resolve, connect and shake hands."""
-MOST_REDIRECTS = 10
-CHUNK = 256 * 1024
-"""Bytes that libcurl hands over at most in one piece."""
+from img2dataset.fetch.response import Refuses, Response
+from img2dataset.records import Body, Failure, Fetched
 
 LOWEST_SPEED = 1024
 """Bytes a second that a body must bring on average over a window, see `_drop_slow`."""
 LONGEST_WINDOW = 10.0
 """Seconds."""
+STALLED = 1.0
+"""Seconds after which a connection that is not there yet no longer counts as a transfer."""
 
-WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
+ACTIONS = tuple(
+    # the bits of trouble, which epoll has besides these two, are found out by reading
+    (pycurl.CSELECT_IN if mask & ~WRITE else 0) | (pycurl.CSELECT_OUT if mask & WRITE else 0)
+    for mask in range(64)
+)
+"""What came, as the loop says it -> as libcurl wants to hear it."""
+
+GO_ON: int = pycurl.PREREQFUNC_OK
+ABORT: int = pycurl.PREREQFUNC_ABORT
 
 K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask for, and where."""
+
+    url: str
+    """As `urls.sendable` makes it."""
+    seconds: float
+    """Until it has to be over."""
+    resolved: str = ""
+    """`host:port:addresses`; none = the URL holds an address, or its proxy knows one."""
+    proxy: str = ""
+    is_page: bool = False
+    """Whether a text for us is expected (robots.txt), not an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The answer: ask elsewhere."""
+
+    location: bytes
+    fetched: Fetched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,224 +72,277 @@ class Ended(Generic[K]):
     """A transfer that is over: the key it was started with, and what became of it."""
 
     key: K
-    result: Body | Failure
-    retry_after: str | None
+    result: Body | Failure | Moved
+    status: int
+    """0 = no answer came."""
+    seconds: float
+    """It took, without the time it had to wait for us."""
+    retry_after: str | None = None
     """When the server wishes to be asked again, in its own words."""
     first_byte: float = 0.0
     """Seconds from having an address to the first byte of the answer; 0 = none came."""
 
 
+class Slot(Generic[K]):
+    """A libcurl handle and what it is doing; used again and again."""
+
+    __slots__ = ("began", "deadline", "handle", "key", "proxy", "resolved",
+                 "response", "turn", "url")  # fmt: skip
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.handle: Any = None
+        self.turn = 0
+        """Which of its uses this is; 0 = it is not in use."""
+        self.key: K
+        self.url = ""
+        self.resolved = ""
+        self.proxy = ""
+        self.began = self.deadline = 0.0
+
+
 class Transfers(Generic[K]):
     """Requests in flight."""
 
-    def __init__(self, config: FetchConfig, *, kept_open: int) -> None:
-        """`kept_open` = connections that may wait for the next request to their host."""
+    def __init__(  # noqa: PLR0913  (what it stands between)
+        self,
+        config: FetchConfig,
+        loop: Loop,
+        *,
+        budget: Budget,
+        kept_open: int,
+        refuses: Refuses | None = None,
+        may_connect: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        """`kept_open` = connections that may wait for the next request to their host;
+        `may_connect(url, address)` is asked before anything is sent, unless there is a proxy."""
         self._config = config
-        self._refusing = frozenset(config.disallowed_directives)
-        self._received = Received()
-        self._running: dict[Any, K] = {}
-        self._free: list[Any] = []
-        self._broken: Exception | None = None
+        self._loop = loop
+        self._budget = budget
+        self._refuses = refuses
+        self._may_connect = may_connect
+        self._running: dict[Slot[K], None] = {}
+        self._connecting: dict[Slot[K], None] = {}  # in the order they began
+        self._stalled = 0
+        self._stalled_at = 0.0
+        self._free: list[Slot[K]] = []
+        self._turns = 0
+        self._deadlines: list[tuple[float, int, Slot[K]]] = []  # a heap; outdated ones stay in it
         self._timer: float | None = None
         self._window = min(LONGEST_WINDOW, config.timeout / 3)
         self._window_ends = 0.0
-        self._poked = False
-        self._bell, self._ear = socket.socketpair()
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._ear, selectors.EVENT_READ)
-        self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, kept_open)
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-        honour_http_proxy(os.environ)
+        self._broken: Exception | None = None
 
     def __len__(self) -> int:
         return len(self._running)
 
     @property
-    def received_bytes(self) -> int:
-        return self._received.total
+    def stalled(self) -> int:
+        """How many have been waiting for their connection for long; a little out of date."""
+        now = time.monotonic()
+        if now >= self._stalled_at + STALLED / 10:
+            self._stalled_at = now
+            late = takewhile(lambda slot: slot.began <= now - STALLED, self._connecting)
+            self._stalled = sum(1 for _ in late)
+        return self._stalled
 
-    def start(self, key: K, url: str) -> None:
-        """Ask for `url`, which must be as `urls.sendable` makes it."""
-        handle = self._free.pop() if self._free else self._new_handle()
-        handle.response.reset()
-        handle.setopt(pycurl.URL, url)
-        self._running[handle] = key
+    def start(self, key: K, request: Request) -> None:
+        slot = self._free.pop() if self._free else self._new_slot()
+        handle = slot.handle
+        slot.response.reset(is_page=request.is_page)
+        slot.key = key
+        slot.url = request.url
+        handle.setopt(pycurl.URL, request.url)
+        if request.resolved:
+            # libcurl goes through all names it knows for each request: it is made to forget the
+            # last one at once (which does not touch a transfer that has used it already).  So it
+            # must be told each time: another slot may have made it forget this one, or time, and
+            # it would ask the system
+            gone = forget(slot.resolved) if slot.resolved != request.resolved else ()
+            handle.setopt(pycurl.RESOLVE, [*gone, f"+{request.resolved}"])
+            slot.resolved = request.resolved
+        if request.proxy != slot.proxy:
+            slot.proxy = request.proxy
+            handle.setopt(pycurl.PROXY, request.proxy)
+        self._turns += 1
+        slot.turn = self._turns
+        slot.began = time.monotonic()
+        slot.deadline = slot.began + request.seconds
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+        self._running[slot] = None
+        self._connecting[slot] = None
         self._multi.add_handle(handle)
 
-    def wait(self, seconds: float | None) -> list[Ended[K]]:
-        """Sleep until a transfer gets on, `poke` is called or `seconds` are over (None = never).
-
-        Returns the transfers that are over; often there is none yet.
-        """
-        for key, mask in self._selector.select(self._patience(seconds)):
-            if key.fileobj is self._ear:
-                self._hear()
-            else:
-                self._multi.socket_action(key.fd, _as_curl_says(mask))
-        if self._timer is not None and self._timer <= time.monotonic():
+    def ended(self) -> list[Ended[K]]:
+        """What is over since the last time of asking; often nothing."""
+        now = time.monotonic()
+        if self._timer is not None and self._timer <= now:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._broken is not None:
             raise self._broken
         ended = self._over()
-        if self._running and self._window_ends <= time.monotonic():
-            ended += self._drop_slow()
+        if self._deadlines and self._deadlines[0][0] <= now:
+            ended += self._drop_late(now)
+        if self._window_ends <= now and self._running:
+            ended += self._drop_slow(now)
+        if self._budget.waiting:
+            ended += self._let_wait_no_longer()
         return ended
 
-    def poke(self) -> None:
-        """End the `wait` that is on, or the next.  From any thread; cheap when repeated."""
-        if not self._poked:
-            self._poked = True
-            with suppress(OSError):  # full: it rings already; closed: nobody listens any more
-                self._bell.send(b"!")
+    def patience(self, now: float) -> float | None:
+        """Seconds until `ended` has something to do even if no socket gets ready."""
+        due = self._window_ends if self._running else None
+        if self._timer is not None:
+            due = self._timer if due is None else min(due, self._timer)
+        if self._deadlines:
+            due = self._deadlines[0][0] if due is None else min(due, self._deadlines[0][0])
+        return None if due is None else max(0.0, due - now)
 
     def close(self) -> None:
-        """Abandon what is in flight.  Waits for look-ups of names: they cannot be stopped."""
-        for handle in self._running:
-            self._multi.remove_handle(handle)
-        for handle in (*self._running, *self._free):
-            handle.close()
+        """Abandon what is in flight."""
+        for slot in self._running:
+            self._multi.remove_handle(slot.handle)
+        for slot in (*self._running, *self._free):
+            slot.handle.close()
         self._running.clear()
         self._free.clear()
         self._multi.close()
-        self._selector.close()
-        self._bell.close()
-        self._ear.close()
-
-    def _patience(self, seconds: float | None) -> float | None:
-        now = time.monotonic()
-        due = [] if seconds is None else [seconds]
-        if self._timer is not None:
-            due.append(self._timer - now)
-        if self._running:
-            due.append(self._window_ends - now)
-        return max(0.0, min(due)) if due else None
-
-    def _hear(self) -> None:
-        with suppress(BlockingIOError):
-            self._ear.recv(4096)
-        # only now: whoever finds it set has already changed what we are about to look at
-        self._poked = False
 
     def _over(self) -> list[Ended[K]]:
         ended = []
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
-            ended += [self._end(handle, OK) for handle in good]
-            ended += [self._end(handle, code) for handle, code, _ in bad]
+            ended += [self._end(handle.slot, OK) for handle in good]
+            ended += [self._end(handle.slot, code) for handle, code, _ in bad]
         return ended
 
-    def _end(self, handle: Any, code: int) -> Ended[K]:
-        response: Response = handle.response
+    def _end(self, slot: Slot[K], code: int) -> Ended[K]:
+        response, handle = slot.response, slot.handle
         if code == STOPPED and not response.stopped:
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
-        resolved = asked = True
-        if code == TIMED_OUT:
-            resolved = handle.getinfo(pycurl.NAMELOOKUP_TIME) > 0
-            asked = handle.getinfo(pycurl.REQUEST_SIZE) > 0
-        result = outcome(code, response, resolved=resolved, asked=asked)
-        began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
-        named = handle.getinfo(pycurl.NAMELOOKUP_TIME)
+        asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
+        moved = response.moved and code in (OK, STOPPED)
+        result = outcome(code, response, asked=asked)
+        first_byte = handle.getinfo(pycurl.STARTTRANSFER_TIME)
+        if first_byte:
+            first_byte = max(0.0, first_byte - handle.getinfo(pycurl.NAMELOOKUP_TIME))
         self._multi.remove_handle(handle)
-        self._free.append(handle)
-        first_byte = max(0.0, began - named)
-        return Ended(self._running.pop(handle), result, response.retry_after, first_byte)
+        del self._running[slot]
+        self._connecting.pop(slot, None)
+        slot.turn = 0
+        self._free.append(slot)
+        return Ended(
+            slot.key,
+            self._with_facts(Moved(response.location or b"") if moved else result, slot),
+            response.status,
+            max(0.0, time.monotonic() - slot.began - slot.response.waited),
+            response.retry_after,
+            first_byte,
+        )
 
-    def _drop_slow(self) -> list[Ended[K]]:
+    def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
+        """`result` with how it came, if anybody wants to know."""
+        if not self._config.keep_fetched:
+            return result
+        response = slot.response
+        fetched = Fetched(
+            final_url=slot.url,
+            http_status=response.status or None,
+            content_type=response.content_type or None,
+            etag=response.etag,
+            last_modified=response.last_modified,
+            fetched_at=time.time(),
+            body_bytes=response.size or None,
+        )
+        return replace(result, fetched=fetched)
+
+    def _drop_late(self, now: float) -> list[Ended[K]]:
+        """End transfers whose time is up."""
+        ended = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, turn, slot = heappop(self._deadlines)
+            if slot.turn != turn:
+                continue
+            if slot.response.paused:  # it is not at fault; what it waits for is not far
+                heappush(self._deadlines, (now + 1.0, turn, slot))
+            elif slot.deadline + slot.response.waited > now:
+                heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
+            else:
+                ended.append(self._end(slot, TIMED_OUT))
+        return ended
+
+    def _drop_slow(self, now: float) -> list[Ended[K]]:
         """End transfers whose body crawls: under LOWEST_SPEED over a whole window.
 
         A window is a third of the timeout, or LONGEST_WINDOW, and counts only if the body had
         begun before it: an answer that is slow to begin has all of the timeout.
         """
-        self._window_ends = time.monotonic() + self._window
+        self._window_ends = now + self._window
         least = LOWEST_SPEED * self._window
-        slow = [handle for handle in self._running if handle.response.crawls(least)]
-        return [self._end(handle, TIMED_OUT) for handle in slow]
+        slow = [slot for slot in self._running if slot.response.crawls(least)]
+        return [self._end(slot, TIMED_OUT) for slot in slow]
+
+    def _let_wait_no_longer(self) -> list[Ended[K]]:
+        """Let bodies go on for which there is space now; those that are not wanted end here."""
+        ended = []
+        waiting = self._budget.waiting
+        for _ in range(len(waiting)):
+            if not waiting or not self._budget.has_space:
+                break
+            response = waiting[0]
+            response.go_on()
+            try:
+                response.owner.handle.pause(pycurl.PAUSE_CONT)
+            except pycurl.error as error:  # what it had kept for us is handed over in there
+                ended.append(self._end(response.owner, error.args[0]))
+            if response.paused:  # it wants more than there is, and so may the others
+                break
+        return ended
 
     # called by libcurl
 
     def _watch(self, event: int, file: int, _multi: Any, _data: Any) -> None:
         try:
-            if event != pycurl.POLL_REMOVE:
-                change = self._selector.modify if file in self._watched else self._selector.register
-                change(file, _as_selectors_say(event))
-                self._watched.add(file)
-            elif file in self._watched:
-                self._watched.discard(file)
-                self._selector.unregister(file)
-        except (OSError, ValueError, KeyError) as error:  # libcurl would swallow it
+            self._loop.watch(file, MASKS.get(event, 0), self._ready)
+        except OSError as error:  # libcurl would swallow it
             self._broken = error
+
+    def _ready(self, file: int, mask: int) -> None:
+        self._multi.socket_action(file, ACTIONS[mask])
 
     def _set_timer(self, milliseconds: int) -> None:
         self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
-    # options
+    # handles
 
-    def _new_handle(self) -> Any:
-        """A handle with everything set that does not change between requests."""
-        config = self._config
-        handle = pycurl.Curl()
-        refuses = self._refuses if self._refusing else None
-        handle.response = Response(config.max_image_bytes, refuses, self._received)
-        handle.setopt(pycurl.WRITEFUNCTION, handle.response.chunk)
-        handle.setopt(pycurl.HEADERFUNCTION, handle.response.header)
-        handle.setopt(pycurl.BUFFERSIZE, CHUNK)
-        handle.setopt(pycurl.NOSIGNAL, 1)
-        handle.setopt(pycurl.TIMEOUT_MS, _milliseconds(config.timeout))
-        connect = min(config.timeout, LONGEST_CONNECT)
-        handle.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(connect))
-        handle.setopt(pycurl.PROTOCOLS, WEB)
-        handle.setopt(pycurl.PATH_AS_IS, 1)
-        handle.setopt(pycurl.FOLLOWLOCATION, 1)
-        handle.setopt(pycurl.MAXREDIRS, MOST_REDIRECTS)
-        handle.setopt(pycurl.REDIR_PROTOCOLS, WEB)
-        handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-        handle.setopt(pycurl.USERAGENT, config.user_agent)
-        handle.setopt(pycurl.HTTPHEADER, ["Accept: image/*,*/*;q=0.8", "Accept-Encoding: identity"])
-        self._set_trust(handle)
-        return handle
+    def _new_slot(self) -> Slot[K]:
+        response = Response(self._config.max_image_bytes, self._refuses, self._budget)
+        slot: Slot[K] = Slot(response)
+        response.owner = slot
+        slot.handle = new_handle(self._config, response)
+        slot.handle.slot = slot
 
-    def _set_trust(self, handle: Any) -> None:
-        if not self._config.verify_tls:
-            handle.setopt(pycurl.SSL_VERIFYPEER, 0)
-            handle.setopt(pycurl.SSL_VERIFYHOST, 0)
-            return
-        file, folder = certificates(os.environ)
-        if file is not None:
-            handle.setopt(pycurl.CAINFO, file)
-        if folder is not None:
-            handle.setopt(pycurl.CAPATH, folder)
+        def connected(address: str, _local: str, _port: int, _local_port: int) -> int:
+            self._connecting.pop(slot, None)
+            if slot.proxy or self._may_connect is None or self._may_connect(slot.url, address):
+                return GO_ON
+            response.verdict = Reason.ADDRESS_NOT_ALLOWED
+            return ABORT
 
-    def _refuses(self, lines: list[str]) -> bool:
-        return refused(lines, self._refusing, self._config.user_agent_token)
+        slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
+        return slot
 
 
-def honour_http_proxy(environment: MutableMapping[str, str]) -> None:
-    """Let HTTP_PROXY count as http_proxy does.
-
-    libcurl reads only the second, since in a CGI program the first is set by whoever sends a
-    header "Proxy:"; like Python's urllib we leave it out only there.
-    """
-    if "REQUEST_METHOD" not in environment and environment.get("HTTP_PROXY"):
-        environment.setdefault("http_proxy", environment["HTTP_PROXY"])
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
-
-
-def _as_curl_says(mask: int) -> int:
-    action: int = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
-    return action | (pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0)
-
-
-def _as_selectors_say(event: int) -> int:
-    mask = selectors.EVENT_READ if event & pycurl.POLL_IN else 0
-    return mask | (selectors.EVENT_WRITE if event & pycurl.POLL_OUT else 0)
+def forget(resolved: str) -> list[str]:
+    """How to tell libcurl to forget a name (`host:port:addresses`)."""
+    if not resolved:
+        return []
+    host, port, _ = resolved.split(":", 2)
+    return [f"-{host}:{port}"]

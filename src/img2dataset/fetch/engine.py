@@ -1,60 +1,130 @@
 """Rows -> bodies: hundreds in flight in one thread.
 
-A row becomes an Attempt (`_next`), which is started, and ends (`_end`): delivered, or put aside
-until it may be tried again.  Manners belong in these two places: which attempt may start now,
-and what is learnt from how it ended.
+A row becomes an Attempt, which has to pass three gates at every hop (`_enter`): is there a way
+to its host (`way`: names, addresses, proxies), does its robots.txt allow it (`robots_gate`), and
+has the host a place for it (`hosts`)?  Each gate lets it through, fails it, or keeps it until it
+can tell.  Then it is started (`_start_what_may`), and ends (`_end`): delivered, sent on by a
+redirect, put aside until it may be tried again, or kept back in case it is our own network that
+fails (`outage`).
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from heapq import heappop, heappush
+from typing import Protocol
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.fetch.attempt import Attempt
+from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.curl import Ended, Transfers
+from img2dataset.fetch.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.files import transfers_allowed
 from img2dataset.fetch.hosts import Hosts
-from img2dataset.fetch.retry import delay_before, seconds_to_wait
+from img2dataset.fetch.lookups import Lookups
+from img2dataset.fetch.loop import READ, WRITE, Loop
+from img2dataset.fetch.optout import refused
+from img2dataset.fetch.outage import MOST_CATCHES, NETWORK, OutageGuard, Times
+from img2dataset.fetch.redirects import target
+from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
+from img2dataset.fetch.robots import robots_url
+from img2dataset.fetch.robots_gate import RobotsGate
+from img2dataset.fetch.tdm import reserved
 from img2dataset.fetch.urls import sendable
+from img2dataset.fetch.way import Way, Ways
 from img2dataset.records import Body, Failure, Row
 
+log = logging.getLogger(__name__)
+
 LONGEST_STOP = 2.0
-"""Seconds that `stop` waits; look-ups of names cannot be interrupted and may take longer."""
+"""Seconds that `stop` waits for the thread to end."""
+MOST_REDIRECTS = 10
+MOST_ROBOTS_REDIRECTS = 5
+"""As RFC 9309 has it."""
+PUT_ASIDE = 20_000
+"""Rows that may wait for their hosts or for another try without anybody waiting for them: so
+many more rows are asked for, that those of other hosts get their turn."""
+US = "img2dataset"
+"""Our name in robots.txt and X-Robots-Tag, besides the one that the user may give us."""
 
 Deliver = Callable[[Row, "Body | Failure"], None]
-Room = Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A row to be asked for; `number` counts the attempts before."""
+class Room(Protocol):
+    """How much the stages after this one can take."""
 
-    row: Row
-    url: str
-    number: int = 0
+    @property
+    def full(self) -> bool:
+        """Whether no other transfer may be started for now."""
+        ...
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes that bodies may take which are still arriving."""
+        ...
 
 
 class Engine:
     """Fetches the rows it is given and delivers each exactly once, in any order."""
 
-    def __init__(self, config: FetchConfig, deliver: Deliver, room: Room) -> None:
-        """`deliver` is called in the engine's thread and must be quick; `room` says whether
-        another transfer may be started."""
+    def __init__(
+        self,
+        config: FetchConfig,
+        deliver: Deliver,
+        room: Room,
+        *,
+        say: Callable[[str], None] = log.warning,
+        outage_times: Times | None = None,
+    ) -> None:
+        """`deliver` is called in the engine's thread and must be quick; `say` takes a
+        line for the user."""
         self._config = config
+        self._refusing = frozenset(config.disallowed_directives)
         self._deliver = deliver
         self._room = room
         self._ceiling = transfers_allowed(config.thread_count)
-        self._transfers: Transfers[Attempt] = Transfers(config, kept_open=self._ceiling)
-        self._hosts: Hosts[Attempt] = Hosts(config.first_per_host, self._ceiling)
+        self._loop = Loop()
+        self._budget = Budget(lambda: room.free_bytes)
+        self._ways = Ways(config, self._watch_names)
+        self._resolver = self._ways.resolver
+        self._shared = None
+        if config.shared_file is not None:
+            from img2dataset.fetch.shared import Shared  # noqa: PLC0415  (not on Windows)
+
+            self._shared = Shared(config.shared_file)
+        self._hosts: Hosts[Attempt] = Hosts(
+            config.first_per_host,
+            self._ceiling,
+            max_per_host=config.max_per_host,
+            min_delay=config.min_delay,
+            shared=self._shared,
+        )
+        self._names = [config.user_agent_token, US] if config.user_agent_token else [US]
+        self._robots: RobotsGate[Attempt] | None = None
+        if config.respect_robots_txt:
+            self._robots = RobotsGate(self._names)
+        self._outage: OutageGuard[Attempt] = OutageGuard(say, outage_times or Times())
+        self._transfers: Transfers[Attempt] = Transfers(
+            config,
+            self._loop,
+            budget=self._budget,
+            kept_open=self._ceiling,
+            refuses=self._refuses,
+            may_connect=None if config.private_addresses == "allow" else self._ways.may_connect,
+        )
         self._queue: deque[Row] = deque()
+        self._asked: dict[str, Attempt] = {}  # by the URL of the list, from queue to delivery
+        self._lookups: Lookups[Attempt] = Lookups()
+        self._names_due = 0.0
         self._retries: list[tuple[float, int, Attempt]] = []  # due, tie-break, attempt: a heap
         self._retries_seen = 0
+        self._probes: deque[Attempt] = deque()  # which start even while it is out
         self._waits_for_room = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="img2dataset-fetch", daemon=True)
@@ -62,22 +132,25 @@ class Engine:
     def __repr__(self) -> str:
         return (
             f"<Engine: {self.waiting} waiting, {self.in_flight} in flight, "
-            f"{len(self._retries)} to be retried, {self.received_bytes} bytes received>"
+            f"{len(self._hosts)} parked, {len(self._retries)} to be retried, "
+            f"{len(self._lookups)} names looked up, {len(self._outage)} kept back, "
+            f"{self._budget.reserved} bytes reserved>"
         )
 
     @property
     def waiting(self) -> int:
-        """Rows submitted and not yet begun."""
-        return len(self._queue) + len(self._hosts)
+        """Rows submitted and not yet begun, those apart that cannot begin for now."""
+        aside = len(self._hosts) + len(self._retries) + len(self._robots or ())
+        return len(self._queue) + max(0, aside - PUT_ASIDE)
 
     @property
     def in_flight(self) -> int:
         return len(self._transfers)
 
     @property
-    def received_bytes(self) -> int:
-        """Bytes of bodies held for transfers that are in flight."""
-        return self._transfers.received_bytes
+    def reserved_bytes(self) -> int:
+        """Bytes of bodies that are held here, or will be."""
+        return self._budget.reserved
 
     def start(self) -> None:
         self._thread.start()
@@ -85,99 +158,364 @@ class Engine:
     def submit(self, rows: Iterable[Row]) -> None:
         """Add rows to fetch.  From any thread; never blocks."""
         self._queue.extend(list(rows))
-        self._transfers.poke()
+        self._loop.poke()
 
     def wake(self) -> None:
         """Say that `room` has appeared.  From any thread; next to free if nothing waits for it."""
-        if self._waits_for_room:
-            self._transfers.poke()
+        if self._waits_for_room or self._budget.waiting:
+            self._loop.poke()
 
     def stop(self) -> None:
         """Abandon everything: what is not delivered yet never is.  May be called again."""
         self._stopping = True
         if self._thread.ident is None:
-            self._transfers.close()
+            self._close()
         elif self._thread is not threading.current_thread():
-            self._transfers.poke()
+            self._loop.poke()
             self._thread.join(LONGEST_STOP)
+
+    def _close(self) -> None:
+        self._transfers.close()
+        self._resolver.close()
+        self._loop.close()
+        if self._shared is not None:
+            self._shared.close()
 
     def _run(self) -> None:
         try:
             while not self._stopping:
-                self._start_what_may()
-                for ended in self._transfers.wait(self._until_next_retry()):
-                    self._end(ended)
+                self._turn()
         finally:
-            self._transfers.close()
+            self._close()
 
-    def _start_what_may(self) -> None:
-        self._waits_for_room = False
+    def _turn(self) -> None:
+        """Start what may start, sleep until something happens, and see to it."""
         now = time.monotonic()
-        while len(self._transfers) < self._ceiling and self._anything_due(now):
-            if not self._has_room():
-                return
-            attempt = self._next(now)
+        self._take_up(now)
+        self._start_what_may(now)
+        self._loop.wait(self._patience(now))
+        for ended in self._transfers.ended():
+            self._end(ended)
+        if self._lookups:
+            self._take_answers()
+        if self._outage or self._outage.is_out:
+            self._give_up_overdue()
+
+    # -- which attempt is next --
+
+    def _take_up(self, now: float) -> None:
+        """Let rows enter as long as there is a place for what comes of them."""
+        if self._outage.is_out:
+            self._probe(now)
+            return
+        due = self._hosts.next_time()
+        if due is not None and due <= now:
+            self._hosts.look(now)
+            self._deliver_failed()
+        while self._retries and self._retries[0][0] <= now and self._can_take(now):
+            self._enter(heappop(self._retries)[2], now)
+        while self._queue and self._can_take(now):
+            attempt = self._new_attempt()
             if attempt is not None:
-                self._transfers.start(attempt, attempt.url)
+                self._enter(attempt, now)
 
-    def _anything_due(self, now: float) -> bool:
-        return bool(self._queue) or self._hosts.any_ready or self._retry_due(now)
+    def _can_take(self, now: float) -> bool:
+        free = self._places - len(self._transfers) - self._hosts.ready_count
+        return free > 0 and self._lookups.may_begin(now)
 
-    def _retry_due(self, now: float) -> bool:
-        return bool(self._retries) and self._retries[0][0] <= now
+    @property
+    def _places(self) -> int:
+        """Transfers that may be in flight: a connection that does not come about takes none."""
+        if len(self._transfers) < self._ceiling:
+            return self._ceiling
+        return self._ceiling + min(self._transfers.stalled, self._ceiling)
 
-    def _has_room(self) -> bool:
-        if self._room():
-            return True
-        # say so before asking again: room that appears between the two would be missed
-        self._waits_for_room = True
-        self._waits_for_room = not self._room()
-        return not self._waits_for_room
-
-    def _next(self, now: float) -> Attempt | None:
-        """What to ask for now; None if what is next cannot be asked for, or not yet."""
-        if self._hosts.any_ready:
-            return self._hosts.next_ready()
-        attempt = heappop(self._retries)[2] if self._retry_due(now) else self._new_attempt()
-        if attempt is None or not self._hosts.admit(attempt.url, attempt):
-            return None
-        return attempt
+    def _probe(self, now: float) -> None:
+        """Try a few URLs, some that worked, one that failed, and new ones: is the network back?"""
+        count = self._outage.probes_due(now)
+        for url in self._outage.good if count else ():
+            known = Attempt.at(url, self._config.timeout)
+            known.probing = True
+            self._enter(known, now)
+        for number in range(count if self._outage.is_sure else 0):
+            attempt = self._outage.take_one() if number == 0 or not self._queue else None
+            while attempt is None and self._queue:
+                attempt = self._new_attempt()
+            if attempt is not None:
+                attempt.begin_again(self._config.timeout)
+                attempt.probing = True
+                self._enter(attempt, now)
 
     def _new_attempt(self) -> Attempt | None:
-        """The next row of the queue; None if it cannot be asked for, and is delivered."""
+        """An attempt at the next row; None if there is one under way, or can be none."""
         row = self._queue.popleft()
         if row.problem is not None:
             reason = Reason.MALFORMED_LINE
             self._deliver(row, Failure(reason, reason.label, row.problem))
             return None
         try:
-            return Attempt(row, sendable(row.url))
+            url = sendable(row.url)
         except RowError as error:
             self._deliver(row, Failure.of(error))
             return None
-
-    def _until_next_retry(self) -> float | None:
-        """Seconds; None = no retry can start before something else happens."""
-        if not self._retries or self._waits_for_room or len(self._transfers) >= self._ceiling:
+        attempt = self._asked.get(url)
+        if attempt is not None:
+            attempt.rows.append(row)
             return None
-        return max(0.0, self._retries[0][0] - time.monotonic())
+        attempt = self._asked[url] = Attempt.at(url, self._config.timeout)
+        attempt.rows.append(row)
+        return attempt
+
+    # -- the gates --
+
+    def _enter(self, attempt: Attempt, now: float) -> None:
+        """Through the gates, as far as it gets."""
+        place = attempt.place
+        match self._ways.find(place, attempt.listed_host):
+            case Failure() as failure:
+                self._failed(attempt, failure, now)
+                return
+            case None:
+                attempt.began = attempt.lookup_began = now
+                self._lookups.add(place.host, attempt, now, attempt.left)
+                return
+            case Way() as way:
+                attempt.way = way
+        delay = 0.0
+        if self._robots is not None and attempt.robots_of is None:
+            match self._robots.check(place.origin, attempt.url, now):
+                case Failure() as failure:
+                    self._conclude(attempt, failure)
+                    return
+                case None:
+                    self._wait_for_robots(attempt, now)
+                    return
+                case delay:
+                    pass
+        if attempt.probing and self._outage.is_out:
+            self._hosts.admit_anyway(place.origin)
+            self._probes.append(attempt)
+            return
+        match self._hosts.admit(place.origin, attempt, now, delay):
+            case Failure() as failure:
+                self._conclude(attempt, failure)
+            case True:
+                self._hosts.make_ready(attempt)
+
+    def _wait_for_robots(self, attempt: Attempt, now: float) -> None:
+        assert self._robots is not None  # noqa: S101  (for the type checker)
+        origin = attempt.place.origin
+        if self._robots.wait(origin, attempt):
+            asking = Attempt.at(robots_url(attempt.url), self._config.timeout)
+            asking.listed_host = attempt.listed_host
+            asking.robots_of = origin
+            asking.probing = attempt.probing
+            self._enter(asking, now)
+
+    def _take_answers(self) -> None:
+        """Let those go on whose names are known now."""
+        now = time.monotonic()
+        if now >= self._names_due:
+            self._resolver.tick()
+        answers = self._resolver.answers()
+        for name, _ in answers:
+            for attempt in self._lookups.take(name):
+                attempt.left -= now - attempt.lookup_began
+                self._enter(attempt, now)
+        for attempt in self._lookups.overdue(now):
+            self._failed(attempt, Failure.of(RowError(Reason.HOST_NOT_RESOLVED)), now)
+
+    # -- starting --
+
+    def _start_what_may(self, now: float) -> None:
+        self._waits_for_room = False
+        while self._probes or self._may_start_more:
+            if not self._has_room():
+                return
+            attempt = self._probes.popleft() if self._probes else self._hosts.next_ready()
+            attempt.began = now
+            request = Request(
+                attempt.url,
+                max(attempt.left, 0.001),
+                attempt.way.resolved,
+                attempt.way.proxy,
+                attempt.robots_of is not None,
+            )
+            self._transfers.start(attempt, request)
+
+    @property
+    def _may_start_more(self) -> bool:
+        ready = self._hosts.any_ready and not self._outage.is_out
+        return ready and len(self._transfers) < self._places
+
+    def _has_room(self) -> bool:
+        if self._may_start():
+            return True
+        # say so before asking again: room that appears between the two would be missed
+        self._waits_for_room = True
+        self._waits_for_room = not self._may_start()
+        return not self._waits_for_room
+
+    def _may_start(self) -> bool:
+        return not self._room.full and self._budget.reserved < self._room.free_bytes
+
+    def _patience(self, now: float) -> float | None:
+        """Seconds for which nothing has to be done unless a socket or a caller says so."""
+        due = [self._transfers.patience(now)]
+        if self._lookups:
+            seconds = self._resolver.patience()
+            self._names_due = now if seconds is None else now + seconds
+            due.append(seconds)
+        times = [None if self._outage.is_out else self._hosts.next_time()]
+        if self._lookups:
+            times.append(self._lookups.next_time())
+        if self._outage or self._outage.is_out:
+            times.append(self._outage.next_time())
+        if self._retries and not self._outage.is_out and self._can_take(now):
+            times.append(self._retries[0][0])
+        due += [max(0.0, when - now) for when in times if when is not None]
+        return min((seconds for seconds in due if seconds is not None), default=None)
+
+    # -- what comes of it --
 
     def _end(self, ended: Ended[Attempt]) -> None:
-        """Deliver what came of an attempt, or put it aside to be tried again."""
-        attempt = ended.key
-        self._hosts.ended(attempt.url, ended.result, ended.first_byte, time.monotonic())
-        if isinstance(ended.result, Failure) and ended.result.reason.transient:
-            delay = self._delay(attempt, ended.retry_after)
-            if delay is not None:
-                again = Attempt(attempt.row, attempt.url, attempt.number + 1)
-                self._retries_seen += 1
-                heappush(self._retries, (time.monotonic() + delay, self._retries_seen, again))
-                return
-        self._deliver(attempt.row, ended.result)
+        """Learn from a transfer, and see to its attempt."""
+        now = time.monotonic()
+        attempt, result = ended.key, ended.result
+        attempt.left -= ended.seconds
+        said = ended.retry_after
+        wish = None if said is None else seconds_to_wait(said, time.time())
+        seen = None if isinstance(result, Moved) else result
+        self._hosts.ended(attempt.place.origin, seen, ended.first_byte, now, wish)
+        self._deliver_failed()
+        if ended.status:
+            if isinstance(result, Body) and attempt.robots_of is None:
+                self._outage.worked(attempt.place.origin, attempt.listed)
+            if self._outage.is_sure:
+                self._hosts.forgive(now)
+            for caught in self._outage.answered(attempt.place.origin, now):
+                self._ask_again(caught, now)
+        if attempt.robots_of is not None:
+            self._end_robots(attempt, ended, now, wish)
+        elif isinstance(result, Moved):
+            self._follow(attempt, result, MOST_REDIRECTS, now)
+        elif isinstance(result, Failure):
+            self._failed(attempt, result, now, wish)
+        else:
+            self._conclude(attempt, result)
 
-    def _delay(self, attempt: Attempt, retry_after: str | None) -> float | None:
-        """Seconds until the attempt after this one; None = there is none."""
-        if attempt.number >= self._config.retries:
-            return None
-        wish = None if retry_after is None else seconds_to_wait(retry_after, time.time())
-        return delay_before(attempt.number + 1, wish, random.random())  # noqa: S311  (jitter)
+    def _follow(self, attempt: Attempt, moved: Moved, most: int, now: float) -> None:
+        """Go where a redirect leads."""
+        attempt.redirect = moved.fetched
+        if attempt.hops >= most:
+            self._conclude(attempt, Failure.of(RowError(Reason.TOO_MANY_REDIRECTS)))
+            return
+        try:
+            url = target(attempt.url, moved.location)
+        except RowError as error:
+            self._conclude(attempt, Failure.of(error))
+            return
+        attempt.go_to(url)
+        self._enter(attempt, now)
+
+    def _end_robots(
+        self, attempt: Attempt, ended: Ended[Attempt], now: float, wish: float | None
+    ) -> None:
+        match ended.result:
+            case Moved() as moved if attempt.hops < MOST_ROBOTS_REDIRECTS:
+                self._follow(attempt, moved, MOST_ROBOTS_REDIRECTS, now)
+            case Body(data=data):
+                self._know_robots(attempt, ended.status, data, now)
+            case Moved() | Failure(reason=Reason.HTTP_STATUS | Reason.BODY_EMPTY):
+                self._know_robots(attempt, ended.status, b"", now)
+            case Failure() as failure:  # nothing, or a part of a file: that allows nothing
+                self._failed(attempt, failure, now, wish)
+
+    def _know_robots(self, attempt: Attempt, status: int | None, data: bytes, now: float) -> None:
+        assert self._robots is not None  # noqa: S101  (for the type checker)
+        assert attempt.robots_of is not None  # noqa: S101
+        for waiting in self._robots.store(attempt.robots_of, status, data, now):
+            self._enter(waiting, now)
+
+    def _failed(
+        self, attempt: Attempt, failure: Failure, now: float, wish: float | None = None
+    ) -> None:
+        """Put an attempt aside to be tried again, or keep it back, or deliver the failure."""
+        is_network = failure.reason in NETWORK
+        if is_network:
+            self._outage.failed(attempt.place.origin, failure.reason, now)
+        if attempt.is_nobodys:
+            return
+        if is_network and attempt.catches < MOST_CATCHES:
+            if self._outage.is_sure:
+                self._outage.keep(attempt, failure, now)
+                return
+            if attempt.began < self._outage.over_at:  # it began before others had more luck
+                self._ask_again(attempt, now)
+                return
+        if failure.reason in RETRIED and attempt.number < self._config.retries:
+            delay = delay_before(attempt.number + 1, wish, random.random())  # noqa: S311  (jitter)
+            if delay is not None:
+                attempt.number += 1
+                attempt.begin_again(self._config.timeout)
+                self._retry(attempt, now + delay)
+                return
+        if is_network and attempt.catches < MOST_CATCHES:
+            self._outage.keep(attempt, failure, now)
+        else:
+            self._conclude(attempt, failure)
+
+    def _ask_again(self, attempt: Attempt, now: float) -> None:
+        """An outage had caught it."""
+        attempt.catches += 1
+        attempt.begin_again(self._config.timeout)
+        self._retry(attempt, now)
+
+    def _retry(self, attempt: Attempt, when: float) -> None:
+        self._retries_seen += 1
+        heappush(self._retries, (when, self._retries_seen, attempt))
+
+    def _give_up_overdue(self) -> None:
+        """Deliver the failures that were kept back for nothing."""
+        waiting = self._queue or self._lookups.attempts or self._hosts.any_ready
+        idle = not (self._transfers or waiting)
+        for kept in self._outage.overdue(time.monotonic(), idle=idle):
+            self._conclude(kept.attempt, kept.failure)
+
+    def _deliver_failed(self) -> None:
+        """Deliver the attempts that waited for a host which has been given up."""
+        for attempt, failure in self._hosts.failed():
+            if attempt.robots_of is not None:
+                self._know_robots(attempt, None, b"", time.monotonic())
+            else:
+                self._conclude(attempt, failure)
+
+    def _conclude(self, attempt: Attempt, outcome: Body | Failure) -> None:
+        """Deliver: the one place where a row that was asked for leaves."""
+        if attempt.robots_of is not None:
+            self._know_robots(attempt, None, b"", time.monotonic())
+            return
+        if attempt.is_nobodys:
+            return
+        del self._asked[attempt.listed]
+        if attempt.redirect is not None and isinstance(outcome, Failure) and not outcome.fetched:
+            outcome = replace(outcome, fetched=attempt.redirect)
+        for row in attempt.rows:
+            self._deliver(row, outcome)
+
+    def _refuses(self, robots: list[str], reservation: list[str]) -> Reason | None:
+        """Whether the headers of an answer forbid what we do."""
+        refusing = self._refusing
+        if robots and any(refused(robots, refusing, name) for name in self._names):
+            return Reason.OPTED_OUT
+        if self._config.respect_tdm_reservation and reserved(reservation):
+            return Reason.TDM_RESERVED
+        return None
+
+    def _watch_names(self, file: int, reading: bool, writing: bool) -> None:  # noqa: FBT001
+        self._loop.watch(
+            file, (READ if reading else 0) | (WRITE if writing else 0), self._name_socket_ready
+        )
+
+    def _name_socket_ready(self, file: int, mask: int) -> None:
+        self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))

@@ -3,17 +3,25 @@
 Small servers drop connections when hundreds arrive at once, so a host starts with few at a time.
 Every good answer allows a quarter of one more.  After the first sign of trouble (it refuses,
 resets, times out, says 429 or 503, or its answers take far longer to begin than its quickest
-did) they are halved, and grow by one a round, as TCP does.
+did) they are halved, and grow by one a round, as TCP does.  A host that says "too many" or asks
+for a rest is left alone for as long as it asks; where that level was is remembered, and tried
+again only after a good while.  A host that does nothing but fail gets longer and longer rests,
+and is given up for a while after a few of them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from img2dataset.errors import Reason, http_label
+from img2dataset.errors import Reason, RowError, http_label
+from img2dataset.fetch.retry import FIRST_REST, LONGEST_OBEYED, rest_after
 from img2dataset.records import Body, Failure
+
+if TYPE_CHECKING:
+    from img2dataset.fetch.shared import Shared
 
 GROWTH = 0.25
 """More at once for each good answer: a quarter more each round, 16 become 256 in 13 rounds.
@@ -22,12 +30,27 @@ SLOW = 0.5
 """Seconds to the first byte that are never a sign of trouble if less."""
 SLOWER = 5.0
 """Times its quickest first byte that a host may take."""
-REST = 1.0
-"""Seconds between two halvings: what was in flight at the first has the same cause."""
+BETWEEN_HALVINGS = 1.0
+"""Seconds: what was in flight at the first has the same cause."""
+BAD_LEVEL_COUNTS = 30.0
+"""Seconds that a host is kept below the number at which it said "too many"; doubles each time."""
+LONGEST_BAD_LEVEL = 600.0
 
-TROUBLE = frozenset(
-    {Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.CONNECTION_LOST, Reason.TIMEOUT}
-)
+STREAK = 8
+"""Failures in a row, without any answer, after which a host has to be tried singly."""
+TRIALS = 3
+"""Single tries that may fail too, after rests of 1, 2, 4 seconds, before it is given up."""
+GIVEN_UP = 60.0
+"""Seconds until a host that was given up is tried again; doubles each time."""
+LONGEST_GIVEN_UP = 600.0
+MOST_HOSTS = 100_000
+"""Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
+ASK_AGAIN = 0.02
+"""Seconds until it is looked again whether another process has given back a place."""
+
+DEAD = frozenset({Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.TIMEOUT})
+"""No sign of life."""
+TROUBLE = DEAD | {Reason.CONNECTION_LOST}
 TOO_MUCH = frozenset({http_label(429), http_label(503)})
 
 A = TypeVar("A")
@@ -35,41 +58,108 @@ A = TypeVar("A")
 
 @dataclass(eq=False, slots=True)
 class Host(Generic[A]):
-    """What is known of one host."""
+    """What is known of one host.  Times are of the monotonic clock."""
 
+    name: str
     limit: float
+    delay: float
+    """Seconds between the starts of two requests."""
     active: int = 0
+    next_start: float = 0.0
+    """No request may start before."""
+    reserved: bool = False
+    """Whether `next_start` is a time that was given to us, not a rest."""
+    free_at: float = 0.0
+    """When the next request may start for all we know, if there is a delay between two."""
     troubled: bool = False
-    halved_at: float = -REST
+    halved_at: float = -BETWEEN_HALVINGS
     quickest: float = float("inf")
     """Seconds to the first byte, at best."""
+    bad_level: float = float("inf")
+    """How many at once were too many."""
+    bad_until: float = 0.0
+    bad_for: float = BAD_LEVEL_COUNTS / 2
+    refusals: int = 0
+    """Times in a row that it said "too much"."""
+    failures: int = 0
+    """In a row without a sign of life."""
+    trials: int = 0
+    """Single tries since then."""
+    given_up_until: float = 0.0
+    given_up_times: int = 0
+    why: Reason = Reason.HOST_GIVEN_UP
     parked: deque[A] = field(default_factory=deque)
+    queued: bool = False
+    """Whether it is in the heap of those that wait for their time."""
+    places: list[int] = field(default_factory=list)
 
 
 class Hosts(Generic[A]):
     """The hosts that are asked, and the attempts that wait for one of them."""
 
-    def __init__(self, first: int, ceiling: int) -> None:
-        """A host is asked `first` at once, and `ceiling` at most."""
-        self._first = min(first, ceiling)
-        self._ceiling = ceiling
+    def __init__(
+        self,
+        first: int,
+        ceiling: int,
+        *,
+        max_per_host: int | None = None,
+        min_delay: float = 0.0,
+        shared: Shared | None = None,
+    ) -> None:
+        """A host is asked `first` at once, and `ceiling` at most.
+
+        `max_per_host` and `min_delay` hold together with the other processes that have the same
+        `shared` file.
+        """
+        self._ceiling = min(ceiling, max_per_host or ceiling)
+        self._first = min(first, self._ceiling)
+        self._max_per_host = max_per_host
+        self._min_delay = min_delay
+        self._shared = shared
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[A] = deque()
+        self._failed: list[tuple[A, Failure]] = []
+        self._resting: list[tuple[float, str]] = []  # a heap of when to look at a host again
         self._parked = 0
 
     def __len__(self) -> int:
-        """Attempts that wait."""
-        return self._parked + len(self._ready)
+        """Attempts that wait for their host."""
+        return self._parked
 
-    def admit(self, url: str, attempt: A) -> bool:
-        """Whether `attempt` may start now; if not, `next_ready` gives it out when it may."""
-        host = self._hosts.setdefault(host_of(url), Host(limit=self._first))
-        if host.active < host.limit:
-            host.active += 1
+    def admit(self, name: str, attempt: A, now: float, delay: float = 0.0) -> bool | Failure:
+        """Whether `attempt` may start now; if not, `next_ready` or `failed` give it out later.
+
+        `delay` = seconds between two requests that the host wishes, if any.
+        """
+        host = self._host(name)
+        # its wish is not known yet when it is asked for its robots.txt
+        host.delay = max(host.delay, delay)
+        if host.given_up_until > now:
+            return _given_up(host)
+        if not host.parked and self._may_start(host, now):
             return True
         host.parked.append(attempt)
         self._parked += 1
         return False
+
+    def admit_anyway(self, name: str) -> None:
+        """Take a place of the host, whatever is known of it: while our own network is out, hosts
+        seem worse than they are."""
+        self._host(name).active += 1
+
+    def forgive(self, now: float) -> None:
+        """Forget the failures in which the hosts had no part: the network was out."""
+        for host in self._hosts.values():
+            if host.failures >= STREAK and not host.reserved:
+                host.next_start = now
+            if host.why is Reason.HOST_GIVEN_UP:
+                host.given_up_until = 0.0
+            host.failures = host.trials = host.given_up_times = 0
+            self._start_parked(host, now)
+
+    def make_ready(self, attempt: A) -> None:
+        """Give out, by `next_ready`, an attempt that was admitted."""
+        self._ready.append(attempt)
 
     @property
     def any_ready(self) -> bool:
@@ -79,36 +169,213 @@ class Hosts(Generic[A]):
         """An attempt whose host has a place for it now."""
         return self._ready.popleft()
 
-    def ended(self, url: str, result: Body | Failure, first_byte: float, now: float) -> None:
-        """Learn from an attempt that is over; `first_byte` in seconds, 0 = none came."""
-        name = host_of(url)
+    @property
+    def ready_count(self) -> int:
+        return len(self._ready)
+
+    def failed(self) -> list[tuple[A, Failure]]:
+        """Attempts that had to wait and whose host has been given up since."""
+        failed, self._failed = self._failed, []
+        return failed
+
+    def next_time(self) -> float | None:
+        """When `look` has something to do; None = not before another attempt ends."""
+        return self._resting[0][0] if self._resting else None
+
+    def look(self, now: float) -> None:
+        """Let the hosts whose rest is over go on."""
+        while self._resting and self._resting[0][0] <= now:
+            host = self._hosts.get(heappop(self._resting)[1])
+            if host is not None:
+                host.queued = False
+                self._start_parked(host, now)
+
+    def ended(
+        self,
+        name: str,
+        result: Body | Failure | None,
+        first_byte: float,
+        now: float,
+        wish: float | None = None,
+    ) -> None:
+        """Learn from an attempt that is over.
+
+        `result` None = it was sent elsewhere; `first_byte` in seconds, 0 = none came; `wish` =
+        seconds for which the host wants to be left alone.
+        """
         host = self._hosts[name]
-        host.active -= 1
+        level = host.active
+        self._leave(host)
+        self._count_failures(host, result, now)
+        if isinstance(result, Failure) and result.label in TOO_MUCH:
+            self._obey(host, result.label, level, wish, now)
+        else:
+            host.refusals = 0
         if in_trouble(host, result, first_byte):
-            if now >= host.halved_at + REST:
-                host.halved_at = now
-                host.troubled = True
-                host.limit = max(1.0, host.limit / 2)
-        elif host.active + 1 >= host.limit / 2:  # what is not used is not known to be good
-            step = 1 / host.limit if host.troubled else GROWTH
-            host.limit = min(float(self._ceiling), host.limit + step)
+            self._halve(host, now)
+        elif level >= host.limit / 2:  # what is not used is not known to be good
+            self._grow(host, now)
         if first_byte > 0:
             host.quickest = min(host.quickest, first_byte)
-        while host.parked and host.active < host.limit:
-            host.active += 1
+        self._start_parked(host, now)
+        if host.active == 0 and not host.parked and _is_forgettable(host, now):
+            del self._hosts[name]
+
+    def not_started(self, name: str, now: float) -> None:
+        """Give back the place of an attempt that did not start after all."""
+        host = self._hosts[name]
+        self._leave(host)
+        self._start_parked(host, now)
+
+    def _host(self, name: str) -> Host[A]:
+        host = self._hosts.get(name)
+        if host is None:
+            if len(self._hosts) >= MOST_HOSTS:
+                self._forget_some()
+            host = self._hosts[name] = Host(name, self._first, self._min_delay)
+        return host
+
+    def _leave(self, host: Host[A]) -> None:
+        host.active -= 1
+        self._give_back_place(host)
+
+    def _give_back_place(self, host: Host[A]) -> None:
+        if self._shared is not None and host.places:
+            self._shared.give_back(host.places.pop())
+
+    def _may_start(self, host: Host[A], now: float) -> bool:
+        """Take a place of the host, if there is one and it is time."""
+        if host.active >= host.limit:
+            host.reserved = False  # used later than given, a time would be too near to the next
+            return False
+        if host.next_start > now:
+            self._rest(host, host.next_start)
+            return False
+        if not self._take_place(host):
+            host.reserved = False
+            self._rest(host, now + ASK_AGAIN)
+            return False
+        if not self._is_time(host, now):
+            self._give_back_place(host)
+            self._rest(host, host.next_start)
+            return False
+        host.active += 1
+        host.reserved = False
+        host.free_at = now + host.delay
+        return True
+
+    def _take_place(self, host: Host[A]) -> bool:
+        """Take one of the places that the processes share, if they do."""
+        if self._shared is None or self._max_per_host is None:
+            return True
+        place = self._shared.take_place(host.name, self._max_per_host)
+        if place is None:
+            return False
+        host.places.append(place)
+        return True
+
+    def _is_time(self, host: Host[A], now: float) -> bool:
+        """Whether a request may start; where there must be a delay, its time is reserved."""
+        if host.delay and not host.reserved:
+            start = max(now, host.free_at)
+            if self._shared is not None:
+                start = self._shared.reserve_time(host.name, host.delay, start)
+            host.next_start = start
+            host.reserved = True
+        return host.next_start <= now
+
+    def _start_parked(self, host: Host[A], now: float) -> None:
+        if host.given_up_until > now:
+            while host.parked:
+                self._parked -= 1
+                self._failed.append((host.parked.popleft(), _given_up(host)))
+            return
+        while host.parked and self._may_start(host, now):
             self._parked -= 1
             self._ready.append(host.parked.popleft())
-        if host.active == 0 and not host.troubled:
-            del self._hosts[name]  # lists have millions of hosts; what is well is soon learnt again
+
+    def _rest(self, host: Host[A], until: float) -> None:
+        """Look at the host again then, if anybody waits for it or will."""
+        if not host.queued:
+            host.queued = True
+            heappush(self._resting, (until, host.name))
+
+    def _count_failures(self, host: Host[A], result: Body | Failure | None, now: float) -> None:
+        if not isinstance(result, Failure) or result.reason not in DEAD:
+            if host.trials and not host.reserved:  # a probe: it need not rest any longer
+                host.next_start = min(host.next_start, now)
+            host.failures = host.trials = host.given_up_times = 0
+            return
+        host.failures += 1
+        if host.failures < STREAK:
+            return
+        host.limit = 1.0
+        if host.active > 0:  # what started before the last rest says nothing new
+            return
+        if host.trials < TRIALS:
+            _put_off(host, now + FIRST_REST * 2.0**host.trials)
+            host.trials += 1
+            return
+        host.given_up_until = now + min(GIVEN_UP * 2.0**host.given_up_times, LONGEST_GIVEN_UP)
+        host.given_up_times += 1
+        host.why = Reason.HOST_GIVEN_UP
+
+    def _obey(self, host: Host[A], label: str, level: int, wish: float | None, now: float) -> None:
+        """The host said "too much"; `level` = how much it was."""
+        if host.next_start <= now or host.reserved or not host.refusals:
+            host.refusals += 1  # else what it refuses was on its way already
+        if now >= host.halved_at + BETWEEN_HALVINGS:
+            host.bad_level = min(host.limit, float(level))
+            host.bad_for = min(2 * host.bad_for, LONGEST_BAD_LEVEL)
+            host.bad_until = now + host.bad_for
+        rest = rest_after(host.refusals, wish, sure=label == http_label(429))
+        if rest > LONGEST_OBEYED:
+            host.given_up_until = now + rest
+            host.why = Reason.HOST_ASKS_FOR_REST
+        else:
+            _put_off(host, now + rest)
+
+    def _forget_some(self) -> None:
+        """Make room for others; those whose rests are over longest, or who had none, go first."""
+        idle = [host for host in self._hosts.values() if not host.active and not host.parked]
+        for host in sorted(idle, key=_waits_until)[: MOST_HOSTS // 4]:
+            del self._hosts[host.name]
+
+    def _halve(self, host: Host[A], now: float) -> None:
+        if now >= host.halved_at + BETWEEN_HALVINGS:
+            host.halved_at = now
+            host.troubled = True
+            host.limit = max(1.0, host.limit / 2)
+
+    def _grow(self, host: Host[A], now: float) -> None:
+        step = 1 / host.limit if host.troubled else GROWTH
+        limit = min(float(self._ceiling), host.limit + step)
+        if host.bad_until > now:
+            limit = min(limit, max(1.0, host.bad_level - 1))
+        host.limit = max(host.limit, limit)
 
 
-def host_of(url: str) -> str:
-    """Scheme, name and port, as one text."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
+def _put_off(host: Host[A], until: float) -> None:
+    """Let no request start before `until`."""
+    if until > host.next_start:
+        host.next_start = until
+        host.reserved = False
 
 
-def in_trouble(host: Host[A], result: Body | Failure, first_byte: float) -> bool:
+def _waits_until(host: Host[A]) -> float:
+    return max(host.next_start, host.free_at, host.given_up_until)
+
+
+def _is_forgettable(host: Host[A], now: float) -> bool:
+    """Lists have millions of hosts, and what is well is soon learnt again."""
+    return not (host.troubled or host.failures) and _waits_until(host) <= now
+
+
+def _given_up(host: Host[A]) -> Failure:
+    return Failure.of(RowError(host.why))
+
+
+def in_trouble(host: Host[A], result: Body | Failure | None, first_byte: float) -> bool:
     if isinstance(result, Failure) and (result.reason in TROUBLE or result.label in TOO_MUCH):
         return True
     return first_byte > max(SLOW, SLOWER * host.quickest)

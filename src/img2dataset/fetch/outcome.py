@@ -23,7 +23,6 @@ REASONS = {
     TIMED_OUT: Reason.TIMEOUT,
     35: Reason.TLS,
     43: Reason.BAD_RESPONSE,
-    47: Reason.TOO_MANY_REDIRECTS,
     51: Reason.CERTIFICATE,
     52: Reason.CONNECTION_LOST,  # closed without a word
     53: Reason.TLS,
@@ -49,24 +48,14 @@ REASONS = {
 }
 """libcurl's error code -> Reason."""
 
-REDIRECT_REASONS = {
-    1: Reason.BAD_REDIRECT,  # another scheme
-    3: Reason.BAD_REDIRECT,  # not a URL
-    4: Reason.BAD_REDIRECT,
-}
-"""The same, where the last thing heard was a redirect."""
-
 UNKNOWN = Reason.CONNECTION_LOST
 """For a code that is in no table: it did not arrive, and asking again may help."""
 
 
-def outcome(code: int, response: Response, *, resolved: bool, asked: bool) -> Body | Failure:
-    """What became of a request.
-
-    `resolved` = the host's address is known; `asked` = the request has been sent.
-    """
+def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
+    """What became of a request that is no redirect; `asked` = it has been sent."""
     data = response.release()
-    reason = _why_not(code, response, resolved=resolved, asked=asked)
+    reason = _why_not(code, response, asked=asked)
     if reason is Reason.HTTP_STATUS:
         return status_failure(response.status)
     if reason is not None:
@@ -74,7 +63,7 @@ def outcome(code: int, response: Response, *, resolved: bool, asked: bool) -> Bo
     return Body(data) if data else Failure(Reason.BODY_EMPTY, Reason.BODY_EMPTY.label)
 
 
-def _why_not(code: int, response: Response, *, resolved: bool, asked: bool) -> Reason | None:
+def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
     """None = it came, and well.
 
     Our own verdict comes first: libcurl only knows that a callback stopped it.  Then an error
@@ -85,13 +74,13 @@ def _why_not(code: int, response: Response, *, resolved: bool, asked: bool) -> R
         return response.verdict
     if status >= 400 or (code in {OK, STOPPED} and not 200 <= status < 300):
         return Reason.HTTP_STATUS if status else Reason.BAD_RESPONSE
+    if response.enough:
+        return None
     if code == TIMED_OUT and not asked:
-        return Reason.CONNECT_TIMEOUT if resolved else Reason.HOST_NOT_RESOLVED
-    if 300 <= status < 400 and code in REDIRECT_REASONS:
-        return REDIRECT_REASONS[code]
+        return Reason.CONNECT_TIMEOUT
     if code != OK:
         return REASONS.get(code, UNKNOWN)
-    return None if response.decoded_whole else Reason.BAD_ENCODING
+    return None if response.whole else Reason.BAD_ENCODING
 
 
 def status_failure(status: int) -> Failure:

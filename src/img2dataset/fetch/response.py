@@ -1,21 +1,34 @@
 """Header lines and chunks of one answer -> what it says so far, and whether to read on.
 
 libcurl calls `header` and `chunk` for everything that arrives, so they do as little as they
-can.  They return None to go on and STOP to abort; `verdict` then says why.
+can.  They return None to go on, STOP to abort (`verdict` then says why), and `chunk` returns
+PAUSE when there is no space for more.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 
 from img2dataset.errors import Reason
+from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
 from img2dataset.fetch.encoding import Decoder, EncodingError, decoder_for
+from img2dataset.fetch.sniff import cannot_be_image
 
 STOP = -1
 """What a libcurl callback returns to end the transfer: anything but the length it was given."""
+PAUSE = 0x10000001
+"""What a libcurl callback returns to be given the same data again, once it is asked to go on."""
+
+LARGEST_PAGE = 500 * 1024
+"""Bytes read of a text for us; RFC 9309 asks for as many of a robots.txt."""
 
 LARGEST_HEADER = 256 * 1024
-"""Bytes of header lines, over all hops."""
+"""Bytes of header lines of one answer."""
+
+DENSEST = 1100
+"""Bytes that one byte of deflate can stand for: 1032, and a little that the decoder held back."""
 
 DRAINED = 16 * 1024
 """Bytes of an unwanted body (an error page) that are read and thrown away.
@@ -27,74 +40,98 @@ rest is not waited for, and the connection is closed.
 OBEYED = frozenset({429, 503})
 """Statuses whose Retry-After counts."""
 
-FIRST_LETTERS = frozenset(b"cCrRxX")
+MOVED = frozenset({301, 302, 303, 307, 308})
+"""Statuses whose Location counts."""
+
+FIRST_LETTERS = frozenset(b"cCeElLrRtTxX")
 """Of the header names that matter, see `_field`."""
 
 LINE_ENDS = frozenset(b"\r\n")
 
-Refuses = Callable[[list[str]], bool]
-"""Takes the values of X-Robots-Tag headers; says whether we may not use what follows."""
-
-
-class Received:
-    """Bytes of bodies held for transfers that are under way."""
-
-    __slots__ = ("total",)
-
-    def __init__(self) -> None:
-        self.total = 0
+Refuses = Callable[[list[str], list[str]], "Reason | None"]
+"""Takes the values of X-Robots-Tag and of tdm-reservation; says why we may not use what follows."""
 
 
 class Response:
     """One answer, as it comes in.  Reused: `reset` before each request."""
 
     __slots__ = (
+        "_budget",
         "_chunks",
         "_content_length",
         "_decoder",
         "_encoding",
         "_header_bytes",
         "_in_header",
+        "_is_page",
         "_limit",
         "_mark",
+        "_most",
+        "_paused_at",
         "_reading",
-        "_received",
         "_refuses",
+        "_reservation",
+        "_reserved",
         "_retry_after",
         "_robots",
-        "_size",
+        "content_type",
+        "etag",
+        "last_modified",
+        "location",
+        "owner",
+        "paused",
+        "size",
         "status",
         "stopped",
         "verdict",
+        "waited",
     )
 
-    def __init__(self, limit: int, refuses: Refuses | None, received: Received) -> None:
+    def __init__(self, limit: int, refuses: Refuses | None, budget: Budget) -> None:
         self._limit = limit
         self._refuses = refuses
-        self._received = received
+        self._budget = budget
+        self.owner: Any = None
+        """For whoever made it: whose answer it is."""
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, *, is_page: bool = False) -> None:
+        """Forget everything; `is_page` = what comes is a text for us (robots.txt): nobody's
+        picture, and of which the beginning will do."""
         self.status = 0
-        """Of the last hop; 0 = no answer."""
+        """0 = no answer."""
         self.verdict: Reason | None = None
         """Why there is no image in it, as far as we can tell."""
         self.stopped = False
         """Whether we told libcurl to stop."""
+        self.paused = False
+        """Whether it waits for space."""
+        self.waited = 0.0
+        """Seconds that it has waited for space."""
+        self._paused_at = 0.0
+        self.size = 0
+        """Bytes of the body so far."""
+        self._is_page = is_page
+        self._most = LARGEST_PAGE if is_page else self._limit
         self._chunks: list[bytes] = []
-        self._size = 0
         self._reading = False  # whether an image's body is expected or under way
+        self._reserved = 0
         self._mark: int | None = None
         self._header_bytes = 0
         self._in_header = False
-        self._forget_hop()
+        self._forget_answer()
 
-    def _forget_hop(self) -> None:
+    def _forget_answer(self) -> None:
         self._content_length = 0
         self._encoding = ""
         self._decoder: Decoder | None = None
         self._retry_after: str | None = None
-        self._robots: list[str] = []
+        self._robots: list[str] | None = None
+        self._reservation: list[str] | None = None
+        self.location: bytes | None = None
+        self.content_type = ""
+        self.etag: str | None = None
+        self.last_modified: str | None = None
 
     @property
     def retry_after(self) -> str | None:
@@ -102,11 +139,22 @@ class Response:
         return self._retry_after if self.status in OBEYED else None
 
     @property
-    def decoded_whole(self) -> bool:
+    def whole(self) -> bool:
+        """Whether the body is all there, as far as its encoding tells."""
         return self._decoder is None or self._decoder.finished
 
+    @property
+    def enough(self) -> bool:
+        """Whether we stopped because there is as much as we want."""
+        return self.stopped and self._is_page and self.verdict is None
+
+    @property
+    def moved(self) -> bool:
+        """Whether it is a redirect that says where to."""
+        return self.location is not None and self.status in MOVED and self.verdict is None
+
     def header(self, line: bytes) -> int | None:
-        """Take one header line, its line end included; the empty line ends a hop's header."""
+        """Take one header line, its line end included; the empty line ends an answer's header."""
         self._header_bytes += len(line)
         if self._header_bytes > LARGEST_HEADER:
             return self._stop(Reason.HEADER_TOO_LARGE)
@@ -114,52 +162,109 @@ class Response:
         if first in FIRST_LETTERS:
             self._field(line)
         elif first in LINE_ENDS:
-            return self._end_hop() if self._in_header else None
+            return self._end_header() if self._in_header else None
         elif not self._in_header and line.startswith(b"HTTP/"):
-            self._begin_hop(line)
+            self._begin_header(line)
         return None
 
     def chunk(self, data: bytes) -> int | None:
         """Take a piece of the body."""
         if self._decoder is not None:
-            try:
-                data = self._decoder.decode(data, self._limit - self._size + 1)
-            except EncodingError:
-                return self._stop(Reason.BAD_ENCODING)
-        length = len(data)
-        self._size += length
+            decoded = self._decoded(data, self._decoder)
+            if decoded is None:
+                return PAUSE if self.paused else STOP
+            data = decoded
+        size = self.size + len(data)
         if not self._reading:
-            return self._stop(self.verdict) if self._size > DRAINED else None
-        self._received.total += length
-        if self._size > self._limit:
-            return self._stop(Reason.BODY_TOO_LARGE)
+            self.size = size
+            return self._stop(self.verdict) if size > DRAINED else None
+        if size > self._reserved and not self._reserve(size):
+            return PAUSE
+        if self.size == 0 and not self._is_page and cannot_be_image(self.content_type, data):
+            return self._drop(Reason.NOT_AN_IMAGE, len(data))
+        self.size = size
         self._chunks.append(data)
+        if size > self._most:
+            return self._stop(None if self._is_page else Reason.BODY_TOO_LARGE)
         return None
+
+    def _decoded(self, data: bytes, decoder: Decoder) -> bytes | None:
+        """What `data` stands for; None = it has to wait, or stops.
+
+        It gets space for as much as it can be before it is decoded, because a decoder cannot be
+        given the same data again.
+        """
+        before, free = self._reserved, self._most - self.size + 1
+        largest = self.size + min(free, DENSEST * len(data))
+        if largest > before and not self._reserve(largest):
+            return None
+        try:
+            decoded = decoder.decode(data, free)
+        except EncodingError:
+            self._stop(Reason.BAD_ENCODING)
+            return None
+        self._keep_reserved(max(before, self.size + len(decoded)))
+        return decoded
+
+    def go_on(self) -> None:
+        """Say that it no longer waits; `chunk` may find that it has to wait again."""
+        if self.paused:
+            self.paused = False
+            self.waited += time.monotonic() - self._paused_at
+            self._mark = None
+            self._budget.waiting.remove(self)
 
     def crawls(self, least: float) -> bool:
         """Whether the body has brought less than `least` bytes since the last time of asking.
 
-        If so, that is the verdict.  A body that had not begun by then is given more time.
+        If so, that is the verdict.  A body that had not begun by then, or that waited for us,
+        is given more time.
         """
-        before, self._mark = self._mark, self._size if self._reading else None
-        if before is None or self._size - before >= least:
+        measured = self._reading and not self.paused
+        before, self._mark = self._mark, self.size if measured else None
+        if before is None or not measured or self.size - before >= least:
             return False
         self.verdict = Reason.TOO_SLOW
         return True
 
     def release(self) -> bytes:
         """The body as far as it came; it is no longer held here."""
-        if self._reading:
-            self._received.total -= self._size
-        self._reading = False
+        self.go_on()
+        self._stop_reading()
         chunks, self._chunks = self._chunks, []
-        return b"".join(chunks)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _begin_hop(self, line: bytes) -> None:
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._keep_reserved(0)
+            self._budget.leave(self)
+
+    def _keep_reserved(self, size: int) -> None:
+        """Give back the space beyond `size` bytes."""
+        self._budget.reserved -= self._reserved - size
+        self._reserved = size
+
+    def _reserve(self, size: int) -> bool:
+        """Get space for a body of `size` bytes so far; without any, wait."""
+        budget = self._budget
+        expected = max(size, min(self._content_length, LARGEST_PROMISE))
+        missing = expected - self._reserved
+        if self._reserved or not self._content_length:
+            missing = max(missing, STEP)
+        if budget.take(self, missing):
+            self._reserved += missing
+            return True
+        self.paused = True
+        self._paused_at = time.monotonic()
+        budget.waiting.append(self)
+        return False
+
+    def _begin_header(self, line: bytes) -> None:
         code = line.split(None, 2)[1:2]
         self.status = int(code[0]) if code and code[0].isdigit() and len(code[0]) == 3 else 0
         self._in_header = True
-        self._forget_hop()
+        self._forget_answer()
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
@@ -167,23 +272,43 @@ class Response:
             case b"content-length":
                 text = value.strip()
                 self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
+            case b"content-type":
+                self.content_type = value.decode("latin-1").strip()
+            case b"etag":
+                self.etag = value.decode("latin-1").strip()
+            case b"last-modified":
+                self.last_modified = value.decode("latin-1").strip()
             case b"content-encoding":
                 self._encoding += "," + value.decode("latin-1")
+            case b"location":
+                self.location = value.strip()
             case b"retry-after":
                 self._retry_after = value.decode("latin-1")
             case b"x-robots-tag":
-                self._robots.append(value.decode("latin-1"))
+                self._robots = [*(self._robots or ()), value.decode("latin-1")]
+            case b"tdm-reservation":
+                self._reservation = [*(self._reservation or ()), value.decode("latin-1")]
 
-    def _end_hop(self) -> int | None:
+    def _end_header(self) -> int | None:
         """Decide, before the body, whether it is wanted."""
         self._in_header = False
         if self.status >= 400:
             return self._stop(None) if self._content_length > DRAINED else None
-        if self._robots and self._refuses is not None and self._refuses(self._robots):
-            return self._stop(Reason.OPTED_OUT)
+        refusal = self._refusal()
+        if refusal is not None:
+            return self._stop(refusal)
         if 200 <= self.status < 300:
             return self._begin_body()
+        if self.moved and self._content_length > DRAINED:
+            return self._stop(None)
         return None
+
+    def _refusal(self) -> Reason | None:
+        if self._robots is None and self._reservation is None:
+            return None
+        if self._is_page or self._refuses is None:
+            return None
+        return self._refuses(self._robots or [], self._reservation or [])
 
     def _begin_body(self) -> int | None:
         if self.status in {204, 205}:
@@ -191,13 +316,23 @@ class Response:
             return None
         if self.status == 206:  # we asked for the whole
             return self._stop(Reason.BODY_INCOMPLETE)
-        if self._content_length > self._limit:
+        if self._content_length > self._limit and not self._is_page:
             return self._stop(Reason.BODY_TOO_LARGE)
         try:
             self._decoder = decoder_for(self._encoding) if self._encoding else None
         except EncodingError:
             return self._stop(Reason.BAD_ENCODING)
         self._reading = True
+        return None
+
+    def _drop(self, verdict: Reason, size: int) -> int | None:
+        """Do without a body that has begun; a short one is read to its end."""
+        self._stop_reading()
+        self._decoder = None
+        self.size += size
+        self.verdict = verdict
+        if self._content_length > DRAINED or self.size > DRAINED:
+            return self._stop(verdict)
         return None
 
     def _stop(self, verdict: Reason | None) -> int:

@@ -1,12 +1,11 @@
 """Environment -> the certificates we trust.
 
 The libcurl of pycurl's wheel knows where the machine it was built on kept them, which is not
-where every machine does; Python's ssl module and a short list know better.
+where every machine does; a short list and Python's ssl module know better.
 """
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +24,11 @@ def certificates(environment: Mapping[str, str]) -> tuple[str | None, str | None
     folder = environment.get("SSL_CERT_DIR") or None
     if file or folder:
         return file, folder
-    default = ssl.get_default_verify_paths().cafile
-    places = (default, *USUAL_PLACES) if default else USUAL_PLACES
-    return next((place for place in places if Path(place).is_file()), None), None
+    usual = next((place for place in USUAL_PLACES if Path(place).is_file()), None)
+    return usual or _default_of_python(), None
+
+
+def _default_of_python() -> str | None:
+    import ssl  # noqa: PLC0415  (10 ms, for the few machines that keep them elsewhere)
+
+    return ssl.get_default_verify_paths().cafile

@@ -23,6 +23,8 @@ class WriterConfig:
     captions: bool
     extract_exif: bool
     compute_hash: str | None
+    fetch_metadata: bool = False
+    """Whether to say how each answer came: see `fetched`."""
 
 
 class Writer(Protocol):

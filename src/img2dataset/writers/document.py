@@ -12,6 +12,7 @@ import orjson
 from img2dataset.errors import Status
 from img2dataset.records import CAPTION, Picture, Row, Sample
 from img2dataset.writers import WriterConfig
+from img2dataset.writers.fetched import fetch_values, fetched_of
 
 JSON_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
@@ -33,6 +34,8 @@ def describe(sample: Sample, picture: Picture, config: WriterConfig) -> dict[str
         document["exif"] = picture.exif
     if config.compute_hash is not None:
         document[config.compute_hash] = sample.digest
+    if config.fetch_metadata:
+        document.update(fetch_values(fetched_of(sample)))
     return document
 
 

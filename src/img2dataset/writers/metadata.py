@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pyarrow import types
 
 from img2dataset.errors import Status
-from img2dataset.records import BOXES, PROBLEM, Failure, Sample
+from img2dataset.records import BOXES, PROBLEM, Failure, Fetched, Sample
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.document import to_json, valid_text
+from img2dataset.writers.fetched import FETCHED, fetch_columns, fetched_of
 from img2dataset.writers.outputs import Outputs
 
 NEVER_STORED = (BOXES, PROBLEM)
@@ -54,11 +55,14 @@ class MetadataTable:
         self._input = table
         self._config = config
         self._records: list[Record | None] = [None] * table.num_rows
+        self._fetched: list[Fetched | None] = [None] * table.num_rows
 
     def add(self, sample: Sample) -> None:
         if self._records[sample.row.index] is not None:
             raise ValueError(f"row {sample.row.index} of the shard was written twice")
         self._records[sample.row.index] = record_of(sample)
+        if self._config.fetch_metadata:
+            self._fetched[sample.row.index] = fetched_of(sample)
 
     def finish(self) -> pa.Table:
         """The whole table.
@@ -78,6 +82,9 @@ class MetadataTable:
             columns["exif"] = arrow(values[-2], pa.string())
         if self._config.compute_hash is not None:  # in the place of the verified column, if any
             columns[self._config.compute_hash] = arrow(values[-1], pa.string())
+        if self._config.fetch_metadata:
+            for name, column in fetch_columns(self._fetched).items():
+                columns[name] = arrow(column, FETCHED.field(name).type)
         return pa.table(columns)
 
     def _input_columns(self) -> dict[str, Any]:
@@ -97,6 +104,10 @@ def arrow(values: Any, kind: pa.DataType) -> Any:
 
 def storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """`column`, as JSON text if Parquet has no such type (a struct without members, a union)."""
+    if types.is_string(column.type) or types.is_int64(column.type):
+        return column  # most columns are, and need not be tried
+    import pyarrow.parquet as pq  # noqa: PLC0415  (as below)
+
     try:
         pq.write_table(pa.table({"probe": column.slice(0, 0)}), pa.BufferOutputStream())
     except pa.ArrowException:
@@ -107,4 +118,6 @@ def storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def write_metadata(outputs: Outputs, name: str, table: pa.Table) -> None:
     """The shard's `S.parquet`, where pictures are stored elsewhere."""
+    import pyarrow.parquet as pq  # noqa: PLC0415  (15 ms, and nothing is stored by dummy)
+
     pq.write_table(table, outputs.file(f"{name}.parquet").file)

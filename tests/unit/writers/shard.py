@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from img2dataset.errors import Reason
-from img2dataset.records import Failure, Picture, Row, Sample, key_digits, sample_key
+from img2dataset.records import Failure, Fetched, Picture, Row, Sample, key_digits, sample_key
 from img2dataset.storage import HIDDEN, Folder
 from img2dataset.writers import Writer, WriterConfig, open_writer
 
 CONFIG = WriterConfig(encode_format="jpg", captions=True, extract_exif=True, compute_hash="sha256")
 BARE = WriterConfig(encode_format="png", captions=False, extract_exif=False, compute_hash=None)
+WITH_FETCH = replace(CONFIG, fetch_metadata=True)
 DIGEST = "ab" * 32
 NAME = "00003"
 OWN = ["key", "status", "error_message", "width", "height", "original_width", "original_height"]
@@ -34,6 +35,17 @@ def picture(data: bytes | None = None) -> Picture:
     return Picture(jpeg() if data is None else data, 8, 8, 40, 30, '{"Image Make": "Canon"}')
 
 
+ANSWER = Fetched(
+    final_url="https://cdn.example.com/0.jpg",
+    http_status=200,
+    content_type="image/jpeg",
+    etag='"x"',
+    last_modified="Wed, 21 Oct 2015 07:28:00 GMT",
+    fetched_at=1_600_000_000.25,
+    body_bytes=1234,
+)
+REFUSAL = Fetched("https://example.com/1.jpg", 404, "text/html", None, None, 1_600_000_001.0, None)
+NOT_FOUND = Failure(Reason.HTTP_STATUS, "HTTP Error 404: Not Found", fetched=REFUSAL)
 TIMEOUT = Failure(Reason.TIMEOUT, "timed out")
 SMALL = Failure(Reason.TOO_SMALL, "image too small")
 MALFORMED = Failure(Reason.MALFORMED_LINE, "malformed input line", "line 7")
@@ -47,6 +59,8 @@ class ShardToStore:
     outcomes: Sequence[Picture | Failure]
     fields: Sequence[dict[str, Any]] = field(default=())
     """JSON-able values of the columns, where they are not those of the table."""
+    answers: Sequence[Fetched | None] = field(default=())
+    """How the bodies came, if there were any."""
 
     def samples(self) -> list[Sample]:
         rows = self.fields or self.table.to_pylist()
@@ -56,6 +70,7 @@ class ShardToStore:
                 Row(3, index, sample_key(3, index, digits, 5), rows[index].get("url"), rows[index]),
                 outcome,
                 DIGEST if isinstance(outcome, Picture) else None,
+                self.answers[index] if self.answers else None,
             )
             for index, outcome in enumerate(self.outcomes)
         ]

@@ -1,0 +1,65 @@
+"""A URL of the list, on its way: what the engine knows of it from hop to hop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from img2dataset.fetch.way import STRAIGHT, Place, Way, origin_of, place_of
+from img2dataset.records import Fetched, Row
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """A URL that is being asked for, and the rows that want it."""
+
+    listed: str
+    """The URL as the list has it, made sendable."""
+    url: str
+    """Where we are: the same, or where a redirect led."""
+    place: Place
+    """Whom `url` asks."""
+    listed_host: str
+    left: float
+    """Seconds that are left for it; time in which we ourselves let it wait does not count."""
+    rows: list[Row] = field(default_factory=list)
+    """Several, if the list has the URL more than once; none for a robots.txt, or if it is asked
+    for only to see whether anything answers."""
+    number: int = 0
+    """How often it failed before."""
+    hops: int = 0
+    catches: int = 0
+    """Outages it was caught in."""
+    probing: bool = False
+    """Whether it is to find out if the network is back."""
+    redirect: Fetched | None = None
+    """How the last redirect came, if that is to be told."""
+    way: Way = STRAIGHT
+    robots_of: str | None = None
+    """The origin whose robots.txt it is."""
+    lookup_began: float = 0.0
+    began: float = 0.0
+    """When it was last started."""
+
+    @classmethod
+    def at(cls, url: str, seconds: float) -> Attempt:
+        place = place_of(origin_of(url))
+        return cls(url, url, place, place.host, seconds)
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether nothing has to be delivered."""
+        return not self.rows and self.robots_of is None
+
+    def go_to(self, url: str) -> None:
+        """Follow a redirect."""
+        self.hops += 1
+        self.url = url
+        self.place = place_of(origin_of(url))
+
+    def begin_again(self, seconds: float) -> None:
+        """From the URL of the list, with all of its time."""
+        self.hops = 0
+        self.probing = False
+        self.url = self.listed
+        self.place = place_of(origin_of(self.listed))
+        self.left = seconds

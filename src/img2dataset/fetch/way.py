@@ -1,0 +1,110 @@
+"""A URL -> how to get to its host: an address that we may connect to, or a proxy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.fetch.addresses import allowed, literal, may_ask
+from img2dataset.fetch.config import FetchConfig
+from img2dataset.fetch.proxies import Proxies
+from img2dataset.fetch.resolver import Answer, Resolver
+from img2dataset.records import Failure
+
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whom a URL asks."""
+
+    origin: str
+    """Scheme, host and port, as the URL has them."""
+    scheme: str
+    host: str
+    """As in the URL: an IPv6 address in brackets."""
+    port: int
+    literal: str | None
+    """The address that the host is, if it is no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What libcurl needs to know, see `curl.Request`."""
+
+    resolved: str = ""
+    proxy: str = ""
+
+
+STRAIGHT = Way()
+
+
+@lru_cache(maxsize=10_000)
+def place_of(origin: str) -> Place:
+    scheme, _, authority = origin.partition("://")
+    host, _, port = authority.rpartition(":") if authority[-1:].isdigit() else (authority, "", "")
+    if not host or host.endswith(":"):  # digits at the end that are no port
+        host, port = authority, ""
+    return Place(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, as one text; any user and password left out."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0]
+    if "@" in authority:
+        authority = authority.rpartition("@")[2]
+    return f"{scheme}://{authority}"
+
+
+class Ways:
+    """Finds ways; names that are not known yet come later, by the resolver's `answers`."""
+
+    def __init__(self, config: FetchConfig, watch: Callable[[int, bool, bool], None]) -> None:
+        """`watch(file, reading, writing)` tells the loop what the resolver waits for."""
+        self._policy = config.private_addresses
+        self._proxies = Proxies.of_system(os.environ)
+        self.resolver = Resolver(config.dns_servers, watch)
+
+    def find(self, place: Place, listed: str) -> Way | Failure | None:
+        """The way to `place`; None = its name is being looked up.  `listed` = host in the list."""
+        if not _may_ask(self._policy, place.host, listed):
+            return _not_allowed()
+        if self._proxies.any:
+            proxy = self._proxies.for_url(place.scheme, place.host, place.port)
+            if proxy:
+                return Way(proxy=proxy)
+        if place.literal is not None:
+            return STRAIGHT
+        answer = self.resolver.ask(place.host)
+        return None if answer is None else self._way_by(place, answer)
+
+    def may_connect(self, url: str, address: str) -> bool:
+        """Whether `address`, to which there is a connection now, is one that `url` may use."""
+        place = place_of(origin_of(url))
+        return place.literal is not None or bool(allowed(self._policy, place.host, (address,)))
+
+    def _way_by(self, place: Place, answer: Answer) -> Way | Failure:
+        if answer.reason is not None:
+            return Failure.of(RowError(answer.reason))
+        addresses = allowed(self._policy, place.host, answer.addresses)
+        if not addresses:
+            return _not_allowed()
+        return _way_to(place.host, place.port, addresses)
+
+
+@lru_cache(maxsize=10_000)
+def _may_ask(policy: str, host: str, listed: str) -> bool:
+    return may_ask(policy, host, listed_host=listed)
+
+
+@lru_cache(maxsize=10_000)
+def _way_to(host: str, port: int, addresses: tuple[str, ...]) -> Way:
+    return Way(resolved=f"{host}:{port}:{','.join(addresses)}")
+
+
+def _not_allowed() -> Failure:
+    return Failure.of(RowError(Reason.ADDRESS_NOT_ALLOWED))

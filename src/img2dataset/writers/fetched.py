@@ -1,0 +1,53 @@
+"""How answers came -> metadata: values for the JSON of a sample, columns for the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import pyarrow as pa
+
+from img2dataset.records import Failure, Fetched, Sample
+
+FETCHED = pa.schema(
+    [
+        ("final_url", pa.string()),
+        ("http_status", pa.int32()),
+        ("content_type", pa.string()),
+        ("etag", pa.string()),
+        ("last_modified", pa.string()),
+        ("fetched_at", pa.timestamp("ms", "UTC")),
+        ("body_bytes", pa.int64()),
+    ]
+)
+"""What save_fetch_metadata adds: attributes of Fetched."""
+
+
+def fetched_of(sample: Sample) -> Fetched | None:
+    """How the answer came; a download that failed says it itself."""
+    match sample.outcome:
+        case Failure(fetched=fetched) if sample.fetched is None:
+            return fetched
+        case _:
+            return sample.fetched
+
+
+def fetch_values(fetched: Fetched | None) -> dict[str, Any]:
+    """JSON-able values, in the order of FETCHED."""
+    values = {name: getattr(fetched, name, None) for name in FETCHED.names}
+    if fetched is not None:
+        moment = datetime.fromtimestamp(milliseconds(fetched) / 1000, timezone.utc)
+        values["fetched_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return values
+
+
+def fetch_columns(answers: Sequence[Fetched | None]) -> dict[str, list[Any]]:
+    """Values for each of FETCHED."""
+    columns = {name: [getattr(each, name, None) for each in answers] for name in FETCHED.names}
+    columns["fetched_at"] = [each and milliseconds(each) for each in answers]
+    return columns
+
+
+def milliseconds(fetched: Fetched) -> int:
+    return round(fetched.fetched_at * 1000)

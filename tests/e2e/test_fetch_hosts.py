@@ -1,0 +1,276 @@
+"""Manners: no host gets more than it takes well, and none waits for another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from img2dataset import download
+from img2dataset.errors import Reason
+from img2dataset.fetch import engine as engine_module
+from img2dataset.fetch import hosts
+from img2dataset.records import Body
+from tests.e2e.dataset import Dataset
+from tests.e2e.fetching import (
+    CONFIG,
+    ClosedPort,
+    different,
+    fetch,
+    reasons,
+    rows,
+    running,
+)
+from tests.site import Request, Site
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+def token_of(request: Request) -> str:
+    return request.query.get("token", [""])[0]
+
+
+def gaps(requests: list[Request]) -> list[float]:
+    times = sorted(request.time for request in requests)
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+# Retry-After
+
+
+BUSY = {
+    "busy-a.localhost": "/retry-after?seconds=1&status=429&token=a",
+    "busy-b.localhost": "/retry-after?seconds=1&status=503&token=b",
+    "busy-c.localhost": "/retry-after?seconds=2&form=date&status=429&token=c",
+    "busy-d.localhost": "/retry-after?seconds=2&form=date&status=503&token=d",
+}
+
+
+def test_hosts_that_ask_for_a_rest_get_it_and_others_go_on(site: Site, other: Site) -> None:
+    with running(replace(CONFIG, first_per_host=1, retries=1)) as (engine, fetched):
+        for host, busy in BUSY.items():
+            # the next ones to it wait as well, though they never failed
+            images = [site.url(f"/image/{number}.jpg", host=host) for number in range(3)]
+            engine.submit(rows(site.url(busy, host=host), *images, start=100))
+        site.until(lambda: {*BUSY} <= {request.host for request in site.requests})
+        engine.submit(rows(*different(other.url("/image/1.jpg"), 50)))
+        fetched.until_count(50)
+        assert {index for index, _ in fetched.outcomes} == set(range(50))
+        assert engine.in_flight == engine.waiting == 0
+        fetched.until_count(50 + 4 * len(BUSY))
+    assert fetched.reasons == [None] * (50 + 4 * len(BUSY))
+    for host in BUSY:
+        refused, *after = [request for request in site.requests if request.host == host]
+        assert len(after) == 4
+        assert after[0].time - refused.time >= 0.9  # a date is a whole second, rounded down
+
+
+def test_a_host_that_asks_for_a_very_long_rest_is_left_alone(site: Site, other: Site) -> None:
+    busy = "/retry-after?seconds=3600&times=99&token=an-hour"
+    with running(replace(CONFIG, first_per_host=2, retries=3)) as (engine, fetched):
+        engine.submit(rows(*different(site.url(busy), 100), other.url("/image/1.jpg")))
+        fetched.until_count(101)
+        engine.submit(rows(site.url("/image/1.jpg"), start=101))
+        fetched.until_count(102)
+    assert site.counts["an-hour"] <= 2
+    assert fetched.reasons.count(Reason.HTTP_STATUS_TRANSIENT) == site.counts["an-hour"]
+    assert set(fetched.reasons[2:100]) <= {Reason.HOST_ASKS_FOR_REST, Reason.HTTP_STATUS_TRANSIENT}
+    assert fetched.reasons[100:] == [None, Reason.HOST_ASKS_FOR_REST]
+
+
+def test_without_a_time_a_refusal_means_a_short_rest(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("img2dataset.fetch.retry.FIRST_REST", 0.3)
+    url = site.url("/flaky?fail=1&how=429&token=no-time")
+    assert reasons(url, retries=1) == [None]
+    first, second = [request for request in site.requests if token_of(request) == "no-time"]
+    assert second.time - first.time >= 0.29
+
+
+def test_how_many_a_host_takes_is_found_out(
+    site: Site, other: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says 429 above 5 at once: after a few refusals it is not overrun again."""
+    monkeypatch.setattr(hosts, "BETWEEN_HALVINGS", 0.1)
+    monkeypatch.setattr(engine_module, "seconds_to_wait", lambda _header, _now: 0.1)
+    crowd = different(site.url("/crowd?most=5&seconds=0.01&rest=1&token=crowd"), 250)
+    elsewhere = different(other.url("/image/1.jpg"), 100)
+    with running(replace(CONFIG, first_per_host=8, retries=5)) as (engine, fetched):
+        engine.submit(rows(*crowd, start=1000))
+        engine.submit(rows(*elsewhere))
+        fetched.until_count(350)
+    assert fetched.reasons == [None] * 350
+    assert site.counts["crowd"] <= 20
+    assert {*range(100)} < {index for index, _ in fetched.outcomes[:200]}
+
+
+# hosts that are dead
+
+
+def test_a_host_that_only_fails_is_given_up_and_asked_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    with ClosedPort() as closed:
+        urls = different(f"http://127.0.0.1:{closed.number}/", 500)
+        outcomes = reasons(*urls, first_per_host=16)
+    asked = outcomes.count(Reason.CONNECT_FAILED)
+    assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
+    assert hosts.STREAK <= asked <= 16 + hosts.TRIALS
+
+
+def test_nor_is_a_silent_one_asked_for_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    urls = different(site.url("/silent?token=given-up"), 500)
+    outcomes = reasons(*urls, first_per_host=8, timeout=0.15)
+    asked = len(site.asked("/silent"))
+    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + hosts.TRIALS
+    assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
+
+
+def test_its_later_rows_fail_at_once_until_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(hosts, "GIVEN_UP", 0.3)
+    with ClosedPort() as closed, running(replace(CONFIG, first_per_host=16)) as (engine, fetched):
+        urls = different(f"http://127.0.0.1:{closed.number}/image/1.jpg", 100)
+        engine.submit(rows(*urls))
+        fetched.until_count(100)
+        given_up = time.monotonic()
+        closed.free()
+        with Site(port=closed.number) as site:
+            engine.submit(rows(*urls, start=100))
+            fetched.until_count(200)
+            assert set(fetched.reasons[100:]) == {Reason.HOST_GIVEN_UP}
+            assert site.requests == []
+            until(given_up + 0.35)
+            engine.submit(rows(*urls, start=200))
+            fetched.until_count(300)
+    assert fetched.reasons[200:] == [None] * 100
+
+
+def until(moment: float) -> None:
+    """Let time pass, which is what is tested."""
+    time.sleep(max(0.0, moment - time.monotonic()))
+
+
+def test_a_host_that_gives_any_answer_is_never_given_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    urls = different(site.url("/status/500"), 100)
+    assert set(reasons(*urls, first_per_host=8)) == {Reason.HTTP_STATUS_TRANSIENT}
+
+
+def test_one_dead_port_does_not_make_the_others_of_its_address_dead(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    with ClosedPort() as closed:
+        dead = different(f"http://127.0.0.1:{closed.number}/", 100)
+        living = different(site.url("/image/1.jpg"), 100)
+        outcomes = reasons(*dead, *living, first_per_host=8)
+    assert outcomes[100:] == [None] * 100
+
+
+# ceilings
+
+
+def test_a_host_never_sees_more_at_once_than_it_may(site: Site) -> None:
+    crowd = site.url("/crowd?seconds=0.005&token=three")
+    assert reasons(*different(crowd, 100), max_per_host=3) == [None] * 100
+    assert site.at_once["three"] == 3
+
+
+def test_each_host_has_a_ceiling_of_its_own(site: Site) -> None:
+    paths = [
+        site.url(f"/crowd?seconds=0.01&token={host}", host=f"{host}.localhost") for host in "ab"
+    ]
+    urls = [url for path in paths for url in different(path, 20)]
+    assert reasons(*urls, max_per_host=2) == [None] * 40
+    assert site.at_once["a"] == site.at_once["b"] == 2
+
+
+def test_there_is_a_delay_between_the_starts_of_two_requests(site: Site) -> None:
+    urls = different(site.url("/image/1.jpg?token=delay"), 6)
+    assert reasons(*urls, min_delay=0.1) == [None] * 6
+    assert min(gaps([each for each in site.requests if token_of(each) == "delay"])) > 0.06
+
+
+def test_no_other_host_waits_for_that_delay(site: Site, other: Site) -> None:
+    slow = different(site.url("/image/1.jpg?token=slow"), 20)
+    fast = [other.url("/image/1.jpg", host=f"n{number}.localhost") for number in range(50)]
+    with running(replace(CONFIG, min_delay=30.0, thread_count=4)) as (engine, fetched):
+        engine.submit(rows(*slow, *fast))
+        fetched.until_count(51)
+        assert engine.in_flight == 0
+
+
+def test_the_ceiling_holds_for_all_processes_of_a_run(site: Site, tmp_path: Path) -> None:
+    crowd = site.url("/crowd?seconds=0.02&token=processes")
+    report = download(
+        different(crowd, 160),
+        output_folder=str(tmp_path / "out"),
+        processes_count=2,
+        number_sample_per_shard=8,
+        max_connections_per_host=3,
+        thread_count=8,
+    )
+    assert report.successes == 160
+    assert site.at_once["processes"] == 3
+    Dataset(tmp_path / "out").check_whole(160)
+
+
+def test_so_does_the_delay(site: Site, tmp_path: Path) -> None:
+    urls = different(site.url("/image/1.jpg?token=delayed"), 16)
+    report = download(
+        urls,
+        output_folder=str(tmp_path / "out"),
+        processes_count=2,
+        number_sample_per_shard=4,
+        min_delay_per_host=0.05,
+        thread_count=4,
+    )
+    assert report.successes == 16
+    between = gaps([each for each in site.requests if token_of(each) == "delayed"])
+    # a start may be late, and then the next seems early
+    assert sorted(between)[2] > 0.02
+    assert sum(between) > 15 * 0.05 - 0.05
+
+
+# what is asked for twice
+
+
+def test_equal_urls_are_fetched_once_and_answered_to_all_their_rows(site: Site) -> None:
+    same = [
+        site.url("/slow?seconds=0.2&token=same"),
+        site.url("/slow?seconds=0.2&token=same#fragment"),
+        site.url("/./x/../slow?seconds=0.2&token=same").replace("http:", "HTTP:"),
+    ]
+    with running() as (engine, fetched):
+        engine.submit(rows(*same * 10))
+        fetched.until_count(30)
+    assert all(isinstance(outcome, Body) for outcome in fetched.in_order)
+    assert len([each for each in site.requests if token_of(each) == "same"]) == 1
+
+
+def test_so_are_their_failures(site: Site) -> None:
+    url = site.url("/flaky?fail=99&how=404&token=same-failure")
+    assert reasons(*[url] * 20) == [Reason.HTTP_STATUS] * 20
+    assert site.counts["same-failure"] == 1
+
+
+def test_different_queries_are_different(site: Site) -> None:
+    urls = different(site.url("/image/1.jpg?token=different"), 5)
+    fetch(*urls)
+    assert len([each for each in site.requests if token_of(each) == "different"]) == 5

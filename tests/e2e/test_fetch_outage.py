@@ -1,0 +1,190 @@
+"""When nearly everything fails over many hosts it is our own network: the list waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from img2dataset.errors import Reason
+from img2dataset.fetch import FetchConfig, hosts, known_names, resolver
+from img2dataset.fetch.outage import Times
+from tests.e2e.fetching import ClosedPort, names, reason_of, rows, running
+from tests.site import Site
+from tests.site.names import SERVFAIL, SILENT, Name, NameServer
+
+HERE = "127.0.0.1"
+QUICK = Times(first_probe=0.05, longest=60.0)
+SHORT = Times(first_probe=0.05, longest=0.25)
+
+
+@pytest.fixture
+def config() -> Iterator[FetchConfig]:
+    """Any name is this machine, and nothing here is slow."""
+    with names(Name((HERE,))) as (_, config):
+        yield replace(config, timeout=10.0)
+
+
+def urls_of(port: int, *, hosts: int, each: int) -> list[str]:
+    """Those of a host are not beside each other."""
+    return [
+        f"http://n{host}.test:{port}/image/{number}.jpg"
+        for number in range(each)
+        for host in range(hosts)
+    ]
+
+
+@pytest.mark.parametrize(("many", "each"), [(400, 1), (40, 10), (25, 60)])
+def test_what_an_outage_catches_is_fetched_once_it_is_over(
+    config: FetchConfig, monkeypatch: pytest.MonkeyPatch, many: int, each: int
+) -> None:
+    """Also where so many fail at one host that it has to rest, which then is for nothing."""
+    monkeypatch.setattr(hosts, "FIRST_REST", 3600.0)
+    gently = replace(config, first_per_host=16)
+    with ClosedPort() as closed, running(gently, times=QUICK) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=many, each=each)
+        engine.submit(rows(*urls))
+        fetched.until(lambda: bool(fetched.said))
+        closed.free()
+        with Site(port=closed.number):
+            fetched.until_count(len(urls))
+    assert fetched.reasons == [None] * len(urls)
+    down, back = fetched.said
+    assert "of downloads fail" in down
+    assert "connection refused" in down
+    assert "is the network down?" in down
+    assert "the network is back" in back
+
+
+def test_a_host_that_was_given_up_in_it_is_forgiven(
+    config: FetchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+        engine.submit(rows(*urls_of(closed.number, hosts=1, each=200)))
+        fetched.until_count(200)
+        assert Reason.HOST_GIVEN_UP in fetched.reasons
+        engine.submit(rows(*urls_of(closed.number, hosts=200, each=1), start=200))
+        fetched.until(lambda: bool(fetched.said))
+        closed.free()
+        with Site(port=closed.number):
+            fetched.until_count(400)
+            engine.submit(rows(f"http://n0.test:{closed.number}/image/1.jpg", start=400))
+            fetched.until_count(401)
+    assert fetched.reasons[-1] is None
+
+
+@pytest.mark.parametrize("respect", [False, True])
+def test_little_is_asked_while_it_lasts(config: FetchConfig, *, respect: bool) -> None:
+    with Site(broken=True) as site:
+        changed = replace(config, thread_count=32, respect_robots_txt=respect)
+        with running(changed, times=QUICK) as (engine, fetched):
+            urls = urls_of(site.port, hosts=200, each=4)
+            engine.submit(rows(*urls))
+            fetched.until(lambda: bool(fetched.said))
+            before = len(site.requests)
+            assert before < 100 + 2 * 32
+            site.until(lambda: len(site.requests) >= before + 4 + 8)  # two rounds of probes
+            assert fetched.outcomes == []
+            site.broken = False
+            fetched.until_count(len(urls))
+        assert fetched.reasons == [None] * len(urls)
+        assert len(fetched.said) == 2
+        asked = [request for request in site.requests if request.path != "/robots.txt"]
+        assert len(asked) < len(urls) + 250
+
+
+@pytest.mark.parametrize("how", [SERVFAIL, SILENT])
+def test_a_resolver_that_is_down_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch, how: int
+) -> None:
+    monkeypatch.setattr(resolver, "LONGEST_LOOKUP", 0.3)
+    monkeypatch.setattr(resolver, "FIRST_WAIT", 0.1)
+    monkeypatch.setitem(known_names.MEMORY_OF, Reason.HOST_NOT_RESOLVED, 0.01)
+    hosts = [f"n{number}.test" for number in range(200)]
+    down = Name((HERE,), fail=how, times=1_000_000)
+    with (
+        NameServer(other=down) as server,
+        names() as (_, config),
+        running(replace(config, dns_servers=(server.address,)), times=QUICK) as (engine, fetched),
+    ):
+        engine.submit(rows(*(site.url("/image/1.jpg", host=host) for host in hosts)))
+        fetched.until(lambda: bool(fetched.said))
+        for host in hosts:
+            server.say(host, Name((HERE,)))
+        fetched.until_count(len(hosts))
+    assert fetched.reasons == [None] * len(hosts)
+    assert fetched.said[0].startswith("DNS fails for 100% of names: is the resolver down?")
+    assert "the network is back" in fetched.said[1]
+
+
+def test_an_outage_that_does_not_end_is_waited_for_only_so_long(config: FetchConfig) -> None:
+    with ClosedPort() as closed, running(config, times=SHORT) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=50, each=10)
+        engine.submit(rows(*urls))
+        fetched.until_count(len(urls))
+    outcomes = fetched.in_order
+    assert {reason_of(outcome) for outcome in outcomes} == {Reason.CONNECT_FAILED}
+    down, over = fetched.said
+    assert "is the network down?" in down
+    assert "has not come back for" in over
+    assert "a reason that may pass" in over
+
+
+def test_after_one_that_was_too_long_the_guard_is_on_again(config: FetchConfig) -> None:
+    with ClosedPort() as closed, running(config, times=SHORT) as (engine, fetched):
+        first = urls_of(closed.number, hosts=120, each=1)
+        engine.submit(rows(*first))
+        fetched.until_count(len(first))
+        closed.free()
+        with Site(port=closed.number) as site:
+            engine.submit(rows(site.url("/image/0.jpg", host="up.test"), start=1000))
+            fetched.until_count(len(first) + 1)
+        with ClosedPort() as again:
+            engine.submit(rows(*urls_of(again.number, hosts=120, each=1), start=2000))
+            fetched.until_count(2 * len(first) + 1)
+    assert ["is the network down?" in line for line in fetched.said] == [True, False, True, False]
+
+
+def test_dead_hosts_among_living_ones_are_no_outage(config: FetchConfig, site: Site) -> None:
+    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+        dead = urls_of(closed.number, hosts=50, each=4)
+        living = [site.url(f"/image/{number}.jpg") for number in range(40)]
+        mixed = [url for n in range(40) for url in (*dead[5 * n : 5 * n + 5], living[n])]
+        engine.submit(rows(*mixed))
+        fetched.until_count(len(mixed))
+    assert fetched.reasons.count(None) == 40
+    assert fetched.reasons.count(Reason.CONNECT_FAILED) == 200
+    assert fetched.said == []
+
+
+def test_one_dead_host_is_no_outage(
+    config: FetchConfig, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=1, each=300)
+        engine.submit(rows(*urls))
+        fetched.until_count(len(urls))
+        engine.submit(rows(site.url("/image/1.jpg"), start=300))
+        fetched.until_count(len(urls) + 1)
+    assert {*fetched.reasons} == {Reason.CONNECT_FAILED, Reason.HOST_GIVEN_UP, None}
+    assert fetched.said == []
+
+
+def test_names_that_do_not_exist_are_no_outage(site: Site) -> None:
+    with names() as (_, config), running(config, times=QUICK) as (engine, fetched):
+        engine.submit(rows(*(f"http://n{number}.test/" for number in range(300))))
+        fetched.until_count(300)
+    assert {*fetched.reasons} == {Reason.NO_SUCH_HOST}
+    assert fetched.said == []
+
+
+def test_the_failures_of_a_short_list_are_not_kept_back(config: FetchConfig) -> None:
+    """If they were, this would time out."""
+    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=50, each=1)
+        engine.submit(rows(*urls))
+        fetched.until_count(len(urls))
+    assert fetched.said == []

@@ -1,0 +1,289 @@
+"""What owners say of robots: robots.txt, X-Robots-Tag and tdm-reservation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from urllib.parse import quote
+
+import pytest
+
+from img2dataset.errors import Reason
+from img2dataset.fetch.robots import LARGEST
+from img2dataset.records import Failure
+from tests.e2e.fetching import CONFIG, different, fetch, names, reasons, rows, running
+from tests.site import Site
+
+RESPECT = replace(CONFIG, respect_robots_txt=True)
+NOTHING = "/say?text=User-agent: *%0ADisallow: /"
+NOT_AVAILABLE = Reason.ROBOTS_TXT_UNAVAILABLE
+
+
+def says(*lines: str) -> str:
+    """The page with these lines."""
+    return f"/say?text={quote(chr(10).join(lines))}"
+
+
+@pytest.fixture
+def page(site: Site) -> Iterator[Callable[[str], str]]:
+    """A path -> its URL at the site; each test starts without any robots.txt."""
+    site.requests.clear()
+    site.robots_txt.clear()
+    yield site.url
+    site.robots_txt.clear()
+
+
+# robots.txt
+
+
+def test_it_is_not_asked_for_unless_it_is_to_be_respected(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["127.0.0.1"] = NOTHING
+    assert reasons(page("/image/1.jpg")) == [None]
+    assert site.asked("/robots.txt") == []
+
+
+def test_it_is_asked_for_once_by_all_rows_and_before_them(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Disallow: /status/")
+    urls = [*different(page("/image/1.jpg"), 30), page("/status/404"), page("/statues")]
+    expected = [*[None] * 30, Reason.ROBOTS_TXT, Reason.HTTP_STATUS]
+    assert reasons(*urls, config=RESPECT) == expected
+    assert site.requests[0].path == "/robots.txt"
+    assert site.requests[0].headers["user-agent"] == CONFIG.user_agent
+    assert len(site.asked("/robots.txt")) == 1
+    assert site.asked("/status/404") == []
+
+
+def test_every_origin_has_its_own(site: Site, page: Callable[[str], str]) -> None:
+    site.robots_txt["b.test"] = NOTHING
+    with Site() as other, names(a="127.0.0.1", b="127.0.0.1") as (_, config):
+        other.robots_txt["127.0.0.1"] = NOTHING
+        urls = [
+            page("/image/1.jpg"),
+            site.url("/image/1.jpg", host="a.test"),
+            site.url("/image/1.jpg", host="b.test"),
+            other.url("/image/1.jpg"),
+        ]
+        expected = [None, None, Reason.ROBOTS_TXT, Reason.ROBOTS_TXT]
+        assert reasons(*urls, config=config, respect_robots_txt=True) == expected
+        assert len(site.asked("/robots.txt")) == 3
+        assert [request.path for request in other.requests] == ["/robots.txt"]
+
+
+@pytest.mark.parametrize("instead", ["/status/404", "/status/403", "/status/410", "/empty"])
+def test_where_there_is_none_everything_is_allowed(
+    site: Site, page: Callable[[str], str], instead: str
+) -> None:
+    site.robots_txt["127.0.0.1"] = instead
+    assert reasons(page("/image/1.jpg"), config=RESPECT) == [None]
+
+
+UNAVAILABLE = [
+    "/status/500",
+    "/status/503",
+    "/status/429",
+    "/silent",
+    "/reset",
+    "/close",
+    "/garbage",
+    "/drip?every=5",
+    f"/hanging?start={NOTHING.partition('=')[2]}",
+    "/reset-body",
+    "/truncated",
+    "/bad-chunked",
+    "/bad-gzip",
+    "/encoded?as=br",
+    "/redirect-to?url=/silent",
+    "/redirect-to?url=http://[bad",
+    "/redirect-to?url=ftp://127.0.0.1/",
+    "/redirect-to?url=http://127.0.0.1:1/",
+    "/redirect-to?url=http://127.0.0.2/",
+    "/redirect-to?url=http://nobody.invalid/",
+]
+
+
+@pytest.mark.usefixtures("page")
+def test_where_it_cannot_be_had_nothing_is_asked_for(site: Site) -> None:
+    hosts = {f"n{number}.localhost": path for number, path in enumerate(UNAVAILABLE)}
+    site.robots_txt.update(hosts)
+    site.robots_txt["127.0.0.1"] = NOTHING
+    urls = [site.url(f"/image/{n}.jpg", host=host) for host in hosts for n in range(2)]
+    with names() as (server, _):
+        outcomes = reasons(*urls, config=RESPECT, timeout=0.5, dns_servers=(server.address,))
+    became = dict(zip(UNAVAILABLE, zip(outcomes[::2], outcomes[1::2], strict=True), strict=True))
+    assert became == dict.fromkeys(UNAVAILABLE, (NOT_AVAILABLE, NOT_AVAILABLE))
+    assert not [request for request in site.requests if request.path.startswith("/image/")]
+
+
+def test_a_failure_that_passes_does_not_keep_a_whole_host_out(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["127.0.0.1"] = "/flaky?fail=1&how=reset&token=robots"
+    assert reasons(page("/image/1.jpg"), config=RESPECT, retries=1) == [None]
+
+
+def test_redirects_to_it_are_followed_even_to_other_hosts(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["a.localhost"] = NOTHING
+    with names(a="127.0.0.1") as (_, config):
+        elsewhere = site.url("/robots.txt", host="a.localhost")
+        site.robots_txt["a.test"] = f"/redirect-to?url={elsewhere}"
+        site.pages["robots"] = "User-agent: *\nDisallow: /"
+        site.robots_txt["127.0.0.1"] = "/redirect?n=5&to=/kept/robots"
+        urls = [site.url("/image/1.jpg", host="a.test"), page("/image/1.jpg")]
+        outcomes = reasons(*urls, config=config, respect_robots_txt=True)
+    assert outcomes == [Reason.ROBOTS_TXT] * 2
+
+
+def test_a_redirect_of_it_to_a_private_address_is_not_followed(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["localhost"] = f"/redirect-to?url={page('/secret')}"
+    url = site.url("/image/1.jpg", host="localhost")
+    assert reasons(url, config=RESPECT) == [NOT_AVAILABLE]
+    assert site.asked("/secret") == []
+
+
+def test_more_redirects_than_five_lead_to_no_rules(site: Site, page: Callable[[str], str]) -> None:
+    site.pages["robots"] = "User-agent: *\nDisallow: /"
+    site.robots_txt["127.0.0.1"] = "/redirect?n=6&to=/kept/robots"
+    assert reasons(page("/image/1.jpg"), config=RESPECT) == [None]
+    assert site.asked("/kept/robots") == []
+
+
+def test_it_counts_for_where_a_redirect_leads_too(site: Site, page: Callable[[str], str]) -> None:
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Disallow: /secret")
+    assert reasons(page("/redirect-to?url=/secret"), config=RESPECT) == [Reason.ROBOTS_TXT]
+    assert len(site.asked("/robots.txt")) == 1
+    assert site.asked("/secret") == []
+
+
+def test_our_own_group_counts_more_than_that_for_everyone(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    for_all = ["User-agent: *", "Disallow: /"]
+    for_the_tool = ["User-agent: img2dataset", "Disallow: /image/"]
+    for_us = ["User-agent: otherbot", "User-agent: MyBot/2.0", "Allow: /"]
+    urls = [page("/image/1.jpg"), page("/status/404")]
+    refused, found = Reason.ROBOTS_TXT, Reason.HTTP_STATUS
+    for groups, expected in [
+        (for_all, [refused, refused]),
+        (for_all + for_the_tool, [refused, found]),
+        (for_all + for_the_tool + for_us, [None, found]),
+    ]:
+        site.robots_txt["127.0.0.1"] = says(*groups)
+        assert reasons(*urls, config=RESPECT) == expected
+
+
+@pytest.mark.parametrize("page_of_it", ["/endless", "/bulk?size=30000000"])
+def test_of_a_huge_one_the_beginning_is_read(
+    site: Site, page: Callable[[str], str], page_of_it: str
+) -> None:
+    site.robots_txt["127.0.0.1"] = page_of_it
+    config = replace(RESPECT, max_image_bytes=64_000_000)
+    assert reasons(page("/image/1.jpg"), config=config) == [None]
+    sent = site.asked("/robots.txt")[0].body_bytes
+    assert sent < LARGEST + 12_000_000  # buffers of the system
+
+
+def test_rules_beyond_the_cap_do_not_count_and_those_before_it_do(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    comment = "#" * 79
+    lines = [comment] * (LARGEST // 80 + 10)
+    for groups, expected in [
+        (["User-agent: *", "Disallow: /image/", *lines], [Reason.ROBOTS_TXT]),
+        ([*lines, "User-agent: *", "Disallow: /image/"], [None]),
+    ]:
+        site.pages["robots"] = "\n".join(groups)
+        site.robots_txt["127.0.0.1"] = "/kept/robots"
+        assert reasons(page("/image/1.jpg"), config=RESPECT) == expected
+
+
+def test_a_small_limit_for_images_is_none_for_it(site: Site, page: Callable[[str], str]) -> None:
+    site.robots_txt["127.0.0.1"] = says("#" * 3000, "User-agent: *", "Disallow: /image/")
+    config = replace(RESPECT, max_image_bytes=2000)
+    assert reasons(page("/image/1.jpg"), config=config) == [Reason.ROBOTS_TXT]
+
+
+@pytest.mark.parametrize("ours", [0.0, 0.01])
+def test_the_delay_it_asks_for_is_left_between_requests(
+    site: Site, page: Callable[[str], str], ours: float
+) -> None:
+    """Whether we would leave a shorter one anyway or not."""
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Crawl-delay: 0.15")
+    urls = different(page("/image/1.jpg"), 4)
+    assert reasons(*urls, config=RESPECT, min_delay=ours) == [None] * 4
+    times = [request.time for request in site.asked("/image/1.jpg")]
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.1
+
+
+def test_a_delay_holds_up_no_other_host(site: Site, page: Callable[[str], str]) -> None:
+    site.robots_txt["localhost"] = says("User-agent: *", "Crawl-delay: 30")
+    slow = different(site.url("/image/1.jpg", host="localhost"), 10)
+    with running(replace(RESPECT, thread_count=2)) as (engine, fetched):
+        engine.submit(rows(*slow, *different(page("/image/1.jpg"), 20)))
+        fetched.until_count(21)
+        assert len(site.asked("/robots.txt")) == 2
+        assert engine.in_flight == engine.waiting == 0
+
+
+# headers
+
+
+def test_a_refusal_on_the_way_counts(site: Site, page: Callable[[str], str]) -> None:
+    urls = [
+        page("/redirect?header=X-Robots-Tag: noai"),
+        page("/redirect?n=2&header=X-Robots-Tag: mybot: noimageai"),
+        page("/redirect?header=X-Robots-Tag: otherbot: noai"),
+    ]
+    assert reasons(*urls) == [Reason.OPTED_OUT, Reason.OPTED_OUT, None]
+    assert len(site.asked("/image/0.jpg")) == 1
+
+
+def test_the_tools_own_name_counts_beside_the_users(page: Callable[[str], str]) -> None:
+    url = page("/image/1.jpg?header=X-Robots-Tag: img2dataset: noai")
+    assert reasons(url) == [Reason.OPTED_OUT]
+    assert reasons(url, user_agent_token=None) == [Reason.OPTED_OUT]
+
+
+def test_directives_are_those_of_the_config(page: Callable[[str], str]) -> None:
+    url = page("/image/1.jpg?header=X-Robots-Tag: noml")
+    assert reasons(url) == [None]
+    assert reasons(url, disallowed_directives=("noml",)) == [Reason.OPTED_OUT]
+
+
+def test_a_reservation_is_respected_if_asked_for(site: Site, page: Callable[[str], str]) -> None:
+    urls = [
+        page("/image/1.jpg?header=tdm-reservation: 1&header=tdm-policy: https://a.test/p.json"),
+        page("/redirect?header=TDM-Reservation:1"),
+        page("/bulk?size=900000&header=tdm-reservation: 1"),
+        page("/image/1.jpg?header=tdm-reservation: 0"),
+    ]
+    refused = Reason.TDM_RESERVED
+    assert reasons(*urls, respect_tdm_reservation=True) == [refused, refused, refused, None]
+    assert site.asked("/image/0.jpg") == []
+    assert reasons(*urls) == [None] * 4
+
+
+def test_every_refusal_has_a_name_of_its_own(site: Site, page: Callable[[str], str]) -> None:
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Disallow: /secret")
+    site.robots_txt["localhost"] = "/status/500"
+    outcomes = fetch(
+        page("/secret"),
+        site.url("/image/1.jpg", host="localhost"),
+        page("/robots?tag=noai"),
+        page("/image/1.jpg?header=tdm-reservation: 1"),
+        config=replace(RESPECT, respect_tdm_reservation=True),
+    )
+    assert [outcome.label for outcome in outcomes if isinstance(outcome, Failure)] == [
+        "disallowed by robots.txt",
+        "robots.txt not available",
+        "Use of image disallowed by X-Robots-Tag directive",
+        "Use of image disallowed by tdm-reservation header",
+    ]

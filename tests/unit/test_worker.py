@@ -1,0 +1,57 @@
+"""Steps of a worker that stand alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from img2dataset.errors import Reason
+from img2dataset.options import Options
+from img2dataset.records import Body, Failure, Fetched, Picture, Row
+from img2dataset.worker import shape_of, writer_config
+
+ANSWER = Fetched("http://x/1.jpg", 200, "image/jpeg", None, None, 1.0, 3)
+
+
+def jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "jpeg")
+    return file.getvalue()
+
+
+def row(**values: Any) -> Row:
+    return Row(0, 0, "000000000", "http://x/1.jpg", {}, **values)
+
+
+def test_a_picture_keeps_how_it_came_and_its_hash() -> None:
+    sample = shape_of(Options("x"))(row(), Body(jpeg(), ANSWER))
+
+    assert isinstance(sample.outcome, Picture)
+    assert sample.fetched is ANSWER
+    assert sample.digest == hashlib.sha256(jpeg()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "reason"),
+    [
+        (b"?", {}, Reason.NOT_AN_IMAGE),
+        (jpeg(), {"verify_hash": ["h", "sha256"]}, Reason.HASH_MISMATCH),
+        (jpeg(), {"min_image_size": 9}, Reason.TOO_SMALL),
+    ],
+)
+def test_a_body_that_is_refused_keeps_how_it_came(
+    data: bytes, options: dict[str, Any], reason: Reason
+) -> None:
+    sample = shape_of(Options("x", **options))(row(expected_hash="0"), Body(data, ANSWER))
+
+    assert isinstance(sample.outcome, Failure)
+    assert (sample.outcome.reason, sample.fetched) == (reason, ANSWER)
+
+
+def test_writers_are_told_whether_to_store_how_answers_came() -> None:
+    assert not writer_config(Options("x")).fetch_metadata
+    assert writer_config(Options("x", save_fetch_metadata=True)).fetch_metadata
