@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from tempfile import mkstemp
@@ -237,7 +238,9 @@ def hold(folder: Folder, stack: ExitStack) -> None:
 def shared_file(options: Options, stack: ExitStack) -> str | None:
     """A file by which the workers keep to what is asked of them together, if anything is; it is
     there until `stack` closes."""
-    if options.max_connections_per_host is None and options.min_delay_per_host == 0:
+    limits = options.max_connections_per_host is not None or options.min_delay_per_host > 0
+    # a robots.txt may ask for a delay; Windows has no such locks, and each worker keeps its own
+    if not (limits or options.robots_txt == "respect") or find_spec("fcntl") is None:
         return None
     number, path = mkstemp(prefix="img2dataset-hosts-")
     os.close(number)

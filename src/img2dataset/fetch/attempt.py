@@ -59,6 +59,8 @@ class Attempt:
     def begin_again(self, seconds: float) -> None:
         """From the URL of the list, with all of its time."""
         self.hops = 0
+        self.began = 0.0
+        self.redirect = None
         self.probing = False
         self.url = self.listed
         self.place = place_of(origin_of(self.listed))

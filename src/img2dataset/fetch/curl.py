@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +29,9 @@ LONGEST_WINDOW = 10.0
 """Seconds."""
 STALLED = 1.0
 """Seconds after which a connection that is not there yet no longer counts as a transfer."""
+
+OUTDATED = 10_000
+"""Deadlines of transfers that are over, which may be kept."""
 
 MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
 ACTIONS = tuple(
@@ -173,8 +176,11 @@ class Transfers(Generic[K]):
         slot.turn = self._turns
         slot.began = time.monotonic()
         slot.deadline = slot.began + request.seconds
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
         self._running[slot] = None
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+        if len(self._deadlines) > 2 * len(self._running) + OUTDATED:
+            self._deadlines = [(slot.deadline, slot.turn, slot) for slot in self._running]
+            heapify(self._deadlines)
         self._connecting[slot] = None
         self._multi.add_handle(handle)
 
@@ -198,6 +204,8 @@ class Transfers(Generic[K]):
     def patience(self, now: float) -> float | None:
         """Seconds until `ended` has something to do even if no socket gets ready."""
         due = self._window_ends if self._running else None
+        if self._connecting:  # one of them may be late soon
+            due = min(self._window_ends, now + STALLED / 4)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
         if self._deadlines:
@@ -230,9 +238,10 @@ class Transfers(Generic[K]):
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
         moved = response.moved and code in (OK, STOPPED)
         result = outcome(code, response, asked=asked)
-        first_byte = handle.getinfo(pycurl.STARTTRANSFER_TIME)
-        if first_byte:
-            first_byte = max(0.0, first_byte - handle.getinfo(pycurl.NAMELOOKUP_TIME))
+        first_byte = 0.0
+        if response.status:
+            began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
+            first_byte = max(0.0, began - handle.getinfo(pycurl.NAMELOOKUP_TIME))
         self._multi.remove_handle(handle)
         del self._running[slot]
         self._connecting.pop(slot, None)

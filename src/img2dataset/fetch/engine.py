@@ -50,6 +50,12 @@ MOST_ROBOTS_REDIRECTS = 5
 PUT_ASIDE = 20_000
 """Rows that may wait for their hosts or for another try without anybody waiting for them: so
 many more rows are asked for, that those of other hosts get their turn."""
+READ_ON_AFTER = 0.25
+"""Seconds of places that stay empty, after which more of them may: a host that is well takes its
+rows by then, and rows asked for too early are rows that another process cannot have."""
+LEAST_TIME = 0.05
+"""Seconds; with less left nothing is asked."""
+LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 US = "img2dataset"
 """Our name in robots.txt and X-Robots-Tag, besides the one that the user may give us."""
 
@@ -125,8 +131,12 @@ class Engine:
         self._retries: list[tuple[float, int, Attempt]] = []  # due, tie-break, attempt: a heap
         self._retries_seen = 0
         self._probes: deque[Attempt] = deque()  # which start even while it is out
+        self._copies = 0  # rows whose URL is under way for another row
+        self._may_wait_aside = 0
+        self._held_up_at: float | None = None  # since when all rows have been waiting aside
         self._waits_for_room = False
         self._stopping = False
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="img2dataset-fetch", daemon=True)
 
     def __repr__(self) -> str:
@@ -140,8 +150,13 @@ class Engine:
     @property
     def waiting(self) -> int:
         """Rows submitted and not yet begun, those apart that cannot begin for now."""
-        aside = len(self._hosts) + len(self._retries) + len(self._robots or ())
-        return len(self._queue) + max(0, aside - PUT_ASIDE)
+        return len(self._queue) + max(0, self._aside - self._may_wait_aside)
+
+    @property
+    def _aside(self) -> int:
+        """Rows that cannot begin for now."""
+        waiting = len(self._hosts) + len(self._retries) + len(self._robots or ())
+        return waiting + self._lookups.attempts + self._copies
 
     @property
     def in_flight(self) -> int:
@@ -175,6 +190,9 @@ class Engine:
             self._thread.join(LONGEST_STOP)
 
     def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self._transfers.close()
         self._resolver.close()
         self._loop.close()
@@ -193,6 +211,7 @@ class Engine:
         now = time.monotonic()
         self._take_up(now)
         self._start_what_may(now)
+        self._read_on(now)
         self._loop.wait(self._patience(now))
         for ended in self._transfers.ended():
             self._end(ended)
@@ -218,6 +237,17 @@ class Engine:
             attempt = self._new_attempt()
             if attempt is not None:
                 self._enter(attempt, now)
+
+    def _read_on(self, now: float) -> None:
+        """Let more rows wait aside, if those that do have left places empty for a while."""
+        full = self._queue or len(self._transfers) >= self._ceiling or self._waits_for_room
+        if full or self._aside <= self._may_wait_aside or self._aside >= PUT_ASIDE:
+            self._held_up_at = None
+        elif self._held_up_at is None:
+            self._held_up_at = now
+        elif now >= self._held_up_at + READ_ON_AFTER:
+            self._held_up_at = None
+            self._may_wait_aside = min(PUT_ASIDE, max(self._aside, 2 * self._may_wait_aside))
 
     def _can_take(self, now: float) -> bool:
         free = self._places - len(self._transfers) - self._hosts.ready_count
@@ -261,6 +291,7 @@ class Engine:
         attempt = self._asked.get(url)
         if attempt is not None:
             attempt.rows.append(row)
+            self._copies += 1
             return None
         attempt = self._asked[url] = Attempt.at(url, self._config.timeout)
         attempt.rows.append(row)
@@ -270,37 +301,44 @@ class Engine:
 
     def _enter(self, attempt: Attempt, now: float) -> None:
         """Through the gates, as far as it gets."""
-        place = attempt.place
-        match self._ways.find(place, attempt.listed_host):
+        attempt.began = attempt.began or now
+        match self._ways.find(attempt.place, attempt.listed_host):
             case Failure() as failure:
                 self._failed(attempt, failure, now)
-                return
             case None:
                 attempt.began = attempt.lookup_began = now
-                self._lookups.add(place.host, attempt, now, attempt.left)
-                return
+                self._lookups.add(attempt.place.host, attempt, now, attempt.left)
             case Way() as way:
                 attempt.way = way
-        delay = 0.0
-        if self._robots is not None and attempt.robots_of is None:
-            match self._robots.check(place.origin, attempt.url, now):
-                case Failure() as failure:
-                    self._conclude(attempt, failure)
-                    return
-                case None:
-                    self._wait_for_robots(attempt, now)
-                    return
-                case delay:
-                    pass
-        if attempt.probing and self._outage.is_out:
-            self._hosts.admit_anyway(place.origin)
-            self._probes.append(attempt)
+                self._ask_robots(attempt, now)
+
+    def _ask_robots(self, attempt: Attempt, now: float) -> None:
+        """The second gate."""
+        if self._robots is None or attempt.robots_of is not None:
+            self._admit(attempt, 0.0, now)
             return
-        match self._hosts.admit(place.origin, attempt, now, delay):
+        match self._robots.check(attempt.place.origin, attempt.url, now):
+            case Failure() as failure:
+                self._conclude(attempt, failure)
+            case None:
+                self._wait_for_robots(attempt, now)
+            case delay:
+                self._admit(attempt, delay, now)
+
+    def _admit(self, attempt: Attempt, delay: float, now: float) -> None:
+        """The third gate."""
+        name = attempt.place.origin
+        if attempt.probing and self._outage.is_out:
+            if self._hosts.admit_anyway(name, now):
+                self._probes.append(attempt)
+                return
+            if attempt.is_nobodys:
+                return
+        match self._hosts.admit(name, attempt, now, delay):
             case Failure() as failure:
                 self._conclude(attempt, failure)
             case True:
-                self._hosts.make_ready(attempt)
+                self._hosts.make_ready(name, attempt)
 
     def _wait_for_robots(self, attempt: Attempt, now: float) -> None:
         assert self._robots is not None  # noqa: S101  (for the type checker)
@@ -332,11 +370,18 @@ class Engine:
         while self._probes or self._may_start_more:
             if not self._has_room():
                 return
-            attempt = self._probes.popleft() if self._probes else self._hosts.next_ready()
+            attempt = self._probes.popleft() if self._probes else self._hosts.next_ready(now)
+            if attempt is None:
+                self._deliver_failed()
+                continue
+            if attempt.left < LEAST_TIME:
+                self._hosts.learn_nothing(attempt.place.origin, now)
+                self._failed(attempt, Failure.of(RowError(Reason.TIMEOUT)), now)
+                continue
             attempt.began = now
             request = Request(
                 attempt.url,
-                max(attempt.left, 0.001),
+                attempt.left,
                 attempt.way.resolved,
                 attempt.way.proxy,
                 attempt.robots_of is not None,
@@ -367,6 +412,8 @@ class Engine:
             self._names_due = now if seconds is None else now + seconds
             due.append(seconds)
         times = [None if self._outage.is_out else self._hosts.next_time()]
+        if self._held_up_at is not None:
+            times.append(self._held_up_at + READ_ON_AFTER)
         if self._lookups:
             times.append(self._lookups.next_time())
         if self._outage or self._outage.is_out:
@@ -382,11 +429,15 @@ class Engine:
         """Learn from a transfer, and see to its attempt."""
         now = time.monotonic()
         attempt, result = ended.key, ended.result
-        attempt.left -= ended.seconds
+        granted, attempt.left = attempt.left, attempt.left - ended.seconds
         said = ended.retry_after
         wish = None if said is None else seconds_to_wait(said, time.time())
         seen = None if isinstance(result, Moved) else result
-        self._hosts.ended(attempt.place.origin, seen, ended.first_byte, now, wish)
+        late = isinstance(result, Failure) and result.reason in LATE
+        if late and granted < self._config.timeout / 2:  # others had taken most of its time
+            self._hosts.learn_nothing(attempt.place.origin, now)
+        else:
+            self._hosts.ended(attempt.place.origin, seen, ended.first_byte, now, wish)
         self._deliver_failed()
         if ended.status:
             if isinstance(result, Body) and attempt.robots_of is None:
@@ -498,6 +549,7 @@ class Engine:
         if attempt.is_nobodys:
             return
         del self._asked[attempt.listed]
+        self._copies -= len(attempt.rows) - 1
         if attempt.redirect is not None and isinstance(outcome, Failure) and not outcome.fetched:
             outcome = replace(outcome, fetched=attempt.redirect)
         for row in attempt.rows:

@@ -18,6 +18,9 @@ LONGEST_CONNECT = 5.0
 """Seconds to connect and shake hands, or half of the timeout if that is more: a SYN that is lost
 comes again after 1 and after 3 seconds, and who has not answered the third is not there."""
 
+SUPPRESS_CONNECT_HEADERS = 265
+"""libcurl's number; pycurl has no name for it."""
+
 WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 ACCEPT = ["Accept: image/*,*/*;q=0.8", "Accept-Encoding: identity"]
 
@@ -38,6 +41,8 @@ def new_handle(config: FetchConfig, response: Response) -> Any:
     handle.setopt(pycurl.PATH_AS_IS, 1)
     handle.setopt(pycurl.FOLLOWLOCATION, 0)
     handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
+    handle.setopt(pycurl.NOPROXY, "")
+    handle.setopt(SUPPRESS_CONNECT_HEADERS, 1)  # they are the proxy's, not the site's
     handle.setopt(pycurl.PROXY, "")  # what is set in the environment is for `proxies` to say
     handle.setopt(pycurl.USERAGENT, config.user_agent)
     handle.setopt(pycurl.HTTPHEADER, ACCEPT)

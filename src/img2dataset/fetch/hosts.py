@@ -46,7 +46,9 @@ LONGEST_GIVEN_UP = 600.0
 MOST_HOSTS = 100_000
 """Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
 ASK_AGAIN = 0.02
-"""Seconds until it is looked again whether another process has given back a place."""
+LONGEST_POLL = 0.5
+"""Seconds until it is looked again whether another process has given back a place; twice as long
+each time."""
 
 DEAD = frozenset({Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.TIMEOUT})
 """No sign of life."""
@@ -65,6 +67,8 @@ class Host(Generic[A]):
     delay: float
     """Seconds between the starts of two requests."""
     active: int = 0
+    started: float = float("-inf")
+    """When it was asked last."""
     next_start: float = 0.0
     """No request may start before."""
     reserved: bool = False
@@ -89,8 +93,10 @@ class Host(Generic[A]):
     given_up_times: int = 0
     why: Reason = Reason.HOST_GIVEN_UP
     parked: deque[A] = field(default_factory=deque)
-    queued: bool = False
-    """Whether it is in the heap of those that wait for their time."""
+    queued_until: float = float("inf")
+    """When it is looked at again, if it waits for its time."""
+    poll: float = ASK_AGAIN
+    """Seconds until it is looked again for a place that another process may have given back."""
     places: list[int] = field(default_factory=list)
 
 
@@ -117,7 +123,7 @@ class Hosts(Generic[A]):
         self._min_delay = min_delay
         self._shared = shared
         self._hosts: dict[str, Host[A]] = {}
-        self._ready: deque[A] = deque()
+        self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
         self._resting: list[tuple[float, str]] = []  # a heap of when to look at a host again
         self._parked = 0
@@ -142,10 +148,17 @@ class Hosts(Generic[A]):
         self._parked += 1
         return False
 
-    def admit_anyway(self, name: str) -> None:
-        """Take a place of the host, whatever is known of it: while our own network is out, hosts
-        seem worse than they are."""
-        self._host(name).active += 1
+    def admit_anyway(self, name: str, now: float) -> bool:
+        """Take a place of the host, whatever its failures: while our own network is out, hosts
+        seem worse than they are.  What it asked for itself, and hard limits, count all the same."""
+        host = self._host(name)
+        resting = host.next_start > now and bool(host.refusals or host.reserved or host.delay)
+        wants_rest = host.given_up_until > now and host.why is Reason.HOST_ASKS_FOR_REST
+        if resting or wants_rest or host.active >= self._ceiling or not self._take_place(host):
+            return False
+        host.active += 1
+        host.started = now
+        return True
 
     def forgive(self, now: float) -> None:
         """Forget the failures in which the hosts had no part: the network was out."""
@@ -157,17 +170,35 @@ class Hosts(Generic[A]):
             host.failures = host.trials = host.given_up_times = 0
             self._start_parked(host, now)
 
-    def make_ready(self, attempt: A) -> None:
+    def make_ready(self, name: str, attempt: A) -> None:
         """Give out, by `next_ready`, an attempt that was admitted."""
-        self._ready.append(attempt)
+        self._ready.append((name, attempt))
 
     @property
     def any_ready(self) -> bool:
         return bool(self._ready)
 
-    def next_ready(self) -> A:
-        """An attempt whose host has a place for it now."""
-        return self._ready.popleft()
+    def next_ready(self, now: float) -> A | None:
+        """An attempt whose host has a place for it now; None if its host wants a rest since."""
+        name, attempt = self._ready.popleft()
+        host = self._hosts[name]
+        if host.given_up_until > now:
+            self._leave(host)
+            self._failed.append((attempt, _given_up(host)))
+            return None
+        soonest = host.started + host.delay if host.delay else 0.0
+        if host.next_start > now and not host.reserved:
+            soonest = max(soonest, host.next_start)
+        if soonest > now:
+            self._leave(host)
+            host.parked.appendleft(attempt)
+            self._parked += 1
+            host.reserved = False
+            host.next_start = max(host.next_start, soonest)
+            self._rest(host, host.next_start)
+            return None
+        host.started = now
+        return attempt
 
     @property
     def ready_count(self) -> int:
@@ -185,9 +216,10 @@ class Hosts(Generic[A]):
     def look(self, now: float) -> None:
         """Let the hosts whose rest is over go on."""
         while self._resting and self._resting[0][0] <= now:
-            host = self._hosts.get(heappop(self._resting)[1])
-            if host is not None:
-                host.queued = False
+            until, name = heappop(self._resting)
+            host = self._hosts.get(name)
+            if host is not None and host.queued_until == until:  # else it is outdated
+                host.queued_until = float("inf")
                 self._start_parked(host, now)
 
     def ended(
@@ -206,7 +238,7 @@ class Hosts(Generic[A]):
         host = self._hosts[name]
         level = host.active
         self._leave(host)
-        self._count_failures(host, result, now)
+        self._count_failures(host, result if first_byte == 0 else None, now)
         if isinstance(result, Failure) and result.label in TOO_MUCH:
             self._obey(host, result.label, level, wish, now)
         else:
@@ -221,8 +253,8 @@ class Hosts(Generic[A]):
         if host.active == 0 and not host.parked and _is_forgettable(host, now):
             del self._hosts[name]
 
-    def not_started(self, name: str, now: float) -> None:
-        """Give back the place of an attempt that did not start after all."""
+    def learn_nothing(self, name: str, now: float) -> None:
+        """Give back the place of an attempt whose end says nothing of the host."""
         host = self._hosts[name]
         self._leave(host)
         self._start_parked(host, now)
@@ -240,7 +272,8 @@ class Hosts(Generic[A]):
         self._give_back_place(host)
 
     def _give_back_place(self, host: Host[A]) -> None:
-        if self._shared is not None and host.places:
+        # one that was admitted anyway has none
+        if self._shared is not None and len(host.places) > host.active:
             self._shared.give_back(host.places.pop())
 
     def _may_start(self, host: Host[A], now: float) -> bool:
@@ -253,7 +286,8 @@ class Hosts(Generic[A]):
             return False
         if not self._take_place(host):
             host.reserved = False
-            self._rest(host, now + ASK_AGAIN)
+            self._rest(host, now + host.poll)
+            host.poll = min(2 * host.poll, LONGEST_POLL)
             return False
         if not self._is_time(host, now):
             self._give_back_place(host)
@@ -272,6 +306,7 @@ class Hosts(Generic[A]):
         if place is None:
             return False
         host.places.append(place)
+        host.poll = ASK_AGAIN
         return True
 
     def _is_time(self, host: Host[A], now: float) -> bool:
@@ -292,12 +327,12 @@ class Hosts(Generic[A]):
             return
         while host.parked and self._may_start(host, now):
             self._parked -= 1
-            self._ready.append(host.parked.popleft())
+            self._ready.append((host.name, host.parked.popleft()))
 
     def _rest(self, host: Host[A], until: float) -> None:
         """Look at the host again then, if anybody waits for it or will."""
-        if not host.queued:
-            host.queued = True
+        if until < host.queued_until:
+            host.queued_until = until
             heappush(self._resting, (until, host.name))
 
     def _count_failures(self, host: Host[A], result: Body | Failure | None, now: float) -> None:

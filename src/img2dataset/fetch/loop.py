@@ -21,6 +21,9 @@ Handler = Callable[[int, int], None]
 class Poll(Protocol):
     """Waits for many sockets."""
 
+    forgets_closed: bool
+    """Whether a socket that is closed need not be given up before."""
+
     def watch(self, file: int, mask: int) -> None:
         """Wait for `mask` at `file` from now on; 0 = forget it."""
 
@@ -31,6 +34,8 @@ class Poll(Protocol):
 
 class AnyPoll:
     """A Poll on whatever this system has."""
+
+    forgets_closed = False
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -62,6 +67,8 @@ if sys.platform == "linux":
     class Epoll:
         """The same without the layers of `selectors`, which cost as much as the rest of a
         request's way through Python."""
+
+        forgets_closed = True
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
@@ -107,9 +114,11 @@ class Loop:
             self._handlers[file] = handler
             self._poll.watch(file, mask)
         else:
-            # the next request to its host will watch the same socket again: nothing is said to
-            # the system unless it has something to say of it before
             self._handlers.pop(file, None)
+            # the next request to its host will watch the same socket again: nothing is said to
+            # epoll unless it has something to say of it before
+            if not self._poll.forgets_closed:
+                self._poll.watch(file, 0)
 
     def wait(self, seconds: float | None) -> None:
         """Sleep, at most `seconds` (None = without end), and tell those whose sockets are ready."""

@@ -88,7 +88,10 @@ def _proxy_for(scheme: str, environment: Mapping[str, str]) -> str:
     proxy = _setting(f"{scheme}_proxy", environment)
     if proxy is None:
         proxy = _setting("all_proxy", environment) or ""
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    name, _, rest = proxy.rpartition("://")
+    # the forms of SOCKS in which the proxy resolves names; in the others libcurl would
+    kind = {"": "http", "socks5": "socks5h", "socks4": "socks4a"}.get(name.lower(), name)
+    return f"{kind}://{rest}" if proxy else ""
 
 
 def _setting(name: str, environment: Mapping[str, str]) -> str | None:

@@ -264,6 +264,8 @@ class Response:
         code = line.split(None, 2)[1:2]
         self.status = int(code[0]) if code and code[0].isdigit() and len(code[0]) == 3 else 0
         self._in_header = True
+        self._stop_reading()  # what came before was no answer yet
+        self.verdict = None
         self._forget_answer()
 
     def _field(self, line: bytes) -> None:

@@ -12,7 +12,7 @@ from img2dataset.records import Failure
 
 UNAVAILABLE_FOR = 300.0
 """Seconds until a robots.txt that could not be had is asked for again."""
-MOST_ORIGINS = 20_000
+MOST_ORIGINS = 100_000
 MOST_CHARACTERS = 5_000_000
 """Origins whose rules are remembered, and characters of these rules (each takes some 15 bytes);
 then the oldest are forgotten."""

@@ -22,7 +22,7 @@ class Place:
     """Whom a URL asks."""
 
     origin: str
-    """Scheme, host and port, as the URL has them."""
+    """Scheme, host and port, as the URL has them, without a dot at the end of the host."""
     scheme: str
     host: str
     """As in the URL: an IPv6 address in brackets."""
@@ -48,6 +48,7 @@ def place_of(origin: str) -> Place:
     host, _, port = authority.rpartition(":") if authority[-1:].isdigit() else (authority, "", "")
     if not host or host.endswith(":"):  # digits at the end that are no port
         host, port = authority, ""
+    origin = origin.replace(host, host.removesuffix("."), 1)  # the same host, to all who remember
     return Place(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
 
 

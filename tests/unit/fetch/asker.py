@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
+from img2dataset.errors import Reason, http_label
 from img2dataset.fetch.hosts import Hosts
 from img2dataset.fetch.shared import Shared
-from img2dataset.records import Body
+from img2dataset.records import Body, Failure
 
 HOST = "http://a"
 ROOT = Path(__file__).parents[3]
@@ -21,10 +22,10 @@ ROOT = Path(__file__).parents[3]
 class Asker:
     """What the engine does with a host; each command says when requests have begun."""
 
-    def __init__(self, path: str, most: int | None, delay: float) -> None:
+    def __init__(self, path: str, most: int | None, delay: float, first: int = 16) -> None:
         self.shared = Shared(path)
         self._hosts: Hosts[int] = Hosts(
-            16, 256, max_per_host=most, min_delay=delay, shared=self.shared
+            first, 256, max_per_host=most, min_delay=delay, shared=self.shared
         )
 
     def do(self, command: str, *arguments: Any) -> Any:
@@ -33,8 +34,11 @@ class Asker:
     def ask(self, count: int, now: float) -> list[float]:
         for number in range(count):
             if self._hosts.admit(HOST, number, now) is True:
-                self._hosts.make_ready(number)
+                self._hosts.make_ready(HOST, number)
         return self._begun(now)
+
+    def ask_anyway(self, now: float) -> list[float]:
+        return [now] if self._hosts.admit_anyway(HOST, now) else []
 
     def look(self, now: float) -> list[float]:
         """Go on, up to `now`."""
@@ -49,6 +53,12 @@ class Asker:
             self._hosts.ended(HOST, Body(b""), 0.01, now)
         return self._begun(now)
 
+    def refuse(self, wish: float, now: float) -> list[float]:
+        """End a request with a 429."""
+        reason = Reason.HTTP_STATUS_TRANSIENT
+        self._hosts.ended(HOST, Failure(reason, http_label(429)), 0.01, now, wish)
+        return self._begun(now)
+
     def place(self, host: str, most: int) -> int | None:
         return self.shared.take_place(host, most)
 
@@ -58,8 +68,8 @@ class Asker:
     def _begun(self, now: float) -> list[float]:
         begun = []
         while self._hosts.any_ready:
-            self._hosts.next_ready()
-            begun.append(now)
+            if self._hosts.next_ready(now) is not None:
+                begun.append(now)
         return begun
 
 

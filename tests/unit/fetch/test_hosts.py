@@ -67,7 +67,7 @@ class Caller:
             self.asked += 1
             match self.hosts.admit(HOST, self.asked, self.now, delay):
                 case True:
-                    self.hosts.make_ready(self.asked)
+                    self.hosts.make_ready(HOST, self.asked)
                 case Failure() as failed:
                     self.failed.append(failed)
         return self._start()
@@ -102,9 +102,11 @@ class Caller:
 
     def _start(self) -> int:
         while self.hosts.any_ready:
-            self.order.append(self.hosts.next_ready())
-            self.running.append(self.order[-1])
-            self.started.append(self.now)
+            attempt = self.hosts.next_ready(self.now)
+            if attempt is not None:
+                self.order.append(attempt)
+                self.running.append(attempt)
+                self.started.append(self.now)
         self.failed += [failed for _, failed in self.hosts.failed()]
         return len(self.running)
 
@@ -199,6 +201,18 @@ def test_a_ceiling_below_the_start_holds_from_the_start() -> None:
     one = Caller(Hosts(FIRST, 256, max_per_host=3))
     assert one.ask(100) == 3
     assert [one.end_all() for _ in range(9)] == [3] * 9
+
+
+def test_nobody_is_overtaken() -> None:
+    one = caller(first=1, min_delay=1.0)
+    one.ask(3)
+    one.end()
+    one.now += 5.0  # the loop is late: nobody has looked yet
+    one.ask()
+    one.wait(10.0)
+    one.end_all()
+    one.wait(10.0)
+    assert one.order == sorted(one.order)
 
 
 # -- "too many" --
@@ -462,6 +476,55 @@ def test_what_was_on_its_way_when_the_streak_was_full_does_not_count_as_a_trial(
     assert one.wait(1.0) == 1
 
 
+# -- when it was our own network --
+
+
+def test_a_host_that_was_given_up_for_nothing_is_forgiven() -> None:
+    one = caller(first=STREAK)
+    one.ask(100)
+    fall_silent(one)
+    one.failed.clear()
+    one.hosts.forgive(one.now)
+
+    assert one.ask(100) == 1, "carefully"
+    for _ in range(STREAK - 1):
+        one.end(TIMEOUT, 0.0)
+    assert one.failed == [], "and its failures count from the beginning"
+
+
+def test_those_who_wait_for_a_host_that_is_forgiven_go_on_at_once() -> None:
+    one = caller(first=STREAK)
+    one.ask(100)
+    while not one.hosts.next_time():
+        one.end(TIMEOUT, 0.0)
+    one.end_all(TIMEOUT, 0.0)
+    assert one.running == []
+    one.hosts.forgive(one.now)
+
+    one.hosts.look(one.now)
+    assert one._start() == 1
+
+
+def test_who_asked_for_a_rest_is_not_forgotten_for_that() -> None:
+    one = caller()
+    one.ask(20)
+    one.end_with_wish(status(429), LONGEST_OBEYED + 30)
+    one.hosts.forgive(one.now)
+    assert one.ask() == FIRST - 1
+    assert one.failed[-1].reason is Reason.HOST_ASKS_FOR_REST
+
+
+def test_a_probe_is_admitted_whatever_is_known_of_its_host() -> None:
+    one = caller(first=1)
+    one.ask(3)
+    assert one.hosts.admit_anyway(HOST, one.now)
+    one.hosts.make_ready(HOST, 0)
+    assert one._start() == 2
+    one.end()
+    one.end()
+    assert one.running, "and those who wait go on after it"
+
+
 # -- delays --
 
 
@@ -634,3 +697,43 @@ def test_who_rests_is_forgotten_last_and_who_is_asked_never(
 
     assert hosts.admit("http://resting", 2, 29.0) is False
     hosts.ended("http://asked", GOOD, 0.0, 29.0)
+
+
+# -- what was ready and could not start at once --
+
+
+def test_what_is_ready_waits_all_the_same_if_its_host_asks_for_a_rest_meanwhile() -> None:
+    one = caller(first=4)
+    assert one.ask(1) == 1
+    for number in (7, 8):
+        assert one.hosts.admit(HOST, number, one.now) is True
+        one.hosts.make_ready(HOST, number)
+    one.running.pop()
+    one.hosts.ended(HOST, status(429), 0.01, one.now, 3.0)
+    assert one._start() == 0
+    assert one.wait(2.9) == 0
+    assert one.wait(0.2) > 0
+
+
+def test_what_became_ready_while_there_was_no_room_starts_one_at_a_time() -> None:
+    one = caller(min_delay=0.5)
+    for number in range(5):
+        one.hosts.admit(HOST, number, one.now)
+    one.hosts.make_ready(HOST, 0)
+    for _ in range(20):  # nobody starts them: there is no room
+        one.now += 0.25
+        one.hosts.look(one.now)
+    one._start()
+    one.wait(10)
+    gaps = [after - before for before, after in zip(one.started, one.started[1:], strict=False)]
+    assert len(one.started) == 5
+    assert min(gaps) >= 0.49
+
+
+def test_a_host_whose_bodies_take_too_long_is_alive() -> None:
+    one = caller()
+    one.ask(40)
+    for _ in range(40):
+        one.end(failure(Reason.TIMEOUT), first_byte=0.2)
+        one.wait(0.1)
+    assert not one.failed

@@ -121,8 +121,8 @@ def test_passwords_are_not_shown() -> None:
 def test_the_system_is_asked_where_it_knows_more_than_the_environment(
     platform: str, proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("urllib.request.getproxies", lambda: {"http": PROXY})  # imports it, too
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr("urllib.request.getproxies", lambda: {"http": PROXY})
     proxies = Proxies.of_system({"no_proxy": "exempt.example"})
     assert proxies.for_url("http", "example.com", None) == proxy
     assert proxies.for_url("http", "exempt.example", None) == ""
@@ -154,3 +154,17 @@ def test_an_exempt_name_exempts_its_subdomains_among_any_others(
 def test_a_range_covers_its_own_addresses(address: object, prefix: int) -> None:
     host = f"[{address}]" if ":" in str(address) else str(address)
     assert found(host, http_proxy=PROXY, no_proxy=f"{address}/{prefix}") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("socks5://proxy:1080", "socks5h://proxy:1080"),
+        ("socks4://proxy:1080", "socks4a://proxy:1080"),
+        ("socks5h://proxy:1080", "socks5h://proxy:1080"),
+        ("proxy:8080", "http://proxy:8080"),
+        ("https://proxy", "https://proxy"),
+    ],
+)
+def test_names_are_resolved_by_the_proxy_never_by_libcurl(given: str, used: str) -> None:
+    assert Proxies({"all_proxy": given}).for_url("https", "example.com", None) == used

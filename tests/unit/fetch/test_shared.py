@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from img2dataset.fetch.hosts import ASK_AGAIN
+from img2dataset.fetch.hosts import ASK_AGAIN, LONGEST_POLL
 from img2dataset.fetch.shared import MOST_PLACES, NUMBER, SLOTS, TABLE_LOCKS, Shared, _number
 from tests.unit.fetch.asker import HOST, Asker, Elsewhere
 
@@ -137,7 +137,21 @@ def test_who_waits_for_anothers_place_sees_soon_that_it_is_free(path: str) -> No
         other.do("end", 1, 101.0)
         begun = here.look(102.0)
     assert len(begun) == 1
-    assert begun[0] <= 101.0 + 2 * ASK_AGAIN
+    assert begun[0] <= 101.0 + LONGEST_POLL
+    here.shared.close()
+
+
+def test_a_probe_keeps_to_the_places_of_all(path: str) -> None:
+    here = Asker(path, 1, 0.0)
+    with Elsewhere(path, 1) as other:
+        assert len(here.ask(1, 100.0)) == 1
+        assert here.ask_anyway(100.0) == []
+        assert other.do("ask_anyway", 100.0) == []
+        here.end(1, 101.0)
+        assert len(other.do("ask_anyway", 102.0)) == 1
+        assert here.ask(1, 102.0) == []
+        other.do("end", 1, 103.0)
+        assert len(here.look(104.0)) == 1
     here.shared.close()
 
 
@@ -175,4 +189,27 @@ def test_a_time_that_comes_when_no_place_is_free_is_not_used_later(path: str) ->
         other.kill()
         begun = here.look(110.0)
     assert begun == [103.0]
+    here.shared.close()
+
+
+def test_a_time_that_comes_while_the_host_rests_is_not_used_later(path: str) -> None:
+    here = Asker(path, None, 1.0)
+    with Elsewhere(path, None, 1.0) as other:
+        assert here.ask(3, 100.0) == [100.0]  # the next may begin at 101
+        assert here.refuse(4.5, 100.1) == []  # but now not before 104.6
+        assert other.do("time", HOST, 1.0, 104.0) == 104.0
+        assert here.look(110.0)[0] == 105.0
+    here.shared.close()
+
+
+def test_a_time_that_comes_when_enough_are_under_way_is_not_used_later(path: str) -> None:
+    here = Asker(path, None, 10.0, first=4)
+    with Elsewhere(path, None, 10.0) as other:
+        here.ask(9, 100.0)
+        assert len(here.look(125.0)) == 2  # three are under way, and the next may begin at 130
+        here.refuse(0.0, 126.0)  # but now two are as many as may be
+        assert here.look(131.0) == []
+        assert other.do("time", HOST, 10.0, 142.0) == 142.0
+        begun = here.end(1, 145.0) + here.look(160.0)
+    assert begun[0] == 152.0
     here.shared.close()
