@@ -78,6 +78,8 @@ def is_public(address: str) -> bool:
 
 def literal(host: str) -> str | None:
     """The IP literal that `host` is, without its brackets; None if it is a name."""
+    if not host[-1:].isdigit() and "]" not in host and ":" not in host:
+        return None  # most hosts are names, and to find that out by an exception is dear
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         return str(ip_address(bare))
