@@ -8,6 +8,12 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# fewer examples where a developer waits for them; CI tries them all
+settings.register_profile("quick", max_examples=20)
+if not os.environ.get("IMG2DATASET_NO_SKIPS"):
+    settings.load_profile("quick")
 
 # A shell gives background jobs an ignored SIGINT, which our children would inherit.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -54,6 +54,7 @@ BUSY = {
 }
 
 
+@pytest.mark.slow
 def test_hosts_that_ask_for_a_rest_get_it_and_others_go_on(site: Site, other: Site) -> None:
     with running(replace(CONFIG, first_per_host=1, retries=1)) as (engine, fetched):
         for host, busy in BUSY.items():
@@ -237,6 +238,7 @@ def test_the_ceiling_holds_for_all_processes_of_a_run(fresh_site: Site, tmp_path
     assert fresh_site.connections > 3  # both took part
 
 
+@pytest.mark.slow
 def test_so_does_the_delay(fresh_site: Site, tmp_path: Path) -> None:
     urls = different(fresh_site.url("/slow?seconds=0.03"), 100)
     two_processes(tmp_path / "out", urls, min_delay_per_host=0.015)

@@ -135,6 +135,7 @@ def test_the_time_of_the_look_up_counts(site: Site, monkeypatch: pytest.MonkeyPa
         assert reasons(url, config=config, timeout=0.5) == [Reason.TIMEOUT]
 
 
+@pytest.mark.slow
 def test_thousands_of_names_of_which_some_fail_at_first_all_arrive(site: Site) -> None:
     with names(Name((HERE,)), latency=0.02, fail=0.02) as (server, config):
         urls = [site.url("/image/1.jpg", host=f"n{n}.test") for n in range(2000)]

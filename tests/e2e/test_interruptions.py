@@ -103,6 +103,7 @@ def test_a_killed_parent_takes_its_workers_with_it_and_the_command_goes_on(
     Dataset(tmp_path / "out").check_whole(ROWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
 )

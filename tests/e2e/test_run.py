@@ -190,6 +190,7 @@ def test_resuming_with_other_settings_is_refused_and_changes_nothing(
     assert Dataset(tmp_path / "out").visible == before
 
 
+@pytest.mark.slow
 def test_a_second_run_into_the_same_folder_is_refused_while_the_first_goes_on(
     site: Site, tmp_path: Path
 ) -> None:
@@ -237,6 +238,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name() -> None:
         download("list.txt", imagesize=3)  # type: ignore[call-arg]
 
 
+@pytest.mark.slow
 def test_extend_adds_and_overwrite_starts_again(site: Site, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     first, second = images(site, 2), images(site, 3)
@@ -295,6 +297,7 @@ def test_boxes_are_blurred_and_kept(site: Site, tmp_path: Path) -> None:
     assert Dataset(tmp_path / "out").rows[0]["faces"] == [[0.2, 0.2, 0.8, 0.8]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_shards_overlap_and_none_waits_for_the_slowest(
     site: Site, tmp_path: Path, processes: int
@@ -313,6 +316,7 @@ def test_shards_overlap_and_none_waits_for_the_slowest(
         assert stats[-1].name == "00000_stats.json"
 
 
+@pytest.mark.slow
 def test_more_shards_than_rows_in_flight(site: Site, tmp_path: Path) -> None:
     report = download(
         images(site, 150), output_folder=str(tmp_path / "out"), output_format="webdataset",

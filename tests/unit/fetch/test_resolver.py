@@ -254,6 +254,7 @@ print(answers["a.test"], answers["alone"], *sorted(name for name, _ in server.as
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conf", "said"),
     [
