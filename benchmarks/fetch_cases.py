@@ -312,8 +312,8 @@ PROGRAM, PER_DOWNLOAD, PER_CONNECTION = 200 * MB, MB, 0.12 * MB
 worker.py); libcurl's state."""
 LARGEST_BODY = 64 * MB
 """One body may go beyond the limit: max_image_bytes."""
-CEILING = (PROGRAM + LARGEST_BODY + IN_FLIGHT * (1.25 * PER_DOWNLOAD + PER_CONNECTION)) / MB
-"""A quarter more, for what the allocator cannot use again at once."""
+CEILING = (PROGRAM + LARGEST_BODY + IN_FLIGHT * (1.5 * PER_DOWNLOAD + PER_CONNECTION)) / MB
+"""Half as much again for what the allocator cannot use again at once."""
 OLD_NEEDS = 15_000 * MB
 
 
@@ -401,7 +401,7 @@ CASES = {
             ALONE,
             memory=OLD_NEEDS,
             advance=f"ceiling: {PROGRAM / MB:.0f} MB for the program, {LARGEST_BODY / MB:.0f} MB "
-            f"for a body, {IN_FLIGHT} x ({PER_DOWNLOAD / MB:.0f} MB and a quarter for the allocator, "
+            f"for a body, {IN_FLIGHT} x ({PER_DOWNLOAD / MB:.0f} MB and half as much for the allocator, "
             f"{PER_CONNECTION / MB:.2f} MB for libcurl) = {CEILING:.0f} MB",
         ),
     )

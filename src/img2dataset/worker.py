@@ -285,6 +285,7 @@ def fetch_config(job: Job) -> FetchConfig:
         respect_tdm_reservation=options.respect_tdm_reservation,
         private_addresses=options.private_addresses,
         dns_servers=tuple(options.dns_servers or ()),
+        drop_pages=options.verify_hash is None,
         keep_fetched=options.save_fetch_metadata,
     )
 

@@ -44,6 +44,9 @@ class FetchConfig:
     """allow, listed or deny."""
     dns_servers: tuple[str, ...] = ()
     """Addresses with optional ports; none = the system's."""
+    drop_pages: bool = True
+    """Whether a body that cannot be an image is dropped at its first bytes; not where its hash is
+    to be compared, so that it counts as a mismatch."""
     keep_fetched: bool = False
     """Whether bodies and failures say how they came (records.Fetched)."""
 

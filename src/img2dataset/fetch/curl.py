@@ -332,7 +332,12 @@ class Transfers(Generic[K]):
     # handles
 
     def _new_slot(self) -> Slot[K]:
-        response = Response(self._config.max_image_bytes, self._refuses, self._budget)
+        response = Response(
+            self._config.max_image_bytes,
+            self._refuses,
+            self._budget,
+            drop_pages=self._config.drop_pages,
+        )
         slot: Slot[K] = Slot(response)
         response.owner = slot
         slot.handle = new_handle(self._config, response)

@@ -60,6 +60,7 @@ class Response:
         "_chunks",
         "_content_length",
         "_decoder",
+        "_drops_pages",
         "_encoding",
         "_header_bytes",
         "_in_header",
@@ -87,7 +88,10 @@ class Response:
         "waited",
     )
 
-    def __init__(self, limit: int, refuses: Refuses | None, budget: Budget) -> None:
+    def __init__(
+        self, limit: int, refuses: Refuses | None, budget: Budget, *, drop_pages: bool = True
+    ) -> None:
+        self._drops_pages = drop_pages
         self._limit = limit
         self._refuses = refuses
         self._budget = budget
@@ -180,7 +184,7 @@ class Response:
             return self._stop(self.verdict) if size > DRAINED else None
         if size > self._reserved and not self._reserve(size):
             return PAUSE
-        if self.size == 0 and not self._is_page and cannot_be_image(self.content_type, data):
+        if self.size == 0 and self._looks_like_a_page(data):
             return self._drop(Reason.NOT_AN_IMAGE, len(data))
         self.size = size
         self._chunks.append(data)
@@ -205,6 +209,10 @@ class Response:
             return None
         self._keep_reserved(max(before, self.size + len(decoded)))
         return decoded
+
+    def _looks_like_a_page(self, first: bytes) -> bool:
+        wanted = self._is_page or not self._drops_pages
+        return not wanted and cannot_be_image(self.content_type, first)
 
     def go_on(self) -> None:
         """Say that it no longer waits; `chunk` may find that it has to wait again."""
