@@ -22,10 +22,10 @@ demo: $(VENV)/installed  ## download a small local site into demo/ and look at t
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/tested  ## run the tests that take under a minute
-	$(BIN)/python -m pytest -n 2 -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow' $(ARGS)
 
 test-all: $(VENV)/tested  ## run every test, the slow ones too
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: check-static test  ## all gates
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ from tests.site.names import NO_SUCH_NAME, Name, NameServer
 TIMEOUT = 0.8
 PATIENCE = 15.0
 """Seconds after which a test has failed; nothing here takes as long."""
+
+LOOK_EVERY = 0.05
 
 CONFIG = FetchConfig(
     thread_count=128,
@@ -63,8 +66,12 @@ class Fetched:
             self._changed.notify_all()
 
     def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds, be it of what came or of the engine, which tells nobody."""
+        deadline = time.monotonic() + PATIENCE
         with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE), self.engine
+            while not condition():
+                assert time.monotonic() < deadline, self.engine
+                self._changed.wait(LOOK_EVERY)
 
     def until_count(self, count: int) -> None:
         self.until(lambda: len(self.outcomes) >= count)
