@@ -13,7 +13,7 @@ import pytest
 from img2dataset import download
 from img2dataset.errors import Reason
 from img2dataset.fetch import engine as engine_module
-from img2dataset.fetch import hosts
+from img2dataset.fetch import host
 from img2dataset.records import Body
 from tests.e2e.fetching import (
     CONFIG,
@@ -101,7 +101,7 @@ def test_how_many_a_host_takes_is_found_out(
     site: Site, other: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says 429 above 5 at once: after a few refusals it is not overrun again."""
-    monkeypatch.setattr(hosts, "BETWEEN_HALVINGS", 0.1)
+    monkeypatch.setattr(host, "BETWEEN_HALVINGS", 0.1)
     monkeypatch.setattr(engine_module, "seconds_to_wait", lambda _header, _now: 0.1)
     crowd = different(site.url("/crowd?most=5&seconds=0.01&rest=1&token=crowd"), 250)
     elsewhere = different(other.url("/image/1.jpg"), 100)
@@ -120,29 +120,29 @@ def test_how_many_a_host_takes_is_found_out(
 def test_a_host_that_only_fails_is_given_up_and_asked_little(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
     with ClosedPort() as closed:
         urls = different(f"http://127.0.0.1:{closed.number}/", 500)
         outcomes = reasons(*urls, first_per_host=16)
     asked = outcomes.count(Reason.CONNECT_FAILED)
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
-    assert hosts.STREAK <= asked <= 16 + hosts.TRIALS
+    assert host.STREAK <= asked <= 16 + host.TRIALS
 
 
 def test_nor_is_a_silent_one_asked_for_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
     urls = different(site.url("/silent?token=given-up"), 500)
     outcomes = reasons(*urls, first_per_host=8, timeout=0.15)
     asked = len(site.asked("/silent"))
-    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + hosts.TRIALS
+    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + host.TRIALS
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
 
 
 def test_its_later_rows_fail_at_once_until_it_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
-    monkeypatch.setattr(hosts, "GIVEN_UP", 0.3)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "GIVEN_UP", 0.3)
     with ClosedPort() as closed, running(replace(CONFIG, first_per_host=16)) as (engine, fetched):
         urls = different(f"http://127.0.0.1:{closed.number}/image/1.jpg", 100)
         engine.submit(rows(*urls))
@@ -168,7 +168,7 @@ def until(moment: float) -> None:
 def test_a_host_that_gives_any_answer_is_never_given_up(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
     urls = different(site.url("/status/500"), 100)
     assert set(reasons(*urls, first_per_host=8)) == {Reason.HTTP_STATUS_TRANSIENT}
 
@@ -176,7 +176,7 @@ def test_a_host_that_gives_any_answer_is_never_given_up(
 def test_one_dead_port_does_not_make_the_others_of_its_address_dead(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
     with ClosedPort() as closed:
         dead = different(f"http://127.0.0.1:{closed.number}/", 100)
         living = different(site.url("/image/1.jpg"), 100)

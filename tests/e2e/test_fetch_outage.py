@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import FetchConfig, hosts, known_names, resolver
+from img2dataset.fetch import FetchConfig, host, known_names, resolver
 from img2dataset.fetch.outage import Times
 from tests.e2e.fetching import ClosedPort, names, reason_of, rows, running
 from tests.site import Site
@@ -29,9 +29,9 @@ def config() -> Iterator[FetchConfig]:
 def urls_of(port: int, *, hosts: int, each: int) -> list[str]:
     """Those of a host are not beside each other."""
     return [
-        f"http://n{host}.test:{port}/image/{number}.jpg"
+        f"http://n{name}.test:{port}/image/{number}.jpg"
         for number in range(each)
-        for host in range(hosts)
+        for name in range(hosts)
     ]
 
 
@@ -40,7 +40,7 @@ def test_what_an_outage_catches_is_fetched_once_it_is_over(
     config: FetchConfig, monkeypatch: pytest.MonkeyPatch, many: int, each: int
 ) -> None:
     """Also where so many fail at one host that it has to rest, which then is for nothing."""
-    monkeypatch.setattr(hosts, "FIRST_REST", 3600.0)
+    monkeypatch.setattr(host, "FIRST_REST", 3600.0)
     gently = replace(config, first_per_host=16)
     with ClosedPort() as closed, running(gently, times=QUICK) as (engine, fetched):
         urls = urls_of(closed.number, hosts=many, each=each)
@@ -60,7 +60,7 @@ def test_what_an_outage_catches_is_fetched_once_it_is_over(
 def test_a_host_that_was_given_up_in_it_is_forgiven(
     config: FetchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
     with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
         engine.submit(rows(*urls_of(closed.number, hosts=1, each=200)))
         fetched.until_count(200)
@@ -162,7 +162,7 @@ def test_dead_hosts_among_living_ones_are_no_outage(config: FetchConfig, site: S
 def test_one_dead_host_is_no_outage(
     config: FetchConfig, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "FIRST_REST", 0.01)
+    monkeypatch.setattr(host, "FIRST_REST", 0.01)
     with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
         urls = urls_of(closed.number, hosts=1, each=300)
         engine.submit(rows(*urls))

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError, http_label
 from img2dataset.fetch import hosts as module
-from img2dataset.fetch.hosts import (
+from img2dataset.fetch.host import (
     BAD_LEVEL_COUNTS,
     BETWEEN_HALVINGS,
     GIVEN_UP,
     LONGEST_GIVEN_UP,
     STREAK,
+    TOO_MUCH,
     TRIALS,
-    Hosts,
 )
+from img2dataset.fetch.hosts import Hosts
 from img2dataset.fetch.retry import LONGEST_OBEYED, LONGEST_WAIT
 from img2dataset.records import Body, Failure
 
@@ -633,7 +634,7 @@ def test_everyone_gets_a_turn_or_a_reason_and_no_rule_is_broken(
                 one.ask(count)
             case ("end", result, wish) if one.running:
                 assert result is None or isinstance(result, (Body, Failure))
-                if isinstance(result, Failure) and result.label in module.TOO_MUCH:
+                if isinstance(result, Failure) and result.label in TOO_MUCH:
                     assert wish is None or isinstance(wish, int)
                     rest_until = max(rest_until, one.now + (wish or 0))
                     one.end_with_wish(result, wish)
