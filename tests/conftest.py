@@ -15,6 +15,11 @@ settings.register_profile("quick", max_examples=20)
 if not os.environ.get("IMG2DATASET_NO_SKIPS"):
     settings.load_profile("quick")
 
+# everything that tests ask for is on this machine
+for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
 # A shell gives background jobs an ignored SIGINT, which our children would inherit.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

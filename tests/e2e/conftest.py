@@ -1,4 +1,4 @@
-"""What tests of whole runs share: sites, and an environment without proxies."""
+"""What tests of whole runs share: sites."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ import pytest
 
 from img2dataset.fetch import addresses, way
 from tests.site import Site
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture(scope="module")

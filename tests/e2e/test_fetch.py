@@ -475,6 +475,17 @@ def test_two_thousand_at_once(site: Site) -> None:
     assert all(isinstance(outcome, Body) for outcome in outcomes)
 
 
+def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may have them."""
+    monkeypatch.setattr(reading_on, "AFTER", 3600.0)
+    with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
+        engine.submit(rows(*different(site.url("/silent?token=taken"), 100)))
+        fetched.until(lambda: engine.in_flight == 16)
+        fetched.until(lambda: engine.waiting == 84)
+
+
 def test_a_host_that_does_not_answer_is_not_asked_by_all_at_once(site: Site) -> None:
     with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
         path = site.url("/silent?token=gently")

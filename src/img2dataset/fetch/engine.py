@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from heapq import heappop, heappush
 from typing import Protocol
 
 from img2dataset.errors import Reason, RowError
@@ -27,15 +26,16 @@ from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.files import transfers_allowed
 from img2dataset.fetch.hosts import Hosts
+from img2dataset.fetch.later import Later
 from img2dataset.fetch.lookups import Lookups
-from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.optout import refused
+from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.outage import MOST_CATCHES, NETWORK, OutageGuard, Times
+from img2dataset.fetch.reading_on import ReadingOn
 from img2dataset.fetch.redirects import target
+from img2dataset.fetch.refusals import Refusals, our_names
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
 from img2dataset.fetch.robots import robots_url
 from img2dataset.fetch.robots_gate import RobotsGate
-from img2dataset.fetch.tdm import reserved
 from img2dataset.fetch.urls import sendable
 from img2dataset.fetch.way import Way, Ways
 from img2dataset.records import Body, Failure, Row
@@ -47,18 +47,9 @@ LONGEST_STOP = 2.0
 MOST_REDIRECTS = 10
 MOST_ROBOTS_REDIRECTS = 5
 """As RFC 9309 has it."""
-PUT_ASIDE = 20_000
-"""Rows that may wait for their hosts or for another try without anybody waiting for them: so
-many more rows are asked for, that those of other hosts get their turn."""
-READ_ON_AFTER = 0.25
-"""Seconds of places that stay empty, after which more of them may: a host that is well takes its
-rows by then, and rows asked for too early are rows that another process cannot have."""
 LEAST_TIME = 0.05
 """Seconds; with less left nothing is asked."""
 LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
-US = "img2dataset"
-"""Our name in robots.txt and X-Robots-Tag, besides the one that the user may give us."""
-
 Deliver = Callable[[Row, "Body | Failure"], None]
 
 
@@ -91,14 +82,12 @@ class Engine:
         """`deliver` is called in the engine's thread and must be quick; `say` takes a
         line for the user."""
         self._config = config
-        self._refusing = frozenset(config.disallowed_directives)
         self._deliver = deliver
         self._room = room
         self._ceiling = transfers_allowed(config.thread_count)
         self._loop = Loop()
         self._budget = Budget(lambda: room.free_bytes)
-        self._ways = Ways(config, self._watch_names)
-        self._resolver = self._ways.resolver
+        self._ways = Ways(config, self._loop)
         self._shared = None
         if config.shared_file is not None:
             from img2dataset.fetch.shared import Shared  # noqa: PLC0415  (not on Windows)
@@ -111,29 +100,25 @@ class Engine:
             min_delay=config.min_delay,
             shared=self._shared,
         )
-        self._names = [config.user_agent_token, US] if config.user_agent_token else [US]
         self._robots: RobotsGate[Attempt] | None = None
         if config.respect_robots_txt:
-            self._robots = RobotsGate(self._names)
+            self._robots = RobotsGate(our_names(config))
         self._outage: OutageGuard[Attempt] = OutageGuard(say, outage_times or Times())
         self._transfers: Transfers[Attempt] = Transfers(
             config,
             self._loop,
             budget=self._budget,
             kept_open=self._ceiling,
-            refuses=self._refuses,
+            refuses=Refusals(config),
             may_connect=None if config.private_addresses == "allow" else self._ways.may_connect,
         )
         self._queue: deque[Row] = deque()
         self._asked: dict[str, Attempt] = {}  # by the URL of the list, from queue to delivery
         self._lookups: Lookups[Attempt] = Lookups()
-        self._names_due = 0.0
-        self._retries: list[tuple[float, int, Attempt]] = []  # due, tie-break, attempt: a heap
-        self._retries_seen = 0
+        self._retries: Later[Attempt] = Later()
         self._probes: deque[Attempt] = deque()  # which start even while it is out
         self._copies = 0  # rows whose URL is under way for another row
-        self._may_wait_aside = 0
-        self._held_up_at: float | None = None  # since when all rows have been waiting aside
+        self._reading_on = ReadingOn()
         self._waits_for_room = False
         self._stopping = False
         self._closed = False
@@ -150,7 +135,7 @@ class Engine:
     @property
     def waiting(self) -> int:
         """Rows submitted and not yet begun, those apart that cannot begin for now."""
-        return len(self._queue) + max(0, self._aside - self._may_wait_aside)
+        return len(self._queue) + self._reading_on.counted(self._aside)
 
     @property
     def _aside(self) -> int:
@@ -194,7 +179,7 @@ class Engine:
             return
         self._closed = True
         self._transfers.close()
-        self._resolver.close()
+        self._ways.close()
         self._loop.close()
         if self._shared is not None:
             self._shared.close()
@@ -211,7 +196,7 @@ class Engine:
         now = time.monotonic()
         self._take_up(now)
         self._start_what_may(now)
-        self._read_on(now)
+        self._reading_on.look(self._aside, now, places_are_empty=self._places_are_empty)
         self._loop.wait(self._patience(now))
         for ended in self._transfers.ended():
             self._end(ended)
@@ -231,23 +216,17 @@ class Engine:
         if due is not None and due <= now:
             self._hosts.look(now)
             self._deliver_failed()
-        while self._retries and self._retries[0][0] <= now and self._can_take(now):
-            self._enter(heappop(self._retries)[2], now)
+        while self._retries.is_due(now) and self._can_take(now):
+            self._enter(self._retries.take(), now)
         while self._queue and self._can_take(now):
             attempt = self._new_attempt()
             if attempt is not None:
                 self._enter(attempt, now)
 
-    def _read_on(self, now: float) -> None:
-        """Let more rows wait aside, if those that do have left places empty for a while."""
-        full = self._queue or len(self._transfers) >= self._ceiling or self._waits_for_room
-        if full or self._aside <= self._may_wait_aside or self._aside >= PUT_ASIDE:
-            self._held_up_at = None
-        elif self._held_up_at is None:
-            self._held_up_at = now
-        elif now >= self._held_up_at + READ_ON_AFTER:
-            self._held_up_at = None
-            self._may_wait_aside = min(PUT_ASIDE, max(self._aside, 2 * self._may_wait_aside))
+    @property
+    def _places_are_empty(self) -> bool:
+        busy = self._queue or self._waits_for_room
+        return not busy and len(self._transfers) < self._ceiling
 
     def _can_take(self, now: float) -> bool:
         free = self._places - len(self._transfers) - self._hosts.ready_count
@@ -353,10 +332,7 @@ class Engine:
     def _take_answers(self) -> None:
         """Let those go on whose names are known now."""
         now = time.monotonic()
-        if now >= self._names_due:
-            self._resolver.tick()
-        answers = self._resolver.answers()
-        for name, _ in answers:
+        for name in self._ways.found(now):
             for attempt in self._lookups.take(name):
                 attempt.left -= now - attempt.lookup_began
                 self._enter(attempt, now)
@@ -408,18 +384,15 @@ class Engine:
         """Seconds for which nothing has to be done unless a socket or a caller says so."""
         due = [self._transfers.patience(now)]
         if self._lookups:
-            seconds = self._resolver.patience()
-            self._names_due = now if seconds is None else now + seconds
-            due.append(seconds)
+            due.append(self._ways.patience(now))
         times = [None if self._outage.is_out else self._hosts.next_time()]
-        if self._held_up_at is not None:
-            times.append(self._held_up_at + READ_ON_AFTER)
+        times.append(self._reading_on.next_time())
         if self._lookups:
             times.append(self._lookups.next_time())
         if self._outage or self._outage.is_out:
             times.append(self._outage.next_time())
-        if self._retries and not self._outage.is_out and self._can_take(now):
-            times.append(self._retries[0][0])
+        if not self._outage.is_out and self._can_take(now):
+            times.append(self._retries.next_time())
         due += [max(0.0, when - now) for when in times if when is not None]
         return min((seconds for seconds in due if seconds is not None), default=None)
 
@@ -509,7 +482,7 @@ class Engine:
             if delay is not None:
                 attempt.number += 1
                 attempt.begin_again(self._config.timeout)
-                self._retry(attempt, now + delay)
+                self._retries.add(attempt, now + delay)
                 return
         if is_network and attempt.catches < MOST_CATCHES:
             self._outage.keep(attempt, failure, now)
@@ -520,11 +493,7 @@ class Engine:
         """An outage had caught it."""
         attempt.catches += 1
         attempt.begin_again(self._config.timeout)
-        self._retry(attempt, now)
-
-    def _retry(self, attempt: Attempt, when: float) -> None:
-        self._retries_seen += 1
-        heappush(self._retries, (when, self._retries_seen, attempt))
+        self._retries.add(attempt, now)
 
     def _give_up_overdue(self) -> None:
         """Deliver the failures that were kept back for nothing."""
@@ -554,20 +523,3 @@ class Engine:
             outcome = replace(outcome, fetched=attempt.redirect)
         for row in attempt.rows:
             self._deliver(row, outcome)
-
-    def _refuses(self, robots: list[str], reservation: list[str]) -> Reason | None:
-        """Whether the headers of an answer forbid what we do."""
-        refusing = self._refusing
-        if robots and any(refused(robots, refusing, name) for name in self._names):
-            return Reason.OPTED_OUT
-        if self._config.respect_tdm_reservation and reserved(reservation):
-            return Reason.TDM_RESERVED
-        return None
-
-    def _watch_names(self, file: int, reading: bool, writing: bool) -> None:  # noqa: FBT001
-        self._loop.watch(
-            file, (READ if reading else 0) | (WRITE if writing else 0), self._name_socket_ready
-        )
-
-    def _name_socket_ready(self, file: int, mask: int) -> None:
-        self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.addresses import allowed, literal, may_ask
 from img2dataset.fetch.config import FetchConfig
+from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.proxies import Proxies
 from img2dataset.fetch.resolver import Answer, Resolver
 from img2dataset.records import Failure
@@ -62,13 +62,15 @@ def origin_of(url: str) -> str:
 
 
 class Ways:
-    """Finds ways; names that are not known yet come later, by the resolver's `answers`."""
+    """Finds ways; names that are not known yet come later, by `found`."""
 
-    def __init__(self, config: FetchConfig, watch: Callable[[int, bool, bool], None]) -> None:
-        """`watch(file, reading, writing)` tells the loop what the resolver waits for."""
+    def __init__(self, config: FetchConfig, loop: Loop) -> None:
+        """Look-ups wait in `loop`."""
         self._policy = config.private_addresses
         self._proxies = Proxies.of_system(os.environ)
-        self.resolver = Resolver(config.dns_servers, watch)
+        self._loop = loop
+        self._resolver = Resolver(config.dns_servers, self._watch)
+        self._tick_at = 0.0
 
     def find(self, place: Place, listed: str) -> Way | Failure | None:
         """The way to `place`; None = its name is being looked up.  `listed` = host in the list."""
@@ -80,13 +82,35 @@ class Ways:
                 return Way(proxy=proxy)
         if place.literal is not None:
             return STRAIGHT
-        answer = self.resolver.ask(place.host)
+        answer = self._resolver.ask(place.host)
         return None if answer is None else self._way_by(place, answer)
+
+    def found(self, now: float) -> list[str]:
+        """Names that were being looked up and are known now, one way or the other."""
+        if now >= self._tick_at:
+            self._resolver.tick()
+        return [name for name, _ in self._resolver.answers()]
+
+    def patience(self, now: float) -> float | None:
+        """Seconds until `found` has something to do even if no socket gets ready."""
+        seconds = self._resolver.patience()
+        self._tick_at = now if seconds is None else now + seconds
+        return seconds
+
+    def close(self) -> None:
+        self._resolver.close()
 
     def may_connect(self, url: str, address: str) -> bool:
         """Whether `address`, to which there is a connection now, is one that `url` may use."""
         place = place_of(origin_of(url))
         return place.literal is not None or bool(allowed(self._policy, place.host, (address,)))
+
+    def _watch(self, file: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares)
+        mask = (READ if reading else 0) | (WRITE if writing else 0)
+        self._loop.watch(file, mask, self._ready)
+
+    def _ready(self, file: int, mask: int) -> None:
+        self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))
 
     def _way_by(self, place: Place, answer: Answer) -> Way | Failure:
         if answer.reason is not None:

@@ -18,17 +18,9 @@ from img2dataset.fetch.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.loop import Loop
 from img2dataset.records import Body, Failure
 from tests.site import Site
+from tests.unit.fetch.plain import PLAIN
 
-CONFIG = FetchConfig(
-    thread_count=8,
-    timeout=3.0,
-    retries=0,
-    max_image_bytes=2_000_000,
-    user_agent="test",
-    user_agent_token=None,
-    disallowed_directives=(),
-    verify_tls=True,
-)
+CONFIG = replace(PLAIN, thread_count=8, timeout=3.0, max_image_bytes=2_000_000)
 PATIENCE = 10.0
 NOBODY = "nobody.invalid"
 """A name that no resolver knows."""

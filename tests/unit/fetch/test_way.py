@@ -11,23 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.known_names import NO_SUCH_HOST, NOT_RESOLVED, Answer
+from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.resolver import Resolver
 from img2dataset.fetch.urls import sendable
 from img2dataset.fetch.way import STRAIGHT, Way, Ways, origin_of, place_of
 from img2dataset.records import Failure
+from tests.unit.fetch.plain import PLAIN
 
-CONFIG = FetchConfig(
-    thread_count=2,
-    timeout=1,
-    retries=0,
-    max_image_bytes=1000,
-    user_agent="test",
-    user_agent_token=None,
-    disallowed_directives=(),
-    verify_tls=True,
-)
 PUBLIC = Answer(("2606:4700::1", "8.8.8.8"))
 PRIVATE = Answer(("10.0.0.1", "169.254.169.254"))
 MIXED = Answer(("8.8.8.8", "10.0.0.1"))
@@ -46,22 +37,17 @@ class Names:
         return self._names.get(name)
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 MakeWays = Callable[..., Ways]
 
 
 @pytest.fixture
 def make_ways(request: pytest.FixtureRequest) -> MakeWays:
     def make(policy: str = "listed", **names: Answer) -> Ways:
-        ways = Ways(replace(CONFIG, private_addresses=policy), lambda *_: None)
-        request.addfinalizer(ways.resolver.close)
-        ways.resolver = cast("Resolver", Names(names))
+        loop = Loop()
+        ways = Ways(replace(PLAIN, private_addresses=policy), loop)
+        request.addfinalizer(loop.close)
+        ways.close()
+        ways._resolver = cast("Resolver", Names(names))
         return ways
 
     return make
@@ -125,7 +111,7 @@ def test_an_address_needs_no_name_server(make_ways: MakeWays) -> None:
     ways = make_ways()
     assert way(ways, "http://8.8.8.8/") == STRAIGHT
     assert way(ways, "http://[2606:4700::1]/") == STRAIGHT
-    assert cast("Names", ways.resolver).asked == []
+    assert cast("Names", ways._resolver).asked == []
 
 
 def test_a_name_that_is_known_comes_with_its_addresses(make_ways: MakeWays) -> None:

@@ -1,0 +1,16 @@
+"""A FetchConfig that asks for nothing special."""
+
+from __future__ import annotations
+
+from img2dataset.fetch.config import FetchConfig
+
+PLAIN = FetchConfig(
+    thread_count=2,
+    timeout=1.0,
+    retries=0,
+    max_image_bytes=1000,
+    user_agent="test",
+    user_agent_token=None,
+    disallowed_directives=(),
+    verify_tls=True,
+)
