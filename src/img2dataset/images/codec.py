@@ -14,7 +14,7 @@ import numpy as np
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import jpeg, png
-from img2dataset.images.pillow import open_image
+from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
 
@@ -40,9 +40,7 @@ def decode(data: bytes, header: Header, factor: int = 1) -> tuple[Pixels, bool]:
         if header.format == "JPEG":
             return _decode_jpeg(data, header, factor)
         pixels = DECODERS.get(header.format, _with_pillow)(data, header)
-    except RowError:
-        raise
-    except Exception as error:  # also MemoryError
+    except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory, too
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
@@ -78,14 +76,15 @@ def _with_either(data: bytes, header: Header) -> Pixels | None:
 
 
 def _with_pillow(data: bytes, header: Header) -> Pixels | None:
-    image = open_image(data, [header.format])
-    if image is None:
-        return None
-    with image:
-        if image.size != (header.width, header.height):
+    with pillows_door(Reason.DECODE):
+        image = open_image(data, [header.format])
+        if image is None:
             return None
-        image.load()
-        return _from_pillow(image)
+        with image:
+            if image.size != (header.width, header.height):
+                return None
+            image.load()
+            return _from_pillow(image)
 
 
 def _from_pillow(image: Image.Image) -> Pixels:

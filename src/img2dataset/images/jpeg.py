@@ -37,7 +37,10 @@ class JpegHeader:
 
 def read_header(data: bytes) -> JpegHeader:
     """Raises ValueError if libjpeg cannot make sense of it."""
-    height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except KeyError as error:  # of a table in simplejpeg: the header ends early
+        raise ValueError("JPEG header without colours") from error
     return JpegHeader(width, height, colours, _exif(data))
 
 

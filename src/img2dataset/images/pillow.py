@@ -8,8 +8,11 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from img2dataset.errors import Reason, RowError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,6 +29,17 @@ def set_up_pillow(max_decoded_pixels: int) -> None:
     _most_pixels = max(_most_pixels, max_decoded_pixels)
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def pillows_door(reason: Reason) -> Iterator[None]:
+    """Turn whatever hostile bytes make Pillow raise into a RowError."""
+    try:
+        yield
+    except RowError:
+        raise
+    except Exception as error:
+        raise RowError(reason) from error
 
 
 def open_image(data: bytes, formats: Sequence[str]) -> Image.Image | None:

@@ -10,7 +10,7 @@ from typing import Any
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import jpeg, png, tiff
 from img2dataset.images.orientation import ORIENTATION, orientation_in, swaps_sides, valid
-from img2dataset.images.pillow import open_image
+from img2dataset.images.pillow import open_image, pillows_door
 
 PILLOW_FORMATS = (
     "AVIF", "BMP", "CUR", "DIB", "GIF", "ICO", "JPEG2000", "PPM", "QOI", "SUN", "TIFF",
@@ -44,7 +44,7 @@ def probe(data: bytes) -> Header:
     """
     try:
         header = _probe(data)
-    except Exception as error:  # hostile bytes: the libraries raise anything
+    except ValueError as error:  # of libjpeg; our own readers say None
         raise RowError(Reason.NOT_AN_IMAGE) from error
     if header is None:
         raise RowError(Reason.NOT_AN_IMAGE)
@@ -125,13 +125,14 @@ def _tiff(data: bytes) -> Header | None:
 
 
 def _pillow(data: bytes) -> Header | None:
-    image = open_image(data, PILLOW_FORMATS)
-    if image is None:
-        return None
-    with image:
-        name, (width, height) = str(image.format), image.size
-        if name == "TIFF":
-            return Header(name, width, height, has_exif=True)
-        exif = bool(image.info.get("exif"))
-        orientation = valid(image.getexif().get(ORIENTATION)) if exif else 1
-        return Header(name, width, height, orientation, exif)
+    with pillows_door(Reason.NOT_AN_IMAGE):
+        image = open_image(data, PILLOW_FORMATS)
+        if image is None:
+            return None
+        with image:
+            name, (width, height) = str(image.format), image.size
+            if name == "TIFF":
+                return Header(name, width, height, has_exif=True)
+            exif = bool(image.info.get("exif"))
+            orientation = valid(image.getexif().get(ORIENTATION)) if exif else 1
+            return Header(name, width, height, orientation, exif)
