@@ -14,11 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
-#define CLONED __attribute__((target_clones("arch=haswell", "default")))
-#else
-#define CLONED
-#endif
+#include "_wide.h"
 
 /* Source positions [first, last] that an output position covers; weights of the two ends, and of
  * each one between them.  They add up to 1. */
@@ -53,9 +49,8 @@ static inline float weight_at(const Span *span, int32_t position)
 }
 
 /* sum = (add ? sum : 0) + a[i] * wa + b[i] * wb */
-CLONED static void
-add_rows(float *restrict sum, const uint8_t *restrict a, const uint8_t *restrict b, float wa,
-         float wb, int64_t count, int add)
+INLINE void add_rows(float *restrict sum, const uint8_t *restrict a, const uint8_t *restrict b,
+                     float wa, float wb, int64_t count, int add)
 {
     if (add)
         for (int64_t i = 0; i < count; i++) sum[i] += a[i] * wa + b[i] * wb;
@@ -63,7 +58,7 @@ add_rows(float *restrict sum, const uint8_t *restrict a, const uint8_t *restrict
         for (int64_t i = 0; i < count; i++) sum[i] = a[i] * wa + b[i] * wb;
 }
 
-static void sum_rows(float *sum, const uint8_t *source, int64_t stride, const Span *span)
+INLINE void sum_rows(float *sum, const uint8_t *source, int64_t stride, const Span *span)
 {
     int add = 0;
     for (int32_t y = span->first; y <= span->last; y += 2, add = 1) {
@@ -91,8 +86,7 @@ static inline Four load_four(const float *from)
 }
 
 /* Three channels at once; the fourth lane is the next pixel's, and ignored. */
-CLONED static void
-sum_columns_3(uint8_t *out, const float *sum, const Span *spans, int32_t width)
+INLINE void sum_columns_3(uint8_t *out, const float *sum, const Span *spans, int32_t width)
 {
     for (int32_t x = 0; x < width; x++, out += 3) {
         const Span *span = &spans[x];
@@ -113,7 +107,7 @@ sum_columns_3(uint8_t *out, const float *sum, const Span *spans, int32_t width)
     }
 }
 #else
-static void sum_columns_3(uint8_t *out, const float *sum, const Span *spans, int32_t width)
+INLINE void sum_columns_3(uint8_t *out, const float *sum, const Span *spans, int32_t width)
 {
     for (int32_t x = 0; x < width; x++)
         for (int c = 0; c < 3; c++) {
@@ -125,7 +119,7 @@ static void sum_columns_3(uint8_t *out, const float *sum, const Span *spans, int
 }
 #endif
 
-static void sum_columns_1(uint8_t *out, const float *sum, const Span *spans, int32_t width)
+INLINE void sum_columns_1(uint8_t *out, const float *sum, const Span *spans, int32_t width)
 {
     for (int32_t x = 0; x < width; x++) {
         float total = 0;
@@ -136,8 +130,8 @@ static void sum_columns_1(uint8_t *out, const float *sum, const Span *spans, int
 }
 
 /* 0 = done, -1 = no memory */
-static int shrink_image(uint8_t *out, const uint8_t *source, int32_t from_height,
-                        int32_t from_width, int32_t height, int32_t width, int channels)
+INLINE int shrink_inline(uint8_t *out, const uint8_t *source, int32_t from_height,
+                         int32_t from_width, int32_t height, int32_t width, int channels)
 {
     const int64_t stride = (int64_t)from_width * channels;
     Span *rows = malloc(sizeof(Span) * (size_t)height);
@@ -160,6 +154,20 @@ static int shrink_image(uint8_t *out, const uint8_t *source, int32_t from_height
     free(columns);
     free(sum);
     return good ? 0 : -1;
+}
+
+WIDE static int shrink_wide(uint8_t *out, const uint8_t *source, int32_t from_height,
+                            int32_t from_width, int32_t height, int32_t width, int channels)
+{
+    return shrink_inline(out, source, from_height, from_width, height, width, channels);
+}
+
+static int shrink_image(uint8_t *out, const uint8_t *source, int32_t from_height,
+                        int32_t from_width, int32_t height, int32_t width, int channels)
+{
+    if (has_wide())
+        return shrink_wide(out, source, from_height, from_width, height, width, channels);
+    return shrink_inline(out, source, from_height, from_width, height, width, channels);
 }
 
 PyDoc_STRVAR(shrink_doc,

@@ -1,4 +1,4 @@
-"""Our compiled area average, if this installation has it."""
+"""Our compiled parts, as far as this installation has them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from importlib import import_module
 from types import ModuleType
 
 
-def _kernel() -> ModuleType | None:
+def _compiled(name: str) -> ModuleType | None:
     try:
-        return import_module("img2dataset.images._area")
+        return import_module(f"img2dataset.images.{name}")
     except ImportError:
         return None
 
 
-KERNEL = _kernel()
+AREA = _compiled("_area")
+"""Area averages of pixels."""
+JPEG = _compiled("_jpeg")
+"""From the bytes of a baseline JPEG to the pixels of a smaller picture."""
 SLOWER = (
     None
-    if KERNEL is not None
-    else "resizing takes twice the time: img2dataset was installed without a C compiler"
+    if AREA is not None and JPEG is not None
+    else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
 """What a person should know about this installation."""

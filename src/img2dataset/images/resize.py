@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from img2dataset.images.geometry import Plan
-from img2dataset.images.kernel import KERNEL
+from img2dataset.images.kernel import AREA
 from img2dataset.images.pixels import Pixels
 
 WHITE = 255
@@ -23,8 +23,8 @@ def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
         return pixels
     size = plan.width, plan.height
     ours = plan.interpolation == cv2.INTER_AREA and not by_opencv
-    if ours and KERNEL is not None and _fits(pixels, plan):
-        return _shrink(KERNEL, pixels, plan)
+    if ours and AREA is not None and _fits(pixels, plan):
+        return _shrink(AREA, pixels, plan)
     resized: Pixels = cv2.resize(pixels, size, interpolation=plan.interpolation)
     return resized
 

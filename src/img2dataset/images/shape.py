@@ -16,6 +16,7 @@ from img2dataset.images.orientation import swaps_sides
 from img2dataset.images.pillow import set_up_pillow
 from img2dataset.images.probe import Header, probe
 from img2dataset.images.resize import frame, resize
+from img2dataset.images.shrink import shrunk
 from img2dataset.images.turn import turn
 from img2dataset.records import Picture
 
@@ -57,10 +58,13 @@ class Shaper:
         plan = geometry.plan(config, width, height)
         geometry.check_plan(config, plan)
 
-        factor = 1 if boxes else self._factor(header, plan, width, height)
-        pixels, as_stored = decode(data, header, factor)
-        pixels = turn(pixels, orientation)
-        pixels = resize(pixels, plan, by_opencv=bool(boxes))
+        pixels = None if boxes else shrunk(data, header, plan, orientation)
+        as_stored = False  # and were it so, it does not matter for what has changed its size
+        if pixels is None:
+            factor = 1 if boxes else self._factor(header, plan, width, height)
+            pixels, as_stored = decode(data, header, factor)
+            pixels = turn(pixels, orientation)
+            pixels = resize(pixels, plan, by_opencv=bool(boxes))
         if boxes:
             pixels = blur(pixels, boxes)
         pixels = frame(pixels, plan)

@@ -1,0 +1,145 @@
+"""Hostile bytes -> our compiled code, built with the address and undefined-behaviour sanitizers.
+
+python -m tests.fuzz.compiled [--seconds 1200] [--seed 0]    (`make fuzz-compiled`)
+
+Needs gcc.  Any access out of bounds, overflow or leak of a buffer ends the run with the
+sanitizer's report; else it prints how many files were tried.  A mutation is a cut, a changed
+byte, a moved piece, or a forged length in one of many small JPEGs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import pickle
+import random
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from types import ModuleType
+
+SOURCE = Path(__file__).parents[2] / "src/img2dataset/images/_jpeg.c"
+FLAGS = [
+    "-O1", "-g", "-shared", "-fPIC", "-fno-omit-frame-pointer", "-Wno-psabi",
+    "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+]  # fmt: skip
+BUILT = "IMG2DATASET_FUZZED"
+"""Set in the process that runs with the sanitizer: the folder with what it needs.  It imports
+nothing large: OpenCV does not load there."""
+
+
+def build(folder: Path) -> None:
+    include = sysconfig.get_paths()["include"]
+    command = ["gcc", *FLAGS, f"-I{include}", str(SOURCE), "-o", str(folder / "_jpeg.so")]
+    subprocess.run(command, check=True)
+    (folder / "seeds").write_bytes(pickle.dumps(seeds()))
+
+
+def sanitizer() -> str:
+    found = subprocess.run(
+        ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True
+    )
+    return found.stdout.strip()
+
+
+def load(folder: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("_jpeg", folder / "_jpeg.so")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def seeds() -> list[tuple[bytes, int, int, int]]:
+    """JPEGs of every kind the module knows: the bytes, channels, width, height."""
+    import numpy as np  # noqa: PLC0415  (see BUILT)
+    import simplejpeg  # noqa: PLC0415
+
+    from tests.unit.images.made import saved, smooth  # noqa: PLC0415
+
+    made = []
+    for width, height in [(8, 8), (40, 33), (67, 21), (130, 90)]:
+        photo = smooth(width, height)
+        noise = np.random.default_rng(width).integers(0, 256, photo.shape, np.uint8)
+        for pixels in (photo, noise):
+            for quality in (3, 75, 100):
+                made += [
+                    (bytes(simplejpeg.encode_jpeg(pixels, quality, "BGR", kind)), 3, width, height)
+                    for kind in ("444", "422", "420", "440", "411")
+                ]
+                more = {"quality": quality, "optimize": True, "restart_marker_blocks": 2}
+                made.append((saved(pixels, "JPEG", **more), 3, width, height))
+                made.append((saved(pixels[:, :, 0].copy(), "JPEG", **more), 1, width, height))
+    return made
+
+
+def changed(data: bytes, rng: random.Random) -> bytes:
+    """`data`, damaged in up to four places, most of them near the beginning."""
+    kept = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        at = int(rng.random() ** rng.choice([1, 3]) * len(kept))
+        match rng.randrange(5):
+            case 0:
+                del kept[at:]
+            case 1:
+                kept[at : at + 1] = bytes([rng.choice([0, 1, 0x7F, 0xFF, rng.randrange(256)])])
+            case 2:
+                piece = kept[at : at + rng.randint(1, 200)]
+                to = rng.randrange(len(kept) + 1)
+                kept[to:to] = piece
+            case 3:
+                del kept[at : at + rng.randint(1, 60)]
+            case _:
+                marker = kept.find(b"\xff", at)
+                kept[marker + 2 : marker + 4] = rng.randrange(65536).to_bytes(2, "big")
+        if not kept:
+            break
+    return bytes(kept)
+
+
+def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
+    """How many files were tried, and how many of them gave a picture."""
+    rng = random.Random(seed)
+    module, good = load(folder), pickle.loads((folder / "seeds").read_bytes())
+    tried = done = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        data, channels, width, height = rng.choice(good)
+        if rng.random() < 0.95:
+            data = changed(data, rng)
+        small = rng.randint(1, width), rng.randint(1, height)
+        out = bytearray(small[0] * small[1] * channels)
+        tried += 1
+        done += module.shrink(out, data, channels, width, height, *small)
+    return tried, done
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--seconds", type=float, default=1200)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    if path := os.environ.get(BUILT):
+        tried, done = fuzz(Path(path), seconds=given.seconds, seed=given.seed)
+        print(f"{tried} files in {given.seconds:.0f} s, {done} pictures, nothing found")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder))
+        env = {
+            **os.environ,
+            BUILT: folder,
+            "PYTHONMALLOC": "malloc",  # else small buffers are out of the sanitizer's sight
+            "LD_PRELOAD": sanitizer(),
+            "ASAN_OPTIONS": "detect_leaks=0",  # Python's own are many
+        }
+        command = [sys.executable, "-m", "tests.fuzz.compiled", *sys.argv[1:]]
+        sys.exit(subprocess.run(command, env=env, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
