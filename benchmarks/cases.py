@@ -27,6 +27,9 @@ class Case:
 TWO_PROCESSES = {"processes_count": "2", "thread_count": "64", "number_sample_per_shard": "500"}
 """Shards of 500, so that two processes of the old tool, which share by shards, both have work."""
 
+FEW_SHARDS = {**TWO_PROCESSES, "number_sample_per_shard": "50", "output_format": "webdataset"}
+"""As TWO_PROCESSES, for fewer images that each take longer."""
+
 CASES = {
     case.name: case
     for case in (
@@ -49,8 +52,30 @@ CASES = {
             None,
             {"output_format": "webdataset"},
         ),
+        Case(
+            "few",
+            "a few hundred: 256 with border, jpg (for --photos with large ones)",
+            400,
+            FEW_SHARDS,
+        ),
+        Case(
+            "crop512",
+            "center_crop to 512, jpg",
+            400,
+            {"image_size": "512", "resize_mode": "center_crop", **FEW_SHARDS},
+        ),
+        Case(
+            "keep512",
+            "keep_ratio to 512, jpg",
+            400,
+            {"image_size": "512", "resize_mode": "keep_ratio", **FEW_SHARDS},
+        ),
+        Case("webp", "webp", 400, {"encode_format": "webp", **FEW_SHARDS}),
+        Case("png", "png", 400, {"encode_format": "png", "encode_quality": "6", **FEW_SHARDS}),
     )
 }
+SHORT = ("full", "network", "startup", "defaults")
+"""What `benchmarks.run` does if it is not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmarks import old_tool
-from benchmarks.cases import CASES, Case, Outcome, run_case
+from benchmarks.cases import CASES, SHORT, Case, Outcome, run_case
 from benchmarks.errors import BenchmarkError
 from benchmarks.photos import make_photos
 from benchmarks.site import Site, serving
@@ -59,7 +59,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--old", type=Path, help="the old tool's program (default: installs it)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each tool (default 3)")
     parser.add_argument("--urls", type=int, default=5000, help="URLs of a long case (5000)")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=SHORT)
     parser.add_argument("--append", type=Path, metavar="FILE", help="add the table to FILE")
     return parser.parse_args(argv)
 

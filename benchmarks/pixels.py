@@ -1,0 +1,248 @@
+"""The image step alone, in memory: what it costs, and how close it comes to the full decode.
+
+python -m benchmarks.pixels --photos FOLDER [FOLDER ...] [--append benchmarks/RESULTS.md]
+
+The bare loop does what a worker has to do with a photo (decode, exact area average, border,
+encode) with the same libraries and nothing else: no network, rows, hashes or files.  It runs in
+two processes at once, as the workers of `benchmarks.run --cases full` do, because two busy cores
+are slower than one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+
+from benchmarks.run import heading
+from img2dataset.images import ImageConfig, make_shaper
+from img2dataset.images.kernel import JPEG
+from img2dataset.images.shape import Shaper
+
+PROCESSES = 2
+SIDE = 256
+MODES = [(mode, side) for side in (256, 512) for mode in ("border", "keep_ratio", "center_crop")]
+Pixels = npt.NDArray[np.uint8]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pixels",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each line of costs")
+    parser.add_argument("--append", type=Path, metavar="FILE", help="add the tables to FILE")
+    given = parser.parse_args()
+    names = ", ".join(str(folder) for folder in given.photos)
+    lines = [heading("benchmarks.pixels", Path(names)), ""]
+    for folder in given.photos:
+        photos = readable(folder)
+        lines += [*costs(folder, photos, given.seconds), "", *fidelity(folder, photos), ""]
+    text = "\n".join(lines)
+    print(text)
+    if given.append is not None:
+        with given.append.open("a", encoding="utf-8") as file:
+            file.write(f"\n{text}\n")
+    return 0
+
+
+def readable(folder: Path) -> list[bytes]:
+    """The colour JPEGs that libjpeg decodes without a warning."""
+    kept = []
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        try:
+            if simplejpeg.decode_jpeg_header(data)[2] == "YCbCr":
+                simplejpeg.decode_jpeg(data)
+                kept.append(data)
+        except ValueError:
+            continue
+    return kept
+
+
+# -- what it costs --
+
+
+def fitted(width: int, height: int) -> tuple[int, int]:
+    scale = SIDE / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def bordered(small: Pixels) -> Pixels:
+    height, width = small.shape[:2]
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    padded = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    padded[top : top + height, left : left + width] = small
+    return padded
+
+
+def decoded(data: bytes) -> Pixels:
+    return np.asarray(simplejpeg.decode_jpeg(data, "BGR"))
+
+
+def nearly_nothing(data: bytes) -> Pixels:
+    """Every code of the file is read, and next to nothing is done with it: an eighth of each
+    side is the least that libjpeg makes."""
+    return np.asarray(simplejpeg.decode_jpeg(data, "BGR", min_height=1, min_width=1, min_factor=1))
+
+
+def two_steps(data: bytes) -> Pixels:
+    pixels = decoded(data)
+    size = fitted(pixels.shape[1], pixels.shape[0])
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def one_pass(data: bytes) -> Pixels:
+    height, width = simplejpeg.decode_jpeg_header(data)[:2]
+    small = fitted(width, height)
+    out = np.empty((small[1], small[0], 3), np.uint8)
+    smaller = max(width, height) > SIDE
+    if JPEG is None or not smaller or not JPEG.shrink(out, data, 3, width, height, *small):
+        return two_steps(data)
+    return out
+
+
+def encoded(small: Pixels) -> bytes:
+    return bytes(cv2.imencode(".jpg", bordered(small), [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+
+
+def bare(data: bytes) -> None:
+    encoded(one_pass(data))
+
+
+def bare_two_steps(data: bytes) -> None:
+    encoded(two_steps(data))
+
+
+def ours(data: bytes) -> None:
+    shaper(side=SIDE).shape(data)
+
+
+STEPS: dict[str, Callable[[bytes], object]] = {
+    "libjpeg, an eighth of each side: hardly more than reading the codes": nearly_nothing,
+    "libjpeg, full decode": decoded,
+    "libjpeg, full decode + INTER_AREA": two_steps,
+    "one pass (_jpeg.c)": one_pass,
+    "bare loop: one pass + border + encode": bare,
+    "bare loop in two steps: full decode + INTER_AREA + border + encode": bare_two_steps,
+    "the image stage: the bare loop with every check, EXIF, limits": ours,
+}
+
+
+def costs(folder: Path, photos: Sequence[bytes], seconds: float) -> list[str]:
+    size = sum(map(len, photos)) / len(photos) / 1000
+    lines = [
+        f"{len(photos)} photos of {folder.name}, {size:.0f} kB on average, to {SIDE}:",
+        "",
+        "| step, in two processes at once | CPU ms per image |",
+        "|--|--:|",
+    ]
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("fork")) as pool:
+        for title in STEPS:
+            times = list(pool.map(cpu_of, [title] * 2, [photos] * 2, [seconds] * 2))
+            lines.append(f"| {title} | {1000 * sum(times) / len(times):.3f} |")
+    return lines
+
+
+def cpu_of(title: str, photos: Sequence[bytes], seconds: float) -> float:
+    """CPU seconds per image of a step, run again and again."""
+    cv2.setNumThreads(1)
+    step = STEPS[title]
+    for data in photos[:3]:
+        step(data)
+    done, began, end = 0, time.process_time(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        for data in photos:
+            step(data)
+        done += len(photos)
+    return (time.process_time() - began) / done
+
+
+# -- how close it comes --
+
+
+SHAPERS: dict[tuple[str, int, str], Shaper] = {}
+
+
+def shaper(*, side: int, mode: str = "border", encode_format: str = "jpg") -> Shaper:
+    """The image stage with default options."""
+    key = mode, side, encode_format
+    if key not in SHAPERS:
+        made = make_shaper(
+            ImageConfig(
+                image_size=side,
+                resize_mode=mode,
+                resize_only_if_bigger=False,
+                upscale_interpolation="lanczos",
+                downscale_interpolation="area",
+                encode_format=encode_format,
+                encode_quality=95 if encode_format == "jpg" else 1,
+                skip_reencode=False,
+                disable_all_reencoding=False,
+                min_image_size=0,
+                max_image_area=float("inf"),
+                max_aspect_ratio=float("inf"),
+                max_decoded_pixels=256_000_000,
+                apply_exif_orientation=False,
+                extract_exif=True,
+            )
+        )
+        assert isinstance(made, Shaper)
+        SHAPERS[key] = made
+    return SHAPERS[key]
+
+
+AGAINST = "OpenCV's resize; PSNR in dB, of the photos that become smaller"
+
+
+def fidelity(folder: Path, photos: Sequence[bytes]) -> list[str]:
+    lines = [
+        f"{folder.name}: what the image stage makes (before the encode) against a full decode and "
+        + AGAINST,
+        "",
+        "| resize_mode, image_size | photos | min | 5 % | median | mean |",
+        "|--|--:|--:|--:|--:|--:|",
+    ]
+    for mode, side in MODES:
+        found = [db for data in photos if (db := closeness(data, mode, side)) is not None]
+        if found:
+            row = [min(found), *np.percentile(found, [5, 50]), np.mean(found)]
+            numbers = " | ".join(f"{number:.1f}" for number in row)
+            lines.append(f"| {mode}, {side} | {len(found)} | {numbers} |")
+    return lines
+
+
+def closeness(data: bytes, mode: str, side: int) -> float | None:
+    pixels = decoded(data)
+    height, width = pixels.shape[:2]
+    tested = max(width, height) if mode == "border" else min(width, height)
+    if tested <= side:
+        return None
+    scale = side / tested
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    made = shaper(side=side, mode=mode, encode_format="png").shape(data).data
+    got = np.asarray(cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR))
+    return float(cv2.PSNR(inner(got, small.shape[:2]), inner(small, got.shape[:2])))
+
+
+def inner(pixels: Pixels, other: tuple[int, ...]) -> Pixels:
+    """The middle of `pixels` that a picture of size `other` has too: no border, or the crop."""
+    height, width = (min(sides) for sides in zip(pixels.shape[:2], other, strict=True))
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    return pixels[top : top + height, left : left + width]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
