@@ -106,7 +106,13 @@ def pipeline(
         fetchers.append(FakeFetcher(deliver, room))
         return fetchers[0]
 
-    made = Pipeline(make, shaped, image_threads=threads, limits=limits or Limits(100, 10**9))
+    made = Pipeline(
+        make,
+        shaped,
+        image_threads=threads,
+        limits=limits or Limits(100, 10**9),
+        inline=lambda _: threads == 0,
+    )
     try:
         yield made, fetchers[0]
     finally:

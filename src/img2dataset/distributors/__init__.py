@@ -57,6 +57,9 @@ class Take:
     """A shard to do."""
 
     shard: Shard
+    careful: bool = False
+    """Whether a worker died with it: what may kill is to be done apart, and costs a row, not the
+    worker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.distributors import Event, Notice, Stored, Work, find_distributor
-from img2dataset.distributors.local import describe_exit
 from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.interpreters import describe_exit
 from img2dataset.records import Shard
 
 TABLE = pa.table({"url": ["http://a/"]})
