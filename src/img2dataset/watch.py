@@ -46,6 +46,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
+        self._expect_a_look()
         self._thread.start()
 
     def stop(self) -> None:
@@ -69,16 +70,17 @@ class Watch:
     def _run(self) -> None:
         last = time.monotonic()
         while not self._stopped.wait(self._tick):
-            # a decoder that keeps the GIL stops this thread too: then the interpreter itself ends
-            # the process, and shows where it was
-            faulthandler.dump_traceback_later(
-                self._seconds * WALL, exit=True, file=sys.__stderr__ or 2
-            )
+            self._expect_a_look()
             now = time.monotonic()
             # a process that was stopped for a while has not worked meanwhile
             self._look(min(now - last, 2 * self._tick))
             last = now
         faulthandler.cancel_dump_traceback_later()
+
+    def _expect_a_look(self) -> None:
+        """A decoder that keeps the GIL stops the watch too: then the interpreter itself ends the
+        process, and shows where it was."""
+        faulthandler.dump_traceback_later(self._seconds * WALL, exit=True, file=sys.__stderr__ or 2)
 
     def _look(self, elapsed: float) -> None:
         with self._looking:

@@ -58,8 +58,7 @@ class Take:
 
     shard: Shard
     careful: bool = False
-    """Whether a worker died with it: what may kill is to be done apart, and costs a row, not the
-    worker."""
+    """Whether what may kill a worker is to be done apart, because one died: a row, not the worker."""
 
 
 @dataclass(frozen=True, slots=True)

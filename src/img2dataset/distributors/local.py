@@ -46,6 +46,9 @@ TICK = 0.25
 """Seconds after which `handle` is called even though nothing happened."""
 MAX_FAILED_STARTS = 3
 """Workers in a row that die before they are ready; after that it is no accident."""
+MANY_DEATHS = 5
+"""Workers that died with shards open; after that all shards are done carefully, which costs less
+than to do so many again."""
 GRACE = 5.0
 """Seconds that workers have to end when they are told to."""
 
@@ -106,6 +109,7 @@ class Supervisor:
         self._processes: list[Process] = []
         self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
         self._failed_starts = 0
+        self._deaths = 0
         self._said: set[str] = set()
         self._source_error: SourceError | None = None
 
@@ -255,7 +259,8 @@ class Supervisor:
     def _hand_over(self, process: Process, shard: Shard) -> None:
         process.wants = False
         process.open[shard.id] = shard
-        process.tell(Take(shard, careful=shard.id in self._careful))
+        careful = shard.id in self._careful or self._deaths >= MANY_DEATHS
+        process.tell(Take(shard, careful))
 
     def _close_shard(self, process: Process, shard_id: int) -> Shard:
         process.alone = False
@@ -288,6 +293,7 @@ class Supervisor:
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise RunError(f"workers do not start ({how}); see the messages above")
         lost = list(process.open.values())
+        self._deaths += bool(lost)
         self._handle(Notice(f"a worker died ({how}); shards it had open: {len(lost)}"))
         for shard in lost:
             self._give_back(shard, f"its worker died ({how})", died=True)

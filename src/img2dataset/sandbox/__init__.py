@@ -10,6 +10,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ MAX_STARTS = 3
 DEADLY = 2
 """Processes that a body has to end before it is blamed: the first may have been hurt by an earlier
 body, or be what the system chose to end when its memory ran out.  The last one is always new."""
+GRACE = 1.0
+"""Seconds between the end of a process' pipe and its own."""
 OUT_OF_TIME = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
 """How a process ends that spent its CPU time, see child.py."""
 
@@ -60,10 +63,6 @@ class Ended:
     overdue: bool
     """Whether it was ended because it took too long."""
 
-    @property
-    def reason(self) -> Reason:
-        return Reason.DECODER_TIMEOUT if self.overdue else Reason.DECODER_CRASHED
-
 
 class Sandbox:
     """Stands where a shaper does, for any number of threads: each has a process of its own,
@@ -91,8 +90,8 @@ class Sandbox:
                 case RowError():
                     raise answer
                 case Ended(overdue=True):
-                    break
-        raise RowError(answer.reason, detail=f"({describe_exit(answer.status)})")
+                    raise RowError(Reason.DECODER_TIMEOUT)
+        raise RowError(Reason.DECODER_CRASHED, detail=f"({describe_exit(answer.status)})")
 
     def close(self) -> None:
         """End all processes."""
@@ -141,7 +140,7 @@ class Child:
             popen.stdin.flush()
             return pickle.load(popen.stdout)  # noqa: S301  (our own child)
         except (OSError, EOFError, pickle.UnpicklingError):
-            status = self.end()
+            status = self._last_words()
             return Ended(status, self._overdue or status == OUT_OF_TIME)
 
     def take_away(self) -> None:
@@ -149,14 +148,20 @@ class Child:
         self._overdue = True
         self._popen.kill()
 
+    def _last_words(self) -> int:
+        """How a process has ended, or is ending: its pipe is closed."""
+        import subprocess  # noqa: PLC0415  (imported when it was started)
+
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(GRACE)
+        return self.end()
+
     def end(self) -> int:
         """See that it has ended, and how."""
-        self._popen.kill()  # has no effect on one that is ending by itself
+        self._popen.kill()  # has no effect on one that has
         status = self._popen.wait()
         for pipe in (self._popen.stdin, self._popen.stdout):
             assert pipe is not None  # noqa: S101  (for the type checker)
-            try:
+            with suppress(OSError):  # a rest of what it was to be sent
                 pipe.close()
-            except OSError:  # a rest of what it was to be sent
-                continue
         return status

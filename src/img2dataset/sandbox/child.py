@@ -13,7 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,7 @@ from img2dataset.sandbox import Bug, Ready
 PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
 FIRST_TO_GO = "1000"
+"""Of -1000 to 1000, the kernel's scale for what is ended when memory runs out."""
 
 
 def main() -> None:
@@ -108,6 +109,5 @@ def end_with_parent() -> None:
 
 def offer_to_go_first() -> None:
     """If memory runs out, this process is what the system should end."""
-    wish = Path("/proc/self/oom_score_adj")
-    if wish.exists():
-        wish.write_text(FIRST_TO_GO)
+    with suppress(OSError):  # no Linux, or not allowed: then the system chooses
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
