@@ -30,10 +30,14 @@ HOW = {
     207: TOO_LONG,
     208: TOO_LONG,
     209: TOO_LONG,
+    401: f"{CRASHED} (signal SIGSEGV)",
+    402: TOO_LONG,
 }
 """Width of an image -> what becomes of it."""
 CRASHES = (201, 202, 203, 204, 205, 206)
 WAITS, SPINS, FREEZES, BUG = 207, 208, 209, 300
+IN_HEADER = [401, 402]
+"""These crash or hang when they are only looked at."""
 KILLERS = Path(__file__).parent / "killers"
 
 
@@ -102,14 +106,17 @@ def test_one_killer_costs_one_row(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet", "tfrecord"])
+@pytest.mark.parametrize(
+    ("output_format", "processes"),
+    [("files", 1), ("webdataset", 1), ("webdataset", 2), ("parquet", 2), ("tfrecord", 2)],
+)
 def test_killers_in_many_shards_cost_their_rows_and_nothing_else(
-    site: Site, tmp_path: Path, output_format: str
+    site: Site, tmp_path: Path, output_format: str, processes: int
 ) -> None:
-    """Several in one shard, several shards, two workers, two image threads each."""
+    """Several in one shard, several shards; one worker has an image thread for each core."""
     wide = widths(90, [*CRASHES, *CRASHES, 201, 201, 202])
     options = [
-        "--number_sample_per_shard=30", "--processes_count=2", "--max_shard_retry=0",
+        "--number_sample_per_shard=30", f"--processes_count={processes}", "--max_shard_retry=0",
         f"--output_format={output_format}",
     ]  # fmt: skip
     said = run(site, tmp_path / "with", wide, *options)
@@ -145,6 +152,14 @@ def test_images_that_hang_cost_their_rows_and_the_run_ends(
 ) -> None:
     wide = widths(40, killers)
     run(site, tmp_path, wide, "--number_sample_per_shard=20", "--max_decode_seconds=0.5")
+
+    check(tmp_path / "out", wide)
+
+
+@pytest.mark.slow
+def test_bytes_that_are_only_looked_at_may_crash_and_hang_too(site: Site, tmp_path: Path) -> None:
+    wide = widths(40, IN_HEADER)
+    run(site, tmp_path, wide, "--disable_all_reencoding", "--max_decode_seconds=0.5")
 
     check(tmp_path / "out", wide)
 

@@ -15,13 +15,22 @@ from typing import Any
 from img2dataset.errors import Reason, RowError
 from img2dataset.records import Picture
 
+HANGS = b"it hangs now\n"
+"""What a process says on standard error before it does."""
+
 
 def spin() -> None:
     while True:
         pass
 
 
+def sleep() -> None:
+    os.write(2, HANGS)
+    time.sleep(10_000)
+
+
 def freeze() -> None:
+    os.write(2, HANGS)
     ctypes.PyDLL(None).sleep(10_000)  # keeps the GIL
 
 
@@ -42,7 +51,7 @@ ACTIONS: dict[bytes, Callable[[], Any]] = {
     b"exit 70": lambda: os._exit(70),
     b"sys.exit": lambda: sys.exit(70),
     b"spin": spin,
-    b"sleep": lambda: time.sleep(10_000),
+    b"sleep": sleep,
     b"freeze": freeze,
     b"bug": bug,
     b"refuse": refuse,

@@ -46,11 +46,13 @@ KILLERS: dict[int, Callable[[], Any]] = {
     209: freeze,
 }
 
-decode = simplejpeg.decode_jpeg
+IN_HEADER: dict[int, Callable[[], Any]] = {401: KILLERS[201], 402: KILLERS[207]}
+
+decode, read = simplejpeg.decode_jpeg, simplejpeg.decode_jpeg_header
 
 
 def decode_jpeg(data: bytes, *args: Any, **kwargs: Any) -> Any:
-    _, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    _, width, _, _ = read(data, strict=False)
     if width in KILLERS:
         KILLERS[width]()
     if width == 300:
@@ -58,4 +60,12 @@ def decode_jpeg(data: bytes, *args: Any, **kwargs: Any) -> Any:
     return decode(data, *args, **kwargs)
 
 
+def decode_jpeg_header(data: bytes, **kwargs: Any) -> Any:
+    header = read(data, **kwargs)
+    if header[1] in IN_HEADER:
+        IN_HEADER[header[1]]()
+    return header
+
+
 simplejpeg.decode_jpeg = decode_jpeg
+simplejpeg.decode_jpeg_header = decode_jpeg_header
