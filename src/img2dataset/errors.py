@@ -154,6 +154,8 @@ class Reason(str, Enum):
     # the picture
     NOT_AN_IMAGE = "not_an_image", "Image decoding error", Status.FAILED_TO_RESIZE
     DECODE = "decode", "Image decoding error", Status.FAILED_TO_RESIZE
+    DECODER_CRASHED = "decoder_crashed", "image decoder crashed", Status.FAILED_TO_RESIZE
+    DECODER_TIMEOUT = "decoder_timeout", "image decoding took too long", Status.FAILED_TO_RESIZE
     TOO_MANY_PIXELS = "too_many_pixels", "image has too many pixels", Status.FAILED_TO_RESIZE
     TOO_SMALL = "too_small", "image too small", Status.FAILED_TO_RESIZE
     AREA_TOO_LARGE = "area_too_large", "image area too large", Status.FAILED_TO_RESIZE

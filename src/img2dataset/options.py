@@ -371,6 +371,13 @@ class Options:
         False, "add final_url, http_status, content_type, etag, last_modified, fetched_at and "
         "body_bytes to the metadata", Group.OUTPUT, shapes_output=True,
     )  # fmt: skip
+    max_decode_seconds: float = option(
+        120.0,
+        "seconds of CPU time for decoding, resizing and encoding one image (five times as long "
+        "where it only waits); it fails if it takes more",
+        Group.FILTERS,
+        check=finite_seconds,
+    )
 
     def __post_init__(self) -> None:
         for declared in fields(self):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ Deliver = Callable[[Row, Body | Failure], None]
 
 MOST_AT_ONCE = 1000
 """Events given out together."""
+PATIENCE = 2.0
+"""Seconds that image threads have to end: one may be in a decoder that never returns."""
 
 
 class Room(Protocol):
@@ -66,11 +69,13 @@ class Pipeline:
         *,
         image_threads: int,
         limits: Limits,
+        inline: Callable[[Row], bool] = lambda _: False,
     ) -> None:
-        """Without image threads the fetch thread itself calls `shape`, which is best where there
-        is next to nothing to do: handing it over would cost more."""
+        """The fetch thread itself calls `shape` for rows that are `inline`, which is best where
+        there is next to nothing to do: handing it over would cost more."""
         self._shape = shape
         self._limits = limits
+        self._inline = inline
         self._bodies: queue.SimpleQueue[tuple[Row, Body] | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._counting = threading.Lock()
@@ -88,13 +93,15 @@ class Pipeline:
         self._fetcher.start()
 
     def stop(self) -> None:
-        """Abandon what is under way; nothing comes out any more."""
+        """Abandon what is under way; nothing comes out any more.  An image thread that does not
+        return is left behind."""
         self._fetcher.stop()
         for _ in self._threads:
             self._bodies.put(None)
+        deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
             if thread.ident is not None:  # else it could not be started
-                thread.join()
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def submit(self, rows: Iterable[Row]) -> None:
         self._fetcher.submit(rows)
@@ -135,7 +142,7 @@ class Pipeline:
         match outcome:
             case Failure():
                 self._events.put(Sample(row, outcome))
-            case Body(data=data) if self._threads:
+            case Body(data=data) if not self._inline(row):
                 self._hold(1, len(data))
                 self._bodies.put((row, outcome))
             case body:

@@ -17,13 +17,14 @@ import pyarrow as pa
 from img2dataset.distributors import Counted, Failed, Link, Notice, Ready, Stop, Stored, Take, Want
 from img2dataset.errors import Reason, RowError, SourceError
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
-from img2dataset.images import SLOWER, ImageConfig, make_shaper
+from img2dataset.images import SLOWER, ImageConfig
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.pipeline import Limits, Pipeline
 from img2dataset.records import (
     Body,
     Failure,
+    Picture,
     Row,
     Sample,
     Shard,
@@ -31,6 +32,7 @@ from img2dataset.records import (
     sample_key,
     shard_name,
 )
+from img2dataset.shaping import Shaping
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
 from img2dataset.storage import Folder
@@ -90,11 +92,14 @@ class Worker:
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
         fetching = fetch_config(job)
+        self._shaping = Shaping(image_config(options), options.max_decode_seconds, self._say)
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
-            shape_of(options),
+            shape_of(options, self._shaping.picture),
             image_threads=image_threads(options),
             limits=Limits(count=max(64, options.thread_count), bytes=held_bytes(options)),
+            # bytes stored untouched are only hashed and looked at
+            inline=lambda row: options.disable_all_reencoding and not self._shaping.is_careful(row),
         )
 
     def run(self) -> None:
@@ -103,10 +108,12 @@ class Worker:
             self._work()
         finally:
             self._pipeline.stop()
+            self._shaping.stop()
             for opened in self._open.values():
                 abandon(opened)
 
     def _work(self) -> None:
+        self._shaping.start()
         self._pipeline.start()
         self._link.send(Ready())
         if SLOWER is not None:
@@ -120,7 +127,9 @@ class Worker:
                 match event:
                     case Sample() as sample:
                         self._pack(sample)
-                    case Take(shard=shard):
+                    case Take(shard=shard, careful=careful):
+                        if careful:
+                            self._shaping.be_careful(shard.id)
                         self._begin(shard)
                     case Stop():
                         return
@@ -205,9 +214,10 @@ def abandon(shard: OpenShard) -> None:
         writer.abort()
 
 
-def shape_of(options: Options) -> Callable[[Row, Body], Sample]:
+def shape_of(
+    options: Options, picture: Callable[[Row, Body], Picture]
+) -> Callable[[Row, Body], Sample]:
     """The step from a body to a sample: hash, compare, shape.  Called from several threads."""
-    shaper = make_shaper(image_config(options))
     verify = options.verify_hash is not None
     # the metadata of a dummy shard goes nowhere: what is only told there need not be found out
     wanted = options.compute_hash if verify or options.output_format != "dummy" else None
@@ -218,7 +228,7 @@ def shape_of(options: Options) -> Callable[[Row, Body], Sample]:
         if verify and not same_hash(row.expected_hash, digest):
             return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)), fetched=body.fetched)
         try:
-            return Sample(row, shaper.shape(body.data, row.boxes), digest, body.fetched)
+            return Sample(row, picture(row, body), digest, body.fetched)
         except RowError as error:
             return Sample(row, Failure.of(error), fetched=body.fetched)
 
@@ -231,9 +241,9 @@ def same_hash(expected: str | None, digest: str | None) -> bool:
 
 
 def image_threads(options: Options) -> int:
-    """Threads that shape bodies in one worker; none where bodies are only hashed and looked at."""
+    """Threads that shape bodies in one worker."""
     if options.disable_all_reencoding:
-        return 0
+        return 1  # for careful shards: for the others the fetch thread does it
     return max(1, available_cores() // options.processes_count)
 
 

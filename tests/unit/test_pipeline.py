@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -106,7 +107,13 @@ def pipeline(
         fetchers.append(FakeFetcher(deliver, room))
         return fetchers[0]
 
-    made = Pipeline(make, shaped, image_threads=threads, limits=limits or Limits(100, 10**9))
+    made = Pipeline(
+        make,
+        shaped,
+        image_threads=threads,
+        limits=limits or Limits(100, 10**9),
+        inline=lambda _: threads == 0,
+    )
     try:
         yield made, fetchers[0]
     finally:
@@ -213,3 +220,50 @@ def test_after_the_end_nothing_runs_any_more(threads: int) -> None:
         assert made.get(timeout=PATIENCE)
     assert not fetcher.is_alive
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("images-")]
+
+
+def test_a_thread_that_never_returns_does_not_keep_the_end_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("img2dataset.pipeline.PATIENCE", 0.05)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(row: Row, body: Body) -> Sample:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return shape(row, body)
+
+    with pipeline(1, shaped=hang) as (made, _):
+        made.start()
+        made.submit([row(0)])
+        assert begun.wait(PATIENCE)
+        began = time.monotonic()
+        made.stop()
+        assert time.monotonic() - began < PATIENCE / 2
+        go_on.set()
+
+
+def test_rows_that_are_not_inline_have_their_pixels_done_in_a_thread_all_the_same() -> None:
+    names: dict[int, str] = {}
+
+    def note(row: Row, body: Body) -> Sample:
+        names[row.index] = threading.current_thread().name
+        return shape(row, body)
+
+    fetchers: list[FakeFetcher] = []
+
+    def make(deliver: Deliver, room: Room) -> FakeFetcher:
+        fetchers.append(FakeFetcher(deliver, room))
+        return fetchers[0]
+
+    made = Pipeline(
+        make, note, image_threads=1, limits=Limits(100, 10**9), inline=lambda row: row.index != 1
+    )
+    made.start()
+    try:
+        made.submit([row(0), row(1), row(2)])
+        while len(names) < 3:
+            assert made.get(timeout=PATIENCE)
+    finally:
+        made.stop()
+    assert [names[index] == "images-0" for index in range(3)] == [False, True, False]

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason
+from img2dataset.images import make_shaper
 from img2dataset.options import Options
-from img2dataset.records import Body, Failure, Fetched, Picture, Row
-from img2dataset.worker import shape_of, writer_config
+from img2dataset.records import Body, Failure, Fetched, Picture, Row, Sample
+from img2dataset.worker import image_config, shape_of, writer_config
 
 ANSWER = Fetched("http://x/1.jpg", 200, "image/jpeg", None, None, 1.0, 3)
 
@@ -27,8 +28,14 @@ def row(**values: Any) -> Row:
     return Row(0, 0, "000000000", "http://x/1.jpg", {}, **values)
 
 
+def shaped(row: Row, body: Body, **options: Any) -> Sample:
+    given = Options("x", **options)
+    shaper = make_shaper(image_config(given))
+    return shape_of(given, lambda row, body: shaper.shape(body.data, row.boxes))(row, body)
+
+
 def test_a_picture_keeps_how_it_came_and_its_hash() -> None:
-    sample = shape_of(Options("x"))(row(), Body(jpeg(), ANSWER))
+    sample = shaped(row(), Body(jpeg(), ANSWER))
 
     assert isinstance(sample.outcome, Picture)
     assert sample.fetched is ANSWER
@@ -46,7 +53,7 @@ def test_a_picture_keeps_how_it_came_and_its_hash() -> None:
 def test_a_body_that_is_refused_keeps_how_it_came(
     data: bytes, options: dict[str, Any], reason: Reason
 ) -> None:
-    sample = shape_of(Options("x", **options))(row(expected_hash="0"), Body(data, ANSWER))
+    sample = shaped(row(expected_hash="0"), Body(data, ANSWER), **options)
 
     assert isinstance(sample.outcome, Failure)
     assert (sample.outcome.reason, sample.fetched) == (reason, ANSWER)

@@ -57,6 +57,8 @@ class Take:
     """A shard to do."""
 
     shard: Shard
+    careful: bool = False
+    """Whether what may kill a worker is to be done apart, because one died: a row, not the worker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The other end of `local`: a fresh process that runs one worker.
 
-It is started with a command of ours, so the user's script is never imported again and needs
-no main guard.  It imports what it will need before it is told its job: the parent has a list to
+It imports what it will need before it is told its job: the parent has a list to
 open meanwhile.  Commands come on standard input; when that ends, the parent is gone, and so is
 this process.
 """
@@ -12,23 +11,14 @@ import faulthandler
 import gc
 import os
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
 from typing import IO, Any
 
+from img2dataset.interpreters import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
 from img2dataset.lean import start_lean
-
-START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from img2dataset.distributors.child import main; main()"
-)
-"""Python code for `python -c`; its arguments are the parent's sys.path as JSON, and the entry."""
-
-EXIT_ORPHANED = 3
-EXIT_CRASHED = 70  # EX_SOFTWARE
 
 
 class PipeLink:
@@ -72,15 +62,11 @@ def crash(args: threading.ExceptHookArgs) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    link = PipeLink(*pipes_to_parent())
     faulthandler.enable()
     threading.excepthook = crash
-    link = PipeLink(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)  # whatever a library prints must not end up between our messages
     start_lean()
-    module, _, function = sys.argv[2].partition(":")
+    module, _, function = sys.argv[3].partition(":")
     serve = getattr(import_module(module), function)
     gc.freeze()  # what is imported stays
     serve(link.receive(), link)

@@ -1,9 +1,9 @@
 """Shards -> worker processes on this machine, watched: the run ends whatever dies.
 
 A worker that dies is noticed by the end of its pipe.  Another one takes its place, and the
-shards it had open are done again at the end, like those that failed.  What is done again is
-given to a worker that has nothing else open, so that a shard that kills its worker takes no
-other shard with it twice.
+shards it had open are done again at the end, like those that failed, but carefully: what killed
+it should now cost a row only.  What is done again is given to a worker that has nothing else open,
+so that a shard that kills its worker all the same takes no other shard with it twice.
 
 The first worker is started before the job is known, and the others as there are shards for
 them: starting takes longer than most of what is done meanwhile.
@@ -11,14 +11,10 @@ them: starting takes longer than most of what is done meanwhile.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import pickle
 import queue
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -40,8 +36,8 @@ from img2dataset.distributors import (
     Want,
     Work,
 )
-from img2dataset.distributors.child import START
 from img2dataset.errors import RunError, SourceError
+from img2dataset.interpreters import describe_exit, start_python
 from img2dataset.records import Shard
 
 log = logging.getLogger(__name__)
@@ -50,6 +46,9 @@ TICK = 0.25
 """Seconds after which `handle` is called even though nothing happened."""
 MAX_FAILED_STARTS = 3
 """Workers in a row that die before they are ready; after that it is no accident."""
+MANY_DEATHS = 5
+"""Workers that died with shards open; after that all shards are done carefully, which costs less
+than to do so many again."""
 GRACE = 5.0
 """Seconds that workers have to end when they are told to."""
 
@@ -106,9 +105,11 @@ class Supervisor:
         self._first: deque[Shard] = deque()  # read to see how many processes there is work for
         self._again: deque[Shard] = deque()
         self._attempts: dict[int, int] = {}
+        self._careful: set[int] = set()  # shards that were open in a worker that died
         self._processes: list[Process] = []
         self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
         self._failed_starts = 0
+        self._deaths = 0
         self._said: set[str] = set()
         self._source_error: SourceError | None = None
 
@@ -178,15 +179,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start a process; it can be told its job later."""
-        command = [sys.executable, "-c", START, json.dumps(sys.path), self._work.entry]
-        popen = subprocess.Popen(  # noqa: S603  (our own code in our own interpreter)
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={"MALLOC_ARENA_MAX": malloc_arenas(), **os.environ},
-            # Ctrl-C in the terminal is for the parent alone
-            start_new_session=os.name == "posix",
-        )
+        popen = start_python("img2dataset.distributors.child", self._work.entry)
         process = Process(popen)
         self._processes.append(process)
         if self._running:
@@ -266,20 +259,26 @@ class Supervisor:
     def _hand_over(self, process: Process, shard: Shard) -> None:
         process.wants = False
         process.open[shard.id] = shard
-        process.tell(Take(shard))
+        careful = shard.id in self._careful or self._deaths >= MANY_DEATHS
+        process.tell(Take(shard, careful))
 
     def _close_shard(self, process: Process, shard_id: int) -> Shard:
         process.alone = False
         return process.open.pop(shard_id)
 
-    def _give_back(self, shard: Shard, error: str) -> None:
-        """A shard was not stored: do it again at the end, or give it up."""
+    def _give_back(self, shard: Shard, error: str, *, died: bool = False) -> None:
+        """A shard was not stored: do it again at the end, or give it up.  After a death it is
+        done again in any case, unless that was done carefully."""
         self._errors[shard.id] = error
         self._handle(Lost(shard.id))
         attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
-        if attempts <= self._work.max_shard_retry:
+        careful = died and shard.id not in self._careful
+        if careful:
+            self._careful.add(shard.id)
+        if careful or attempts <= self._work.max_shard_retry:
             self._again.append(shard)
-            self._handle(Notice(f"shard {shard.id} failed and will be done again: {error}"))
+            how = "again, carefully" if careful else "again"
+            self._handle(Notice(f"shard {shard.id} failed and will be done {how}: {error}"))
         else:
             self._handle(Notice(f"shard {shard.id} failed: {error}"))
 
@@ -294,17 +293,12 @@ class Supervisor:
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise RunError(f"workers do not start ({how}); see the messages above")
         lost = list(process.open.values())
+        self._deaths += bool(lost)
         self._handle(Notice(f"a worker died ({how}); shards it had open: {len(lost)}"))
         for shard in lost:
-            self._give_back(shard, f"its worker died ({how})")
+            self._give_back(shard, f"its worker died ({how})", died=True)
         if not self._finished():
             self.start()
-
-
-def malloc_arenas() -> str:
-    """Heaps that glibc may keep in a worker: with one for each thread, as it would have on its
-    own, what one frees the others cannot use (2.9 GB instead of 2.5 with 2,000 bodies of 5 MB)."""
-    return str(max(2, (os.cpu_count() or 1) // 4))
 
 
 def close(process: Process) -> None:
@@ -317,13 +311,3 @@ def close(process: Process) -> None:
             pipe.close()
         except OSError:
             log.debug("unsent messages to worker %d are dropped", process.popen.pid)
-
-
-def describe_exit(status: int) -> str:
-    """An exit status for people: "signal SIGKILL" or "exit status 70"."""
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return f"signal {signal.Signals(-status).name}"
-    except ValueError:
-        return f"signal {-status}"

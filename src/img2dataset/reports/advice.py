@@ -48,6 +48,9 @@ CAUSES: Mapping[Reason, str] = {
     Reason.OPTED_OUT: "their owners forbid this use; see disallowed_header_directives",
     Reason.HASH_MISMATCH: "check that verify_hash names the right column, and its type",
     Reason.NOT_AN_IMAGE: "the servers answer with something else: open one URL in a browser",
+    Reason.DECODER_CRASHED: "a decoder fails, or memory runs out: lower max_decoded_pixels, or "
+    "report one of the images",
+    Reason.DECODER_TIMEOUT: "raise max_decode_seconds",
     Reason.TOO_MANY_PIXELS: "raise max_decoded_pixels",
     Reason.TOO_SMALL: FILTER,
     Reason.AREA_TOO_LARGE: FILTER,

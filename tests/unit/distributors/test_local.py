@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.distributors import Event, Notice, Stored, Work, find_distributor
-from img2dataset.distributors.local import describe_exit
+from img2dataset.distributors.local import MANY_DEATHS
 from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.interpreters import describe_exit
 from img2dataset.records import Shard
 
 TABLE = pa.table({"url": ["http://a/"]})
@@ -64,8 +65,8 @@ def run(
     return errors, seen
 
 
-def tries(tmp_path: Path) -> Counter[int]:
-    return Counter(int(line) for line in (tmp_path / "tries.txt").read_text().split())
+def tries(tmp_path: Path, name: str = "tries.txt") -> Counter[int]:
+    return Counter(int(line) for line in (tmp_path / name).read_text().split())
 
 
 @pytest.mark.parametrize("processes", [1, 3])
@@ -107,6 +108,42 @@ def test_two_shards_that_kill_take_no_neighbour_with_them_twice(tmp_path: Path) 
 
     assert set(errors) == {1, 3}
     assert seen.stored == Counter({0: 1, 2: 1, 4: 1, 5: 1})
+
+
+@pytest.mark.parametrize("retry", [0, 1])
+def test_what_was_open_in_a_worker_that_died_is_done_carefully_however_few_retries_there_are(
+    tmp_path: Path, retry: int
+) -> None:
+    errors, seen = run(tmp_path, shards(6), open=2, careless=[1, 3], retry=retry)
+
+    assert errors == {}
+    assert seen.stored == Counter(range(6))
+    assert set(tries(tmp_path, "careful.txt")) >= {1, 3}
+    assert "shard 1 failed and will be done again, carefully: its worker died" in seen.notices
+
+
+@pytest.mark.parametrize("retry", [0, 2])
+def test_a_shard_that_kills_even_then_is_given_up(tmp_path: Path, retry: int) -> None:
+    errors, _ = run(tmp_path, shards(3), retry=retry, die=[1])
+
+    assert set(errors) == {1}
+    assert tries(tmp_path)[1] == max(2, 1 + retry)
+    assert tries(tmp_path, "careful.txt")[1] == max(1, retry)
+
+
+def test_when_workers_die_often_the_rest_is_done_carefully_at_once(tmp_path: Path) -> None:
+    errors, seen = run(tmp_path, shards(MANY_DEATHS + 5), careless=list(range(MANY_DEATHS + 5)))
+
+    assert errors == {}
+    assert seen.stored == Counter(range(MANY_DEATHS + 5))
+    twice = [shard for shard, count in tries(tmp_path).items() if count == 2]
+    assert sorted(twice) == list(range(MANY_DEATHS))
+
+
+def test_a_shard_that_could_not_be_stored_is_not_done_carefully(tmp_path: Path) -> None:
+    run(tmp_path, shards(2), fail=[0])
+
+    assert not (tmp_path / "careful.txt").exists()
 
 
 @pytest.mark.parametrize("retry", [0, 2])

@@ -15,22 +15,25 @@ from img2dataset.tally import ShardResult, Tally
 
 
 def serve(job: dict[str, Any], link: Link) -> None:
-    """Do what `job` says to a shard: {"die": [ids], "die_once": [ids], "fail": [ids], ...}."""
+    """Do what `job` says to a shard: {"die": [ids], "die_once": [ids], "fail": [ids], ...}.
+
+    "careless": those die that are not to be done carefully.
+    """
     commands: queue.SimpleQueue[Any] = queue.SimpleQueue()
     link.send(Ready())
     link.listen(commands.put)
-    waiting: list[Shard] = []
+    waiting: list[Take] = []
     while True:
         link.send(Want())
         match commands.get():
-            case Take(shard=shard):
-                waiting.append(shard)
+            case Take() as take:
+                waiting.append(take)
             case Stop():
                 return
         # like the real one, have two shards open when there are two
-        if len(waiting) == job.get("open", 1) or misbehaves(job, waiting[-1]):
-            for shard in waiting:
-                do(job, shard, link.send)
+        if len(waiting) == job.get("open", 1) or misbehaves(job, waiting[-1].shard):
+            for take in waiting:
+                do(job, take, link.send)
             waiting.clear()
 
 
@@ -38,10 +41,15 @@ def misbehaves(job: dict[str, Any], shard: Shard) -> bool:
     return any(shard.id in ids for ids in job.values() if isinstance(ids, list))
 
 
-def do(job: dict[str, Any], shard: Shard, send: Callable[[Any], None]) -> None:
-    folder = Path(job["folder"])
+def do(job: dict[str, Any], take: Take, send: Callable[[Any], None]) -> None:
+    shard, folder = take.shard, Path(job["folder"])
     with (folder / "tries.txt").open("a") as file:
         file.write(f"{shard.id}\n")
+    if take.careful:
+        with (folder / "careful.txt").open("a") as file:
+            file.write(f"{shard.id}\n")
+    if shard.id in job.get("careless", []) and not take.careful:
+        os.kill(os.getpid(), signal.SIGKILL)
     mark = folder / f"died-{shard.id}"
     if shard.id in job.get("die_once", []) and not mark.exists():
         mark.touch()

@@ -61,6 +61,8 @@ DECISIONS = {
     Reason.HASH_MISMATCH: False,
     Reason.NOT_AN_IMAGE: False,
     Reason.DECODE: False,
+    Reason.DECODER_CRASHED: False,
+    Reason.DECODER_TIMEOUT: False,
     Reason.TOO_MANY_PIXELS: False,
     Reason.TOO_SMALL: False,
     Reason.AREA_TOO_LARGE: False,
