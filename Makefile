@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-all check check-static format lint types layers docs bench bench-fetch clean
+.PHONY: help demo test test-all check check-static format lint types layers docs bench \
+        bench-fetch bench-images fuzz-compiled clean
 
 help:  ## show these targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +49,12 @@ docs: $(VENV)/tested  ## check that generated pages are current (docs/generate.p
 
 bench: $(VENV)/installed  ## ours and the old tool side by side (ARGS="--photos FOLDER --rounds 3")
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-images: $(VENV)/installed  ## the image step alone: costs and fidelity (ARGS="--photos FOLDER")
+	$(BIN)/python -m benchmarks.pixels $(ARGS)
+
+fuzz-compiled: $(VENV)/tested  ## hostile JPEGs into our C, under the sanitizers (ARGS="--seconds 1200"; needs gcc)
+	$(BIN)/python -m tests.fuzz.compiled $(ARGS)
 
 bench-fetch: $(VENV)/installed  ## fetching alone, on a site that behaves like the web (same ARGS)
 	$(BIN)/python -m benchmarks.fetch $(ARGS)

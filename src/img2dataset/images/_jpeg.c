@@ -38,7 +38,6 @@
 #define SIDE 8
 
 typedef float Eight __attribute__((vector_size(32), aligned(32)));
-typedef float Unaligned __attribute__((vector_size(32), aligned(4)));
 typedef int32_t EightInts __attribute__((vector_size(32)));
 typedef int16_t SixteenShorts __attribute__((vector_size(32), aligned(32)));
 typedef int16_t EightShorts __attribute__((vector_size(16), aligned(16)));
@@ -452,7 +451,7 @@ typedef struct {
     int id, across, down; /* blocks of a unit (MCU) */
     int quantiser_id;
     int previous; /* DC */
-    const Codes *dc, *ac;
+    Codes *dc, *ac;
     float quantiser[64] __attribute__((aligned(32)));
     Axis columns, rows;
     int32_t whole;        /* rows of the small picture that got all they get */
@@ -778,8 +777,8 @@ static int begin_scan(Picture *picture, Reader reader)
     const int from = byte_of(&reader), to = byte_of(&reader), bits = byte_of(&reader);
     if (from != 0 || to != 63 || bits != 0) return LEFT;
     for (int i = 0; i < count; i++)
-        if (!make_codes((Codes *)picture->component[i].dc, 1) ||
-            !make_codes((Codes *)picture->component[i].ac, 0))
+        if (!make_codes(picture->component[i].dc, 1) ||
+            !make_codes(picture->component[i].ac, 0))
             return LEFT;
     return DONE;
 }
