@@ -33,6 +33,7 @@
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed between inlined functions only */
 
 #define LOOK 11    /* bits that one look into a code table sees */
+#define LOOKS 5    /* that 56 bits are enough for */
 #define PADDING 512 /* bytes: 64 codes of 16 bits with 11 bits behind each take 216 */
 #define RING 32    /* rows of the small picture that are being added to: 16 and a few */
 #define SIDE 8
@@ -209,6 +210,7 @@ static __attribute__((noinline)) int long_symbol(uint32_t ahead, const Codes *co
  * behind it, or NO_SUCH_CODE. */
 INLINE size_t hidden_coefficient(Bits *bits, const Codes *codes, Seen seen, int dc, int *value)
 {
+    refill(bits);
     if (TAKEN(seen)) {
         skip(bits, TAKEN(seen));
         *value = extended(take(bits, VALUE(seen)), VALUE(seen));
@@ -243,6 +245,7 @@ INLINE void read_ac(Bits *bits, const Codes *codes, int16_t *block, size_t *at)
         int value = 0;
         *at += hidden_coefficient(bits, codes, seen, 0, &value);
         block[PLACE[*at - 1]] = (int16_t)value;
+        refill(bits); /* for the looks that are left */
         return;
     }
     const size_t first = *at + STEPS(seen);
@@ -267,12 +270,9 @@ INLINE int read_block(Bits *bits, const Codes *dc, const Codes *ac, int *previou
     refill(bits);
     if (!read_dc(bits, dc, previous)) return -1;
     block[0] = (int16_t)*previous;
-    for (;;) { /* two steps, of at most 27 bits, for each refill */
-        read_ac(bits, ac, block, &at);
-        if (at >= 64) break;
+    while (at < 64) {
         refill(bits);
-        read_ac(bits, ac, block, &at);
-        if (at >= 64) break;
+        for (int i = 0; i < LOOKS && at < 64; i++) read_ac(bits, ac, block, &at);
     }
     if (at == 64) return 63;
     /* END beyond the last one, which was at 63 at most; else a run led beyond the block */
