@@ -100,7 +100,9 @@ def nearly_nothing(data: bytes) -> Pixels:
 def two_steps(data: bytes) -> Pixels:
     pixels = decoded(data)
     size = fitted(pixels.shape[1], pixels.shape[0])
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    smaller = size[0] < pixels.shape[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4  # the defaults
+    return np.asarray(cv2.resize(pixels, size, interpolation=how))
 
 
 def one_pass(data: bytes) -> Pixels:
