@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
-        bench-fetch bench-images fuzz-compiled clean
+        bench-fetch bench-images fuzz fuzz-compiled clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -58,6 +58,14 @@ fuzz-compiled: $(VENV)/tested  ## hostile JPEGs into our C, under the sanitizers
 
 bench-fetch: $(VENV)/installed  ## fetching alone, on a site that behaves like the web (same ARGS)
 	$(BIN)/python -m benchmarks.fetch $(ARGS)
+
+SECONDS ?= 60
+$(VENV)/fuzzed: $(VENV)/tested
+	$(PIP) install -e '.[fuzz]'
+	touch $@
+
+fuzz: $(VENV)/fuzzed  ## feed the image stage hostile bytes (SECONDS=1200); what is found goes to fuzz/
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 clean:  ## remove what make made
 	rm -rf $(VENV) demo build *.egg-info

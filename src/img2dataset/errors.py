@@ -153,6 +153,10 @@ class Reason(str, Enum):
     HASH_MISMATCH = "hash_mismatch", "hash mismatch", Status.FAILED_TO_DOWNLOAD
     # the picture
     NOT_AN_IMAGE = "not_an_image", "Image decoding error", Status.FAILED_TO_RESIZE
+    SVG = "svg", "Image decoding error: SVG", Status.FAILED_TO_RESIZE
+    VIDEO = "video", "Image decoding error: video", Status.FAILED_TO_RESIZE
+    HEIC = "heic", "Image decoding error: HEIC needs img2dataset[heic]", Status.FAILED_TO_RESIZE
+    JXL = "jxl", "Image decoding error: JPEG XL needs img2dataset[jxl]", Status.FAILED_TO_RESIZE
     DECODE = "decode", "Image decoding error", Status.FAILED_TO_RESIZE
     DECODER_CRASHED = "decoder_crashed", "image decoder crashed", Status.FAILED_TO_RESIZE
     DECODER_TIMEOUT = "decoder_timeout", "image decoding took too long", Status.FAILED_TO_RESIZE

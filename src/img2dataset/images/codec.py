@@ -7,16 +7,18 @@ they raise becomes a RowError.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import jpeg, png
+from img2dataset.images import ico, jpeg, jpeg2000, png, tiff
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
+from img2dataset.images.turn import turn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,10 +61,61 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool
 
 
 def _decode_png(data: bytes, header: Header) -> Pixels | None:
-    if header.own.transparent_grey:
-        return _with_pillow(data, header)
     bare = png.pixels_only(data)
-    return None if bare is None else _with_opencv(bare, header)
+    pixels = None if bare is None else _with_opencv(bare, header)
+    if pixels is None or header.own.transparent_grey is None:
+        return pixels
+    return _without_grey(pixels, header.own)
+
+
+def _without_grey(pixels: Pixels, header: png.PngHeader) -> Pixels:
+    """Grey and alpha, of grey of which one value counts as transparent."""
+    most = np.iinfo(pixels.dtype).max
+    transparent = header.transparent_grey * most // ((1 << header.depth) - 1)
+    alpha = np.where(pixels == transparent, pixels.dtype.type(0), pixels.dtype.type(most))
+    return np.dstack([pixels, alpha])
+
+
+def _decode_tiff(data: bytes, header: Header) -> Pixels | None:
+    own = header.own
+    if not own.readable:
+        return None
+    pixels = _with_opencv(data, header) if own.by_opencv else None
+    if pixels is None:
+        return _with_pillow(data, header)
+    inverted = own.photometric == tiff.WHITE_IS_ZERO and own.bits > 8  # of 8 it does so itself
+    return np.invert(pixels) if inverted else pixels
+
+
+def _decode_ico(data: bytes, header: Header) -> Pixels | None:
+    own = header.own
+    if not own.is_png:
+        return _with_pillow(ico.alone(data, own), header)
+    inside = data[own.start : own.start + own.size]
+    found = png.read_header(inside)
+    return None if found is None else _decode_png(inside, replace(header, own=found))
+
+
+def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
+    """Pillow takes more kinds; of deep colours it makes black what is white."""
+    size = jpeg2000.size_of(data)
+    if size is None or (size.width, size.height) != (header.width, header.height):
+        return None
+    deep = size.bits > 8 and size.channels > 2
+    return _with_opencv(data, header) if deep else _with_pillow(data, header)
+
+
+def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
+    with pillows_door(Reason.DECODE):
+        image = open_image(data, ["JXL"])
+        if image is None:
+            return None
+        with image:
+            image.load()
+            pixels = _from_pillow(image)
+            # what was a JPEG before is decoded as that, and left as it lies
+            was_jpeg = getattr(image, "jpeg", False)
+    return turn(pixels, header.own.orientation) if was_jpeg else pixels
 
 
 def _with_opencv(data: bytes, _: Header) -> Pixels | None:
@@ -83,8 +136,20 @@ def _with_pillow(data: bytes, header: Header) -> Pixels | None:
         with image:
             if image.size != (header.width, header.height):
                 return None
+            covered = image.tile[0][1] if header.format == "GIF" and image.tile else None
             image.load()
-            return _from_pillow(image)
+            pixels = _from_pillow(image)
+            return pixels if covered is None else _white_outside(pixels, covered)
+
+
+def _white_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
+    """What a GIF's first frame leaves of the canvas is white, as browsers have it."""
+    left, top, right, bottom = box
+    if (left, top, right, bottom) == (0, 0, *pixels.shape[1::-1]):
+        return pixels
+    whole = np.full_like(pixels, 255)
+    whole[top:bottom, left:right] = pixels[top:bottom, left:right]
+    return whole
 
 
 def _from_pillow(image: Image.Image) -> Pixels:
@@ -109,8 +174,10 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "PNG": _decode_png,
     "WEBP": _with_opencv,
     "HDR": _with_opencv,
-    "BMP": _with_either,
-    "TIFF": _with_opencv,  # Pillow's libtiff prints its complaints on stderr
+    "TIFF": _decode_tiff,
+    "ICO": _decode_ico,
+    "JPEG2000": _decode_jpeg2000,
+    "JXL": _decode_jxl,
     "SUN": _with_either,
 }
 """Format -> its decoder; Pillow for the others."""

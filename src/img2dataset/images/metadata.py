@@ -42,7 +42,7 @@ class PatientFile(io.BytesIO):
 
 def exif_of(data: bytes, header: Header) -> str | None:
     """The EXIF tags of an image, as `read_exif` says."""
-    return read_exif(data) if header.has_exif else NONE
+    return read_exif(header.exif or data) if header.has_exif else NONE
 
 
 def read_exif(data: bytes) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _most_pixels = 0
+_plugging = threading.Lock()
+
+PLUGINS = {"HEIF": Reason.HEIC, "JXL": Reason.JXL}
+"""Formats that Pillow reads with a plugin of its own -> what a body is that comes without it."""
 
 
 def set_up_pillow(max_decoded_pixels: int) -> None:
@@ -40,6 +45,31 @@ def pillows_door(reason: Reason) -> Iterator[None]:
         raise
     except Exception as error:
         raise RowError(reason) from error
+
+
+def plug_in(format_name: str) -> None:
+    """Let Pillow read a format for which it needs a plugin.
+
+    Raises:
+        RowError: it is not installed; the reason says what to install.
+    """
+    from PIL import Image  # noqa: PLC0415  (see above)
+
+    try:
+        with _plugging:
+            if format_name in Image.OPEN:
+                return
+            if format_name == "HEIF":
+                import pillow_heif  # noqa: PLC0415  (an extra)
+
+                pillow_heif.options.DECODE_THREADS = 1  # image threads of ours do the work
+                pillow_heif.register_heif_opener()
+            else:
+                from pillow_jxl import JpegXLImagePlugin  # noqa: PLC0415  (registers itself)
+
+                JpegXLImagePlugin.DECODE_THREADS = 1
+    except ImportError as error:
+        raise RowError(PLUGINS[format_name]) from error
 
 
 def open_image(data: bytes, formats: Sequence[str]) -> Image.Image | None:

@@ -23,8 +23,8 @@ class PngHeader:
     depth: int
     colour: int
     exif: bytes
-    transparent_grey: bool
-    """Whether one grey value counts as transparent, which OpenCV leaves out."""
+    transparent_grey: int | None
+    """The grey value that counts as transparent, which OpenCV leaves out."""
 
 
 def read_header(data: bytes) -> PngHeader | None:
@@ -32,12 +32,13 @@ def read_header(data: bytes) -> PngHeader | None:
     if data[12:16] != b"IHDR" or len(data) < 33:
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    exif, transparent = b"", False
+    exif, transparent = b"", None
     for kind, start, end in _chunks(data):
         if kind == b"eXIf":
             exif = data[start + 8 : end - 4]
-        transparent = transparent or kind == b"tRNS"
-    return PngHeader(width, height, depth, colour, exif, transparent and colour == GREY)
+        if kind == b"tRNS" and colour == GREY and end - start == 14:
+            transparent = int.from_bytes(data[start + 8 : start + 10], "big") & ((1 << depth) - 1)
+    return PngHeader(width, height, depth, colour, exif, transparent)
 
 
 def pixels_only(data: bytes) -> bytes | None:

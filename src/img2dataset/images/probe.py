@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import jpeg, png, tiff
+from img2dataset.images import ico, jpeg, jxl, kinds, png, tiff
 from img2dataset.images.orientation import ORIENTATION, orientation_in, swaps_sides, valid
-from img2dataset.images.pillow import open_image, pillows_door
+from img2dataset.images.pillow import open_image, pillows_door, plug_in
 
-PILLOW_FORMATS = (
-    "AVIF", "BMP", "CUR", "DIB", "GIF", "ICO", "JPEG2000", "PPM", "QOI", "SUN", "TIFF",
-)  # fmt: skip
+EXIF = b"Exif\0\0"
+PILLOW_FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG2000", "PPM", "QOI", "SUN")
 """What Pillow recognises reliably and opens without running anything else (as EPS would)."""
 
 RADIANCE = re.compile(rb"#\?(?:RADIANCE|RGBE)\n(?:[^\n]*\n){0,64}?\n-Y (\d{1,7}) \+X (\d{1,7})\n")
@@ -32,6 +31,8 @@ class Header:
     orientation: int = 1
     """EXIF's, 1 to 8."""
     has_exif: bool = False
+    exif: bytes = b""
+    """The EXIF block, where ExifRead does not find it in the file by itself."""
     own: Any = None
     """What only the format's own decoder needs."""
 
@@ -40,14 +41,14 @@ def probe(data: bytes) -> Header:
     """Recognise an image by its content.
 
     Raises:
-        RowError: NOT_AN_IMAGE, or DECODE for an image whose header makes no sense.
+        RowError: what else it is, or DECODE for an image whose header makes no sense.
     """
     try:
         header = _probe(data)
     except ValueError as error:  # of libjpeg; our own readers say None
         raise RowError(Reason.NOT_AN_IMAGE) from error
     if header is None:
-        raise RowError(Reason.NOT_AN_IMAGE)
+        raise RowError(kinds.named(data))
     if header.width < 1 or header.height < 1:
         raise RowError(Reason.DECODE)
     return header
@@ -62,21 +63,28 @@ def _probe(data: bytes) -> Header | None:
         return _webp(data)
     if data.startswith(b"#?R"):
         return _radiance(data)
-    if data[:4] in tiff.ORDERS:
-        return _tiff(data) or _pillow(data)
-    return _pillow(data)
+    if data[:4] in tiff.ORDERS or data[:4] in tiff.BIG_ORDERS:
+        return _tiff(data)
+    if data[:4] in ico.MAGIC:
+        return _ico(data)
+    if kinds.is_jxl(data):
+        return _jxl(data)
+    if kinds.is_heic(data):
+        plug_in("HEIF")
+        return _pillow(data, ("HEIF",))
+    return _pillow(data, PILLOW_FORMATS)
 
 
 def _jpeg(data: bytes) -> Header:
     own = jpeg.read_header(data)
-    return Header("JPEG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own)
+    return Header("JPEG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own=own)
 
 
 def _png(data: bytes) -> Header | None:
     own = png.read_header(data)
     if own is None:
         return None
-    return Header("PNG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own)
+    return Header("PNG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own=own)
 
 
 def _webp(data: bytes) -> Header | None:
@@ -86,8 +94,8 @@ def _webp(data: bytes) -> Header | None:
     if kind == b"VP8X":
         exif = _riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
         width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
-        bare = exif.removeprefix(b"Exif\0\0")
-        return Header("WEBP", width, height, orientation_in(bare), bool(exif))
+        bare = exif.removeprefix(EXIF)
+        return Header("WEBP", width, height, orientation_in(bare), bool(bare), bare)
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, 26)
         return Header("WEBP", width & 0x3FFF, height & 0x3FFF)
@@ -116,23 +124,37 @@ def _radiance(data: bytes) -> Header | None:
 
 
 def _tiff(data: bytes) -> Header | None:
-    """Pillow knows the most usual kinds of TIFF only: float colours are not among them."""
-    numbers = tiff.numbers(data)
-    width, height = numbers.get(0x0100, 0), numbers.get(0x0101, 0)
-    if swaps_sides(valid(numbers.get(ORIENTATION))):
+    own = tiff.read_header(data)
+    if own is None:
+        return None
+    width, height = own.width, own.height
+    if swaps_sides(valid(own.orientation)):
         width, height = height, width
-    return Header("TIFF", width, height, has_exif=True) if width and height else None
+    return Header("TIFF", width, height, has_exif=True, own=own)
 
 
-def _pillow(data: bytes) -> Header | None:
+def _ico(data: bytes) -> Header | None:
+    own = ico.read_header(data)
+    return None if own is None else Header("ICO", own.width, own.height, own=own)
+
+
+def _jxl(data: bytes) -> Header | None:
+    own = jxl.read_header(data)
+    if own is None:
+        return None
+    plug_in("JXL")
+    return Header("JXL", own.width, own.height, has_exif=bool(own.exif), exif=own.exif, own=own)
+
+
+def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
     with pillows_door(Reason.NOT_AN_IMAGE):
-        image = open_image(data, PILLOW_FORMATS)
+        image = open_image(data, formats)
         if image is None:
             return None
         with image:
             name, (width, height) = str(image.format), image.size
-            if name == "TIFF":
-                return Header(name, width, height, has_exif=True)
-            exif = bool(image.info.get("exif"))
-            orientation = valid(image.getexif().get(ORIENTATION)) if exif else 1
-            return Header(name, width, height, orientation, exif)
+            block = image.info.get("exif") or b""
+            exif = block.removeprefix(EXIF) if isinstance(block, bytes) else b""
+            # libheif turns images upright itself
+            orientation = 1 if name == "HEIF" else orientation_in(exif)
+            return Header(name, width, height, orientation, bool(exif), exif)

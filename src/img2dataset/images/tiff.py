@@ -1,13 +1,75 @@
-"""TIFF bytes, which EXIF blocks also are -> the plain numbers in their first directory."""
+"""TIFF bytes, which EXIF blocks also are -> the numbers in their first directory, and what kind
+of TIFF they make."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 """How classic TIFF begins -> its byte order."""
-SHORT, LONG = 3, 4
+BIG_ORDERS = {b"II+\0": "<", b"MM\0+": ">"}
+"""How BigTIFF begins, whose offsets have 64 bits."""
+SHORT, LONG, LONG8 = 3, 4, 16
+LETTERS = {SHORT: "H", LONG: "I", LONG8: "Q"}
 MAX_ENTRIES = 1000
+MAX_PARTS = 1_000_000
+
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR, EXTRA, FORMAT = (
+    0x0100, 0x0101, 0x0102, 0x0106, 0x0112, 0x0115, 0x011C, 0x0152, 0x0153,
+)  # fmt: skip
+STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 0x0111, 0x0117, 0x0144, 0x0145
+PROFILE = 0x8773
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
+STRAIGHT_ALPHA = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a directory."""
+
+    kind: int
+    count: int
+    at: int
+    """Where the entry's own value field begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class TiffHeader:
+    """What a TIFF says of the pixels of its first page."""
+
+    width: int
+    height: int
+    orientation: int
+    bits: int
+    samples: int
+    photometric: int
+    apart: bool
+    """Whether each channel stands by itself."""
+    straight_alpha: bool
+    floats: bool
+    foreign: bool
+    """Whether it is a BigTIFF with the highest byte first."""
+    whole: bool
+    """Whether everything it points to is there."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether a decoder of ours reads it right: OpenCV and Pillow mix up deep planes."""
+        inverted_floats = self.floats and self.photometric == WHITE_IS_ZERO
+        return self.whole and not inverted_floats and not (self.apart and self.bits > 8)
+
+    @property
+    def by_opencv(self) -> bool:
+        """Whether it is OpenCV's: grey, RGB, or RGB and straight alpha, of more than 8 bits (or in
+        a BigTIFF whose bytes Pillow cannot tell).
+
+        Everything else is Pillow's, which refuses damaged files that OpenCV fills up.
+        """
+        alike = self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+        plain = self.samples in (1, 3) or (self.samples == 4 and self.straight_alpha)
+        return (self.bits > 8 or self.foreign) and alike and plain
 
 
 def numbers(block: bytes) -> dict[int, int]:
@@ -16,17 +78,103 @@ def numbers(block: bytes) -> dict[int, int]:
     A block that ends early gives what was read so far: photos with damaged EXIF are photos.
     """
     found: dict[int, int] = {}
-    order = ORDERS.get(block[:4])
-    if order is None:
-        return found
-    try:
-        (start,) = struct.unpack_from(order + "I", block, 4)
-        (count,) = struct.unpack_from(order + "H", block, start)
-        for at in range(start + 2, start + 2 + 12 * min(count, MAX_ENTRIES), 12):
-            tag, kind, values = struct.unpack_from(order + "HHI", block, at)
-            if values == 1 and kind in (SHORT, LONG):
-                short = order + ("H" if kind == SHORT else "I")
-                found.setdefault(tag, struct.unpack_from(short, block, at + 8)[0])
-    except struct.error:
-        pass
+    order = _order(block)
+    for tag, entry in _entries(block, order):
+        if entry.count == 1 and entry.kind in LETTERS:
+            values = _values(block, order, entry, 1)
+            if values:
+                found.setdefault(tag, values[0])
     return found
+
+
+def read_header(data: bytes) -> TiffHeader | None:
+    """The header; None if there are no sizes in it."""
+    order = _order(data)
+    entries = dict(reversed(list(_entries(data, order))))  # the first of a tag counts
+
+    def first(tag: int, default: int) -> int:
+        entry = entries.get(tag)
+        values = _values(data, order, entry, 1) if entry is not None else ()
+        return values[0] if values else default
+
+    width, height = first(WIDTH, 0), first(HEIGHT, 0)
+    if not (width and height):
+        return None
+    return TiffHeader(
+        width=width,
+        height=height,
+        orientation=first(ORIENTATION, 1),
+        bits=first(BITS, 1),
+        samples=first(SAMPLES, 1),
+        photometric=first(PHOTOMETRIC, BLACK_IS_ZERO),
+        apart=first(PLANAR, 1) == 2 and first(SAMPLES, 1) > 1,
+        straight_alpha=first(EXTRA, 0) == STRAIGHT_ALPHA,
+        floats=first(FORMAT, 1) == 3,
+        foreign=data.startswith(b"MM\0+"),
+        whole=_whole(data, order, entries),
+    )
+
+
+def profile_in(data: bytes) -> bytes:
+    """The ICC profile; empty if there is none."""
+    order = _order(data)
+    for tag, entry in _entries(data, order):
+        if tag == PROFILE and entry.count > 8:
+            kind = LONG8 if _is_big(data) else LONG
+            at = _values(data, order, Entry(kind, 1, entry.at), 1)
+            return data[at[0] : at[0] + entry.count] if at else b""
+    return b""
+
+
+def _whole(data: bytes, order: str, entries: dict[int, Entry]) -> bool:
+    """Whether every strip or tile lies within the data."""
+    for places, sizes in ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES)):
+        if places in entries and sizes in entries:
+            starts = _values(data, order, entries[places], MAX_PARTS)
+            lengths = _values(data, order, entries[sizes], MAX_PARTS)
+            ends = (start + length for start, length in zip(starts, lengths, strict=False))
+            return len(starts) > 0 and max(ends, default=0) <= len(data)
+    return True  # very old files do not say how long their strips are
+
+
+def _order(block: bytes) -> str:
+    return ORDERS.get(block[:4]) or BIG_ORDERS.get(block[:4]) or ""
+
+
+def _is_big(block: bytes) -> bool:
+    return block[:4] in BIG_ORDERS
+
+
+def _entries(block: bytes, order: str) -> Iterator[tuple[int, Entry]]:
+    if not order:
+        return
+    try:
+        if _is_big(block):
+            (start,) = struct.unpack_from(order + "Q", block, 8)
+            (count,) = struct.unpack_from(order + "Q", block, start)
+            first, line, size = start + 8, order + "HHQ", 20
+        else:
+            (start,) = struct.unpack_from(order + "I", block, 4)
+            (count,) = struct.unpack_from(order + "H", block, start)
+            first, line, size = start + 2, order + "HHI", 12
+        for at in range(first, first + size * min(count, MAX_ENTRIES), size):
+            tag, kind, values = struct.unpack_from(line, block, at)
+            yield tag, Entry(kind, values, at + struct.calcsize(line))
+    except struct.error:
+        return
+
+
+def _values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int, ...]:
+    """The first whole numbers of an entry; none if it holds others, or ends early."""
+    letter = LETTERS.get(entry.kind)
+    if letter is None:
+        return ()
+    size = struct.calcsize("=" + letter)
+    pointer = "Q" if _is_big(block) else "I"
+    try:
+        at = entry.at
+        if size * entry.count > struct.calcsize("=" + pointer):
+            (at,) = struct.unpack_from(order + pointer, block, at)
+        return struct.unpack_from(f"{order}{min(entry.count, most)}{letter}", block, at)
+    except struct.error:
+        return ()

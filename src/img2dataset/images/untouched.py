@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.metadata import exif_of
-from img2dataset.images.pillow import set_up_pillow
+from img2dataset.errors import RowError
+from img2dataset.images.metadata import exif_of, read_exif
+from img2dataset.images.pillow import PLUGINS, set_up_pillow
 from img2dataset.images.probe import probe
 from img2dataset.records import Picture
 
@@ -28,6 +29,15 @@ class Untouched:
             RowError: the bytes are no image.
         """
         del boxes
-        header = probe(data)
-        exif = exif_of(data, header) if self._config.extract_exif else None
-        return Picture(data, None, None, None, None, exif)
+        exif = self._exif(data)
+        return Picture(data, None, None, None, None, exif if self._config.extract_exif else None)
+
+    def _exif(self, data: bytes) -> str | None:
+        """The EXIF tags of an image; a RowError says what it is if it is none."""
+        try:
+            header = probe(data)
+        except RowError as error:
+            if error.reason in PLUGINS.values():  # recognised: nobody asks for its pixels here
+                return read_exif(data)
+            raise
+        return exif_of(data, header) if self._config.extract_exif else None

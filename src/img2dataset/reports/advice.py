@@ -51,6 +51,10 @@ CAUSES: Mapping[Reason, str] = {
     Reason.DECODER_CRASHED: "a decoder fails, or memory runs out: lower max_decoded_pixels, or "
     "report one of the images",
     Reason.DECODER_TIMEOUT: "raise max_decode_seconds",
+    Reason.SVG: "drawings have no pixels: they are not supported",
+    Reason.VIDEO: "the list names videos: check url_col",
+    Reason.HEIC: "pip install 'img2dataset[heic]'",
+    Reason.JXL: "pip install 'img2dataset[jxl]'",
     Reason.TOO_MANY_PIXELS: "raise max_decoded_pixels",
     Reason.TOO_SMALL: FILTER,
     Reason.AREA_TOO_LARGE: FILTER,

@@ -1,0 +1,79 @@
+"""One process that feeds inputs to the target until it falls over or its time is up.
+
+`python -m tests.fuzz.child ENGINE SECONDS SEED FOLDER`; what it was fed when it fell lies in FOLDER.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.pictures import CASES
+from tests.pictures.damage import damaged
+
+LONGEST = 30
+"""Seconds after which an input counts as one that hangs."""
+
+
+def seeded(seconds: float, seed: int, folder: Path) -> None:
+    """Inputs from a seed, one after the other; each lies in `folder` while it is tried."""
+    from tests.fuzz.target import one_input  # noqa: PLC0415  (atheris wants to see the import)
+
+    chance = random.Random(seed)
+    files = [case.data for case in CASES.values()]
+    end = time.monotonic() + seconds
+    current = folder / f"input-{seed}"
+    count = 0
+    with current.open("w+b", buffering=0) as file:
+        while time.monotonic() < end:
+            data = damaged(chance.choice(files), chance)
+            file.seek(0)
+            file.truncate()
+            file.write(data)
+            faulthandler.dump_traceback_later(LONGEST, exit=True)
+            one_input(data)
+            faulthandler.cancel_dump_traceback_later()
+            count += 1
+            if count % 100 == 0:
+                (folder / f"count-{seed}").write_text(str(count))
+    (folder / f"count-{seed}").write_text(str(count))
+    current.unlink()
+
+
+def guided(seconds: float, seed: int, folder: Path) -> None:
+    """libFuzzer, guided by what our code, Pillow's and ExifRead's does with an input."""
+    import atheris  # noqa: PLC0415
+
+    with atheris.instrument_imports(include=["img2dataset.images", "PIL", "exifread"]):
+        from tests.fuzz.target import one_input  # noqa: PLC0415
+
+    corpus = folder / "corpus"
+    corpus.mkdir(exist_ok=True)
+    for name, case in CASES.items():
+        (corpus / name.replace(" ", "_").replace("/", "_")).write_bytes(case.data)
+
+    def mutate(data: bytes, most: int, number: int) -> bytes:
+        chance = random.Random(number)
+        ours = chance.random() < 0.5
+        made = damaged(data, chance) if ours else atheris.Mutate(data, most)
+        return bytes(made[:most])
+
+    arguments = [
+        "fuzz", str(corpus), f"-max_total_time={int(seconds)}", f"-seed={seed}", "-max_len=20000",
+        f"-timeout={LONGEST}", "-rss_limit_mb=2500", f"-artifact_prefix={folder}/", "-print_final_stats=1",
+    ]  # fmt: skip
+    atheris.Setup(arguments, one_input, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+ENGINES: dict[str, Callable[[float, int, Path], Any]] = {"seeded": seeded, "atheris": guided}
+
+if __name__ == "__main__":
+    engine, seconds, seed, folder = sys.argv[1:]
+    faulthandler.enable()
+    ENGINES[engine](float(seconds), int(seed), Path(folder))

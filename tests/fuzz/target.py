@@ -1,0 +1,54 @@
+"""Any bytes -> every way through the image stage: a picture of the promised size, or a reason."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+
+from img2dataset.errors import RowError
+from img2dataset.records import Picture
+from tests.unit.images.made import pixels_of, shaper, to_png
+
+MOST_PIXELS = 1_000_000
+MOST_SECONDS = 3.0
+"""Of CPU, for one input in one way: what a million pixels take, ten times over."""
+MOST_MEGABYTES = 1000
+BOXES = [[0.1, 0.1, 0.4, 0.6]]
+
+LIMIT = {"max_decoded_pixels": MOST_PIXELS}
+WAYS = (
+    (shaper(image_size=32, **LIMIT), None),
+    (shaper(image_size=40, resize_mode="center_crop", **LIMIT), None),
+    (to_png(apply_exif_orientation=False, **LIMIT), BOXES),
+    (shaper(disable_all_reencoding=True, **LIMIT), None),
+)
+
+
+class FindingError(Exception):
+    """An input that does what none may do."""
+
+
+def one_input(data: bytes) -> None:
+    for made, boxes in WAYS:
+        began = time.process_time()
+        try:
+            picture = made.shape(data, boxes)
+        except RowError:
+            picture = None
+        if time.process_time() - began > MOST_SECONDS:
+            raise FindingError(f"slow: {time.process_time() - began:.1f} s in {made!r}")
+        if picture is not None:
+            check(picture)
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MOST_MEGABYTES * 1024:
+        raise FindingError("memory")
+
+
+def check(picture: Picture) -> None:
+    if picture.exif is not None and not isinstance(json.loads(picture.exif), dict):
+        raise FindingError(f"EXIF is {picture.exif!r}")
+    if picture.width is None:
+        return
+    height, width = pixels_of(picture.data).shape[:2]
+    if (width, height) != (picture.width, picture.height):
+        raise FindingError(f"{width} x {height} instead of {picture.width} x {picture.height}")

@@ -1,0 +1,146 @@
+"""WebP, JPEG 2000, AVIF, HEIC, JPEG XL, ICO, PNM, QOI, Radiance."""
+
+from __future__ import annotations
+
+import imagecodecs
+import numpy as np
+import pillow_heif
+from PIL import Image
+
+from tests.pictures.jpegs import oriented
+from tests.pictures.case import (
+    ALPHA,
+    BLACK_AND_WHITE,
+    GREY,
+    RGB,
+    RGBA,
+    Array,
+    Case,
+    by_pillow,
+    deep,
+    grey_alpha_image,
+    on_white,
+    scaled_up,
+)
+
+ON = on_white(RGB, ALPHA)
+
+
+def webps() -> dict[str, Case]:
+    exact = {"lossless": True, "exact": True}
+    frames = [Image.fromarray(255 - RGB)]
+    return {
+        "webp": Case(by_pillow(RGB, "WEBP", quality=100), RGB, most=40),
+        "webp lossless": Case(by_pillow(RGB, "WEBP", lossless=True), RGB),
+        "webp alpha": Case(by_pillow(RGBA, "WEBP", quality=100), ON, most=40),
+        "webp lossless alpha": Case(by_pillow(RGBA, "WEBP", **exact), ON),
+        "webp animation": Case(
+            by_pillow(RGB, "WEBP", save_all=True, append_images=frames, lossless=True), RGB
+        ),
+    }
+
+
+def jpeg2000(pixels: Array, kind: str = "jp2") -> bytes:
+    return bytes(imagecodecs.jpeg2k_encode(pixels, level=0, codecformat=kind, reversible=True))
+
+
+def jpeg2000s() -> dict[str, Case]:
+    half = by_pillow(grey_alpha_image(), "JPEG2000", irreversible=False)
+    return {
+        "jpeg 2000": Case(jpeg2000(RGB), RGB),
+        "jpeg 2000 bare": Case(jpeg2000(RGB, "j2k"), RGB),
+        "jpeg 2000 grey": Case(jpeg2000(GREY), GREY),
+        "jpeg 2000 grey 16 bits": Case(jpeg2000(deep(GREY)), GREY),
+        "jpeg 2000 16 bits": Case(jpeg2000(deep(RGB)), RGB),
+        "jpeg 2000 alpha": Case(by_pillow(RGBA, "JPEG2000", irreversible=False), ON),
+        "jpeg 2000 grey and alpha": Case(half, on_white(GREY, ALPHA)),
+    }
+
+
+def avifs() -> dict[str, Case]:
+    best = {"quality": 100, "subsampling": "4:4:4"}
+    cases = {
+        "avif": Case(by_pillow(RGB, "AVIF", **best), RGB, most=3),
+        "avif grey": Case(by_pillow(GREY, "AVIF", quality=100), GREY, most=2),
+        "avif alpha": Case(by_pillow(RGBA, "AVIF", **best), ON, most=3),
+    }
+    for value, turned in ((3, RGB[::-1, ::-1]), (6, np.rot90(RGB, -1)), (5, np.swapaxes(RGB, 0, 1))):
+        exif = Image.Exif()
+        exif[0x0112] = value  # which Pillow writes as irot and imir
+        cases[f"avif turned {value}"] = Case(by_pillow(RGB, "AVIF", exif=exif, **best), turned, most=3)
+    return cases
+
+
+def heic(picture: Array, **options: object) -> bytes:
+    image = Image.fromarray(picture)
+    pillow_heif.register_heif_opener()
+    exact = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
+    return by_pillow(image, "HEIF", **{**exact, **options})
+
+
+def heics() -> dict[str, Case]:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "heic": Case(heic(RGB), RGB),
+        "heic alpha": Case(heic(RGBA), ON),
+        "heic turned": Case(heic(RGB, exif=exif.tobytes()), np.rot90(RGB, -1)),
+    }
+
+
+def jxl(pixels: Array, **options: object) -> bytes:
+    return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, **options))
+
+
+def jxls() -> dict[str, Case]:
+    return {
+        "jxl": Case(jxl(RGB), RGB),
+        "jxl in a container": Case(jxl(RGB, usecontainer=True), RGB),
+        "jxl grey": Case(jxl(GREY), GREY),
+        "jxl alpha": Case(jxl(RGBA), ON),
+        "jxl 16 bits": Case(jxl(deep(RGB)), RGB),
+        "jxl of odd size": Case(jxl(RGB[:47, :63]), RGB[:47, :63]),
+        "jxl of a turned jpeg": Case(
+            bytes(imagecodecs.jpegxl_encode_jpeg(oriented(6))), np.rot90(RGB, -1), most=3
+        ),
+    }
+
+
+def icos() -> dict[str, Case]:
+    of_bmp = by_pillow(RGBA, "ICO", sizes=[(64, 48)], bitmap_format="bmp")
+    return {
+        "ico": Case(of_bmp, ON),
+        "ico of png": Case(by_pillow(RGBA, "ICO", sizes=[(64, 48)]), ON),
+        "cur": Case(b"\0\0\2\0" + of_bmp[4:], ON),
+    }
+
+
+def pnms() -> dict[str, Case]:
+    four = GREY >> 4
+    plain = b" ".join(b"%d" % level for level in GREY.ravel().tolist())
+    bits = np.packbits(~BLACK_AND_WHITE, axis=1).tobytes()
+    floats = (GREY[::-1] / np.float32(255)).astype("<f4").tobytes()
+    return {
+        "pgm": Case(b"P5 64 48 255\n" + GREY.tobytes(), GREY),
+        "ppm": Case(b"P6\n# by hand\n64 48\n255\n" + RGB.tobytes(), RGB),
+        "pgm 16 bits": Case(b"P5 64 48 65535\n" + deep(GREY).astype(">u2").tobytes(), GREY),
+        "ppm 16 bits": Case(b"P6 64 48 65535\n" + deep(RGB).astype(">u2").tobytes(), RGB),
+        "pgm 4 bits": Case(b"P5 64 48 15\n" + four.tobytes(), scaled_up(four, 4)),
+        "pgm in words": Case(b"P2 64 48 255\n" + plain + b"\n", GREY),
+        "pbm": Case(b"P4 64 48\n" + bits, BLACK_AND_WHITE.astype(np.uint8) * 255),
+        "pfm": Case(b"Pf 64 48 -1.0\n" + floats, GREY),
+    }
+
+
+def others() -> dict[str, Case]:
+    return {
+        **webps(),
+        **jpeg2000s(),
+        **avifs(),
+        **heics(),
+        **jxls(),
+        **icos(),
+        **pnms(),
+        "qoi": Case(bytes(imagecodecs.qoi_encode(RGB)), RGB),
+        "qoi alpha": Case(bytes(imagecodecs.qoi_encode(RGBA)), ON),
+    }
