@@ -378,6 +378,10 @@ class Options:
         Group.FILTERS,
         check=finite_seconds,
     )
+    convert_to_srgb: bool = option(
+        False, "convert colours by the image's ICC profile to sRGB; else the profile is dropped",
+        Group.IMAGES, shapes_output=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         for declared in fields(self):
@@ -489,10 +493,22 @@ def _check_together(options: Options) -> None:
             f"save_additional_columns contains {', '.join(clashing)}: output_format "
             f"{options.output_format} stores something of its own under this name"
         )
-    if options.disable_all_reencoding and options.bbox_col is not None:
+    _check_untouched(options)
+
+
+def _check_untouched(options: Options) -> None:
+    """Refuse what disable_all_reencoding leaves undone, where it would be missed."""
+    if not options.disable_all_reencoding:
+        return
+    if options.bbox_col is not None:
         raise OptionError(
             f"disable_all_reencoding is True and bbox_col is {options.bbox_col!r}: boxes cannot "
             "be blurred without encoding the image again; leave one of the two out"
+        )
+    if options.convert_to_srgb:
+        raise OptionError(
+            "disable_all_reencoding is True and convert_to_srgb is True: colours cannot be "
+            "converted without encoding the image again; leave one of the two out"
         )
 
 

@@ -318,6 +318,7 @@ def image_config(options: Options) -> ImageConfig:
         max_decoded_pixels=options.max_decoded_pixels,
         apply_exif_orientation=options.apply_exif_orientation,
         extract_exif=options.extract_exif and options.output_format != "dummy",
+        convert_to_srgb=options.convert_to_srgb,
     )
 
 

@@ -36,7 +36,9 @@ def main() -> int:
             print(f"finding {findings}: {asked.engine}, seed {seed}, code {done.returncode}, see {log}", flush=True)  # fmt: skip
         seed += 1
     counts = sum(int(path.read_text()) for path in asked.folder.glob("count-*"))
-    print(f"{findings} findings in {asked.seconds:.0f} s" + (f", {counts} inputs" if counts else ""))
+    print(
+        f"{findings} findings in {asked.seconds:.0f} s" + (f", {counts} inputs" if counts else "")
+    )
     return 1 if findings else 0
 
 

@@ -55,7 +55,8 @@ def deep(pixels: Array) -> Array:
 
 def scaled_up(values: Array, bits: int) -> Array:
     """`bits` bits as 8."""
-    return np.rint(values * (255.0 / (2**bits - 1))).astype(np.uint8)
+    made: Array = np.rint(values * (255.0 / (2**bits - 1))).astype(np.uint8)
+    return made
 
 
 def on_white(colour: Array, alpha: Array) -> Array:
@@ -67,13 +68,15 @@ def on_white(colour: Array, alpha: Array) -> Array:
 
 def without(colour: Array, transparent: Array) -> Array:
     """`colour` with white where it is `transparent`."""
-    return np.where(transparent[:, :, np.newaxis], np.uint8(255), colour)
+    white = np.full_like(colour, 255)
+    return np.asarray(np.where(transparent[:, :, np.newaxis], white, colour))
 
 
 def of_inks(inks: Array) -> Array:
     """RGB of CMYK, as everybody does it without a profile."""
     part = 255.0 - inks
-    return np.rint(part[:, :, :3] * part[:, :, 3:] / 255).astype(np.uint8)
+    made: Array = np.rint(part[:, :, :3] * part[:, :, 3:] / 255).astype(np.uint8)
+    return made
 
 
 def by_pillow(picture: Array | Image.Image, format_name: str, **options: Any) -> bytes:

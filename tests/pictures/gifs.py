@@ -53,7 +53,7 @@ def gifs() -> dict[str, Case]:
     order = [row for start, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for row in range(start, HEIGHT, step)]  # fmt: skip
     one = int(GREY[5, 5])
     seen, corner = COLOURS[GREY], (8, 6)
-    holed = without(seen, one == GREY)
+    holed = without(seen, np.equal(one, GREY))
     frames = [Image.fromarray(255 - EXPANDED)]
     animation = by_pillow(EXPANDED, "GIF", save_all=True, append_images=frames)
     return {

@@ -53,7 +53,8 @@ def as_ycck(inks: Array) -> Array:
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     blues, reds = (blue - luma) / 1.772 + 128, (red - luma) / 1.402 + 128
     both = np.dstack([luma, blues, reds, inks[:, :, 3]])
-    return np.clip(np.rint(both), 0, 255).astype(np.uint8)
+    made: Array = np.clip(np.rint(both), 0, 255).astype(np.uint8)
+    return made
 
 
 def as_rgb(picture: Array) -> bytes:

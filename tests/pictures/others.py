@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import imagecodecs
 import numpy as np
 import pillow_heif
 from PIL import Image
 
-from tests.pictures.jpegs import oriented
 from tests.pictures.case import (
     ALPHA,
     BLACK_AND_WHITE,
@@ -22,6 +23,7 @@ from tests.pictures.case import (
     on_white,
     scaled_up,
 )
+from tests.pictures.jpegs import oriented
 
 ON = on_white(RGB, ALPHA)
 
@@ -64,14 +66,20 @@ def avifs() -> dict[str, Case]:
         "avif grey": Case(by_pillow(GREY, "AVIF", quality=100), GREY, most=2),
         "avif alpha": Case(by_pillow(RGBA, "AVIF", **best), ON, most=3),
     }
-    for value, turned in ((3, RGB[::-1, ::-1]), (6, np.rot90(RGB, -1)), (5, np.swapaxes(RGB, 0, 1))):
+    for value, turned in (
+        (3, RGB[::-1, ::-1]),
+        (6, np.rot90(RGB, -1)),
+        (5, np.swapaxes(RGB, 0, 1)),
+    ):
         exif = Image.Exif()
         exif[0x0112] = value  # which Pillow writes as irot and imir
-        cases[f"avif turned {value}"] = Case(by_pillow(RGB, "AVIF", exif=exif, **best), turned, most=3)
+        cases[f"avif turned {value}"] = Case(
+            by_pillow(RGB, "AVIF", exif=exif, **best), turned, most=3
+        )
     return cases
 
 
-def heic(picture: Array, **options: object) -> bytes:
+def heic(picture: Array, **options: Any) -> bytes:
     image = Image.fromarray(picture)
     pillow_heif.register_heif_opener()
     exact = {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
@@ -88,7 +96,7 @@ def heics() -> dict[str, Case]:
     }
 
 
-def jxl(pixels: Array, **options: object) -> bytes:
+def jxl(pixels: Array, **options: Any) -> bytes:
     return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, **options))
 
 

@@ -134,5 +134,3 @@ def pngs() -> dict[str, Case]:
         "png one pixel": Case(png(RGB[:1, :1], COLOUR), RGB[:1, :1]),
         "png one row interlaced": Case(png(RGB[:1], COLOUR, adam7=True), RGB[:1]),
     }
-
-

@@ -34,7 +34,9 @@ LOSSLESS = ("lzw", "deflate", "packbits", "zstd", "lzma")
 BILEVEL = ("group3", "group4", "tiff_ccitt", "tiff_lzw", "packbits")
 
 
-def tiff(pixels: Array, photometric: str, *, big: bool = False, order: Any = "<", **how: Any) -> bytes:
+def tiff(
+    pixels: Array, photometric: str, *, big: bool = False, order: Any = "<", **how: Any
+) -> bytes:
     file = io.BytesIO()
     with tifffile.TiffWriter(file, bigtiff=big, byteorder=order) as writer:
         writer.write(pixels, photometric=photometric, metadata=None, **how)
@@ -63,7 +65,7 @@ def packed_or_not() -> dict[str, Case]:
         image = Image.fromarray(BLACK_AND_WHITE)
         cases[f"tiff 1 bit {name}"] = Case(by_pillow(image, "TIFF", compression=name), TWO)
     for name in ("lzw", "deflate"):
-        how = {"compression": name, "predictor": True}
+        how: dict[str, Any] = {"compression": name, "predictor": True}
         cases[f"tiff colour {name}, differences"] = Case(colour(**how), RGB)
         cases[f"tiff 16 bits {name}, differences"] = Case(colour(deep(RGB), **how), RGB)
         tiles = colour(RGB[:45, :61], tile=(32, 32), compression=name)
@@ -146,7 +148,9 @@ def coloured() -> dict[str, Case]:
         "tiff alpha lzw": Case(colour(RGBA, extrasamples=["unassalpha"], compression="lzw"), on),
         "tiff alpha 16 bits": Case(colour(deep(RGBA), extrasamples=["unassalpha"]), on),
         # 8 bits of a dark, nearly transparent pixel say little of its colour
-        "tiff premultiplied": Case(colour(premultiplied, extrasamples=["assocalpha"]), seen, most=2),
+        "tiff premultiplied": Case(
+            colour(premultiplied, extrasamples=["assocalpha"]), seen, most=2
+        ),
         "tiff a fourth channel": Case(colour(RGBA, extrasamples=["unspecified"]), RGB),
         "tiff grey and alpha": Case(
             grey(GREY_ALPHA, extrasamples=["unassalpha"], planarconfig="contig"),

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import ico, jpeg, jpeg2000, png, tiff
+from img2dataset.images import icc, ico, jpeg, jpeg2000, png, tiff
+from img2dataset.images.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Params = list[int]
+INKS = ("CMYK", "YCCK")
+"""Colours of a JPEG that are not red, green and blue, nor grey."""
 
 
 def set_up_opencv() -> None:
@@ -32,25 +35,48 @@ def set_up_opencv() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode(data: bytes, header: Header, factor: int = 1) -> tuple[Pixels, bool]:
+def decode(
+    data: bytes, header: Header, factor: int = 1, *, to_srgb: bool = False
+) -> tuple[Pixels, bool]:
     """8-bit grey or BGR pixels, as stored; and whether the file holds just such pixels.
 
-    `factor` shrinks a JPEG on the way.  The size is the one in `header`: a file whose header
-    promised another size is refused.
+    `factor` shrinks a JPEG on the way; `to_srgb` converts by the colour profile, if there is one.
+    The size is the one in `header`: a file whose header promised another size is refused.
     """
+    conversion = icc.conversion_for(data, header) if to_srgb else None
     try:
+        if conversion is not None and conversion.mode == "CMYK":
+            inks = _inks(data, header, factor)
+            if inks is not None:
+                return conversion.of_inks(inks), False
         if header.format == "JPEG":
-            return _decode_jpeg(data, header, factor)
+            colours, plain = _decode_jpeg(data, header, factor)
+            colours, as_stored = ordinary(colours, conversion)
+            return colours, plain and as_stored
         pixels = DECODERS.get(header.format, _with_pillow)(data, header)
     except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory, too
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
-    return ordinary(pixels)
+    return ordinary(pixels, conversion)
+
+
+def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
+    """CMYK, 255 = full ink; None if the pixels are others, or only read by detours."""
+    if header.format == "JPEG" and header.own.colours in INKS:
+        try:
+            check_scans(data)
+            return 255 - jpeg.decode_channels(data, header.own, factor)
+        except ValueError:
+            return None
+    if header.format == "TIFF" and header.own.photometric == tiff.SEPARATED and header.own.readable:
+        return _with_pillow(data, header, of=np.asarray)
+    return None
 
 
 def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool]:
-    plain = header.own.colours not in ("CMYK", "YCCK")
+    check_scans(data)
+    plain = header.own.colours not in INKS
     try:
         return jpeg.decode(data, header.own, factor), plain
     except ValueError:  # odd, but whole: Pillow decodes such files as far as they go, as ever
@@ -63,15 +89,16 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool
 def _decode_png(data: bytes, header: Header) -> Pixels | None:
     bare = png.pixels_only(data)
     pixels = None if bare is None else _with_opencv(bare, header)
-    if pixels is None or header.own.transparent_grey is None:
+    transparent = header.own.transparent_grey
+    if pixels is None or transparent is None:
         return pixels
-    return _without_grey(pixels, header.own)
+    return _without_grey(pixels, transparent, header.own.depth)
 
 
-def _without_grey(pixels: Pixels, header: png.PngHeader) -> Pixels:
-    """Grey and alpha, of grey of which one value counts as transparent."""
+def _without_grey(pixels: Pixels, value: int, depth: int) -> Pixels:
+    """Grey and alpha, of grey of which one value, of `depth` bits, counts as transparent."""
     most = np.iinfo(pixels.dtype).max
-    transparent = header.transparent_grey * most // ((1 << header.depth) - 1)
+    transparent = value * most // ((1 << depth) - 1)
     alpha = np.where(pixels == transparent, pixels.dtype.type(0), pixels.dtype.type(most))
     return np.dstack([pixels, alpha])
 
@@ -128,7 +155,9 @@ def _with_either(data: bytes, header: Header) -> Pixels | None:
     return _with_pillow(data, header) if pixels is None else pixels
 
 
-def _with_pillow(data: bytes, header: Header) -> Pixels | None:
+def _with_pillow(
+    data: bytes, header: Header, of: Callable[[Image.Image], Pixels] | None = None
+) -> Pixels | None:
     with pillows_door(Reason.DECODE):
         image = open_image(data, [header.format])
         if image is None:
@@ -136,9 +165,10 @@ def _with_pillow(data: bytes, header: Header) -> Pixels | None:
         with image:
             if image.size != (header.width, header.height):
                 return None
-            covered = image.tile[0][1] if header.format == "GIF" and image.tile else None
+            tiles = getattr(image, "tile", None) if header.format == "GIF" else None
+            covered = tiles[0][1] if tiles else None
             image.load()
-            pixels = _from_pillow(image)
+            pixels = (of or _from_pillow)(image)
             return pixels if covered is None else _white_outside(pixels, covered)
 
 

@@ -39,6 +39,8 @@ class Plan:
     """left, top, width, height."""
     pad: tuple[int, int, int, int] | None = None
     """left, top, right, bottom."""
+    window: tuple[int, int, int, int] | None = None
+    """left, top, width, height: the part of the image that is resized, if not all of it."""
 
     @property
     def changes_size(self) -> bool:

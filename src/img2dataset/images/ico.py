@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from img2dataset.images.png import SIGNATURE
 
-MAGIC = (b"\0\0\1\0", b"\0\0\2\0")
-
 
 @dataclass(frozen=True, slots=True)
 class IcoHeader:

@@ -67,7 +67,14 @@ def _exif(data: bytes) -> bytes:
 def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
     """Grey or BGR pixels, exactly as OpenCV decodes them, at 1/`factor` of the size.
 
-    `factor` is 1, 2, 4 or 8.
+    `factor` is 1, 2, 4 or 8.  What is raised is what `decode_channels` raises.
+    """
+    pixels = decode_channels(data, header, factor)
+    return _from_cmyk(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+
+
+def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
+    """As `decode`, but inks as they are stored: inverted CMYK.
 
     Raises:
         RowError: the file was cut short.
@@ -85,8 +92,6 @@ def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
         raise
     if pixels.shape[:2] != (height, width):
         raise RowError(Reason.DECODE)
-    if colours == "CMYK":
-        return _from_cmyk(pixels)
     return pixels[:, :, 0] if colours == "GRAY" else pixels
 
 

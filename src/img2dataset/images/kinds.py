@@ -26,11 +26,6 @@ HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm",
 AVIF = frozenset({b"avif", b"avis"})
 ANY_HEIF = frozenset({b"mif1", b"mif2", b"msf1"})
 """Brands that leave open how the pixels are coded."""
-JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
-
-
-def is_jxl(data: bytes) -> bool:
-    return data.startswith(JXL)
 
 
 def is_heic(data: bytes) -> bool:

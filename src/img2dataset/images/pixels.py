@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -12,14 +12,28 @@ Pixels = npt.NDArray[Any]
 """height x width (grey) or height x width x channels (BGR, BGRA; two channels = grey, alpha)."""
 
 
-def ordinary(pixels: Pixels) -> tuple[Pixels, bool]:
-    """`pixels` as 8-bit grey or BGR without alpha, and whether they were just that already."""
+class Recolour(Protocol):
+    """Turns colours into sRGB; see icc.Conversion."""
+
+    def fits(self, pixels: Pixels) -> bool: ...
+
+    def of_colours(self, pixels: Pixels) -> Pixels: ...
+
+
+def ordinary(pixels: Pixels, recolour: Recolour | None = None) -> tuple[Pixels, bool]:
+    """`pixels` as 8-bit grey or BGR without alpha, and whether they were just that already.
+
+    `recolour` is applied where it fits, before anything is laid on white.
+    """
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
+    recolour = recolour if recolour is not None and recolour.fits(pixels) else None
     plain = pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3)
-    if plain:
+    if plain and recolour is None:
         return pixels, True
     pixels = eight_bit(pixels)
+    if recolour is not None:
+        pixels = recolour.of_colours(pixels)
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         pixels = on_white(pixels)
     return pixels, False

@@ -66,6 +66,22 @@ def pixels_only(data: bytes) -> bytes | None:
     return None
 
 
+def profile_in(data: bytes, most: int) -> bytes:
+    """The ICC profile; empty if there is none, or it is damaged, or has more than `most` bytes."""
+    for kind, start, end in _chunks(data):
+        if kind == b"iCCP":
+            _, _, packed = data[start + 8 : end - 4].partition(b"\0")
+            inflate = zlib.decompressobj()
+            try:
+                profile = inflate.decompress(packed[1:], most)
+            except zlib.error:
+                return b""
+            return profile if inflate.eof else b""
+        if kind == b"IDAT":
+            break
+    return b""
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """(kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
     start = len(SIGNATURE)

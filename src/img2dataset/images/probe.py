@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import ico, jpeg, jxl, kinds, png, tiff
-from img2dataset.images.orientation import ORIENTATION, orientation_in, swaps_sides, valid
+from img2dataset.images.orientation import orientation_in, swaps_sides, valid
 from img2dataset.images.pillow import open_image, pillows_door, plug_in
 
 EXIF = b"Exif\0\0"
@@ -55,20 +56,9 @@ def probe(data: bytes) -> Header:
 
 
 def _probe(data: bytes) -> Header | None:
-    if data.startswith(b"\xff\xd8\xff"):
-        return _jpeg(data)
-    if data.startswith(png.SIGNATURE):
-        return _png(data)
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return _webp(data)
-    if data.startswith(b"#?R"):
-        return _radiance(data)
-    if data[:4] in tiff.ORDERS or data[:4] in tiff.BIG_ORDERS:
-        return _tiff(data)
-    if data[:4] in ico.MAGIC:
-        return _ico(data)
-    if kinds.is_jxl(data):
-        return _jxl(data)
+    for signature, read in READERS:
+        if signature.match(data):
+            return read(data)
     if kinds.is_heic(data):
         plug_in("HEIF")
         return _pillow(data, ("HEIF",))
@@ -92,7 +82,7 @@ def _webp(data: bytes) -> Header | None:
     if len(data) < 30:
         return None
     if kind == b"VP8X":
-        exif = _riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
+        exif = riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
         width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
         bare = exif.removeprefix(EXIF)
         return Header("WEBP", width, height, orientation_in(bare), bool(bare), bare)
@@ -105,7 +95,7 @@ def _webp(data: bytes) -> Header | None:
     return None
 
 
-def _riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
+def riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
     """The body of the first chunk called `name`; empty if there is none."""
     at = 12
     for _ in range(limit):
@@ -158,3 +148,15 @@ def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
             # libheif turns images upright itself
             orientation = 1 if name == "HEIF" else orientation_in(exif)
             return Header(name, width, height, orientation, bool(exif), exif)
+
+
+READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), _jpeg),
+    (re.compile(re.escape(png.SIGNATURE)), _png),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
+    (re.compile(rb"#\?R"), _radiance),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), _tiff),
+    (re.compile(rb"\0\0[\x01\x02]\0"), _ico),
+    (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"), _jxl),
+)
+"""How files begin -> what reads their headers."""

@@ -21,6 +21,9 @@ def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
     """
     if plan.interpolation is None:
         return pixels
+    if plan.window is not None:
+        left, top, width, height = plan.window
+        pixels = pixels[top : top + height, left : left + width]
     size = plan.width, plan.height
     ours = plan.interpolation == cv2.INTER_AREA and not by_opencv
     if ours and AREA is not None and _fits(pixels, plan):

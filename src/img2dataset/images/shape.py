@@ -9,6 +9,7 @@ import cv2
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import geometry
 from img2dataset.images.blur import blur, read_boxes
+from img2dataset.images.bombs import check_length
 from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.metadata import exif_of
@@ -18,6 +19,7 @@ from img2dataset.images.probe import Header, probe
 from img2dataset.images.resize import frame, resize
 from img2dataset.images.shrink import shrunk
 from img2dataset.images.turn import turn
+from img2dataset.images.window import only_kept
 from img2dataset.records import Picture
 
 
@@ -55,14 +57,17 @@ class Shaper:
         if swaps_sides(orientation):
             width, height = height, width
         geometry.check_limits(config, width, height)
+        check_length(data, header)
         plan = geometry.plan(config, width, height)
+        if not boxes:  # which are blurred on the whole
+            plan = only_kept(plan, width, height)
         geometry.check_plan(config, plan)
 
-        pixels = None if boxes else shrunk(data, header, plan, orientation)
+        pixels = None if boxes or config.convert_to_srgb else shrunk(data, header, plan, orientation)
         as_stored = False  # and were it so, it does not matter for what has changed its size
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)
-            pixels, as_stored = decode(data, header, factor)
+            pixels, as_stored = decode(data, header, factor, to_srgb=config.convert_to_srgb)
             pixels = turn(pixels, orientation)
             pixels = resize(pixels, plan, by_opencv=bool(boxes))
         if boxes:

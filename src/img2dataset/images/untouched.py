@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from img2dataset.images.config import ImageConfig
 from img2dataset.errors import RowError
+from img2dataset.images.config import ImageConfig
 from img2dataset.images.metadata import exif_of, read_exif
 from img2dataset.images.pillow import PLUGINS, set_up_pillow
 from img2dataset.images.probe import probe

@@ -1,0 +1,113 @@
+"""Bytes -> the colour profile in them -> what turns their pixels into sRGB.
+
+A profile that is damaged, or made for other colours than the pixels have, is passed over, as
+if there were none: the photo is a photo all the same.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.images import png, tiff
+from img2dataset.images.pillow import open_image, pillows_door
+from img2dataset.images.pixels import Pixels
+from img2dataset.images.probe import Header, riff_chunk
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_BYTES = 4_000_000
+"""Of a profile; those of printing presses have two millions at most."""
+MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""The colours a profile is for, as it says -> as Pillow does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """From the colours of a profile to sRGB."""
+
+    mode: str
+    """RGB, L or CMYK: which pixels it is for."""
+    transform: Any
+
+    def fits(self, pixels: Pixels) -> bool:
+        return self.mode == ("L" if pixels.ndim == 2 or pixels.shape[2] == 2 else "RGB")
+
+    def of_colours(self, pixels: Pixels) -> Pixels:
+        """8-bit pixels of a kind that fits; an alpha channel is left alone."""
+        converted = pixels.copy()
+        if self.mode == "L":
+            grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
+            made = self._apply(np.ascontiguousarray(grey), "L")[:, :, 1]  # all three are the same
+            if pixels.ndim == 2:
+                return np.ascontiguousarray(made)
+            converted[:, :, 0] = made
+        else:
+            converted[:, :, :3] = self._apply(
+                np.ascontiguousarray(pixels[:, :, 2::-1]), "RGB"
+            )[:, :, ::-1]  # fmt: skip
+        return converted
+
+    def of_inks(self, inks: Pixels) -> Pixels:
+        """BGR of CMYK, 255 = full ink."""
+        made: Pixels = cv2.cvtColor(self._apply(inks, "CMYK"), cv2.COLOR_RGB2BGR)
+        return made
+
+    def _apply(self, pixels: Pixels, mode: str) -> Pixels:
+        from PIL import Image  # noqa: PLC0415  (see pillow.py)
+
+        image: Image.Image = Image.fromarray(pixels, mode) if mode == "CMYK" else Image.fromarray(pixels)  # fmt: skip
+        return np.asarray(self.transform.apply(image))
+
+
+def conversion_for(data: bytes, header: Header) -> Conversion | None:
+    """What an image needs to become sRGB; None if nothing, or nothing can be done."""
+    profile = profile_in(data, header)
+    return _conversion(profile) if 128 < len(profile) <= MAX_BYTES else None
+
+
+def profile_in(data: bytes, header: Header) -> bytes:
+    """The ICC profile of an image; empty if it has none."""
+    if header.format == "PNG":
+        return png.profile_in(data, MAX_BYTES)
+    if header.format == "WEBP":
+        return riff_chunk(data, b"ICCP")
+    if header.format == "TIFF":
+        return tiff.profile_in(data)
+    try:
+        with pillows_door(Reason.DECODE):
+            image = open_image(data, [header.format])
+            found = None if image is None else image.info.get("icc_profile")
+    except RowError:  # the decoder will say so, if it matters
+        return b""
+    return found if isinstance(found, bytes) else b""
+
+
+@lru_cache(maxsize=16)
+def _conversion(profile: bytes) -> Conversion | None:
+    from PIL import ImageCms  # noqa: PLC0415  (see pillow.py)
+
+    try:
+        with pillows_door(Reason.DECODE):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            mode = MODES.get(source.profile.xcolor_space)
+            if mode is None or "sRGB" in (source.profile.profile_description or ""):
+                return None
+            transform = ImageCms.buildTransform(
+                source,
+                ImageCms.createProfile("sRGB"),
+                mode,
+                "RGB",
+                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+    except RowError:
+        return None
+    return Conversion(mode, transform)

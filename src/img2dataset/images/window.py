@@ -1,0 +1,71 @@
+"""A plan that enlarges a sliver and keeps a little of it -> the plan for that part alone.
+
+1 x 60000 pixels, cropped to 256 x 256, are 15 million rows on the way: all but 256 for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+from img2dataset.images.geometry import Plan
+
+REACH = 8
+"""Pixels around a pixel that an interpolation looks at, and some more."""
+TRIES = 64
+EXACT = 4096
+"""Parts of a pixel by which the part may be off: OpenCV's own steps are 2048."""
+WORTH_IT = 8
+"""Times what is kept that the whole must be, for this to be worth it."""
+
+
+def only_kept(plan: Plan, width: int, height: int) -> Plan:
+    """`plan` for the part of a width x height image that its crop keeps, if it enlarges."""
+    if plan.crop is None or plan.interpolation is None:
+        return plan
+    left, top, kept_width, kept_height = plan.crop
+    columns = _part(width, plan.width, left, kept_width)
+    rows = _part(height, plan.height, top, kept_height)
+    if columns is None and rows is None:
+        return plan
+    x, new_x = columns or ((0, width), (0, plan.width))
+    y, new_y = rows or ((0, height), (0, plan.height))
+    return replace(
+        plan,
+        width=new_x[1] - new_x[0],
+        height=new_y[1] - new_y[0],
+        crop=(left - new_x[0], top - new_y[0], kept_width, kept_height),
+        window=(x[0], y[0], x[1] - x[0], y[1] - y[0]),
+    )
+
+
+Span = tuple[int, int]
+
+
+def _part(old: int, new: int, start: int, kept: int) -> tuple[Span, Span] | None:
+    """Of a side of `old` pixels that becomes `new`: from where to where is needed, before and
+    after; None if all of it, or nearly so."""
+    if new < 2 * old or new < WORTH_IT * kept:
+        return None
+    before = max(0, start * old // new - REACH)
+    behind = min(old, ceil((start + kept) * old / new) + REACH)
+    first = _meeting(range(before, max(-1, before - TRIES), -1), old, new)
+    last = _meeting(range(behind, min(old, behind + TRIES) + 1), old, new)
+    return (first, last), (_moved(first, old, new), _moved(last, old, new))
+
+
+def _meeting(candidates: range, old: int, new: int) -> int:
+    """The first pixel, of those before and after, whose edge falls on an edge as good as exactly."""
+
+    def off(pixel: int) -> float:
+        """In pixels before the resize."""
+        return abs(pixel * new - _moved(pixel, old, new) * old) / new
+
+    for pixel in candidates:
+        if off(pixel) * EXACT < 1:
+            return pixel
+    return min(candidates, key=off)
+
+
+def _moved(pixel: int, old: int, new: int) -> int:
+    return (2 * pixel * new + old) // (2 * old)
