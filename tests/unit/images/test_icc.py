@@ -1,0 +1,128 @@
+"""Colours by their profile: checked by arithmetic of our own, not by the library that converts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from tests.pictures.case import ALPHA, GREY, RGB, RGBA, Array, by_pillow, on_white
+from tests.pictures.profiles import (
+    adobe_rgb,
+    dark_grey,
+    press,
+    seen_dark,
+    seen_in_adobe_rgb,
+    seen_printed,
+)
+from tests.unit.images.made import pixels_of, saved, to_png
+
+EXACT = {"quality": 100, "subsampling": 0}
+
+
+def converted(data: bytes, **options: object) -> Array:
+    pixels = pixels_of(to_png(convert_to_srgb=True, **options).shape(data).data)
+    return pixels if pixels.ndim == 2 else pixels[:, :, ::-1]
+
+
+def left_alone(data: bytes) -> Array:
+    pixels = pixels_of(to_png().shape(data).data)
+    return pixels if pixels.ndim == 2 else pixels[:, :, ::-1]
+
+
+def far(got: Array, expected: Array) -> int:
+    return int(np.abs(got.astype(int) - expected).max())
+
+
+@pytest.mark.parametrize(
+    ("format_name", "options"),
+    [
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
+        ("JPEG", EXACT),
+    ],
+)
+def test_colours_of_a_wide_profile_are_converted(
+    format_name: str, options: dict[str, object]
+) -> None:
+    data = by_pillow(RGB, format_name, icc_profile=adobe_rgb(), **options)
+    got, expected = converted(data), seen_in_adobe_rgb(RGB)
+    if format_name in ("JPEG", "AVIF"):  # a level of a dark colour is many in the other profile
+        assert np.abs(got.astype(int) - expected).mean() < 1
+    else:
+        assert far(got, expected) <= 1
+        assert far(left_alone(data), RGB) == 0
+    assert far(expected, RGB) > 20  # it is not for nothing
+
+
+def test_grey_is_converted_and_stays_grey() -> None:
+    data = by_pillow(GREY, "PNG", icc_profile=dark_grey())
+    got = converted(data)
+    assert got.shape == GREY.shape
+    assert far(got, seen_dark(GREY)) <= 2
+
+
+def test_what_is_transparent_is_white_all_the_same() -> None:
+    data = by_pillow(RGBA, "PNG", icc_profile=adobe_rgb())
+    assert far(converted(data), on_white(seen_in_adobe_rgb(RGB), ALPHA)) <= 1
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "TIFF"])
+def test_inks_are_seen_as_they_print(format_name: str) -> None:
+    patches = np.zeros((16, 16 * 16, 4), np.uint8)
+    for inks in range(16):
+        corner = [255 * (inks >> bit & 1) for bit in (3, 2, 1, 0)]
+        patches[:, 16 * inks : 16 * inks + 16] = corner
+    options = EXACT if format_name == "JPEG" else {"compression": "tiff_lzw"}
+    data = by_pillow(Image.fromarray(patches, "CMYK"), format_name, icc_profile=press(), **options)
+    got = converted(data)
+    for inks in range(16):
+        middle = got[8, 16 * inks + 8].astype(int)
+        assert np.abs(middle - seen_printed(inks)).max() <= 2, inks
+
+
+BROKEN = {
+    "noise": b"x" * 500,
+    "cut": adobe_rgb()[:200],
+    "empty": b"",
+    "for other colours": press(),
+    "for grey": dark_grey(),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_a_profile_that_is_broken_or_not_for_these_colours_is_passed_over(
+    kind: str, format_name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = {"lossless": True} if format_name == "WEBP" else {}
+    data = by_pillow(RGB, format_name, icc_profile=BROKEN[kind], **options)
+    assert np.array_equal(converted(data), left_alone(data))
+    assert capfd.readouterr().err == ""
+
+
+def test_without_a_profile_or_with_srgb_s_nothing_changes_and_bytes_can_be_kept() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    keep = {"skip_reencode": True, "convert_to_srgb": True}
+    for options in ({}, {"icc_profile": srgb}):
+        data = saved(RGB, "PNG", **options)
+        assert to_png(**keep).shape(data).data == data
+    wide = saved(RGB, "PNG", icc_profile=adobe_rgb())
+    assert to_png(**keep).shape(wide).data != wide
+    assert to_png(skip_reencode=True).shape(wide).data == wide
+
+
+def test_a_profile_packed_beyond_reason_is_passed_over() -> None:
+    data = saved(RGB, "PNG", icc_profile=adobe_rgb() + bytes(50_000_000))
+    assert len(data) < 100_000
+    assert np.array_equal(converted(data), RGB)
+
+
+def test_shrinking_on_load_and_converting_go_together() -> None:
+    large = np.kron(RGB, np.ones((32, 32, 1), np.uint8))
+    data = by_pillow(large, "JPEG", icc_profile=adobe_rgb(), **EXACT)
+    got = converted(data, resize_mode="keep_ratio", image_size=48)
+    assert np.abs(got.astype(int) - seen_in_adobe_rgb(RGB)).mean() < 3
