@@ -13,11 +13,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tests.pictures import CASES
+from tests.pictures.case import GREY, INKS, RGB, by_pillow
 from tests.pictures.damage import damaged
+from tests.pictures.profiles import adobe_rgb, dark_grey, press
 
 LONGEST = 30
 """Seconds after which an input counts as one that hangs."""
+
+
+def seeds() -> dict[str, bytes]:
+    """What is damaged: every kind of image, and some with a colour profile and EXIF."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", 6
+    exif.get_ifd(0x8769)[0x829A] = 0.5
+    profiles = {"RGB": (RGB, adobe_rgb()), "GRAY": (GREY, dark_grey()), "CMYK": (INKS, press())}
+    more = {}
+    for name, (pixels, profile) in profiles.items():
+        for kind in ("JPEG", "TIFF", "PNG", "WEBP"):
+            if not (name == "CMYK" and kind in ("PNG", "WEBP")):
+                image = Image.fromarray(pixels, "CMYK") if name == "CMYK" else pixels
+                block = exif if kind == "TIFF" else exif.tobytes()
+                more[f"{kind} {name}"] = by_pillow(image, kind, icc_profile=profile, exif=block)
+    return {**{name: case.data for name, case in CASES.items()}, **more}
 
 
 def seeded(seconds: float, seed: int, folder: Path) -> None:
@@ -25,7 +45,7 @@ def seeded(seconds: float, seed: int, folder: Path) -> None:
     from tests.fuzz.target import one_input  # noqa: PLC0415  (atheris wants to see the import)
 
     chance = random.Random(seed)
-    files = [case.data for case in CASES.values()]
+    files = list(seeds().values())
     end = time.monotonic() + seconds
     current = folder / f"input-{seed}"
     count = 0
@@ -54,8 +74,8 @@ def guided(seconds: float, seed: int, folder: Path) -> None:
 
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
-    for name, case in CASES.items():
-        (corpus / name.replace(" ", "_").replace("/", "_")).write_bytes(case.data)
+    for name, data in seeds().items():
+        (corpus / name.replace(" ", "_").replace("/", "_")).write_bytes(data)
 
     def mutate(data: bytes, most: int, number: int) -> bytes:
         chance = random.Random(number)

@@ -20,7 +20,7 @@ LIMIT = {"max_decoded_pixels": MOST_PIXELS}
 WAYS = (
     (shaper(image_size=32, **LIMIT), None),
     (shaper(image_size=40, resize_mode="center_crop", **LIMIT), None),
-    (to_png(apply_exif_orientation=False, **LIMIT), BOXES),
+    (to_png(apply_exif_orientation=False, convert_to_srgb=True, **LIMIT), BOXES),
     (shaper(disable_all_reencoding=True, **LIMIT), None),
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
 from img2dataset.fetch.encoding import Decoder, EncodingError, decoder_for
-from img2dataset.fetch.sniff import cannot_be_image
+from img2dataset.fetch.sniff import cannot_be_image, why_no_image
 
 STOP = -1
 """What a libcurl callback returns to end the transfer: anything but the length it was given."""
@@ -185,7 +185,7 @@ class Response:
         if size > self._reserved and not self._reserve(size):
             return PAUSE
         if self.size == 0 and self._looks_like_a_page(data):
-            return self._drop(Reason.NOT_AN_IMAGE, len(data))
+            return self._drop(why_no_image(self.content_type), len(data))
         self.size = size
         self._chunks.append(data)
         if size > self._most:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from img2dataset.errors import Reason
+
 ENOUGH = 16
 """Bytes to tell by; of what comes in smaller pieces nothing is said."""
 
@@ -29,3 +31,9 @@ def cannot_be_image(content_type: str, first: bytes) -> bool:
     if PAGE.match(first):
         return True
     return content_type.strip().lower().startswith(NOT_IMAGES) and not LIKE_AN_IMAGE.match(first)
+
+
+def why_no_image(content_type: str) -> Reason:
+    """The reason to give for a body that cannot be an image."""
+    film = content_type.strip().lower().startswith("video/")
+    return Reason.VIDEO if film else Reason.NOT_AN_IMAGE

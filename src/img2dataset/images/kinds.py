@@ -26,6 +26,7 @@ HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm",
 AVIF = frozenset({b"avif", b"avis"})
 ANY_HEIF = frozenset({b"mif1", b"mif2", b"msf1"})
 """Brands that leave open how the pixels are coded."""
+IMAGE_BRANDS = [[brand] for brand in (*HEIC, *AVIF, *ANY_HEIF, b"jp2 ", b"jpx ", b"jxl ")]
 
 
 def is_heic(data: bytes) -> bool:
@@ -50,4 +51,6 @@ def named(data: bytes) -> Reason:
     """Why `data`, which is no image of ours, is none."""
     if SVG.match(data[:ENOUGH]):
         return Reason.SVG
+    if brands_of(data)[:1] in IMAGE_BRANDS:
+        return Reason.NOT_AN_IMAGE
     return Reason.VIDEO if VIDEO.match(data) else Reason.NOT_AN_IMAGE

@@ -8,8 +8,8 @@ import logging
 
 from img2dataset.images.probe import Header
 
-MAX_READS = 100_000
-"""Reads that one file may cost.  Photos take a few hundred; crafted tables, billions."""
+MAX_READS = 20_000
+"""Reads that one file may cost.  Photos take less than a thousand; crafted tables, billions."""
 MAX_BYTES = 4_000_000
 """And bytes."""
 MAX_TEXT = 1_000_000

@@ -66,7 +66,8 @@ def _high_bytes(pixels: Pixels) -> Pixels:
 
 
 def _stretched(pixels: Pixels) -> Pixels:
-    values = np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers without end become the largest
+        values = np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
     low, high = float(values.min()), float(values.max())
     if pixels.dtype.kind == "f" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0

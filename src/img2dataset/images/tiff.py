@@ -150,15 +150,15 @@ def _entries(block: bytes, order: str) -> Iterator[tuple[int, Entry]]:
         return
     try:
         if _is_big(block):
-            (start,) = struct.unpack_from(order + "Q", block, 8)
-            (count,) = struct.unpack_from(order + "Q", block, start)
+            (start,) = _unpack(order + "Q", block, 8)
+            (count,) = _unpack(order + "Q", block, start)
             first, line, size = start + 8, order + "HHQ", 20
         else:
-            (start,) = struct.unpack_from(order + "I", block, 4)
-            (count,) = struct.unpack_from(order + "H", block, start)
+            (start,) = _unpack(order + "I", block, 4)
+            (count,) = _unpack(order + "H", block, start)
             first, line, size = start + 2, order + "HHI", 12
         for at in range(first, first + size * min(count, MAX_ENTRIES), size):
-            tag, kind, values = struct.unpack_from(line, block, at)
+            tag, kind, values = _unpack(line, block, at)
             yield tag, Entry(kind, values, at + struct.calcsize(line))
     except struct.error:
         return
@@ -174,7 +174,14 @@ def _values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int, ...
     try:
         at = entry.at
         if size * entry.count > struct.calcsize("=" + pointer):
-            (at,) = struct.unpack_from(order + pointer, block, at)
-        return struct.unpack_from(f"{order}{min(entry.count, most)}{letter}", block, at)
+            (at,) = _unpack(order + pointer, block, at)
+        return _unpack(f"{order}{min(entry.count, most)}{letter}", block, at)
     except struct.error:
         return ()
+
+
+def _unpack(how: str, block: bytes, at: int) -> tuple[int, ...]:
+    """As struct does it; of a place that no offset may name, too, it says struct.error."""
+    if at > len(block):
+        raise struct.error
+    return struct.unpack_from(how, block, at)

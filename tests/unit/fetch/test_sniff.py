@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from img2dataset.fetch.sniff import ENOUGH, NOT_IMAGES, cannot_be_image
+from img2dataset.errors import Reason
+from img2dataset.fetch.sniff import ENOUGH, NOT_IMAGES, cannot_be_image, why_no_image
 
 FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "PPM", "JPEG2000", "DDS"]
 TEXT = b"Once upon a time there was a picture."
@@ -82,3 +83,9 @@ def test_of_too_little_nothing_is_said(first: bytes, kind: str) -> None:
 def test_no_label_and_no_bytes_break_it(first: bytes, kind: str) -> None:
     assert cannot_be_image(kind, first) in {True, False}
     assert not cannot_be_image(kind, b"\xff\xd8\xff" + first + bytes(ENOUGH))
+
+
+def test_a_film_is_named_by_its_label() -> None:
+    assert why_no_image(" Video/MP4; codecs=avc1") is Reason.VIDEO
+    for kind in ("text/html", "audio/mpeg", ""):
+        assert why_no_image(kind) is Reason.NOT_AN_IMAGE

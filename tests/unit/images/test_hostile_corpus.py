@@ -1,0 +1,55 @@
+"""Some hundreds of damaged images of every kind: a picture of the promised size, or a reason."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from img2dataset.errors import Reason, RowError, Status
+from tests.fuzz.target import one_input
+from tests.pictures import CASES
+from tests.pictures.damage import damaged
+from tests.unit.images.made import to_png
+
+FOUND = Path(__file__).parent / "found"
+"""Inputs that once did what none may do."""
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_damage_gives_a_picture_or_a_reason(kind: str) -> None:
+    chance = random.Random(f"20261127 {kind}")
+    for _ in range(3):
+        one_input(damaged(CASES[kind].data, chance))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CASES)
+def test_much_damage_does_too(kind: str) -> None:
+    chance = random.Random(f"more {kind}")
+    for _ in range(60):
+        one_input(damaged(CASES[kind].data, chance))
+
+
+@pytest.mark.parametrize("path", sorted(FOUND.glob("*")), ids=lambda path: str(path.name))
+def test_what_was_found_by_fuzzing_stays_fixed(path: Path) -> None:
+    one_input(path.read_bytes())
+
+
+# what is behind the picture, or does not change it, may be missing
+SPARED = {"bmp run lengths": 2, "pgm in words": 2, "qoi": 8, "qoi alpha": 8}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_file_that_is_not_complete_is_refused(kind: str) -> None:
+    case = CASES[kind]
+    if kind in ("jpeg with garbage behind it", "gif animation", "gif animation cut in its second frame",
+                "webp animation", "png animation", "tiff several pages") or case.expected.size < 1000:  # fmt: skip
+        return
+    spared = SPARED.get(kind, 0)
+    for kept in (0.4, 0.8, 0.95):
+        with pytest.raises(RowError) as caught:
+            to_png().shape(case.data[: int(len(case.data) * kept) - spared])
+        assert caught.value.reason in (Reason.DECODE, Reason.NOT_AN_IMAGE)
+        assert caught.value.reason.status is Status.FAILED_TO_RESIZE
