@@ -20,6 +20,9 @@ WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR, EXTRA, FORMAT = 
     0x0100, 0x0101, 0x0102, 0x0106, 0x0112, 0x0115, 0x011C, 0x0152, 0x0153,
 )  # fmt: skip
 STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 0x0111, 0x0117, 0x0144, 0x0145
+TILE_WIDTH, TILE_HEIGHT = 0x0142, 0x0143
+LARGE_TILE = 4_000_000
+"""Pixels; a tile may have more than the image."""
 PROFILE = 0x8773
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, SEPARATED = 0, 1, 2, 5
 STRAIGHT_ALPHA = 2
@@ -53,12 +56,15 @@ class TiffHeader:
     """Whether it is a BigTIFF with the highest byte first."""
     whole: bool
     """Whether everything it points to is there."""
+    vast_tiles: bool
+    """Whether its tiles are much larger than the image: space for nothing."""
 
     @property
     def readable(self) -> bool:
         """Whether a decoder of ours reads it right: OpenCV and Pillow mix up deep planes."""
         inverted_floats = self.floats and self.photometric == WHITE_IS_ZERO
-        return self.whole and not inverted_floats and not (self.apart and self.bits > 8)
+        deep_planes = self.apart and self.bits > 8
+        return self.whole and not (self.vast_tiles or inverted_floats or deep_planes)
 
     @property
     def by_opencv(self) -> bool:
@@ -111,6 +117,7 @@ def read_header(data: bytes) -> TiffHeader | None:
         straight_alpha=first(EXTRA, 0) == STRAIGHT_ALPHA,
         floats=first(FORMAT, 1) == 3,
         foreign=data.startswith(b"MM\0+"),
+        vast_tiles=first(TILE_WIDTH, 0) * first(TILE_HEIGHT, 0) > max(LARGE_TILE, width * height),
         whole=_whole(data, order, entries),
     )
 
