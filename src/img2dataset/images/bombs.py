@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.probe import Header
@@ -16,13 +17,15 @@ SLACK = 1_000_000
 MOST_SCANS = 100
 """Of a JPEG.  Real ones have 3 to 20; each may cost as much as the whole image, and take no space."""
 
-FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]")
-"""Markers that say how a JPEG is coded."""
 ARITHMETIC = re.compile(rb"\xff[\xc9-\xcb\xcd-\xcf]")
-IN_ONE_GO = frozenset({0xC0, 0xC1, 0xC3})
 MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """What is no pixel, and no mark between pixels."""
+IN_ONE_GO = frozenset({0xC0, 0xC1, 0xC3})
+FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""Markers that say how a JPEG is coded; those of files that have a scan for each channel at most."""
 SCAN, END = 0xDA, 0xD9
+BARE = frozenset({0x01, 0xD8})
+"""Markers without a length."""
 
 
 def check_length(data: bytes, header: Header) -> None:
@@ -40,30 +43,34 @@ def check_length(data: bytes, header: Header) -> None:
 
 def check_scans(data: bytes) -> None:
     """Refuse a JPEG of more than MOST_SCANS scans."""
-    scan = data.find(b"\xff\xda")
-    frame = FRAME.search(data, 0, max(scan, 0))
-    if (
-        frame is not None
-        and data[frame.end() - 1] in IN_ONE_GO
-        and _channels(data, frame) == data[scan + 4 : scan + 5]
-    ):
+    if _is_one_scan(data):
         return
     # thumbnails and what comes behind the end may look like scans: so count twice
-    if data.count(b"\xff\xda") > MOST_SCANS and _scans(data) > MOST_SCANS:
-        raise RowError(Reason.DECODE)
+    if data.count(b"\xff\xda") > MOST_SCANS:
+        scans = sum(marker == SCAN for marker, _ in _markers(data))
+        if scans > MOST_SCANS:
+            raise RowError(Reason.DECODE)
 
 
-def _channels(data: bytes, frame: re.Match[bytes]) -> bytes:
-    return data[frame.start() + 9 : frame.start() + 10]
+def _is_one_scan(data: bytes) -> bool:
+    """Whether the first scan has all channels, and no other may follow."""
+    channels = None
+    for marker, at in _markers(data):
+        if marker in FRAMES:
+            channels = data[at + 7 : at + 8] if marker in IN_ONE_GO else None
+        if marker == SCAN:
+            return channels is not None and channels == data[at + 2 : at + 3]
+    return False
 
 
-def _scans(data: bytes) -> int:
-    count, at = 0, 2
+def _markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """(marker, where what follows it begins), from the first to the end of the image."""
+    at = 2
     while (found := MARKER.search(data, at)) is not None:
-        marker = data[found.end() - 1]
+        at = found.end()
+        marker = data[at - 1]
         if marker == END:
-            break
-        count += marker == SCAN
-        length = int.from_bytes(data[found.end() : found.end() + 2], "big")
-        at = found.end() + (0 if marker in (0x01, 0xD8) else length)
-    return count
+            return
+        yield marker, at
+        if marker not in BARE:
+            at += int.from_bytes(data[at : at + 2], "big")

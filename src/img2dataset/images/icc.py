@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +19,6 @@ from img2dataset.images import png, tiff
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels
 from img2dataset.images.probe import Header, riff_chunk
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 MAX_BYTES = 4_000_000
 """Of a profile; those of printing presses have two millions at most."""
@@ -63,7 +60,7 @@ class Conversion:
     def _apply(self, pixels: Pixels, mode: str) -> Pixels:
         from PIL import Image  # noqa: PLC0415  (see pillow.py)
 
-        image: Image.Image = Image.fromarray(pixels, mode) if mode == "CMYK" else Image.fromarray(pixels)  # fmt: skip
+        image = Image.frombytes(mode, pixels.shape[1::-1], pixels.tobytes())
         return np.asarray(self.transform.apply(image))
 
 

@@ -128,6 +128,14 @@ def test_a_jpeg_of_hundreds_of_scans_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert refusal(bomb(600, 4096)) is Reason.DECODE
 
 
+def test_a_harmless_thumbnail_does_not_hide_them() -> None:
+    thumbnail = b"Exif\0\0" + saved(RGB, "JPEG")
+    segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    hidden = b"\xff\xd8" + segment + bomb(MOST_SCANS + 1)[2:]
+    with pytest.raises(RowError):
+        check_scans(hidden)
+
+
 def test_a_jpeg_of_as_many_scans_as_are_allowed_is_decoded() -> None:
     check_scans(bomb(MOST_SCANS))
     assert pixels_of(to_png().shape(bomb(MOST_SCANS)).data).shape == (64, 64)
@@ -218,6 +226,7 @@ def ico_with(inside: bytes) -> bytes:
         (lambda: forged_jpeg(15_000, 15_000), {}, "decode"),
         (lambda: saved(RGB, "WEBP", lossless=True)[:12] + webp_canvas(10, 10, (16_000, 16_000)), {}, "decode"),
     ],
+    ids=["png, filtered", "png", "ico", "ico, filtered", "short png", "short jpeg", "webp of two sizes"],
 )  # fmt: skip
 def test_a_bomb_takes_no_space(
     make: Any, options: dict[str, Any], reason: str, tmp_path: Any
