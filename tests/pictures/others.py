@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import imagecodecs
@@ -28,6 +29,24 @@ from tests.pictures.jpegs import oriented
 ON = on_white(RGB, ALPHA)
 
 
+def small_frame() -> tuple[bytes, Array]:
+    """An animation of one frame, smaller than its canvas; and what is seen of it."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+    def three(number: int) -> bytes:
+        return number.to_bytes(3, "little")
+
+    picture = by_pillow(RGB, "WEBP", lossless=True)[12:]
+    frame = three(4) + three(3) + three(63) + three(47) + three(100) + b"\0" + picture  # at 8, 6
+    canvas = b"\x12\0\0\0" + three(79) + three(59)
+    body = chunk(b"VP8X", canvas) + chunk(b"ANIM", bytes(6)) + chunk(b"ANMF", frame)
+    seen = np.full((60, 80, 3), 255, np.uint8)
+    seen[6:54, 8:72] = RGB
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body, seen
+
+
 def webps() -> dict[str, Case]:
     exact = {"lossless": True, "exact": True}
     frames = [Image.fromarray(255 - RGB)]
@@ -36,6 +55,7 @@ def webps() -> dict[str, Case]:
         "webp lossless": Case(by_pillow(RGB, "WEBP", lossless=True), RGB),
         "webp alpha": Case(by_pillow(RGBA, "WEBP", quality=100), ON, most=40),
         "webp lossless alpha": Case(by_pillow(RGBA, "WEBP", **exact), ON),
+        "webp small frame": Case(*small_frame()),
         "webp animation": Case(
             by_pillow(RGB, "WEBP", save_all=True, append_images=frames, lossless=True), RGB
         ),

@@ -132,6 +132,8 @@ def test_names_of_ours_cannot_be_additional_columns(column: str) -> None:
 def test_boxes_cannot_be_blurred_without_encoding() -> None:
     with pytest.raises(OptionError, match=r"disable_all_reencoding.*bbox_col"):
         Options("l", disable_all_reencoding=True, bbox_col="boxes")
+    with pytest.raises(OptionError, match=r"disable_all_reencoding.*convert_to_srgb"):
+        Options("l", disable_all_reencoding=True, convert_to_srgb=True)
 
 
 @pytest.mark.parametrize(

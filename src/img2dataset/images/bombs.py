@@ -14,6 +14,8 @@ each block, and at least one of its channels has a fourth of the pixels; the oth
 packing, or runs.  Formats that are not here may pack any number into a few bytes."""
 SLACK = 1_000_000
 """Pixels that are not worth the question."""
+MOST_WORDS = 2_000_000
+"""Bytes of a PNM whose numbers are written as words: Pillow reads them one by one."""
 MOST_SCANS = 100
 """Of a JPEG.  Real ones have 3 to 20; each may cost as much as the whole image, and take no space."""
 
@@ -29,7 +31,10 @@ BARE = frozenset({0x01, 0xD8})
 
 
 def check_length(data: bytes, header: Header) -> None:
-    """Refuse a file that is too short for the pixels it promises, before there is space for them."""
+    """Refuse a file that is too short for the pixels it promises, before there is space for them;
+    and a PNM in words that is too long to be read."""
+    if header.format == "PPM" and data[1:2] in b"123" and len(data) > MOST_WORDS:
+        raise RowError(Reason.DECODE)
     pixels = header.width * header.height
     if pixels <= SLACK:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from img2dataset.images.orientation import swaps_sides
+from img2dataset.images.tiff import ORDERS
 
 CODESTREAM = b"\xff\x0a"
 LONG_SIZES = (9, 13, 18, 30)
@@ -77,7 +78,9 @@ def _inside(data: bytes) -> tuple[int | None, bytes]:
             place = at + head + (4 if kind == b"jxlp" else 0)  # parts are numbered
             start = place if data.startswith(CODESTREAM, place) else None
         if kind == b"Exif" and not exif:
-            exif = data[at + head + 4 : at + size]
+            exif = data[at + head : at + size]
+            # an offset, nearly always 0, goes before; some leave it out
+            exif = exif if exif[:4] in ORDERS else exif[4:]
         if size < head or at + size >= len(data):
             break
         at += size

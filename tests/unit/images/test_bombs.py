@@ -82,11 +82,12 @@ def forged_jpeg(width: int, height: int) -> bytes:
         forged_png(15_000, 15_000),
         forged_jpeg(15_000, 15_000),
         b"P5 15000 15000 255\n" + bytes(3000),
+        b"P3 900 900 255\n" + b"7 " * 2_430_000,
         b"qoif" + struct.pack(">II", 15_000, 15_000) + b"\3\0" + bytes(3000),
     ],
-    ids=["png", "jpeg", "pgm", "qoi"],
+    ids=["png", "jpeg", "pgm", "ppm in words", "qoi"],
 )
-def test_a_file_too_short_for_its_pixels_gets_no_space(data: bytes) -> None:
+def test_a_file_too_short_for_its_pixels_or_too_wordy_gets_no_space(data: bytes) -> None:
     assert refusal(data) is Reason.DECODE
 
 
