@@ -160,20 +160,26 @@ METADATA: dict[str, bytes] = {
 }
 
 CHILD = """
-import resource, sys
-from tests.unit.images.made import pixels_of, to_png
+import sys
+from pathlib import Path
+from tests.unit.images.made import to_png
 from img2dataset.errors import RowError
+
+def peak():  # not getrusage, whose peak is the parent's at first
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
 data = sys.stdin.buffer.read()
-options = eval(sys.argv[1])
-made = to_png(**options)
-made.shape(open(sys.argv[2], "rb").read())  # everything is imported
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+made = to_png(**eval(sys.argv[1]))
+made.shape(Path(sys.argv[2]).read_bytes())  # everything is imported
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = peak()
 try:
     made.shape(data)
     print("picture", end=" ")
 except RowError as error:
     print(error.reason.value, end=" ")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak() - before)
 """
 
 
@@ -187,6 +193,13 @@ def grown(data: bytes, small: bytes, tmp_path: Any, **options: Any) -> tuple[str
     )  # fmt: skip
     what, size = done.stdout.split()
     return what.decode(), int(size)
+
+
+@pytest.mark.slow
+def test_what_takes_space_is_noticed(tmp_path: Any) -> None:
+    what, size = grown(blank(3000, 3000), encoded(RGB, "png"), tmp_path)
+    assert what == "picture"
+    assert size > 8_000
 
 
 @pytest.mark.slow
