@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from tests.pictures import CASES
@@ -37,6 +38,12 @@ def seeds() -> dict[str, bytes]:
                 image = Image.fromarray(pixels, "CMYK") if name == "CMYK" else pixels
                 block = exif if kind == "TIFF" else exif.tobytes()
                 more[f"{kind} {name}"] = by_pillow(image, kind, icc_profile=profile, exif=block)
+    large = np.tile(RGB, (4, 3, 1))
+    for sampling in (0, 1, 2):
+        for restart in (0, 3):
+            options = {"subsampling": sampling, "restart_marker_blocks": restart, "quality": 60}
+            more[f"large {sampling} {restart}"] = by_pillow(large, "JPEG", **options)
+            more[f"grey {sampling} {restart}"] = by_pillow(large[:, :, 0].copy(), "JPEG", **options)
     return {**{name: case.data for name, case in CASES.items()}, **more}
 
 

@@ -36,14 +36,13 @@ def set_up_opencv() -> None:
 
 
 def decode(
-    data: bytes, header: Header, factor: int = 1, *, to_srgb: bool = False
+    data: bytes, header: Header, factor: int = 1, conversion: icc.Conversion | None = None
 ) -> tuple[Pixels, bool]:
     """8-bit grey or BGR pixels, as stored; and whether the file holds just such pixels.
 
-    `factor` shrinks a JPEG on the way; `to_srgb` converts by the colour profile, if there is one.
+    `factor` shrinks a JPEG on the way; `conversion` is to be applied to the colours.
     The size is the one in `header`: a file whose header promised another size is refused.
     """
-    conversion = icc.conversion_for(data, header) if to_srgb else None
     try:
         if conversion is not None and conversion.mode == "CMYK":
             inks = _inks(data, header, factor)

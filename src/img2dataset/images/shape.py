@@ -12,6 +12,7 @@ from img2dataset.images.blur import blur, read_boxes
 from img2dataset.images.bombs import check_length
 from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
 from img2dataset.images.config import ImageConfig
+from img2dataset.images.icc import conversion_for
 from img2dataset.images.metadata import exif_of
 from img2dataset.images.orientation import swaps_sides
 from img2dataset.images.pillow import set_up_pillow
@@ -63,11 +64,12 @@ class Shaper:
             plan = only_kept(plan, width, height)
         geometry.check_plan(config, plan)
 
-        pixels = None if boxes or config.convert_to_srgb else shrunk(data, header, plan, orientation)
+        recolour = conversion_for(data, header) if config.convert_to_srgb else None
+        pixels = None if boxes or recolour else shrunk(data, header, plan, orientation)
         as_stored = False  # and were it so, it does not matter for what has changed its size
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)
-            pixels, as_stored = decode(data, header, factor, to_srgb=config.convert_to_srgb)
+            pixels, as_stored = decode(data, header, factor, recolour)
             pixels = turn(pixels, orientation)
             pixels = resize(pixels, plan, by_opencv=bool(boxes))
         if boxes:
