@@ -217,6 +217,7 @@ def shaper(*, side: int, mode: str = "border", encode_format: str = "jpg") -> Sh
                 max_decoded_pixels=256_000_000,
                 apply_exif_orientation=False,
                 extract_exif=True,
+                convert_to_srgb=False,
             )
         )
         assert isinstance(made, Shaper)

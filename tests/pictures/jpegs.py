@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from base64 import b64decode
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -85,6 +86,7 @@ def jpegs() -> dict[str, Case]:
         "jpeg ycck": Case(four_channels(as_ycck(inverted), 2), inks, most=6),
         "jpeg arithmetic": Case(ARITHMETIC, ramp(), most=12),
         "jpeg arithmetic progressive": Case(ARITHMETIC_PROGRESSIVE, ramp(), most=12),
+        "jpeg lossless": Case(bytes(imagecodecs.jpeg8_encode(RGB, lossless=True)), RGB, most=3),
         "jpeg restart markers": Case(
             by_pillow(RGB, "JPEG", restart_marker_blocks=1, **best), RGB, most=3
         ),

@@ -6,6 +6,7 @@ import hashlib
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,6 +15,9 @@ from img2dataset.images import make_shaper
 from img2dataset.options import Options
 from img2dataset.records import Body, Failure, Fetched, Picture, Row, Sample
 from img2dataset.worker import image_config, shape_of, writer_config
+from tests.pictures.case import RGB, by_pillow
+from tests.pictures.profiles import adobe_rgb, seen_in_adobe_rgb
+from tests.unit.images.made import pixels_of
 
 ANSWER = Fetched("http://x/1.jpg", 200, "image/jpeg", None, None, 1.0, 3)
 
@@ -32,6 +36,19 @@ def shaped(row: Row, body: Body, **options: Any) -> Sample:
     given = Options("x", **options)
     shaper = make_shaper(image_config(given))
     return shape_of(given, lambda row, body: shaper.shape(body.data, row.boxes))(row, body)
+
+
+def test_the_option_for_colours_reaches_the_pictures() -> None:
+    wide = Body(by_pillow(RGB, "PNG", icc_profile=adobe_rgb()))
+    options = {"resize_mode": "no", "encode_format": "png"}
+    left, converted = (
+        shaped(row(), wide, convert_to_srgb=asked, **options) for asked in (False, True)
+    )
+    assert isinstance(left.outcome, Picture)
+    assert isinstance(converted.outcome, Picture)
+    assert np.array_equal(pixels_of(left.outcome.data)[:, :, ::-1], RGB)
+    off = pixels_of(converted.outcome.data)[:, :, ::-1].astype(int) - seen_in_adobe_rgb(RGB)
+    assert np.abs(off).max() <= 1
 
 
 def test_a_picture_keeps_how_it_came_and_its_hash() -> None:

@@ -25,4 +25,4 @@ class ImageConfig:
     max_decoded_pixels: int
     apply_exif_orientation: bool
     extract_exif: bool
-    convert_to_srgb: bool = False
+    convert_to_srgb: bool

@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "max_decoded_pixels": 256_000_000,
     "apply_exif_orientation": True,
     "extract_exif": True,
+    "convert_to_srgb": False,
 }
 
 

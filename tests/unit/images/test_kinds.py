@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import imagecodecs
+import numpy as np
 import pytest
 
 from img2dataset.errors import Reason, RowError
@@ -81,3 +83,9 @@ def test_heif_that_holds_av1_is_avif() -> None:
     data = saved(smooth(40, 30), "AVIF")
     generic = data.replace(b"ftypavif", b"ftypmif1", 1)
     assert to_png().shape(generic).original_width == 40
+
+
+def test_a_jpeg_of_twelve_bits_is_refused_not_misread() -> None:
+    deep = (smooth(40, 30).astype(np.uint16) << 4) + 7
+    data = bytes(imagecodecs.jpeg8_encode(deep, bitspersample=12))
+    assert reason(data) is Reason.DECODE

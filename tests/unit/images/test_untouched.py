@@ -44,7 +44,7 @@ config = ImageConfig(
     upscale_interpolation="lanczos", downscale_interpolation="area", encode_format="jpg",
     encode_quality=95, skip_reencode=False, disable_all_reencoding=raw, min_image_size=0,
     max_image_area=1e9, max_aspect_ratio=1e9, max_decoded_pixels=10**6,
-    apply_exif_orientation=True, extract_exif=True,
+    apply_exif_orientation=True, extract_exif=True, convert_to_srgb=False,
 )
 make_shaper(config).shape(sys.stdin.buffer.read())
 print(*sorted({"cv2", "PIL", "exifread"} & set(sys.modules)))
