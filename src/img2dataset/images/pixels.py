@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[Any]
 """height x width (grey) or height x width x channels (BGR, BGRA; two channels = grey, alpha)."""
+AT_ONCE = 1_000_000
+"""Values that are stretched together."""
 
 
 class Recolour(Protocol):
@@ -66,15 +68,25 @@ def _high_bytes(pixels: Pixels) -> Pixels:
 
 
 def _stretched(pixels: Pixels) -> Pixels:
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers without end become the largest
-        values = np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
-    low, high = float(values.min()), float(values.max())
+    """Some rows at a time: what they become on the way is many times as large."""
+    step = max(1, AT_ONCE // max(1, pixels[0].size))
+    parts = [slice(top, top + step) for top in range(0, len(pixels), step)]
+    low = min(float(_numbers(pixels[part]).min()) for part in parts)
+    high = max(float(_numbers(pixels[part]).max()) for part in parts)
     if pixels.dtype.kind == "f" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    if high <= low:
-        return np.zeros(values.shape, np.uint8)
-    unit = (values.astype(np.float64) - low) / (high - low)
-    return np.rint(unit * 255).astype(np.uint8)
+    result = np.zeros(pixels.shape, np.uint8)
+    if high > low:
+        for part in parts:
+            unit = (_numbers(pixels[part]).astype(np.float64) - low) / (high - low)
+            result[part] = np.rint(unit * 255)
+    return result
+
+
+def _numbers(pixels: Pixels) -> Pixels:
+    """As floats; not a number is 0, and numbers without end become the largest."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
 
 
 def on_white(pixels: Pixels) -> Pixels:
