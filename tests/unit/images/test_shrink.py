@@ -61,7 +61,7 @@ def test_pixels_are_those_of_two_steps(
     data = jpeg(mild(smooth(across[0], down[0], seed=seed)), sampling)
     small = max(1, round(across[0] * across[1])), max(1, round(down[0] * down[1]))
     # what differs is rounding: libjpeg rounds after each step, we at the end
-    assert cv2.absdiff(one_pass(data, *small), in_two_steps(data, *small)).max() <= 2
+    assert cv2.absdiff(one_pass(data, *small), in_two_steps(data, *small)).max() <= 3
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
