@@ -4,7 +4,7 @@ python -m benchmarks.image_memory [--urls 300] [--append benchmarks/RESULTS.md]
 
 Baseline JPEGs are never decoded to a whole picture; progressive JPEGs are, at half size or less;
 PNGs wholly.  The ceiling is for the last: what may wait between the stages, and for each image
-thread an image with alpha, beside what is made of it.
+thread an image that is decoded whole.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LIBRARIES = 150 * MB
 LARGEST_BODY = 64 * MB
 SLACK = 1.5
 """What the allocator cannot use at once."""
-PER_PIXEL = 4 + 3
-"""Bytes: an image with alpha, and what is laid over white."""
+PER_PIXEL = 12
+"""Bytes that decoding a PNG or a progressive JPEG takes at most, see docs/images.md."""
 KINDS = ("baseline", "progressive", "png")
 
 
