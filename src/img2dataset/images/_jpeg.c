@@ -32,7 +32,7 @@
 
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed between inlined functions only */
 
-#define LOOK 11    /* bits that one look into a code table sees */
+#define LOOK 10    /* bits that one look into a code table sees */
 #define LOOKS 5    /* that 56 bits are enough for */
 #define PADDING 512 /* bytes: 64 codes of 16 bits with 11 bits behind each take 216 */
 #define RING 32    /* rows of the small picture that are being added to: 16 and a few */
