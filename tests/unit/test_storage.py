@@ -12,13 +12,14 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 
-import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
-from img2dataset import storage
-from img2dataset.storage import HIDDEN, PARTS, Folder, LocalFile, RemoteFile, open_url, whole
+from img2dataset import local_files, remote_files
+from img2dataset.local_files import LocalFile
+from img2dataset.remote_files import RemoteFile
+from img2dataset.storage import HIDDEN, PARTS, Folder, open_url, whole
 
 
 class ObjectStore(MemoryFileSystem):  # type: ignore[misc]
@@ -250,8 +251,8 @@ def test_a_committed_folder_takes_the_place_of_an_older_one(disk: Folder) -> Non
 def test_many_remote_files_are_uploaded_in_bounded_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "UPLOAD_FILES", 10)
-    monkeypatch.setattr(storage, "UPLOAD_BYTES", 1000)
+    monkeypatch.setattr(remote_files, "UPLOAD_FILES", 10)
+    monkeypatch.setattr(remote_files, "UPLOAD_BYTES", 1000)
     folder = store_folder(tmp_path)
     batches: list[int] = []
     pipe = folder.fs.pipe
@@ -403,18 +404,28 @@ def test_without_syncfs_everything_is_flushed(
     disk: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
     monkeypatch.setattr(os, "sync", lambda: asked.append("sync"))
-    storage.sync_disk(Path(disk.root))
+    local_files.sync_disk(Path(disk.root))
 
     assert asked == ["sync"]
 
 
-def test_remote_files_go_through_a_hidden_name_where_closing_is_not_atomic(tmp_path: Path) -> None:
+def test_remote_files_go_through_a_hidden_name_where_closing_is_not_atomic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = memory_folder(tmp_path)
-    pending = folder.begin("a")
-    assert isinstance(pending, RemoteFile)
-    assert len(folder.names(PARTS)) == 1
-    pending.commit()
+    moved: list[tuple[str, str]] = []
+    original = folder.fs.mv
 
-    assert fsspec.filesystem("memory").exists(folder.path("a"))
+    def mv(part: str, final: str) -> None:
+        moved.append((part, final))
+        original(part, final)
+
+    monkeypatch.setattr(folder.fs, "mv", mv)
+    folder.write("a", b"x")
+
+    [(part, final)] = moved
+    assert part.startswith(folder.path(PARTS))
+    assert final == folder.path("a")
+    assert folder.names(PARTS) == []
