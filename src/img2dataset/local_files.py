@@ -51,6 +51,7 @@ class LocalFile:
         self._part = part
         self._final = final
         self._do = do
+        self._named = False
         raw = do(self._begin)
         self.file: IO[bytes] = cast("IO[bytes]", io.BufferedWriter(raw, BUFFER))
 
@@ -64,12 +65,13 @@ class LocalFile:
         self.file.close()
         self._do(lambda: self._final.parent.mkdir(parents=True, exist_ok=True))
         self._do(lambda: self._part.replace(self._final))
+        self._named = True
         sync_folder(self._final.parent)
 
     def abort(self) -> None:
         # without a last flush, for which a full disk may have no room
         cast("Any", self.file).raw.close()
-        self._part.unlink(missing_ok=True)
+        (self._final if self._named else self._part).unlink(missing_ok=True)
 
 
 class LocalFolder:
@@ -79,6 +81,7 @@ class LocalFolder:
         self._part = part
         self._final = final
         self._do = do
+        self._named = False
         self._prefix = f"{part}/"
         do(lambda: part.mkdir(parents=True, exist_ok=True))
 
@@ -91,6 +94,7 @@ class LocalFolder:
     def commit(self) -> None:
         sync_disk(self._part)  # one flush for thousands of files
         self._do(self._rename)
+        self._named = True
         sync_folder(self._final.parent)
 
     def _rename(self) -> None:
@@ -99,7 +103,7 @@ class LocalFolder:
         self._part.replace(self._final)
 
     def abort(self) -> None:
-        shutil.rmtree(self._part, ignore_errors=True)
+        shutil.rmtree(self._final if self._named else self._part, ignore_errors=True)
 
 
 def write_file(path: str, data: bytes) -> None:

@@ -50,7 +50,7 @@ from img2dataset.sources.rows import rows_of
 from img2dataset.storage import Folder
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.writers import Writer, WriterConfig, open_writer
-from img2dataset.writers.stats import write_stats
+from img2dataset.writers.stats import stats_name, write_stats
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
@@ -233,15 +233,33 @@ class Worker:
         if shard.writer is not None:
             try:
                 shard.writer.commit()
-                write_stats(self._folder, result)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
+            else:
+                self._mark_done(shard, result)
         del self._open[shard.id]
         if shard.error is None:
             self._failed_in_a_row = 0
             self._link.send(Stored(result))
         else:
             self._link.send(Failed(shard.id, shard.error))
+
+    def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
+        """From here on the shard's data stays: with the stats it is done, without them the next
+        try replaces it.  To say that stats could not be written is not to say that they are not
+        there, and they must never stand without data."""
+        shard.writer = None
+        try:
+            write_stats(self._folder, result)
+        except STORAGE_ERRORS as error:
+            self._unmark(shard)
+            self._fail(shard, error)
+
+    def _unmark(self, shard: OpenShard) -> None:
+        try:
+            self._folder.remove([stats_name(shard.name)])
+        except OSError as error:
+            raise StorageGoneError(f"{self._folder.url} cannot be written: {error}") from error
 
     def _fail(self, shard: OpenShard, error: BaseException) -> None:
         shard.error = f"{type(error).__name__}: {error}"
