@@ -37,23 +37,26 @@ class Plan:
     fault: dict[str, Any] | None
     """For faults/sitecustomize.py; without what only the round knows."""
     signal: Signal | None
+    flaky: float = 0.0
+    """Share of the requests to a store that go wrong."""
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.output_format} {self.options} {self.fault or self.signal}"
 
 
 def plan_of(seed: int, *, remote: bool = False) -> Plan:
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     formats = list(WRITERS)
     output_format = formats[seed % len(formats)]
     options = (
         f"--max_storage_wait={dice.choice([0, 0.3, 5])}",
-        f"--processes_count={dice.choice([1, 1, 2])}",
+        f"--processes_count={dice.choice([1, 1, 1, 2])}",
     )
     fault: dict[str, Any] | None = None
     sent: Signal | None = None
     match dice.choices(
-        ["kill worker", "kill parent", "fail", "later", "stop"], [35, 15, 0 if remote else 25, 15, 10]
+        ["kill worker", "kill parent", "fail", "later", "stop"],
+        [35, 15, 0 if remote else 25, 15, 10],
     )[0]:
         case "kill worker":
             fault = kill(dice, "worker", 60 if not remote else 40)
@@ -74,7 +77,8 @@ def plan_of(seed: int, *, remote: bool = False) -> Plan:
             number = dice.choice([signal.SIGINT, signal.SIGTERM])
             after = dice.uniform(0.3, 2.0 if remote else 0.8)
             sent = Signal("parent", number, after, dice.choice([1, 1, 2]))
-    return Plan(seed, output_format, options, fault, sent)
+    flaky = dice.choice([0.0, 0.0, 0.1, 0.3]) if remote else 0.0
+    return Plan(seed, output_format, options, fault, sent, flaky)
 
 
 def kill(dice: random.Random, role: str, most: int) -> dict[str, Any]:
@@ -82,5 +86,5 @@ def kill(dice: random.Random, role: str, most: int) -> dict[str, Any]:
         "role": role,
         "action": "kill",
         "at": dice.randrange(1, most),
-        "after": dice.random() < 0.5,  # noqa: PLR2004
+        "after": dice.random() < 0.5,
     }

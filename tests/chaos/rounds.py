@@ -61,6 +61,9 @@ class Campaign:
         if left:
             raise RoundError(f"left in the hidden folder: {left}")
 
+    def disturb(self, plan: Plan, name: str) -> None:
+        """What else goes wrong in the round."""
+
     # rounds
 
     @property
@@ -104,13 +107,15 @@ class Campaign:
         truth = self.truth(plan.output_format)
         name = f"round-{plan.seed}"
         command = self.command(plan.output_format, name, plan.options)
+        self.disturb(plan, name)
         code, errors = self._hurt(plan, command)
         try:
             if code in FORBIDDEN_CODES and not allowed_to_fail_at_once(plan):
                 raise RoundError(f"exit {code}")
             if self.port is None and self.stored(name).exists():
                 check_done_shards(self.stored(name), truth)
-            self.finish(command, [errors])
+            if code != 0:  # else it says that all is done, and is taken at its word
+                self.finish(command, [errors])
             wrong = differences(contents(self.stored(name)), truth)
             if wrong:
                 raise RoundError("; ".join(wrong))
