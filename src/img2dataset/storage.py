@@ -100,6 +100,8 @@ class Folder:
         self.local = is_local(self.fs)
         if self.local:
             self.root = os.path.normpath(self.root)
+        if patience is not None:
+            be_brief(self.fs)
         self._patience = patience or Patience()
         self._stale = False
 
@@ -231,7 +233,17 @@ class Folder:
 def opened_again(fs: Any) -> Any:
     """The same file system, with nothing remembered of this one."""
     options = {**fs.storage_options, "skip_instance_cache": True}
-    return type(fs)(*fs.storage_args, **options)
+    again = type(fs)(*fs.storage_args, **options)
+    be_brief(again)
+    return again
+
+
+def be_brief(fs: Any) -> None:
+    """Let a store's library try a few times only: it does so in silence, s3fs with botocore for
+    minutes, and we go on trying and say so.  What the user has set stays."""
+    if hasattr(fs, "config_kwargs") and hasattr(fs, "retries"):
+        fs.config_kwargs = {"retries": {"max_attempts": 2}, **fs.config_kwargs}
+        fs.retries = 2
 
 
 @contextmanager

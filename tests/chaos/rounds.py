@@ -64,10 +64,13 @@ class Campaign:
     def disturb(self, plan: Plan, name: str) -> None:
         """What else goes wrong in the round."""
 
+    def undisturb(self, name: str) -> None:
+        """The end of that."""
+
     # rounds
 
     @property
-    def list(self) -> Path:
+    def url_list(self) -> Path:
         path = self.folder / "list.csv"
         if not path.exists():
             rows = [f"{self.site.url(target(n))},caption {n}" for n in range(ROWS)]
@@ -76,7 +79,7 @@ class Campaign:
 
     def command(self, output_format: str, name: str, options: Sequence[str]) -> list[str]:
         return [
-            sys.executable, "-m", "img2dataset", f"--url_list={self.list}", "--input_format=csv",
+            sys.executable, "-m", "img2dataset", f"--url_list={self.url_list}", "--input_format=csv",
             "--caption_col=caption", f"--output_folder={self.url(name)}",
             f"--output_format={output_format}", f"--number_sample_per_shard={SHARD}",
             "--image_size=24", "--thread_count=6", *options,
@@ -104,26 +107,32 @@ class Campaign:
 
     def play(self, plan: Plan) -> int:
         """One round; returns how the hurt run ended."""
-        truth = self.truth(plan.output_format)
+        self.truth(plan.output_format)
         name = f"round-{plan.seed}"
         command = self.command(plan.output_format, name, plan.options)
         self.disturb(plan, name)
         code, errors = self._hurt(plan, command)
+        self.undisturb(name)
         try:
-            if code in FORBIDDEN_CODES and not allowed_to_fail_at_once(plan):
-                raise RoundError(f"exit {code}")
-            if self.port is None and self.stored(name).exists():
-                check_done_shards(self.stored(name), truth)
-            if code != 0:  # else it says that all is done, and is taken at its word
-                self.finish(command, [errors])
-            wrong = differences(contents(self.stored(name)), truth)
-            if wrong:
-                raise RoundError("; ".join(wrong))
-            self.check_hidden(name)
+            self._check(plan, name, command, (code, errors))
         except (RoundError, AssertionError, OSError, ValueError) as error:
             raise RoundError(f"{plan}\n{error}\n-- the hurt run, exit {code}:\n{errors}") from error
         self.remove(name)
         return code
+
+    def _check(self, plan: Plan, name: str, command: Sequence[str], hurt: tuple[int, str]) -> None:
+        truth = self.truth(plan.output_format)
+        code, errors = hurt
+        if code in FORBIDDEN_CODES and not allowed_to_fail_at_once(plan):
+            raise RoundError(f"exit {code}")
+        if self.port is None and self.stored(name).exists():
+            check_done_shards(self.stored(name), truth)
+        if code != 0:  # else it says that all is done, and is taken at its word
+            self.finish(command, [errors])
+        wrong = differences(contents(self.stored(name)), truth)
+        if wrong:
+            raise RoundError("; ".join(wrong))
+        self.check_hidden(name)
 
     def _hurt(self, plan: Plan, command: Sequence[str]) -> tuple[int, str]:
         environment = {**os.environ, **self.environment}

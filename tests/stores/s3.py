@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,10 @@ KEYS = {
     "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 }
+FATES: Sequence[Fate] = (
+    Drop(), Drop(done=True), Refuse(503, "SlowDown"), Refuse(500, "InternalError")
+)  # fmt: skip
+"""Of a request on a bad connection."""
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -36,6 +41,8 @@ ROOT = Path(__file__).parent.parent.parent
 class S3Server:
     """The server's process; `proxy` is before it."""
 
+    filled: tuple[str, int] | None = None
+    """A folder, and the shards that are done in it."""
     proxy: Proxy = field(init=False)
     client: Any = field(init=False)
     """Boto's, and not by the proxy."""
@@ -44,7 +51,7 @@ class S3Server:
     def __enter__(self) -> S3Server:  # noqa: PYI034  (Self is new in 3.11)
         server = self._stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "tests.stores.s3_server"],
+                [sys.executable, "-m", "tests.stores.s3_server", *self._filling],
                 cwd=ROOT, stdout=subprocess.PIPE, text=True,
             )
         )  # fmt: skip
@@ -54,7 +61,8 @@ class S3Server:
         self.proxy = self._stack.enter_context(Proxy(port))
         self.client = client_of(port)
         self._stack.callback(self.client.close)
-        self.client.create_bucket(Bucket=BUCKET)
+        if self.filled is None:
+            self.client.create_bucket(Bucket=BUCKET)
         return self
 
     def __exit__(
@@ -64,6 +72,10 @@ class S3Server:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    @property
+    def _filling(self) -> list[str]:
+        return [] if self.filled is None else [BUCKET, self.filled[0], str(self.filled[1])]
 
     @property
     def endpoint(self) -> str:
@@ -140,13 +152,15 @@ class S3Campaign(Campaign):
         dice, share = self.flaky.get(name, (random.Random(0), 0.0))
         if dice.random() >= share:
             return Pass()
-        return dice.choice(
-            [Drop(), Drop(done=True), Refuse(503, "SlowDown"), Refuse(500, "InternalError")]
-        )
+        return dice.choice(FATES)
 
     def disturb(self, plan: Plan, name: str) -> None:
         if plan.flaky:
+            # only the hurt run: one that does not wait may give up on a bad connection
             self.flaky[name] = (random.Random(plan.seed), plan.flaky)
+
+    def undisturb(self, name: str) -> None:
+        self.flaky.pop(name, None)
 
     def url(self, name: str) -> str:
         return f"s3://{BUCKET}/{name}"

@@ -85,7 +85,7 @@ def hurt_files(fault: Fault) -> None:
         return raw if buffering == 0 else io.BufferedWriter(raw)
 
     io.FileIO = File  # type: ignore[misc]
-    io.open = builtins.open = open_  # type: ignore[assignment]
+    io.open = builtins.open = open_
     for name, may_fail in {
         "fsync": True, "replace": True, "rename": True, "mkdir": True, "unlink": False,
         "rmdir": False,
