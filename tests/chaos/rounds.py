@@ -141,7 +141,9 @@ class Campaign:
             once.unlink(missing_ok=True)
             place = {"port": self.port} if self.port else {"root": self.url(f"round-{plan.seed}")}
             environment["CHAOS"] = json.dumps({**plan.fault, **place, "once": str(once)})
-            environment["PYTHONPATH"] = str(FAULTS)
+            environment["PYTHONPATH"] = os.pathsep.join(
+                filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")])
+            )
         run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         if plan.signal is not None:
             threading.Thread(target=send, args=(run, plan.signal)).start()
