@@ -88,7 +88,7 @@ def test_a_lock_of_a_dead_process_of_this_machine_is_not_waited_for(elsewhere: F
     assert said == []
 
 
-@pytest.mark.parametrize("left", [of_another_machine(3), b"damaged"])
+@pytest.mark.parametrize("left", [of_another_machine(3), b"damaged"], ids=["silent", "damaged"])
 def test_a_lock_of_another_machine_is_watched_and_a_silent_one_is_removed(
     left: bytes, elsewhere: Folder
 ) -> None:
