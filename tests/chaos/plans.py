@@ -10,7 +10,6 @@ from typing import Any
 
 from img2dataset.writers import WRITERS
 
-ROWS = 23
 SHARD = 4
 
 ERRORS = (errno.ENOSPC, errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EACCES, errno.ENOENT)
@@ -41,7 +40,7 @@ class Plan:
     """Share of the requests to a store that go wrong."""
 
     def __str__(self) -> str:
-        return f"seed {self.seed}: {self.output_format} {self.options} {self.fault or self.signal}"
+        return f"seed {self.seed}: {self.output_format} {self.options} {self.fault or self.signal} {self.flaky}"
 
 
 def plan_of(seed: int, *, remote: bool = False) -> Plan:
@@ -59,9 +58,9 @@ def plan_of(seed: int, *, remote: bool = False) -> Plan:
         [35, 15, 0 if remote else 25, 15, 10],
     )[0]:
         case "kill worker":
-            fault = kill(dice, "worker", 60 if not remote else 40)
+            fault = kill(dice, "worker", 60 if not remote else 22)
         case "kill parent":
-            fault = kill(dice, "parent", 14 if not remote else 25)
+            fault = kill(dice, "parent", 14 if not remote else 30)
         case "fail":
             fault = {
                 "role": dice.choices(["worker", "parent"], [9, 1])[0],

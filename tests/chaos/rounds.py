@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.contents import check_done_shards, contents, differences, hidden_names
-from tests.chaos.plans import ROWS, SHARD, Plan, Signal
+from tests.chaos.plans import SHARD, Plan, Signal
 from tests.processes import children
 from tests.site import Site
 
 FAULTS = Path(__file__).parent / "faults"
 FORBIDDEN_CODES = {2, 70}
 """Bad usage and a crash: not what a fault may look like."""
-PATIENCE = 60.0
+PATIENCE = 240.0
+"""Seconds that a run may take, on a machine with much else to do."""
 
 
 class RoundError(Exception):
@@ -38,6 +39,7 @@ class Campaign:
     truths: dict[str, dict[str, Any]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """Added to that of the runs."""
+    rows: int = 23
     port: int | None = None
     """Of the store that the runs write to, if they write to one."""
     struck: int = 0
@@ -73,7 +75,7 @@ class Campaign:
     def url_list(self) -> Path:
         path = self.folder / "list.csv"
         if not path.exists():
-            rows = [f"{self.site.url(target(n))},caption {n}" for n in range(ROWS)]
+            rows = [f"{self.site.url(target(n))},caption {n}" for n in range(self.rows)]
             path.write_text("\n".join(["url,caption", *rows]))
         return path
 
@@ -147,7 +149,11 @@ class Campaign:
         run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         if plan.signal is not None:
             threading.Thread(target=send, args=(run, plan.signal)).start()
-        _, errors = run.communicate(timeout=PATIENCE)
+        try:
+            _, errors = run.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            raise RoundError(f"{plan}\nit hangs:\n{run.communicate()[1]}") from None
         self.struck += plan.fault is None or once.exists()
         asked_to_stop = plan.signal is not None and "KeyboardInterrupt" in errors
         if "Traceback" in errors and not asked_to_stop:  # before we are there Python itself stops

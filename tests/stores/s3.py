@@ -140,7 +140,12 @@ class S3Campaign(Campaign):
     @classmethod
     def on(cls, site: Site, folder: Path, server: S3Server) -> S3Campaign:
         made = cls(
-            site, folder, environment=server.environment, port=server.proxy.port, server=server
+            site,
+            folder,
+            environment=server.environment,
+            rows=11,
+            port=server.proxy.port,
+            server=server,
         )
         server.proxy.rule = made.fate
         return made
