@@ -151,6 +151,10 @@ class Patience:
         self._say = say
         self._over = threading.Event()
 
+    @property
+    def waits(self) -> bool:
+        return self._longest is not None
+
     def end(self) -> None:
         """Wait no longer, now and from now on: what fails, fails.  From any thread."""
         self._over.set()

@@ -142,8 +142,8 @@ class RemoteFolder:
             return
         names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
         others = names - self._written - {"", self._final.rpartition("/")[2]}
-        if others:
-            fs.rm([f"{self._final}/{name}" for name in others])
+        for name in sorted(others):
+            fs.rm_file(f"{self._final}/{name}")
 
     def abort(self) -> None:
         self._waiting = {}

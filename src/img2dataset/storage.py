@@ -100,10 +100,10 @@ class Folder:
         self.local = is_local(self.fs)
         if self.local:
             self.root = os.path.normpath(self.root)
-        if patience is not None:
-            be_brief(self.fs)
         self._patience = patience or Patience()
         self._stale = False
+        if self._patience.waits:
+            be_brief(self.fs)
 
     def __repr__(self) -> str:
         return f"Folder({self.url!r})"
@@ -118,6 +118,8 @@ class Folder:
             if self._stale:  # a new connection, and credentials that may be new too
                 self.fs = opened_again(self.fs)
                 self._stale = False
+                if self._patience.waits:
+                    be_brief(self.fs)
             try:
                 return step()
             except FileNotFoundError:
@@ -134,7 +136,8 @@ class Folder:
     def make(self) -> None:
         self.do(lambda: self.fs.makedirs(self.root, exist_ok=True))
         if self.local:
-            sync_folder(Path(self.root).parent)
+            with suppress(OSError):  # of a folder above that may be used and not read
+                sync_folder(Path(self.root).parent)
 
     def exists(self, name: str) -> bool:
         # not fs.exists: a store that is down has nothing, says fsspec's
@@ -233,9 +236,7 @@ class Folder:
 def opened_again(fs: Any) -> Any:
     """The same file system, with nothing remembered of this one."""
     options = {**fs.storage_options, "skip_instance_cache": True}
-    again = type(fs)(*fs.storage_args, **options)
-    be_brief(again)
-    return again
+    return type(fs)(*fs.storage_args, **options)
 
 
 def be_brief(fs: Any) -> None:

@@ -82,6 +82,8 @@ def test_a_run_waits_for_room_and_meanwhile_downloads_no_more_than_it_can_hold(
     disk: Path, tmp_path: Path, fresh_site: Site
 ) -> None:
     url_list = write_list(tmp_path / "list.txt", pictures(fresh_site, 600))
+    assert run(options(url_list, tmp_path / "truth"))[0] == 0
+    fresh_site.requests.clear()
     running = Running(options(url_list, disk / "out"))
     running.until_it_says("make room and it goes on")
     assert "waiting for up to 10 minutes" in running.errors
@@ -95,6 +97,7 @@ def test_a_run_waits_for_room_and_meanwhile_downloads_no_more_than_it_can_hold(
     assert running.end() == 0, running.errors
     assert "going on after" in running.errors
     assert len(fresh_site.requests) == 600, "nothing was fetched twice"
+    assert differences(contents(disk / "out"), contents(tmp_path / "truth")) == []
 
 
 @pytest.mark.parametrize(
@@ -140,3 +143,25 @@ def test_ctrl_c_does_not_wait_for_room(disk: Path, tmp_path: Path, site: Site) -
     assert time.monotonic() - begun < 10
     assert "run the same command again" in running.errors.splitlines()[-1]
     assert not list((disk / "out" / ".img2dataset").glob("parts/*"))
+
+
+def test_an_io_error_at_any_step_of_a_shard_costs_nothing(tmp_path: Path, site: Site) -> None:
+    url_list = write_list(tmp_path / "list.txt", pictures(site, 5))
+    assert run(options(url_list, tmp_path / "truth"))[0] == 0
+    truth = contents(tmp_path / "truth")
+    step, once = 0, tmp_path / "once"
+    while step == 0 or once.exists():
+        once.unlink(missing_ok=True)
+        step += 1
+        folder = tmp_path / f"out-{step}"
+        fault = {
+            "role": "worker", "root": str(folder), "action": "fail", "errno": errno.EIO,
+            "at": step, "times": 1, "once": str(once),
+        }  # fmt: skip
+        code, errors = run(
+            options(url_list, folder), {"CHAOS": json.dumps(fault), "PYTHONPATH": str(FAULTS)}
+        )
+
+        assert code == 0, f"step {step}\n{errors}"
+        assert differences(contents(folder), truth) == [], f"step {step}\n{errors}"
+    assert step > 10

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from img2dataset.writers import WRITERS
@@ -130,6 +132,28 @@ def test_a_store_that_is_down_is_waited_for_and_nothing_is_fetched_twice(
     assert "going on after" in running.errors
     assert len(fresh_site.requests) == 500
     assert shards_done(server, name) == 100
+
+
+def test_a_list_that_is_not_reached_for_a_while_is_waited_for(
+    server: S3Server, name: str, tmp_path: Path, site: Site
+) -> None:
+    pq.write_table(pa.table({"url": urls(site, 200)}), tmp_path / "a.parquet", row_group_size=10)
+    server.put(f"lists/{name}/a.parquet", (tmp_path / "a.parquet").read_bytes())
+    asked = Counter[str]()
+
+    def down(each: Asked) -> Fate:
+        asked[each.method] += each.method == "GET" and "/lists/" in each.path
+        return Drop() if "/lists/" in each.path and 4 <= asked["GET"] < 60 else Pass()
+
+    server.proxy.rule = down
+    command = options(f"s3://{BUCKET}/lists/{name}", name)
+
+    code, errors = run([*command, "--input_format=parquet"], server.environment)
+
+    assert code == 0, errors
+    assert asked["GET"] >= 60
+    assert "url_list cannot be read since" in errors
+    assert shards_done(server, name) == 40
 
 
 @pytest.mark.parametrize(
