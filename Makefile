@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
-        bench-fetch bench-images fuzz fuzz-compiled clean
+        bench-fetch bench-images bench-scale bench-memory chaos fuzz fuzz-compiled clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -66,6 +66,16 @@ $(VENV)/fuzzed: $(VENV)/tested
 
 fuzz: $(VENV)/fuzzed  ## feed the image stage hostile bytes (SECONDS=1200); what is found goes to fuzz/
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+bench-scale: $(VENV)/tested  ## a list of a billion rows, a folder of 100,000 shards
+	$(BIN)/python -m benchmarks.scale --s3 $(ARGS)
+
+bench-memory: $(VENV)/tested  ## memory of each process over a long run
+	$(BIN)/python -m benchmarks.longrun $(ARGS)
+
+ROUNDS ?= 2000
+chaos: $(VENV)/tested  ## a long fault campaign (ROUNDS=2000, ARGS="--s3 --first SEED --jobs 4")
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(ARGS)
 
 clean:  ## remove what make made
 	rm -rf $(VENV) demo build *.egg-info

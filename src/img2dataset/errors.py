@@ -41,6 +41,10 @@ class RunError(Img2datasetError):
     """The run cannot go on: workers do not start, or the output cannot be written."""
 
 
+class StorageGoneError(RunError):
+    """What is done cannot be stored, for good or for longer than we wait."""
+
+
 class Status(str, Enum):
     """The three outcomes of a row, as the metadata spells them."""
 

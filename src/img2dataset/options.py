@@ -383,6 +383,14 @@ class Options:
         Group.IMAGES, shapes_output=True,
     )  # fmt: skip
 
+    max_storage_wait: float = option(
+        600.0,
+        "seconds to wait for a full disk, or an object store that is down; then the run stops, "
+        "and the same command goes on",
+        Group.RUN,
+        check=seconds_or_none,
+    )
+
     def __post_init__(self) -> None:
         for declared in fields(self):
             if declared.name != "url_list":

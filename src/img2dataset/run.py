@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from importlib.util import find_spec
@@ -16,7 +16,9 @@ from typing import Any
 from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
+from img2dataset.locks import held
 from img2dataset.options import Options, shaping_options
+from img2dataset.patience import try_once
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter, default_reporters
 from img2dataset.shards import Identity, Plan, prepare
@@ -40,7 +42,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         source = open_source(options.url_list, config)
         folder = open_folder(options)
         check_apart(source, folder, options)
-        hold(folder, stack)
+        hold(folder, stack, lambda text: tell(reporters, text))
         plan = prepare(
             folder,
             options.incremental_mode,
@@ -51,13 +53,13 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         ledger.start(folder.url)
         job = Job(job_options(options, folder), config, shared_file(options, stack))
         try:
-            errors = workers.run(job, ledger.left_to_do(), ledger.take)
+            try:
+                errors = workers.run(job, ledger.left_to_do(), ledger.take)
+            finally:
+                try_once(folder.clear_parts)  # by now the workers are gone
         except KeyboardInterrupt:
-            # by now the workers are gone
-            folder.clear_parts()
             ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
             raise
-        folder.clear_parts()
         return ledger.finish(folder.url, not_done=sorted(errors), interrupted=False)
 
 
@@ -219,11 +221,16 @@ def is_inside(url: str, folder: Folder) -> bool:
     return url.startswith(f"{folder.url.rstrip('/')}/")
 
 
-def hold(folder: Folder, stack: ExitStack) -> None:
+def tell(reporters: Sequence[Reporter], text: str) -> None:
+    for reporter in reporters:
+        reporter.notice(text)
+
+
+def hold(folder: Folder, stack: ExitStack, say: Callable[[str], None]) -> None:
     """Keep other runs out of the folder for as long as `stack` is open."""
     try:
         folder.make()
-        alone = stack.enter_context(folder.held())
+        alone = stack.enter_context(held(folder, say))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"

@@ -80,9 +80,10 @@ def prepare(
         folder.make()
         if mode == "overwrite":
             folder.empty()
-        plan, parts = _plan(folder, mode, identity)
+        names = folder.names()  # once: a store gives a thousand names a request
+        plan, parts = _plan(folder, mode, identity, done_shards(names))
         folder.clear_parts()
-        _remove_leftovers(folder, parts, plan.done, stored_names)
+        _remove_leftovers(folder, leftovers(names, plan.done, stored_names), parts)
         folder.write(IDENTITY, _dump(parts))
     except OSError as error:
         raise OptionError(
@@ -91,8 +92,9 @@ def prepare(
     return plan
 
 
-def _plan(folder: Folder, mode: str, identity: Identity) -> tuple[Plan, list[Part]]:
-    done = done_shards(folder.names())
+def _plan(
+    folder: Folder, mode: str, identity: Identity, done: frozenset[int]
+) -> tuple[Plan, list[Part]]:
     parts = _load(folder)
     if not done:
         return Plan(0, done), [Part(0, identity)]
@@ -121,24 +123,25 @@ def done_shards(names: Sequence[str]) -> frozenset[int]:
     return frozenset(int(match[1]) for name in names if (match := STATS.fullmatch(name)))
 
 
-def _remove_leftovers(
-    folder: Folder,
-    parts: Sequence[Part],
-    done: frozenset[int],
-    stored_names: Callable[[str], Sequence[str]],
-) -> None:
+def leftovers(
+    names: Sequence[str], done: frozenset[int], stored_names: Callable[[str], Sequence[str]]
+) -> list[str]:
+    """Names that a shard of this run would have, of shards that are not done."""
+    return [
+        name
+        for name in names
+        if (match := SHARD_FILE.fullmatch(name))
+        and int(match[1]) not in done
+        and name in stored_names(match[1])
+    ]
+
+
+def _remove_leftovers(folder: Folder, names: Sequence[str], parts: Sequence[Part]) -> None:
     """Remove what an interrupted run of ours left under the names of shards that are not done."""
-    if not folder.exists(IDENTITY):
+    if not names or not folder.exists(IDENTITY):
         return
     inputs = {source["url"] for part in parts for source in part.identity.inputs}
-    left = []
-    for name in folder.names():
-        match = SHARD_FILE.fullmatch(name)
-        if match is None or int(match[1]) in done:
-            continue
-        if name in stored_names(match[1]) and folder.path(name) not in inputs:
-            left.append(name)
-    folder.remove(left)
+    folder.remove(name for name in names if folder.path(name) not in inputs)
 
 
 def _as_stored(identity: Identity) -> Identity:

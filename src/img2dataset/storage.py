@@ -2,39 +2,33 @@
 
 On local disks a file is written under a hidden temporary name, flushed to the disk, and
 renamed.  On object stores the upload becomes visible on completion.  Elsewhere (sftp, ...)
-a hidden temporary object is moved.
+a hidden temporary object is moved.  What the libraries raise leaves here as an OSError.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import ENOSPC
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from typing import IO, Any, Protocol, TypeVar
 
 from img2dataset.disk import Disk, absolute
 from img2dataset.errors import MissingExtraError
+from img2dataset.local_files import LocalFile, LocalFolder, scratch_file, sync_folder
+from img2dataset.patience import Patience
+from img2dataset.remote_files import RemoteFile, RemoteFolder, abort_uploads
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
 LOCK = f"{HIDDEN}/lock"
-
-ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
-"""fsspec protocols whose files appear when they are closed, and not before."""
-
-UPLOAD_FILES = 256
-UPLOAD_BYTES = 16_000_000
-"""Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
 
 
 class Pending(Protocol):
@@ -85,13 +79,10 @@ EXTRAS = {
     "s3a": ("s3fs", "s3"),
     "gs": ("gcsfs", "gcs"),
     "gcs": ("gcsfs", "gcs"),
+    "sftp": ("paramiko", "sftp"),
+    "ssh": ("paramiko", "sftp"),
 }
 """Protocol of a URL -> (package, extra of ours that installs it)."""
-
-
-def protocols(fs: Any) -> set[str]:
-    """The names that a file system goes by."""
-    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
 
 
 def is_local(fs: Any) -> bool:
@@ -101,13 +92,18 @@ def is_local(fs: Any) -> bool:
 class Folder:
     """A folder of any file system.  Names are relative to it, with slashes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
+        """With `patience` it waits for a store that is full or down."""
         self.url = url
         self.fs, root = open_url(url)
         self.root: str = str(root).rstrip("/") or "/"
         self.local = is_local(self.fs)
         if self.local:
             self.root = os.path.normpath(self.root)
+        self._patience = patience or Patience()
+        self._stale = False
+        if self._patience.waits:
+            be_brief(self.fs)
 
     def __repr__(self) -> str:
         return f"Folder({self.url!r})"
@@ -115,37 +111,74 @@ class Folder:
     def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
         return Folder, (self.url,)
 
+    def do(self, step: Callable[[], T]) -> T:
+        """Do what touches the store, with patience; whatever fails is an OSError."""
+
+        def attempt() -> T:
+            if self._stale:  # a new connection, and credentials that may be new too
+                self.fs = opened_again(self.fs)
+                self._stale = False
+                if self._patience.waits:
+                    be_brief(self.fs)
+            try:
+                return step()
+            except FileNotFoundError:
+                raise
+            except Exception:
+                self._stale = not self.local
+                raise
+
+        return self._patience(attempt, f"{self.url} cannot be written", remote=not self.local)
+
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
     def make(self) -> None:
-        self.fs.makedirs(self.root, exist_ok=True)
+        self.do(lambda: self.fs.makedirs(self.root, exist_ok=True))
+        if self.local:
+            with suppress(OSError):  # of a folder above that may be used and not read
+                sync_folder(Path(self.root).parent)
 
     def exists(self, name: str) -> bool:
-        return bool(self.fs.exists(self.path(name)))
+        # not fs.exists: a store that is down has nothing, says fsspec's
+        try:
+            self.do(lambda: self.fs.info(self.path(name)))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def names(self, inside: str = "") -> list[str]:
         """The names in the folder (or in `inside`), files and folders, hidden ones too."""
         try:
             if self.local:
-                return [path.name for path in (Path(self.root) / inside).iterdir()]
-            self.fs.invalidate_cache()
-            found = self.fs.ls(self.path(inside) if inside else self.root, detail=False)
+                return os.listdir(f"{self.root}/{inside}")  # noqa: PTH208  (half the time)
+            found = self.do(lambda: self._listed(inside))
         except FileNotFoundError:
             return []
         names = [str(path).rstrip("/").rpartition("/")[2] for path in found]
         own = self.root.rpartition("/")[2]
         return [name for name in names if name and not (name == own and len(names) == 1)]
 
+    def _listed(self, inside: str) -> list[Any]:
+        self.fs.invalidate_cache()
+        try:
+            found: list[Any] = self.fs.ls(self.path(inside) if inside else self.root, detail=False)
+        finally:
+            self.fs.invalidate_cache()  # 300 bytes for each of many
+        return found
+
     def read(self, name: str) -> bytes:
-        data: bytes = self.fs.cat_file(self.path(name))
+        data: bytes = self.do(lambda: self.fs.cat_file(self.path(name)))
         return data
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files and folders with all that is in them; what is not there is no error."""
         for name in names:
             with suppress(FileNotFoundError):
-                self.fs.rm(self.path(name), recursive=True)
+                self.do(partial(self._remove, name))
+
+    def _remove(self, name: str) -> None:
+        self.fs.rm(self.path(name), recursive=True)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file, whole."""
@@ -155,11 +188,17 @@ class Folder:
 
     def begin(self, name: str) -> PendingFile:
         """Start a file that will be called `name`."""
-        return LocalFile(self, name) if self.local else RemoteFile(self, name)
+        part, final = self.path(self.part(name)), self.path(name)
+        if self.local:
+            return LocalFile(Path(part), Path(final), self.do)
+        return RemoteFile(self, part, final)
 
     def begin_folder(self, name: str) -> PendingFolder:
         """Start a folder that will be called `name`."""
-        return LocalFolder(self, name) if self.local else RemoteFolder(self, name)
+        part, final = self.path(self.part(name)), self.path(name)
+        if self.local:
+            return LocalFolder(Path(part), Path(final), self.do)
+        return RemoteFolder(self, final)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file to read and write; it is gone when closed, or when we die.
@@ -167,168 +206,45 @@ class Folder:
         It is on the output's own disk if that is a local one: /tmp may be small, or memory.
         """
         if not self.local:
-            return tempfile.TemporaryFile(buffering=1 << 20)
+            here = f"the folder for temporary files, {tempfile.gettempdir()}, cannot be written"
+            return scratch_file(None, lambda step: self._patience(step, here))
         parts = Path(self.path(PARTS))
-        parts.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=parts, buffering=1 << 20)
+        self.do(lambda: parts.mkdir(parents=True, exist_ok=True))
+        return scratch_file(str(parts), self.do)
 
     def part(self, name: str) -> str:
         """A fresh name for what is not whole yet."""
         return f"{PARTS}/{name.replace('/', '_')}.{os.urandom(4).hex()}"
 
-    @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Hold the folder for this process; yields whether nobody else does.
-
-        The system lets go when the process ends, however it ends.  Only local folders can be
-        held, and on network disks only as far as their locks go.
-        """
-        if not self.local or fcntl is None:
-            yield True
-            return
-        lock = Path(self.path(LOCK))
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            except OSError:  # a file system without locks
-                yield True
-            else:
-                yield True
-
     def empty(self) -> None:
-        """Remove everything but the lock."""
+        """Remove everything but locks."""
         self.remove(name for name in self.names() if name != HIDDEN)
-        kept = LOCK.rpartition("/")[2]
-        self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name != kept)
+        lock = LOCK.rpartition("/")[2]
+        hidden = [name for name in self.names(HIDDEN) if not name.startswith(lock)]
+        self.remove(f"{HIDDEN}/{name}" for name in hidden)
 
     def clear_parts(self) -> None:
         """Remove what interrupted runs were writing."""
         self.remove([PARTS])
+        if not self.local:
+            try:
+                self.do(lambda: abort_uploads(self.fs, self.root))
+            except OSError as error:  # not allowed, or not known to this kind of S3
+                log.debug("uploads in parts cannot be listed: %s", error)
 
 
-class LocalFile:
-    """Written under a hidden name, flushed to the disk, renamed."""
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self._part = Path(folder.path(folder.part(name)))
-        self._final = Path(folder.path(name))
-        self._part.parent.mkdir(parents=True, exist_ok=True)
-        self.file: IO[bytes] = self._part.open("wb", buffering=1 << 20)
-
-    def commit(self) -> None:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        self._final.parent.mkdir(parents=True, exist_ok=True)
-        self._part.replace(self._final)
-        sync_folder(self._final.parent)
-
-    def abort(self) -> None:
-        with suppress(OSError):  # a full disk fails the flush, and that is why we are here
-            self.file.close()
-        self._part.unlink(missing_ok=True)
+def opened_again(fs: Any) -> Any:
+    """The same file system, with nothing remembered of this one."""
+    options = {**fs.storage_options, "skip_instance_cache": True}
+    return type(fs)(*fs.storage_args, **options)
 
 
-class LocalFolder:
-    """Filled under a hidden name, renamed."""
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self._part = Path(folder.path(folder.part(name)))
-        self._final = Path(folder.path(name))
-        self._part.mkdir(parents=True)
-        self._prefix = f"{self._part}/"
-
-    def write(self, name: str, data: bytes) -> None:
-        with open(self._prefix + name, "wb", buffering=0) as file:  # noqa: PTH123  (half the time)
-            if file.write(data) != len(data):  # a disk that is nearly full takes what it can
-                raise OSError(ENOSPC, os.strerror(ENOSPC), name)
-
-    def commit(self) -> None:
-        sync_disk(self._part)  # one flush for thousands of files
-        if self._final.is_dir():
-            shutil.rmtree(self._final)
-        self._part.replace(self._final)
-        sync_folder(self._final.parent)
-
-    def abort(self) -> None:
-        shutil.rmtree(self._part, ignore_errors=True)
-
-
-class RemoteFile:
-    """An upload that becomes visible on completion, or else a hidden object that is moved."""
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self._fs = folder.fs
-        self._final = self._part = folder.path(name)
-        if not ATOMIC_UPLOADS.intersection(protocols(self._fs)):
-            self._part = folder.path(folder.part(name))
-            for path in (self._part, self._final):
-                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self.file: IO[bytes] = self._fs.open(self._part, "wb")
-        self._over = False
-
-    def commit(self) -> None:
-        self.file.close()
-        if self._part != self._final:
-            with suppress(FileNotFoundError):  # not every store moves onto what is there
-                self._fs.rm_file(self._final)
-            self._fs.mv(self._part, self._final)
-        self._over = True
-        self._fs.invalidate_cache()
-
-    def abort(self) -> None:
-        if self._over:
-            return
-        self._over = True
-        if self._part == self._final:
-            # first of all: closing, which the garbage collector does too, would complete it
-            setattr(self.file, "closed", True)  # noqa: B010  (read-only in IO, not in fsspec)
-            self.file.discard()  # type: ignore[attr-defined]
-            return
-        with suppress(OSError):
-            self.file.close()
-        with suppress(FileNotFoundError):
-            self._fs.rm_file(self._part)
-
-
-class RemoteFolder:
-    """Object stores have no folders to rename: the files are put there under their names.
-
-    They belong to a shard that is not done until its stats file is there.
-    """
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self._fs = folder.fs
-        self._final = folder.path(name)
-        self._waiting: dict[str, bytes] = {}
-        self._bytes = 0
-        if not ATOMIC_UPLOADS.intersection(protocols(self._fs)):
-            self._fs.makedirs(self._final, exist_ok=True)
-
-    def write(self, name: str, data: bytes) -> None:
-        self._waiting[f"{self._final}/{name}"] = data
-        self._bytes += len(data)
-        if len(self._waiting) >= UPLOAD_FILES or self._bytes >= UPLOAD_BYTES:
-            self._upload()
-
-    def _upload(self) -> None:
-        self._fs.pipe(self._waiting)
-        self._waiting = {}
-        self._bytes = 0
-
-    def commit(self) -> None:
-        if self._waiting:
-            self._upload()
-        self._fs.invalidate_cache()
-
-    def abort(self) -> None:
-        self._waiting = {}
-        self._fs.invalidate_cache()
-        with suppress(FileNotFoundError):
-            self._fs.rm(self._final, recursive=True)
+def be_brief(fs: Any) -> None:
+    """Let a store's library try a few times only: it does so in silence, s3fs with botocore for
+    minutes, and we go on trying and say so.  What the user has set stays."""
+    if hasattr(fs, "config_kwargs") and hasattr(fs, "retries"):
+        fs.config_kwargs = {"retries": {"max_attempts": 2}, **fs.config_kwargs}
+        fs.retries = 2
 
 
 @contextmanager
@@ -340,32 +256,3 @@ def whole(pending: Pending) -> Iterator[None]:
     except BaseException:
         pending.abort()
         raise
-
-
-def sync_folder(path: Path) -> None:
-    """Flush the folder's entries, so that a rename survives a power cut."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_disk(path: Path) -> None:
-    """Flush what was written to the disk that `path` is on."""
-    if os.name != "posix":
-        return
-    import ctypes  # noqa: PLC0415  (for one of the output formats)
-
-    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
-    if syncfs is None:  # not Linux
-        os.sync()
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if syncfs(descriptor) != 0:
-            os.sync()
-    finally:
-        os.close(descriptor)

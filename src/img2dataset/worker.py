@@ -9,17 +9,29 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from img2dataset.distributors import Counted, Failed, Link, Notice, Ready, Stop, Stored, Take, Want
-from img2dataset.errors import Reason, RowError, SourceError
+from img2dataset.distributors import (
+    Counted,
+    Failed,
+    Halted,
+    Link,
+    Notice,
+    Ready,
+    Stop,
+    Stored,
+    Take,
+    Want,
+)
+from img2dataset.errors import Reason, RowError, SourceError, StorageGoneError
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
 from img2dataset.images import SLOWER, ImageConfig
 from img2dataset.job import Job
 from img2dataset.options import Options
+from img2dataset.patience import Patience, passing_error, try_once
 from img2dataset.pipeline import Limits, Pipeline
 from img2dataset.records import (
     Body,
@@ -38,7 +50,7 @@ from img2dataset.sources.rows import rows_of
 from img2dataset.storage import Folder
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.writers import Writer, WriterConfig, open_writer
-from img2dataset.writers.stats import write_stats
+from img2dataset.writers.stats import stats_name, write_stats
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
@@ -54,6 +66,11 @@ FEW = 32
 PACE = 0.005
 """Seconds to let more than a few events come together: to be woken for each would cost more than
 to pack it."""
+
+FINISH = 3.0
+"""Seconds that a worker which is told to stop has for shards that are nearly done."""
+MOST_IN_A_ROW = 3
+"""Shards of a worker that could not be written, one after the other: no accident any more."""
 
 STORAGE_ERRORS = (OSError, SourceError, pa.ArrowException)
 """What fails a shard, not the worker: the list or the output could not be read or written."""
@@ -86,7 +103,10 @@ class Worker:
     def __init__(self, job: Job, link: Link) -> None:
         options = self._options = job.options
         self._link = link
-        self._folder = Folder(options.output_folder)
+        self._patience = Patience(options.max_storage_wait, self._say)
+        self._folder = Folder(options.output_folder, self._patience)
+        self._failed_in_a_row = 0
+        self._closing = Closing()
         self._source = job.source
         self._writing = writer_config(options)
         self._open: dict[int, OpenShard] = {}
@@ -106,7 +126,10 @@ class Worker:
         """Until there are no more shards."""
         try:
             self._work()
+        except StorageGoneError as error:
+            self._link.send(Halted(str(error)))
         finally:
+            self._patience.end()
             self._pipeline.stop()
             self._shaping.stop()
             for opened in self._open.values():
@@ -118,9 +141,9 @@ class Worker:
         self._link.send(Ready())
         if SLOWER is not None:
             self._link.send(Notice(SLOWER))
-        self._link.listen(self._pipeline.put)
+        self._link.listen(self._hear)
         next_count = 0.0
-        while True:
+        while not self._closing.over(self._open.values()):
             self._ask()
             events = self._pipeline.get(timeout=COUNT_EVERY)
             for event in events:
@@ -132,7 +155,7 @@ class Worker:
                             self._shaping.be_careful(shard.id)
                         self._begin(shard)
                     case Stop():
-                        return
+                        self._closing.begin()
             self._pipeline.packed(event for event in events if isinstance(event, Sample))
             if len(events) < FEW:
                 time.sleep(PACE)
@@ -140,10 +163,21 @@ class Worker:
                 next_count = time.monotonic() + COUNT_EVERY
                 self._count()
 
+    def _hear(self, message: Take | Stop) -> None:
+        """From the thread that listens."""
+        if isinstance(message, Stop):
+            self._patience.end()
+        self._pipeline.put(message)
+
     def _ask(self) -> None:
         """Ask for another shard while there are still rows of this one to begin."""
         hungry = self._pipeline.waiting < self._options.thread_count
-        if hungry and not self._wanting and len(self._open) < MAX_OPEN_SHARDS:
+        if (
+            hungry
+            and not self._wanting
+            and not self._closing.began
+            and len(self._open) < MAX_OPEN_SHARDS
+        ):
             self._wanting = True
             self._link.send(Want())
 
@@ -153,7 +187,7 @@ class Worker:
         opened = OpenShard(shard.id, name, shard.count, None, time.time())
         self._open[shard.id] = opened
         try:
-            table = load_table(shard, self._source)
+            table = self._load(shard)
             opened.writer = open_writer(
                 self._options.output_format, self._folder, name, table, self._writing
             )
@@ -168,10 +202,23 @@ class Worker:
 
         self._pipeline.submit(rows_of(table, shard.id, self._source, key_of))
 
+    def _load(self, shard: Shard) -> pa.Table:
+        """The rows of the list; a store that is down is waited for."""
+
+        def load() -> pa.Table:
+            try:
+                return load_table(shard, self._source)
+            except SourceError as error:
+                passing = passing_error(error.__cause__)
+                raise passing or error from error
+
+        return self._patience(load, "url_list cannot be read")
+
     def _pack(self, sample: Sample) -> None:
         shard = self._open[sample.row.shard]
         shard.tally.add(sample)
         shard.missing -= 1
+        self._closing.packed += 1
         if shard.writer is not None:
             try:
                 shard.writer.write(sample)
@@ -186,18 +233,44 @@ class Worker:
         if shard.writer is not None:
             try:
                 shard.writer.commit()
-                write_stats(self._folder, result)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
+            else:
+                self._mark_done(shard, result)
         del self._open[shard.id]
         if shard.error is None:
+            self._failed_in_a_row = 0
             self._link.send(Stored(result))
         else:
             self._link.send(Failed(shard.id, shard.error))
 
+    def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
+        """From here on the shard's data stays: with the stats it is done, without them the next
+        try replaces it.  To say that stats could not be written is not to say that they are not
+        there, and they must never stand without data."""
+        shard.writer = None
+        try:
+            write_stats(self._folder, result)
+        except STORAGE_ERRORS as error:
+            self._unmark(shard)
+            self._fail(shard, error)
+
+    def _unmark(self, shard: OpenShard) -> None:
+        try:
+            self._folder.remove([stats_name(shard.name)])
+        except OSError as error:
+            raise StorageGoneError(f"{self._folder.url} cannot be written: {error}") from error
+
     def _fail(self, shard: OpenShard, error: BaseException) -> None:
         shard.error = f"{type(error).__name__}: {error}"
         abandon(shard)
+        if isinstance(error, OSError):
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= MOST_IN_A_ROW and not self._closing.began:
+                raise StorageGoneError(
+                    f"{self._folder.url} cannot be written: {self._failed_in_a_row} shards in a "
+                    f"row failed ({shard.error})"
+                ) from error
 
     def _say(self, text: str) -> None:
         self._link.send(Notice(text))
@@ -207,11 +280,38 @@ class Worker:
             self._link.send(Counted({shard.id: shard.tally for shard in self._open.values()}))
 
 
+class Closing:
+    """The end of a worker that is told to stop: shards that are nearly done are finished."""
+
+    def __init__(self) -> None:
+        self.packed = 0
+        """Rows so far."""
+        self._since = time.monotonic()
+        self._end: float | None = None
+        self._rate = 0.0
+
+    @property
+    def began(self) -> bool:
+        return self._end is not None
+
+    def begin(self) -> None:
+        now = time.monotonic()
+        self._rate = self.packed / max(0.1, now - self._since)
+        self._end = now + FINISH
+
+    def over(self, shards: Iterable[OpenShard]) -> bool:
+        """Whether nothing more can be finished in what is left of the time."""
+        if self._end is None:
+            return False
+        left = self._end - time.monotonic()
+        return left <= 0 or not any(shard.missing <= self._rate * left for shard in shards)
+
+
 def abandon(shard: OpenShard) -> None:
     """Remove what was written of a shard."""
     writer, shard.writer = shard.writer, None
     if writer is not None:
-        writer.abort()
+        try_once(writer.abort)  # what cannot be removed now is removed by the end of the run
 
 
 def shape_of(

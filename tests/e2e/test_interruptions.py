@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.commands import Running, write_list
 from tests.e2e.dataset import Dataset
+from tests.processes import children, is_gone
 from tests.site import Site
 
 ROWS = 120
@@ -40,27 +42,8 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def children(pid: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
 def done(folder: Path) -> int:
     return len(list(folder.glob("*_stats.json")))
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return True
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
@@ -125,3 +108,55 @@ def test_an_interrupted_run_says_how_to_go_on_and_leaves_nothing_half(
     again = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert again.returncode == 0, again.stderr
     dataset.check_whole(ROWS)
+
+
+@pytest.mark.slow
+def test_a_shard_that_is_nearly_done_is_finished_before_the_end(
+    tmp_path: Path, fresh_site: Site
+) -> None:
+    quick = [fresh_site.url(f"/image/{n}.jpg") for n in range(19)]
+    urls = [fresh_site.url("/gated", token="last"), *quick]
+    later = [fresh_site.url("/gated", token="never", n=n) for n in range(5)]
+    url_list = write_list(tmp_path / "list.txt", urls + later)
+    running = Running(
+        [
+            f"--url_list={url_list}", f"--output_folder={tmp_path / 'out'}", "--image_size=32",
+            "--output_format=webdataset", "--number_sample_per_shard=20", "--timeout=60",
+        ]
+    )  # fmt: skip
+    running.until(lambda: len(fresh_site.requests) == 25, "everything asked for")
+    time.sleep(0.5)
+    running.process.send_signal(signal.SIGINT)
+    running.until_it_says("stopping")
+    fresh_site.open_gate("last")
+
+    assert running.end() == 130
+    assert "1 shard stored" in running.errors.splitlines()[-1]
+    Dataset(tmp_path / "out").check_whole(20)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_second_ctrl_c_stops_at_once_and_still_nothing_is_lost(
+    command: list[str], tmp_path: Path
+) -> None:
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: done(tmp_path / "out") >= 2, "two shards")
+    workers = children(run.pid)
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)  # they will not end when they are told
+    run.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    run.wait(20)
+    assert time.monotonic() - begun < 2
+    assert run.returncode == 130
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: all(map(is_gone, workers)), "workers end when their parent does")
+    run.communicate()
+
+    again = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert again.returncode == 0, again.stderr
+    Dataset(tmp_path / "out").check_whole(ROWS)

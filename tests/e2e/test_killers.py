@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.dataset import Dataset
-from tests.e2e.test_interruptions import children, is_gone, wait_for
+from tests.e2e.test_interruptions import wait_for
+from tests.processes import children, is_gone
 from tests.site import Site
 
 CRASHED, TOO_LONG = "image decoder crashed", "image decoding took too long"

@@ -12,13 +12,15 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 
-import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
-from img2dataset import storage
-from img2dataset.storage import HIDDEN, PARTS, Folder, LocalFile, RemoteFile, open_url, whole
+from img2dataset import local_files, remote_files
+from img2dataset.local_files import LocalFile
+from img2dataset.patience import Patience
+from img2dataset.remote_files import RemoteFile
+from img2dataset.storage import HIDDEN, PARTS, Folder, open_url, whole
 
 
 class ObjectStore(MemoryFileSystem):  # type: ignore[misc]
@@ -247,11 +249,74 @@ def test_a_committed_folder_takes_the_place_of_an_older_one(disk: Folder) -> Non
     assert disk.names("00000") == ["new"]
 
 
+def test_what_a_killed_try_stored_in_a_folder_does_not_stay_there(folder: Folder) -> None:
+    for name in ("old", "both"):
+        folder.write(f"00000/{name}", b"killed")
+    pending = folder.begin_folder("00000")
+    for name in ("both", "new"):
+        pending.write(name, b"whole")
+    pending.commit()
+
+    assert sorted(folder.names("00000")) == ["both", "new"]
+    assert folder.read("00000/both") == b"whole"
+
+
+def test_an_upload_that_failed_is_begun_again_from_the_start(tmp_path: Path) -> None:
+    folder = store_folder(tmp_path)
+    folder._patience = Patience(10)
+    store, original = type(folder.fs), type(folder.fs).pipe_file
+    failures = [ConnectionResetError("lost"), OSError(errno.EBUSY, "slow down")]
+
+    def pipe_file(self: Any, path: str, data: bytes, **options: Any) -> None:
+        if failures:
+            raise failures.pop()
+        original(self, path, data, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "pipe_file", pipe_file)
+        folder.write("a", b"x" * 3_000_000)
+
+    assert failures == []
+    assert folder.read("a") == b"x" * 3_000_000
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_has_its_name_but_may_not_survive_a_power_cut_is_taken_back(
+    kind: str, disk: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(local_files, "sync_folder", refuse)
+    pending = disk.begin("a") if kind == "file" else disk.begin_folder("a")
+    with pytest.raises(OSError, match="broken"):
+        pending.commit()
+    assert visible(disk) == ["a"]
+    pending.abort()
+
+    assert visible(disk) == []
+
+
+def test_a_store_that_is_down_is_not_an_empty_one(tmp_path: Path) -> None:
+    folder = store_folder(tmp_path)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionResetError("lost")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(folder.fs), "info", refuse)
+        patch.setattr(type(folder.fs), "ls", refuse)
+        with pytest.raises(ConnectionResetError):
+            folder.exists("a")
+        with pytest.raises(ConnectionResetError):
+            folder.names()
+
+
 def test_many_remote_files_are_uploaded_in_bounded_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "UPLOAD_FILES", 10)
-    monkeypatch.setattr(storage, "UPLOAD_BYTES", 1000)
+    monkeypatch.setattr(remote_files, "UPLOAD_FILES", 10)
+    monkeypatch.setattr(remote_files, "UPLOAD_BYTES", 1000)
     folder = store_folder(tmp_path)
     batches: list[int] = []
     pipe = folder.fs.pipe
@@ -403,18 +468,28 @@ def test_without_syncfs_everything_is_flushed(
     disk: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
     monkeypatch.setattr(os, "sync", lambda: asked.append("sync"))
-    storage.sync_disk(Path(disk.root))
+    local_files.sync_disk(Path(disk.root))
 
     assert asked == ["sync"]
 
 
-def test_remote_files_go_through_a_hidden_name_where_closing_is_not_atomic(tmp_path: Path) -> None:
+def test_remote_files_go_through_a_hidden_name_where_closing_is_not_atomic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = memory_folder(tmp_path)
-    pending = folder.begin("a")
-    assert isinstance(pending, RemoteFile)
-    assert len(folder.names(PARTS)) == 1
-    pending.commit()
+    moved: list[tuple[str, str]] = []
+    original = folder.fs.mv
 
-    assert fsspec.filesystem("memory").exists(folder.path("a"))
+    def mv(part: str, final: str) -> None:
+        moved.append((part, final))
+        original(part, final)
+
+    monkeypatch.setattr(folder.fs, "mv", mv)
+    folder.write("a", b"x")
+
+    [(part, final)] = moved
+    assert part.startswith(folder.path(PARTS))
+    assert final == folder.path("a")
+    assert folder.names(PARTS) == []

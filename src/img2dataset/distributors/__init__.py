@@ -51,6 +51,13 @@ class Failed:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """What is done can no longer be stored, by any worker: the run must end."""
+
+    error: str
+
+
 # -- what a worker is told --
 @dataclass(frozen=True, slots=True)
 class Take:
@@ -63,7 +70,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Leave what is open, and end."""
+    """Take no more shards, finish what can be finished in a moment, leave the rest, and end."""
 
 
 class Link(Protocol):

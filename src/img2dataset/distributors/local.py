@@ -26,6 +26,7 @@ from typing import Any
 from img2dataset.distributors import (
     Counted,
     Failed,
+    Halted,
     Handle,
     Lost,
     Notice,
@@ -123,10 +124,19 @@ class Supervisor:
             self._supervise()
         except KeyboardInterrupt:
             handle(Notice("stopping; Ctrl-C again stops at once"))
+            self.stop()
+            self._take_in_the_last()
             raise
         finally:
             self.stop()
         return self._errors
+
+    def _take_in_the_last(self) -> None:
+        """Shards that were stored while the workers ended."""
+        while not self._inbox.empty():
+            _, message = self._inbox.get()
+            if isinstance(message, Stored):
+                self._handle(message)
 
     def _supervise(self) -> None:
         next_tick = time.monotonic() + TICK
@@ -216,6 +226,8 @@ class Supervisor:
                 self._handle(message)
             case Failed(shard_id=shard_id, error=error):
                 self._give_back(self._close_shard(process, shard_id), error)
+            case Halted(error=error):
+                raise RunError(error)
             case Ended():
                 self._bury(process)
         if self._planned and self._again:

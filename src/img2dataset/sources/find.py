@@ -9,8 +9,9 @@ from os import PathLike, fspath
 from typing import IO, Any
 
 from img2dataset.errors import OptionError
+from img2dataset.patience import one_line
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
-from img2dataset.sources.streams import is_web, one_line, open_bytes, open_file_system, told_as
+from img2dataset.sources.streams import is_web, open_bytes, open_file_system, told_as
 from img2dataset.storage import is_local
 
 Location = str | PathLike[str]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.errors import OptionError, SourceError
+from img2dataset.patience import one_line
 from img2dataset.records import ParquetRange, Shard
 from img2dataset.sources.config import (
     BadListError,
@@ -22,7 +23,7 @@ from img2dataset.sources.config import (
     check_columns,
     wanted_columns,
 )
-from img2dataset.sources.streams import one_line, open_file_system, told_as
+from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
 from img2dataset.storage import is_local
 

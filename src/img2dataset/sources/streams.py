@@ -13,8 +13,10 @@ from typing import IO, Any, cast
 import pyarrow as pa
 
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
+from img2dataset.patience import is_of_a_file_system, one_line
+from img2dataset.remote_files import protocols
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
-from img2dataset.storage import open_url, protocols
+from img2dataset.storage import open_url
 
 BLOCK_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
@@ -52,12 +54,6 @@ def open_bytes(url: str) -> IO[bytes]:
     return fs.open(path, "rb")  # type: ignore[no-any-return]
 
 
-def one_line(error: BaseException) -> str:
-    """The first line of an error's text, of a length for a terminal."""
-    text = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return text[:300]
-
-
 @contextmanager
 def told_as(kind: type[Img2datasetError], url: str) -> Iterator[None]:
     """Tell in one line of `kind` whatever keeps `url` from being read.
@@ -85,12 +81,6 @@ def told_as(kind: type[Img2datasetError], url: str) -> Iterator[None]:
         if not is_of_a_file_system(error):
             raise
         raise kind(f"{url} cannot be read: {one_line(error)}") from error
-
-
-def is_of_a_file_system(error: BaseException) -> bool:
-    """Whether the error's class comes from the libraries below fsspec; ours are bugs."""
-    package = type(error).__module__.partition(".")[0]
-    return package not in {"builtins", "img2dataset", "pyarrow", "numpy"}
 
 
 class Reading:

@@ -1,0 +1,77 @@
+"""Lists on web servers, lists and datasets behind sftp: other file systems, for real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.contents import contents, differences
+from tests.e2e.commands import Running, run, write_list
+from tests.site import Site
+from tests.stores.sftp import SftpServer, sftp_server
+
+pytestmark = pytest.mark.slow
+ROWS = 20
+
+
+@pytest.fixture(scope="module")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
+    with sftp_server(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+def options(url_list: str, folder: str, output_format: str = "webdataset") -> list[str]:
+    return [
+        f"--url_list={url_list}", f"--output_folder={folder}", f"--output_format={output_format}",
+        "--number_sample_per_shard=5", "--image_size=64",
+    ]  # fmt: skip
+
+
+def urls(site: Site) -> list[str]:
+    return [site.url(f"/image/{n}.jpg") for n in range(ROWS)]
+
+
+def test_a_list_on_a_web_server_is_read_from_there(tmp_path: Path, fresh_site: Site) -> None:
+    fresh_site.pages["list.txt"] = "\n".join(urls(fresh_site))
+
+    code, errors = run(options(fresh_site.url("/kept/list.txt"), str(tmp_path / "out")))
+
+    assert code == 0, errors
+    assert f"{ROWS} images of {ROWS} rows" in errors
+
+
+@pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet"])
+def test_a_dataset_behind_sftp_is_what_it_is_on_a_disk(
+    output_format: str, sftp: SftpServer, tmp_path: Path, site: Site
+) -> None:
+    url_list = write_list(tmp_path / "list.txt", urls(site))
+    assert run(options(str(url_list), str(tmp_path / "truth"), output_format))[0] == 0
+
+    code, errors = run(
+        options(sftp.url(url_list), sftp.url(tmp_path / "out"), output_format), sftp.environment
+    )
+
+    assert code == 0, errors
+    assert differences(contents(tmp_path / "out"), contents(tmp_path / "truth")) == []
+    hidden = {path.name for path in (tmp_path / "out" / ".img2dataset").iterdir()}
+    assert hidden <= {"identity", "parts"}
+    assert not any((tmp_path / "out" / ".img2dataset").glob("parts/*"))
+
+
+def test_a_killed_run_behind_sftp_is_finished_by_the_same_command(
+    sftp: SftpServer, tmp_path: Path, site: Site
+) -> None:
+    slow = [site.url(f"/slow?seconds=0.1&n={n}") for n in range(60)]
+    command = options(sftp.url(write_list(tmp_path / "list.txt", slow)), sftp.url(tmp_path / "out"))
+    running = Running([*command, "--thread_count=4"], sftp.environment)
+    running.until(lambda: any((tmp_path / "out").glob("*_stats.json")), "a shard")
+    running.process.kill()
+    running.end()
+
+    code, errors = run(command, sftp.environment)
+
+    assert code == 0, errors
+    assert len(list((tmp_path / "out").glob("*_stats.json"))) == 12
+    assert not any((tmp_path / "out" / ".img2dataset").glob("parts/*"))
