@@ -301,9 +301,10 @@ class Options:
     incremental_mode: str = option(
         "incremental",
         "incremental: skip shards that are done; overwrite: empty the folder first; "
-        "extend: number new shards after those there are",
+        "extend: number new shards after those there are; retry: as incremental, and fetch again "
+        "those rows of shards that are done which failed for a reason that may pass",
         Group.RUN,
-        check=one_of("incremental", "overwrite", "extend"),
+        check=one_of("incremental", "overwrite", "extend", "retry"),
     )
     max_shard_retry: int = option(
         1, "times a failed shard is tried again at the end", Group.RUN, check=at_least(0)
@@ -465,6 +466,11 @@ def _check_together(options: Options) -> None:
         raise OptionError(
             f"verify_hash is {list(options.verify_hash)!r}: its type must be the same as "
             f"compute_hash, which is {options.compute_hash!r}"
+        )
+    if options.incremental_mode == "retry" and options.output_format == "dummy":
+        raise OptionError(
+            "incremental_mode is 'retry': output_format dummy keeps no rows, so none of them can "
+            "be fetched again"
         )
     if options.bbox_col in RESERVED_COLUMNS:
         raise OptionError(

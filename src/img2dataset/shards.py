@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from img2dataset.errors import OptionError, RunError
+from img2dataset.journal import discard, settle
 from img2dataset.options import Options
 from img2dataset.storage import HIDDEN, Folder
 
@@ -79,7 +80,9 @@ def prepare(
     try:
         folder.make()
         if mode == "overwrite":
+            discard(folder)  # first: what waits must not come back into a folder that is half empty
             folder.empty()
+        settle(folder)
         plan, parts = _plan(folder, mode, identity)
         folder.clear_parts()
         _remove_leftovers(folder, parts, plan.done, stored_names)

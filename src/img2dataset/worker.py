@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from img2dataset.completion import Completion, KeyOf
 from img2dataset.distributors import Counted, Failed, Link, Notice, Ready, Stop, Stored, Take, Want
-from img2dataset.errors import Reason, RowError, SourceError
+from img2dataset.errors import DamagedError, MismatchError, Reason, RowError, SourceError
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
 from img2dataset.images import SLOWER, ImageConfig
 from img2dataset.job import Job
@@ -55,7 +56,7 @@ PACE = 0.005
 """Seconds to let more than a few events come together: to be woken for each would cost more than
 to pack it."""
 
-STORAGE_ERRORS = (OSError, SourceError, pa.ArrowException)
+STORAGE_ERRORS = (OSError, SourceError, DamagedError, MismatchError, pa.ArrowException)
 """What fails a shard, not the worker: the list or the output could not be read or written."""
 
 
@@ -73,7 +74,7 @@ class OpenShard:
     name: str
     missing: int
     """Rows that are not in yet."""
-    writer: Writer | None
+    writer: Writer | Completion | None
     start_time: float
     tally: Tally = field(default_factory=Tally)
     error: str | None = None
@@ -152,21 +153,35 @@ class Worker:
         name = shard_name(shard.id, self._options.oom_shard_count)
         opened = OpenShard(shard.id, name, shard.count, None, time.time())
         self._open[shard.id] = opened
-        try:
-            table = load_table(shard, self._source)
-            opened.writer = open_writer(
-                self._options.output_format, self._folder, name, table, self._writing
-            )
-        except STORAGE_ERRORS as error:
-            self._fail(opened, error)
-            self._finish(opened)
-            return
         digits = key_digits(self._options.number_sample_per_shard)
 
         def key_of(index: int) -> str:
             return sample_key(shard.id, index, digits, self._options.oom_shard_count)
 
-        self._pipeline.submit(rows_of(table, shard.id, self._source, key_of))
+        try:
+            table, keys = self._open_writer(opened, load_table(shard, self._source), key_of, shard)
+        except STORAGE_ERRORS as error:
+            self._fail(opened, error)
+            self._finish(opened)
+            return
+        opened.missing = table.num_rows
+        if opened.missing == 0:
+            self._finish(opened)
+            return
+        self._pipeline.submit(rows_of(table, shard.id, self._source, keys))
+
+    def _open_writer(
+        self, opened: OpenShard, table: pa.Table, key_of: KeyOf, shard: Shard
+    ) -> tuple[pa.Table, KeyOf]:
+        """Begin to store the shard; return the rows of it that are to be fetched."""
+        output_format = self._options.output_format
+        if shard.stored:
+            completion = Completion(self._folder, opened.name, output_format, self._writing)
+            rows = completion.begin(table, key_of)
+            opened.writer = completion
+            return rows
+        opened.writer = open_writer(output_format, self._folder, opened.name, table, self._writing)
+        return table, key_of
 
     def _pack(self, sample: Sample) -> None:
         shard = self._open[sample.row.shard]
@@ -185,8 +200,7 @@ class Worker:
         result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, time.time())
         if shard.writer is not None:
             try:
-                shard.writer.commit()
-                write_stats(self._folder, result)
+                result = self._store(shard.writer, result)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
         del self._open[shard.id]
@@ -194,6 +208,13 @@ class Worker:
             self._link.send(Stored(result))
         else:
             self._link.send(Failed(shard.id, shard.error))
+
+    def _store(self, writer: Writer | Completion, result: ShardResult) -> ShardResult:
+        if isinstance(writer, Completion):
+            return writer.complete(result)
+        writer.commit()
+        write_stats(self._folder, result)
+        return result
 
     def _fail(self, shard: OpenShard, error: BaseException) -> None:
         shard.error = f"{type(error).__name__}: {error}"

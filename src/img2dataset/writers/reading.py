@@ -1,0 +1,22 @@
+"""A file -> exactly so many bytes of it."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from img2dataset.errors import DamagedError
+
+
+def exactly(file: IO[bytes], size: int, kind: str) -> bytes:
+    """The next `size` bytes; a stream may hand over less at a time.
+
+    Raises:
+        DamagedError: the file ends before.
+    """
+    data = file.read(size)
+    while len(data) < size:
+        more = file.read(size - len(data))
+        if not more:
+            raise DamagedError(f"{kind}: cut short")
+        data += more
+    return data
