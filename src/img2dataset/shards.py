@@ -96,7 +96,7 @@ def prepare(
 
 def _plan(folder: Folder, mode: str, identity: Identity) -> tuple[Plan, list[Part]]:
     done = done_shards(folder.names())
-    parts = _load(folder)
+    parts = load_parts(folder)
     if not done:
         return Plan(0, done), [Part(0, identity)]
     if mode == "extend":
@@ -154,7 +154,8 @@ def _dump(parts: Sequence[Part]) -> bytes:
     return json.dumps({"parts": [asdict(part) for part in parts]}, indent=1).encode()
 
 
-def _load(folder: Folder) -> list[Part]:
+def load_parts(folder: Folder) -> list[Part]:
+    """The runs that wrote into the folder; none if it is new, or the old tool's."""
     if not folder.exists(IDENTITY):
         return []
     try:

@@ -149,7 +149,7 @@ class Folder:
     def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
         """Small files, side by side where a store is slow one by one; without those missing."""
         paths = [self.path(name) for name in names]
-        if self.local:
+        if self.local or not paths:
             found = {path: read_if_there(path) for path in paths}
         else:
             found = self.fs.cat(paths, on_error="return")

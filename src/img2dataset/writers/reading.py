@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import Protocol
 
 from img2dataset.errors import DamagedError
 
 
-def exactly(file: IO[bytes], size: int, kind: str) -> bytes:
+class Readable(Protocol):
+    """What a file is read from, from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def exactly(file: Readable, size: int, kind: str) -> bytes:
     """The next `size` bytes; a stream may hand over less at a time.
 
     Raises:

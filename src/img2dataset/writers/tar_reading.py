@@ -5,10 +5,9 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
 
 from img2dataset.errors import DamagedError
-from img2dataset.writers.reading import exactly
+from img2dataset.writers.reading import Readable, exactly
 
 BLOCK = tarfile.BLOCKSIZE
 RECORD = tarfile.RECORDSIZE
@@ -34,7 +33,7 @@ class Member:
         return self.name.partition(".")[2]
 
 
-def members(file: IO[bytes]) -> Iterator[Member]:
+def members(file: Readable) -> Iterator[Member]:
     """The members, in their order; `file` is never sought in.
 
     Raises:
@@ -75,7 +74,7 @@ def _pax_path(data: bytes) -> str:
     return ""
 
 
-def _check_end(file: IO[bytes]) -> None:
+def _check_end(file: Readable) -> None:
     rest = exactly(file, BLOCK, "tar")
     while rest:
         if rest.count(0) != len(rest):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
 
 from img2dataset.errors import DamagedError
 from img2dataset.writers.example import masked_crc
-from img2dataset.writers.reading import exactly
+from img2dataset.writers.reading import Readable, exactly
 
 MOST = 1 << 40
 """Bytes of a record: a length beyond is damage that its checksum did not show."""
@@ -26,7 +25,7 @@ class Record:
     """The record as it stands in the file: length and checksums around it."""
 
 
-def records(file: IO[bytes]) -> Iterator[Record]:
+def records(file: Readable) -> Iterator[Record]:
     """The records, in their order; `file` is never sought in.
 
     Raises:
