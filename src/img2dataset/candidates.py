@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from img2dataset.errors import may_pass
 from img2dataset.storage import Folder
+from img2dataset.stored_files import read_many
 from img2dataset.tally import OTHER
 from img2dataset.writers.stats import stats_name, tally_of_stats
 
@@ -30,7 +31,7 @@ class Candidates:
 
     def _read(self, ids: list[int]) -> None:
         names = {shard_id: stats_name(self._name_of(shard_id)) for shard_id in ids}
-        found = self._folder.read_many(list(names.values()))
+        found = read_many(self._folder, list(names.values()))
         self._known = {
             shard_id: name in found and worth_a_look(found[name])
             for shard_id, name in names.items()

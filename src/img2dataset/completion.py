@@ -17,6 +17,7 @@ from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
 from img2dataset.journal import waiting
 from img2dataset.records import URL, Sample
 from img2dataset.storage import Folder, whole
+from img2dataset.stored_files import open_stored
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.writers import WriterConfig, open_writer
 from img2dataset.writers.document import to_json
@@ -48,7 +49,7 @@ def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
     import pyarrow.parquet as pq  # noqa: PLC0415  (only where a shard is completed)
 
     wanted = ["key", URL, "status", "error_message"]
-    with folder.open(f"{name}.parquet") as file:
+    with open_stored(folder, f"{name}.parquet") as file:
         table = pq.ParquetFile(file).read(columns=wanted)
     missing = set(wanted) - set(table.column_names)
     if missing:
@@ -87,7 +88,7 @@ class Completion:
 
     def begin(self, table: pa.Table, key_of: KeyOf) -> tuple[pa.Table, KeyOf]:
         """Those rows of the shard's `table` that are to be fetched again, and their keys."""
-        journal.settle_shard(self._folder, self._name)
+        journal.begin(self._folder, self._name)
         keys = [key_of(index) for index in range(table.num_rows)]
         with told():
             rows = stored_rows(self._folder, self._name)
@@ -128,7 +129,8 @@ class Completion:
         """Join the stored file with the new one, in the place of the new one."""
         where = waiting(self._name, name)
         pending = self._folder.begin(where)
-        with whole(pending), self._folder.open(name) as old, self._folder.open(where) as new:
+        old, new = open_stored(self._folder, name), open_stored(self._folder, where)
+        with whole(pending), old, new:
             join(old, new, pending.file, self._keys)
 
     def abort(self) -> None:

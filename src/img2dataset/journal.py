@@ -9,6 +9,7 @@ begun again at any point.  Who finds files without a mark removes them: the old 
 from __future__ import annotations
 
 from img2dataset.storage import HIDDEN, Folder
+from img2dataset.stored_files import folders, move, sizes
 
 REPLACING = f"{HIDDEN}/replacing"
 MARK = ".whole"
@@ -25,6 +26,15 @@ def replace(folder: Folder, shard: str, last: str) -> None:
     _finish(folder, shard)
 
 
+def begin(folder: Folder, shard: str) -> None:
+    """Finish or forget what an earlier attempt left of a shard, and make room for the next."""
+    if folder.exists(f"{REPLACING}/{shard}{MARK}"):
+        _finish(folder, shard)
+    forget(folder, shard)
+    if folder.local:
+        folder.fs.makedirs(folder.path(waiting(shard)), exist_ok=True)
+
+
 def interrupted(folder: Folder) -> list[str]:
     """The shards that were being replaced: old and new files may stand side by side."""
     return sorted(
@@ -37,13 +47,6 @@ def settle(folder: Folder) -> None:
     for shard in interrupted(folder):
         _finish(folder, shard)
     discard(folder)
-
-
-def settle_shard(folder: Folder, shard: str) -> None:
-    """As `settle`, for one shard, while others may be under way."""
-    if folder.exists(f"{REPLACING}/{shard}{MARK}"):
-        _finish(folder, shard)
-    forget(folder, shard)
 
 
 def forget(folder: Folder, shard: str) -> None:
@@ -62,14 +65,14 @@ def _finish(folder: Folder, shard: str) -> None:
     mark = f"{REPLACING}/{shard}{MARK}"
     last = folder.read(mark).decode()
     names = sorted(_files(folder, waiting(shard)))
-    folder.move([(waiting(shard, name), name) for name in names if name != last])
-    folder.move([(waiting(shard, name), name) for name in names if name == last])
+    move(folder, [(waiting(shard, name), name) for name in names if name != last])
+    move(folder, [(waiting(shard, name), name) for name in names if name == last])
     folder.remove([mark, waiting(shard)])
 
 
 def _files(folder: Folder, inside: str) -> list[str]:
     """Names of the files that wait, relative to the output folder."""
-    found = list(folder.sizes(inside))
-    for name in folder.folders(inside):
-        found += [f"{name}/{each}" for each in folder.sizes(f"{inside}/{name}")]
+    found = list(sizes(folder, inside))
+    for name in folders(folder, inside):
+        found += [f"{name}/{each}" for each in sizes(folder, f"{inside}/{name}")]
     return found

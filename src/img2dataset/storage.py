@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ENOSPC
 from pathlib import Path
@@ -141,96 +141,6 @@ class Folder:
         data: bytes = self.fs.cat_file(self.path(name))
         return data
 
-    def open(self, name: str) -> IO[bytes]:
-        """Read a file, from anywhere in it."""
-        file: IO[bytes] = self.fs.open(self.path(name), "rb")
-        return file
-
-    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Small files, side by side where a store is slow one by one; without those missing."""
-        paths = [self.path(name) for name in names]
-        if self.local or not paths:
-            found = {path: read_if_there(path) for path in paths}
-        else:
-            found = self.fs.cat(paths, on_error="return")
-        contents = {}
-        for name, path in zip(names, paths, strict=True):
-            data = found.get(path, found.get(f"/{path}"))
-            if isinstance(data, BaseException) and not isinstance(data, FileNotFoundError):
-                raise data
-            if isinstance(data, bytes):
-                contents[name] = data
-        return contents
-
-    def sizes(self, inside: str) -> dict[str, int]:
-        """Name -> bytes of the files in the folder `inside`."""
-        return {name: size for name, size in self._listed(inside) if size is not None}
-
-    def folders(self, inside: str = "") -> list[str]:
-        """The folders in the folder `inside`."""
-        return [name for name, size in self._listed(inside) if size is None]
-
-    def _listed(self, inside: str) -> list[tuple[str, int | None]]:
-        """Names with sizes, None of folders."""
-        place = self.path(inside) if inside else self.root
-        try:
-            if self.local:
-                with os.scandir(place) as entries:
-                    return [(e.name, None if e.is_dir() else e.stat().st_size) for e in entries]
-            self.fs.invalidate_cache()
-            found = self.fs.ls(place, detail=True)
-        except FileNotFoundError:
-            return []
-        return [
-            (
-                str(info["name"]).rstrip("/").rpartition("/")[2],
-                None if info["type"] == "directory" else int(info["size"]),
-            )
-            for info in found
-            if str(info["name"]).strip("/") != place.strip("/")  # the mark of an empty folder
-        ]
-
-    def move(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Move files over others, in this order; what has been moved before is no error."""
-        if self.local:
-            self._rename(pairs)
-        elif ATOMIC_UPLOADS.intersection(protocols(self.fs)):
-            self._copy(pairs)
-        else:
-            for source, target in pairs:
-                self._move_slowly(source, target)
-
-    def _rename(self, pairs: Sequence[tuple[str, str]]) -> None:
-        made = set()
-        for source, target in pairs:
-            final = Path(self.path(target))
-            if final.parent not in made:
-                final.parent.mkdir(parents=True, exist_ok=True)
-                made.add(final.parent)
-            with suppress(FileNotFoundError):
-                Path(self.path(source)).replace(final)
-        for parent in made:
-            sync_folder(parent)
-
-    def _copy(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """On the store itself, many at once."""
-        for start in range(0, len(pairs), UPLOAD_FILES):
-            some = pairs[start : start + UPLOAD_FILES]
-            sources = [self.path(source) for source, _ in some]
-            self.fs.copy(sources, [self.path(target) for _, target in some])
-            self.fs.invalidate_cache()
-            self.fs.rm(sources)
-
-    def _move_slowly(self, source: str, target: str) -> None:
-        if not self.exists(source):
-            return
-        final = self.path(target)
-        self.fs.makedirs(final.rpartition("/")[0], exist_ok=True)
-        with suppress(FileNotFoundError):  # not every store moves onto what is there
-            self.fs.rm_file(final)
-        self.fs.mv(self.path(source), final)
-        self.fs.invalidate_cache()
-
     def remove(self, names: Iterable[str]) -> None:
         """Remove files and folders with all that is in them; what is not there is no error."""
         for name in names:
@@ -288,19 +198,6 @@ class Folder:
             else:
                 yield True
 
-    def is_held(self) -> bool:
-        """Whether a process holds the folder; nothing is written to find out."""
-        if not self.local or fcntl is None or not self.exists(LOCK):
-            return False
-        with Path(self.path(LOCK)).open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            except OSError:  # a file system without locks
-                return False
-        return False
-
     def empty(self) -> None:
         """Remove everything but the lock."""
         self.remove(name for name in self.names() if name != HIDDEN)
@@ -353,7 +250,6 @@ class LocalFolder:
         sync_disk(self._part)  # one flush for thousands of files
         if self._final.is_dir():
             shutil.rmtree(self._final)
-        self._final.parent.mkdir(parents=True, exist_ok=True)
         self._part.replace(self._final)
         sync_folder(self._final.parent)
 
@@ -444,13 +340,6 @@ def whole(pending: Pending) -> Iterator[None]:
     except BaseException:
         pending.abort()
         raise
-
-
-def read_if_there(path: str) -> bytes | None:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 def sync_folder(path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from img2dataset import OptionError, download, verify
 from img2dataset.cli import main
 from img2dataset.storage import Folder
-from img2dataset.verifying import verify_folder
+from img2dataset.verifying import door, verify_folder
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 from tests.unit.writers.shard import jpeg, memory_folder
@@ -423,10 +423,10 @@ def test_what_cannot_be_read_is_not_called_broken(
 ) -> None:
     folder = dataset("webdataset")
 
-    def fail(self: Folder, name: str) -> Any:
+    def fail(folder: Folder, name: str) -> Any:
         raise OSError(5, "Input/output error", name)
 
-    monkeypatch.setattr(Folder, "open", fail)
+    monkeypatch.setattr(door, "open_stored", fail)
     with pytest.raises(Exception, match="cannot be read") as caught:
         verify(str(folder), repair=True)
     assert not isinstance(caught.value, OSError)

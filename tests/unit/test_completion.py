@@ -19,6 +19,7 @@ from img2dataset.completion import Completion
 from img2dataset.errors import DamagedError, MismatchError
 from img2dataset.records import Failure, Picture, Row, Sample, key_digits, sample_key
 from img2dataset.storage import HIDDEN, Folder
+from img2dataset.stored_files import copy, folders, sizes
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.writers.joins import JOINS
 from img2dataset.writers.stats import write_stats
@@ -93,10 +94,10 @@ def complete(
 def contents(folder: Folder, inside: str = "") -> dict[str, bytes]:
     """Every visible file."""
     found = {}
-    for name in folder.sizes(inside):
+    for name in sizes(folder, inside):
         where = f"{inside}/{name}" if inside else name
         found[where] = folder.read(where)
-    for name in folder.folders(inside):
+    for name in folders(folder, inside):
         if name != HIDDEN:
             found |= contents(folder, f"{inside}/{name}" if inside else name)
     return found
@@ -195,7 +196,7 @@ def new_folder(
         yield lambda: Folder(str(tmp_path / uuid.uuid4().hex))
         return
     if request.param == "store":
-        monkeypatch.setattr(Folder, "move", Folder._copy)
+        monkeypatch.setattr(journal, "move", copy)
     fs = memory_folder().fs
 
     def counted(method: Callable[..., Any]) -> Callable[..., Any]:

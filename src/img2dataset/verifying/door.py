@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from img2dataset.errors import DamagedError, RunError
 from img2dataset.storage import Folder
+from img2dataset.stored_files import open_stored
 
 
 class Door:
@@ -67,7 +68,7 @@ def opened(folder: Folder, name: str) -> Iterator[Door]:
     """
     path = folder.path(name)
     try:
-        file = folder.open(name)
+        file = open_stored(folder, name)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     with file:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from img2dataset.errors import DamagedError
 from img2dataset.options import QUALITY
 from img2dataset.storage import Folder
+from img2dataset.stored_files import read_many, sizes
 from img2dataset.verifying.door import opened
 from img2dataset.verifying.layout import StoredShard
 from img2dataset.writers.tar_reading import members
@@ -125,14 +126,14 @@ def in_folder(look: Look) -> Iterator[Found]:
 def files_in(look: Look) -> Iterator[Found]:
     """Names and sizes; content is read only if all is to be: there are thousands of files."""
     inside = look.shard.name
-    sizes = look.folder.sizes(inside) if inside in look.shard.files else {}
-    names = iter(sorted(sizes))
+    found = sizes(look.folder, inside) if inside in look.shard.files else {}
+    names = iter(sorted(found))
     while some := list(islice(names, AT_ONCE)):
         wanted = [f"{inside}/{name}" for name in some] if look.deep else []
-        contents = look.folder.read_many(wanted)
+        contents = read_many(look.folder, wanted)
         for name in some:
             key, _, extension = name.partition(".")
-            yield Found(key, {extension: File(sizes[name], contents.get(f"{inside}/{name}"))})
+            yield Found(key, {extension: File(found[name], contents.get(f"{inside}/{name}"))})
 
 
 def in_nothing(look: Look) -> Iterator[Found]:
