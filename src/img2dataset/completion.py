@@ -129,8 +129,11 @@ class Completion:
         """Join the stored file with the new one, in the place of the new one."""
         where = waiting(self._name, name)
         pending = self._folder.begin(where)
-        old, new = open_stored(self._folder, name), open_stored(self._folder, where)
-        with whole(pending), old, new:
+        with (
+            whole(pending),
+            open_stored(self._folder, name) as old,
+            open_stored(self._folder, where) as new,
+        ):
             join(old, new, pending.file, self._keys)
 
     def abort(self) -> None:

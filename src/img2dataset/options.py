@@ -519,9 +519,16 @@ def _check_untouched(options: Options) -> None:
 
 
 def shaping_options(options: Options) -> dict[str, Any]:
-    """The options that change what is stored: part of a run's identity."""
-    return {
+    """The options that change what is stored: part of a run's identity.
+
+    Values that mean the same are the same: letter case of interpolations, [] and None.
+    """
+    values = {
         declared.name: getattr(options, declared.name)
         for declared in fields(options)
         if declared.metadata["shapes_output"]
     }
+    for name in ("upscale_interpolation", "downscale_interpolation"):
+        values[name] = values[name].lower()
+    values["save_additional_columns"] = values["save_additional_columns"] or None
+    return values
