@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset import OptionError, Report, download
+from img2dataset import OptionError, Report, download, verify
 from tests.e2e.dataset import Dataset
+from tests.e2e.test_interruptions import children, wait_for
 from tests.site import Site
 
 FORMATS = ["files", "webdataset", "parquet", "tfrecord"]
@@ -260,3 +265,54 @@ def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format
     assert report.exit_code == 1
     assert contents(out) == before
     assert {path.name for path in (Path(out) / ".img2dataset").iterdir()} == {"identity", "lock"}
+
+
+# -- whatever dies
+
+
+COMMAND = [
+    sys.executable, "-m", "img2dataset", "--image_size=32", "--number_sample_per_shard=7",
+    "--processes_count=2", "--thread_count=4",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["worker", "parent"])
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_kill_while_shards_are_completed_loses_nothing(
+    tmp_path: Path, fresh_site: Site, output_format: str, victim: str
+) -> None:
+    urls = []
+    for number in range(42):
+        kind = number % 3
+        urls.append(
+            fresh_site.url(f"/image/{number}.jpg") if kind == 0
+            else fresh_site.url("/flaky", fail=1, how="503", token=f"t{number}") if kind == 1
+            else fresh_site.url("/status/404")
+        )  # fmt: skip
+    (tmp_path / "list.txt").write_text("\n".join(urls))
+    command = [
+        *COMMAND, f"--url_list={tmp_path / 'list.txt'}", f"--output_folder={tmp_path / 'out'}",
+        f"--output_format={output_format}",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=60)
+    dataset = Dataset(tmp_path / "out")
+    kept = {key for key, row in by_key(dataset).items() if row["status"] == "success"}
+    hidden = tmp_path / "out" / ".img2dataset" / "replacing"
+
+    again = [*command, "--incremental_mode=retry"]
+    run = subprocess.Popen(again, stderr=subprocess.DEVNULL)
+    wait_for(lambda: hidden.exists() or run.poll() is not None, "a shard is being replaced")
+    os.kill(children(run.pid)[0] if victim == "worker" else run.pid, signal.SIGKILL)
+    run.wait(timeout=60)
+    subprocess.run(again, check=True, stderr=subprocess.DEVNULL, timeout=60)
+
+    dataset.check_whole(42)
+    rows = by_key(dataset)
+    assert all(rows[key]["status"] == "success" for key in kept)
+    assert sum(row["status"] == "success" for row in rows.values()) == 28
+    assert verify(str(dataset.folder), deep=True).whole
+
+
+def by_key(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    return {row["key"]: row for row in dataset.rows}
