@@ -25,7 +25,7 @@ class Candidates:
         self._known: dict[int, bool] = {}
 
     def __contains__(self, shard_id: int) -> bool:
-        while self._left and shard_id not in self._known:
+        while self._left and self._left[0] <= shard_id:
             self._read([self._left.popleft() for _ in range(min(AT_ONCE, len(self._left)))])
         return self._known.get(shard_id, False)
 
