@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 from http import HTTPStatus
 
 
@@ -230,6 +231,7 @@ def label_of_message(message: str) -> str:
     return message
 
 
+@lru_cache(maxsize=4096)
 def reason_of_message(message: str) -> Reason | None:
     """The reason behind a stored error message, ours or one of the old tool's; None if it is
     not known.  Of reasons with one label it is the first: they are final alike."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +16,11 @@ from img2dataset.errors import DamagedError, MismatchError, Status
 from img2dataset.writers.parquet import ROW_GROUP_BYTES, column_settings
 from img2dataset.writers.tar_reading import END, RECORD, members
 from img2dataset.writers.tfrecord_reading import records
+
+PART_BYTES = ROW_GROUP_BYTES // 2
+"""Pictures that are in memory at a time, in a few copies."""
+BUFFER = 1 << 20
+"""Bytes of a column of pictures that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,12 @@ def join_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys) -
 
 def join_pictures(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys) -> None:
     """As `join_tables`, with pictures in the last column: a part at a time."""
-    file, rows = pq.ParquetFile(stored), RowsByKey(pq.ParquetFile(new))
+    file = pq.ParquetFile(stored, buffer_size=BUFFER)
+    rows = RowsByKey(pq.ParquetFile(new, buffer_size=BUFFER))
     schema = joint_schema(file.schema_arrow, rows.file.schema_arrow)
     size = max(row_bytes(file), row_bytes(rows.file))
     with pq.ParquetWriter(out, schema, **column_settings(schema)) as writer:
-        for batch in file.iter_batches(max(1, ROW_GROUP_BYTES // size), use_threads=False):
+        for batch in file.iter_batches(max(1, PART_BYTES // size), use_threads=False):
             part = pa.Table.from_batches([batch])
             again = [key for key in part["key"].to_pylist() if key in keys.again]
             writer.write_table(substituted(part, rows.take(again).cast(schema), schema, keys))
@@ -135,14 +141,15 @@ def joint_schema(stored: pa.Schema, new: pa.Schema) -> pa.Schema:
 
 
 def substituted(table: pa.Table, rows: pa.Table, schema: pa.Schema, keys: Keys) -> pa.Table:
-    """`table` with those of `rows` in the place of what it has under their keys."""
-    place = {key: number for number, key in enumerate(rows["key"].to_pylist(), len(table))}
-    chosen: list[Any] = [
-        place[key] if key in keys.again else number
-        for number, key in enumerate(table["key"].to_pylist())
-    ]
-    both = pa.concat_tables([table.cast(schema), rows])
-    return both.take(pa.array(chosen, pa.int64()))
+    """`table` with those of `rows` in the place of what it has under their keys; no copy."""
+    place = {key: number for number, key in enumerate(rows["key"].to_pylist())}
+    table = table.cast(schema)
+    parts, start = [], 0
+    for number, key in enumerate(table["key"].to_pylist()):
+        if key in keys.again:
+            parts += [table.slice(start, number - start), rows.slice(place[key], 1)]
+            start = number + 1
+    return pa.concat_tables([*parts, table.slice(start)])
 
 
 JOINS: dict[str, dict[str, Join]] = {
