@@ -22,6 +22,10 @@ AT_ONCE = 64
 """Samples of a folder that are read together, and rows of a Parquet file."""
 
 
+BUFFER = 1 << 20
+"""Bytes of a column that are read at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file of a sample, or what stands for one."""
@@ -95,7 +99,7 @@ def in_tfrecord(look: Look) -> Iterator[Found]:
 
 def in_parquet(look: Look) -> Iterator[Found]:
     with opened(look.folder, f"{look.shard.name}.parquet") as file:
-        parquet = pq.ParquetFile(file)
+        parquet = pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
         names = parquet.schema_arrow.names
         if not look.shard.options and not set(names) & set(QUALITY):
             return  # it may be the table of a shard of files, all of which failed

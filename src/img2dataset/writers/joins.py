@@ -20,7 +20,8 @@ from img2dataset.writers.tfrecord_reading import records
 PART_BYTES = ROW_GROUP_BYTES // 2
 """Pictures that are in memory at a time, in a few copies."""
 BUFFER = 1 << 20
-"""Bytes of a column of pictures that are read at once."""
+"""Bytes of a column of pictures that are read at once; without it, and with pre_buffer, all that
+was read is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ def join_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys) -
 
 def join_pictures(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys) -> None:
     """As `join_tables`, with pictures in the last column: a part at a time."""
-    file = pq.ParquetFile(stored, buffer_size=BUFFER)
-    rows = RowsByKey(pq.ParquetFile(new, buffer_size=BUFFER))
+    file = pq.ParquetFile(stored, buffer_size=BUFFER, pre_buffer=False)
+    rows = RowsByKey(pq.ParquetFile(new, buffer_size=BUFFER, pre_buffer=False))
     schema = joint_schema(file.schema_arrow, rows.file.schema_arrow)
     size = max(row_bytes(file), row_bytes(rows.file))
     with pq.ParquetWriter(out, schema, **column_settings(schema)) as writer:
