@@ -22,7 +22,13 @@ from tests.e2e.test_interruptions import children, wait_for
 from tests.site import Site
 
 FORMATS = ["files", "webdataset", "parquet", "tfrecord"]
-every_format = pytest.mark.parametrize("output_format", FORMATS)
+every_format = pytest.mark.parametrize(
+    "output_format",
+    [
+        pytest.param(each, marks=() if each == "webdataset" else pytest.mark.slow)
+        for each in FORMATS
+    ],
+)
 SETTINGS: dict[str, Any] = {
     "input_format": "csv",
     "caption_col": "caption",
@@ -170,6 +176,7 @@ def test_it_can_be_done_again_until_everything_came_back(
     assert sum(stats["successes"] for stats in Dataset(Path(out)).stats) == 10
 
 
+@pytest.mark.slow
 def test_a_retry_ends_where_an_undisturbed_run_would_have(
     listed: Path, out: str, tmp_path: Path
 ) -> None:
@@ -265,6 +272,28 @@ def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format
     assert report.exit_code == 1
     assert contents(out) == before
     assert {path.name for path in (Path(out) / ".img2dataset").iterdir()} == {"identity", "lock"}
+
+
+@pytest.mark.slow
+def test_each_part_of_an_extended_dataset_is_completed_with_its_own_command(
+    tmp_path: Path, fresh_site: Site, out: str
+) -> None:
+    lists = []
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.csv"
+        urls = [
+            fresh_site.url("/image/1.jpg"),
+            fresh_site.url("/flaky", fail=1, how="503", token=name),
+        ]
+        path.write_text("\n".join(["url,caption", *(f"{url},{name}" for url in urls)]) + "\n")
+        lists.append(path)
+    run(lists[0], out, "webdataset")
+    run(lists[1], out, "parquet", incremental_mode="extend")
+
+    assert retry(lists[1], out, "parquet").came_back == 1
+    assert retry(lists[0], out, "webdataset").came_back == 1
+    assert verify(out, deep=True).whole
+    assert verify(out).images == 4
 
 
 # -- whatever dies
