@@ -6,14 +6,19 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 from img2dataset.errors import Img2datasetError, OptionError, Reason
 from img2dataset.options import Options
 from img2dataset.tally import Report
 from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual name)
 
-__all__ = ["Img2datasetError", "OptionError", "Reason", "Report", "__version__", "download"]
+if TYPE_CHECKING:
+    from img2dataset.verifying import Verification
+
+__all__ = [
+    "Img2datasetError", "OptionError", "Reason", "Report", "__version__", "download", "verify",
+]  # fmt: skip
 
 P = ParamSpec("P")
 
@@ -64,3 +69,25 @@ def download(options: Options) -> Report:
     from img2dataset.run import run  # noqa: PLC0415  (heavy: not for --help)
 
     return run(options)
+
+
+def verify(
+    output_folder: str, *, deep: bool = False, repair: bool = False, allow_gaps: bool = False
+) -> Verification:
+    """Check that a stored dataset is whole; see docs/verify.md.
+
+    `deep` decodes every image, too; `repair` removes the shards that are not whole, so that the
+    next run makes them anew; `allow_gaps` is for a part of a dataset whose rest is elsewhere.
+
+    Returns:
+        What was looked at, and what is wrong with which shard.
+
+    Raises:
+        OptionError: there is no dataset; or, with `repair`, a run is writing it.
+        RunError: something cannot be read, which is no reason to call it broken.
+    """
+    from img2dataset.verifying import verify_folder  # noqa: PLC0415  (heavy, as above)
+
+    return verify_folder(
+        output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None
+    )

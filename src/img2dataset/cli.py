@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from img2dataset.arguments import parse
+from img2dataset.arguments.verify import COMMAND, parse_verify
 from img2dataset.errors import Img2datasetError, OptionError
 from img2dataset.lean import start_lean
 from img2dataset.options import Options
@@ -38,7 +39,10 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
         start_lean()
     try:
         with _interruptible():
-            asked = parse(sys.argv[1:] if argv is None else argv)
+            words = sys.argv[1:] if argv is None else argv
+            if is_verify(words):
+                return _verify(words[1:])
+            asked = parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _whole_run())
     except OptionError as error:
         _say(f"error: {error}")
@@ -49,6 +53,33 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         _say(f"interrupted: {GO_ON}")
         return _exit_code(interrupt)
+
+
+def is_verify(words: Sequence[str]) -> bool:
+    """Whether the first word is the command, not a list of that name."""
+    return bool(words) and words[0] == COMMAND and not os.path.lexists(COMMAND)
+
+
+def _verify(words: Sequence[str]) -> int:
+    asked = parse_verify(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    # imported here, as below
+    from img2dataset.verifying import summary, verify_folder  # noqa: PLC0415
+
+    found = verify_folder(
+        asked.output_folder,
+        deep=asked.deep,
+        repair=asked.repair,
+        allow_gaps=asked.allow_gaps,
+        say=_say_found,
+    )
+    _say_found(summary(found))
+    return found.exit_code
+
+
+def _say_found(line: str) -> None:
+    _show(f"{' '.join(line.splitlines())}\n")
 
 
 def _whole_run() -> Run:

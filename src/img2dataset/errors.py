@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+from functools import lru_cache
 from http import HTTPStatus
 
 
@@ -35,6 +37,14 @@ class MissingExtraError(OptionError):
 
 class SourceError(Img2datasetError):
     """The list became unreadable while the run was under way."""
+
+
+class DamagedError(Img2datasetError):
+    """A stored shard is not whole, or not what it should be."""
+
+
+class MismatchError(Img2datasetError):
+    """A stored shard was made from another list, or with other options."""
 
 
 class RunError(Img2datasetError):
@@ -192,6 +202,58 @@ def http_label(code: int) -> str:
     if phrase is None:
         phrase = HTTPStatus(code).phrase if code in KNOWN_CODES else "Unknown"
     return f"HTTP Error {code}: {phrase}"
+
+
+LABELS = tuple(sorted({reason.label for reason in Reason}, key=len, reverse=True))
+"""The longest first: one may begin as another does."""
+FOREIGN = (
+    ("CERTIFICATE_VERIFY_FAILED", Reason.CERTIFICATE),
+    ("timed out", Reason.TIMEOUT),
+    ("Connection refused", Reason.CONNECT_FAILED),
+    ("Network is unreachable", Reason.CONNECT_FAILED),
+    ("No route to host", Reason.CONNECT_FAILED),
+    ("Too many open files", Reason.CONNECT_FAILED),
+    ("Connection reset", Reason.CONNECTION_LOST),
+    ("Broken pipe", Reason.CONNECTION_LOST),
+    ("Remote end closed connection", Reason.CONNECTION_LOST),
+    ("IncompleteRead(", Reason.BODY_INCOMPLETE),
+    ("Temporary failure in name resolution", Reason.HOST_NOT_RESOLVED),
+    ("Name or service not known", Reason.NO_SUCH_HOST),
+    ("No address associated with hostname", Reason.NO_SUCH_HOST),
+    ("nodename nor servname provided", Reason.NO_SUCH_HOST),
+    ("[SSL", Reason.TLS),
+    ("EOF occurred in violation of protocol", Reason.TLS),
+)
+"""What stands in the messages of Python's urllib, which the old tool stored -> what it means."""
+
+
+def label_of_message(message: str) -> str:
+    """The part of a stored error message that is counted: what only its row has to say goes."""
+    for label in LABELS:
+        if label != Reason.HTTP_STATUS.label and message.startswith(f"{label} "):
+            return label
+    return message
+
+
+@lru_cache(maxsize=4096)
+def reason_of_message(message: str) -> Reason | None:
+    """The reason behind a stored error message, ours or one of the old tool's; None if it is
+    not known.  Of reasons with one label it is the first: they are final alike."""
+    code = re.match(rf"{Reason.HTTP_STATUS.label} (\d{{3}})\b", message)
+    if code is not None:
+        passes = int(code[1]) in TRANSIENT_HTTP
+        return Reason.HTTP_STATUS_TRANSIENT if passes else Reason.HTTP_STATUS
+    label = label_of_message(message)
+    own = next((reason for reason in Reason if reason.label == label), None)
+    if own is not None:
+        return own
+    return next((reason for sign, reason in FOREIGN if sign in message), None)
+
+
+def may_pass(message: str | None) -> bool:
+    """Whether asking again later may help a row that failed with this message."""
+    reason = None if message is None else reason_of_message(message)
+    return reason is not None and reason.transient
 
 
 class RowError(Img2datasetError):

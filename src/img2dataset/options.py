@@ -301,9 +301,10 @@ class Options:
     incremental_mode: str = option(
         "incremental",
         "incremental: skip shards that are done; overwrite: empty the folder first; "
-        "extend: number new shards after those there are",
+        "extend: number new shards after those there are; retry: as incremental, and fetch again "
+        "those rows of shards that are done which failed for a reason that may pass",
         Group.RUN,
-        check=one_of("incremental", "overwrite", "extend"),
+        check=one_of("incremental", "overwrite", "extend", "retry"),
     )
     max_shard_retry: int = option(
         1, "times a failed shard is tried again at the end", Group.RUN, check=at_least(0)
@@ -474,6 +475,11 @@ def _check_together(options: Options) -> None:
             f"verify_hash is {list(options.verify_hash)!r}: its type must be the same as "
             f"compute_hash, which is {options.compute_hash!r}"
         )
+    if options.incremental_mode == "retry" and options.output_format == "dummy":
+        raise OptionError(
+            "incremental_mode is 'retry': output_format dummy keeps no rows, so none of them can "
+            "be fetched again"
+        )
     if options.bbox_col in RESERVED_COLUMNS:
         raise OptionError(
             f"bbox_col is {options.bbox_col!r}: the column keeps its name in the metadata, and "
@@ -521,9 +527,16 @@ def _check_untouched(options: Options) -> None:
 
 
 def shaping_options(options: Options) -> dict[str, Any]:
-    """The options that change what is stored: part of a run's identity."""
-    return {
+    """The options that change what is stored: part of a run's identity.
+
+    Values that mean the same are the same: letter case of interpolations, [] and None.
+    """
+    values = {
         declared.name: getattr(options, declared.name)
         for declared in fields(options)
         if declared.metadata["shapes_output"]
     }
+    for name in ("upscale_interpolation", "downscale_interpolation"):
+        values[name] = values[name].lower()
+    values["save_additional_columns"] = values["save_additional_columns"] or None
+    return values

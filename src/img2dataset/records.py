@@ -34,6 +34,8 @@ class Shard:
     id: int
     count: int
     rows: pa.Table | ParquetRange
+    stored: bool = False
+    """Whether it is done already, and only the rows are left that failed for a passing reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from tempfile import mkstemp
 from time import monotonic
 from typing import Any
 
+from img2dataset.candidates import Candidates
 from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
+from img2dataset.journal import settle
 from img2dataset.locks import held
 from img2dataset.options import Options, shaping_options
 from img2dataset.patience import try_once
@@ -24,7 +26,7 @@ from img2dataset.reports import Reporter, default_reporters
 from img2dataset.shards import Identity, Plan, prepare
 from img2dataset.sources import Source, open_source
 from img2dataset.storage import Folder
-from img2dataset.tally import Progress, Report, Tally
+from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
 from img2dataset.writers import stored_names
 
 
@@ -50,17 +52,25 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             lambda name: stored_names(options.output_format, name),
         )
         ledger = Ledger(source, plan, options, reporters)
+        if options.incremental_mode == "retry":
+            ledger.complete(Candidates(folder, plan.done, ledger.name_of))
         ledger.start(folder.url)
         job = Job(job_options(options, folder), config, shared_file(options, stack))
         try:
             try:
                 errors = workers.run(job, ledger.left_to_do(), ledger.take)
             finally:
-                try_once(folder.clear_parts)  # by now the workers are gone
+                try_once(lambda: clear(folder))  # by now the workers are gone
         except KeyboardInterrupt:
             ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
             raise
         return ledger.finish(folder.url, not_done=sorted(errors), interrupted=False)
+
+
+def clear(folder: Folder) -> None:
+    """Finish and remove what workers left that did not end by themselves."""
+    settle(folder)
+    folder.clear_parts()
 
 
 def fill_standard_files() -> None:
@@ -92,6 +102,16 @@ class Ledger:
         self._shards_planned = 0
         self._rows_planned = 0
         self._all_planned = False
+        self._candidates: Candidates | frozenset[int] = frozenset()
+        self._again: Again | None = None
+
+    def complete(self, candidates: Candidates) -> None:
+        """Look again at those of the shards that are done which `candidates` has."""
+        self._candidates = candidates
+        self._again = Again()
+
+    def name_of(self, shard_id: int) -> str:
+        return shard_name(shard_id, self._options.oom_shard_count)
 
     def start(self, output_folder: str) -> None:
         parameters = {
@@ -109,20 +129,20 @@ class Ledger:
         for shard in self._source.shards(size, self._plan.first_id):
             self._shards_planned += 1
             self._rows_planned += shard.count
-            if shard.id in self._plan.done:
+            if shard.id not in self._plan.done:
+                yield shard
+            elif shard.id in self._candidates:
+                yield replace(shard, stored=True)
+            else:
                 self._shards_skipped += 1
                 self._rows_skipped += shard.count
-            else:
-                yield shard
         self._all_planned = True
 
     def take(self, event: Event | None) -> None:
         """Note what a worker did, and show it."""
         match event:
             case Stored(result=result):
-                self._stored += result.tally
-                self._shards_done += 1
-                self._partial.pop(result.id, None)
+                self._count(result)
                 progress = self.progress()
                 for reporter in self._reporters:
                     reporter.shard_done(result, progress)
@@ -137,6 +157,17 @@ class Ledger:
                 progress = self.progress()
                 for reporter in self._reporters:
                     reporter.progress(progress)
+
+    def _count(self, result: ShardResult) -> None:
+        self._partial.pop(result.id, None)
+        self._stored += result.tally
+        if result.kept is not None and self._again is not None:
+            self._rows_skipped += result.kept
+            self._again = self._again.plus(result)
+        if result.unchanged:
+            self._shards_skipped += 1
+        else:
+            self._shards_done += 1
 
     @property
     def begun(self) -> list[int]:
@@ -176,10 +207,9 @@ class Ledger:
             duration=monotonic() - self._began,
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
-            shards_not_done=tuple(
-                shard_name(shard_id, self._options.oom_shard_count) for shard_id in not_done
-            ),
+            shards_not_done=tuple(map(self.name_of, not_done)),
             interrupted=interrupted,
+            again=self._again,
         )
         progress = self.progress()
         for reporter in self._reporters:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from img2dataset.errors import OptionError, RunError
+from img2dataset.journal import discard, settle
 from img2dataset.options import Options
 from img2dataset.storage import HIDDEN, Folder
 
@@ -32,7 +33,8 @@ class Identity:
         """What is not as it was, one text each."""
         texts = []
         if contents(self.inputs) != contents(before.inputs):
-            texts.append("url_list (other files, or other content)")
+            changes = changed_files(contents(before.inputs), contents(self.inputs))
+            texts.append(f"url_list ({changes})")
         for name, value in self.options.items():
             # an option that is newer than the folder had its default
             old = before.options.get(name, getattr(Options, name, None))
@@ -46,6 +48,25 @@ def contents(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     return [
         (str(file["url"]).rpartition("/")[2], file["size"], file["fingerprint"]) for file in inputs
     ]
+
+
+MOST_FILES = 3
+"""Changed files of a list that are named."""
+
+
+def changed_files(before: Sequence[tuple[Any, ...]], now: Sequence[tuple[Any, ...]]) -> str:
+    """Which files of a list are not as they were, for a person."""
+    old, new = ({name: rest for name, *rest in files} for files in (before, now))
+    texts = [f"{name} is gone" for name in old if name not in new]
+    texts += [f"{name} is new" for name in new if name not in old]
+    texts += [
+        f"{name} has other content: it was {old[name][0]} bytes, it is {new[name][0]}"
+        for name in new
+        if name in old and old[name] != new[name]
+    ]
+    more = len(texts) - MOST_FILES
+    shown = ", ".join(texts[:MOST_FILES]) or "the same files, in another order"
+    return f"{shown} and {more} more changes" if more > 0 else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,9 @@ def prepare(
     try:
         folder.make()
         if mode == "overwrite":
+            discard(folder)  # first: what waits must not come back into a folder that is half empty
             folder.empty()
+        settle(folder)
         names = folder.names()  # once: a store gives a thousand names a request
         plan, parts = _plan(folder, mode, identity, done_shards(names))
         folder.clear_parts()
@@ -95,7 +118,7 @@ def prepare(
 def _plan(
     folder: Folder, mode: str, identity: Identity, done: frozenset[int]
 ) -> tuple[Plan, list[Part]]:
-    parts = _load(folder)
+    parts = load_parts(folder)
     if not done:
         return Plan(0, done), [Part(0, identity)]
     if mode == "extend":
@@ -154,7 +177,8 @@ def _dump(parts: Sequence[Part]) -> bytes:
     return json.dumps({"parts": [asdict(part) for part in parts]}, indent=1).encode()
 
 
-def _load(folder: Folder) -> list[Part]:
+def load_parts(folder: Folder) -> list[Part]:
+    """The runs that wrote into the folder; none if it is new, or the old tool's."""
     if not folder.exists(IDENTITY):
         return []
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from img2dataset.errors import Reason, Status
+from img2dataset.errors import Reason, Status, label_of_message
 from img2dataset.records import Failure, Sample
 
 MAX_LABELS = 1000
@@ -41,6 +41,12 @@ class Tally:
             case _:
                 self.statuses[SUCCESS] += 1
                 self.labels[SUCCESS] += 1
+
+    def add_stored(self, status: str, message: str | None) -> None:
+        """Count a row of a table that was stored before; it does not tell the reason."""
+        self.statuses[status] += 1
+        label = SUCCESS if status == SUCCESS else label_of_message(message or OTHER)
+        self.labels[label] += 1
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -90,10 +96,17 @@ class ShardResult:
     tally: Tally
     start_time: float
     end_time: float
+    kept: int | None = None
+    """Of a shard that was completed: its rows that stay as they were, not in `tally`."""
 
     @property
     def duration(self) -> float:
         return self.end_time - self.start_time
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it was looked at again, and nothing came back."""
+        return self.kept is not None and self.tally.successes == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +129,54 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """What incremental_mode=retry did to shards that were done before."""
+
+    rows: int = 0
+    """Fetched again."""
+    came_back: int = 0
+    """Those of them that have their image now."""
+    shards: int = 0
+    """Shards that were replaced."""
+
+    def plus(self, result: ShardResult) -> Again:
+        """A completed shard added."""
+        back = result.tally.successes
+        return Again(
+            self.rows + result.tally.count, self.came_back + back, self.shards + (back > 0)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a run did: what `download` returns, and what the last lines on the terminal say."""
 
     output_folder: str
     tally: Tally
-    """Rows of the shards stored in this run."""
+    """Rows of the shards stored in this run; of those that were completed, the rows fetched
+    again."""
     duration: float
     """Seconds."""
     shards_done: int
     """Shards stored in this run."""
     shards_skipped: int
-    """Shards that were done before."""
+    """Shards that were done before, and stay as they were."""
     shards_not_done: tuple[str, ...] = ()
     """Names of the shards that failed; of an interrupted run, those that had begun."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
+    again: Again | None = None
+    """What came of the rows fetched again; only with incremental_mode=retry."""
 
     @property
     def count(self) -> int:
-        """Rows of the shards stored in this run."""
+        """Rows that were tried in this run."""
         return self.tally.count
+
+    @property
+    def came_back(self) -> int:
+        """Rows of shards done before that have their image now."""
+        return self.again.came_back if self.again is not None else 0
 
     @property
     def successes(self) -> int:
@@ -171,7 +211,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 = all shards done; 1 = not, or rows were tried and not one image came of them."""
-        if not self.complete or (self.count > 0 and self.successes == 0):
+        """0 = all shards done; 1 = not, or rows were tried and not one image came of them.
+
+        That nothing came back of a dataset that is whole is no failure.
+        """
+        first_tried = self.count - (self.again.rows if self.again is not None else 0)
+        if not self.complete or (first_tried > 0 and self.successes == 0):
             return 1
         return 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from img2dataset.completion import Completion, KeyOf
 from img2dataset.distributors import (
     Counted,
     Failed,
@@ -26,7 +27,14 @@ from img2dataset.distributors import (
     Take,
     Want,
 )
-from img2dataset.errors import Reason, RowError, SourceError, StorageGoneError
+from img2dataset.errors import (
+    DamagedError,
+    MismatchError,
+    Reason,
+    RowError,
+    SourceError,
+    StorageGoneError,
+)
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
 from img2dataset.images import SLOWER, ImageConfig
 from img2dataset.job import Job
@@ -72,7 +80,7 @@ FINISH = 3.0
 MOST_IN_A_ROW = 3
 """Shards of a worker that could not be written, one after the other: no accident any more."""
 
-STORAGE_ERRORS = (OSError, SourceError, pa.ArrowException)
+STORAGE_ERRORS = (OSError, SourceError, DamagedError, MismatchError, pa.ArrowException)
 """What fails a shard, not the worker: the list or the output could not be read or written."""
 
 
@@ -90,7 +98,7 @@ class OpenShard:
     name: str
     missing: int
     """Rows that are not in yet."""
-    writer: Writer | None
+    writer: Writer | Completion | None
     start_time: float
     tally: Tally = field(default_factory=Tally)
     error: str | None = None
@@ -186,21 +194,35 @@ class Worker:
         name = shard_name(shard.id, self._options.oom_shard_count)
         opened = OpenShard(shard.id, name, shard.count, None, time.time())
         self._open[shard.id] = opened
-        try:
-            table = self._load(shard)
-            opened.writer = open_writer(
-                self._options.output_format, self._folder, name, table, self._writing
-            )
-        except STORAGE_ERRORS as error:
-            self._fail(opened, error)
-            self._finish(opened)
-            return
         digits = key_digits(self._options.number_sample_per_shard)
 
         def key_of(index: int) -> str:
             return sample_key(shard.id, index, digits, self._options.oom_shard_count)
 
-        self._pipeline.submit(rows_of(table, shard.id, self._source, key_of))
+        try:
+            table, keys = self._open_writer(opened, self._load(shard), key_of, shard)
+        except STORAGE_ERRORS as error:
+            self._fail(opened, error)
+            self._finish(opened)
+            return
+        opened.missing = table.num_rows
+        if opened.missing == 0:
+            self._finish(opened)
+            return
+        self._pipeline.submit(rows_of(table, shard.id, self._source, keys))
+
+    def _open_writer(
+        self, opened: OpenShard, table: pa.Table, key_of: KeyOf, shard: Shard
+    ) -> tuple[pa.Table, KeyOf]:
+        """Begin to store the shard; return the rows of it that are to be fetched."""
+        output_format = self._options.output_format
+        if shard.stored:
+            completion = Completion(self._folder, opened.name, output_format, self._writing)
+            rows = completion.begin(table, key_of)
+            opened.writer = completion
+            return rows
+        opened.writer = open_writer(output_format, self._folder, opened.name, table, self._writing)
+        return table, key_of
 
     def _load(self, shard: Shard) -> pa.Table:
         """The rows of the list; a store that is down is waited for."""
@@ -232,17 +254,24 @@ class Worker:
         result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, time.time())
         if shard.writer is not None:
             try:
-                shard.writer.commit()
+                result = self._store(shard, shard.writer, result)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
-            else:
-                self._mark_done(shard, result)
         del self._open[shard.id]
         if shard.error is None:
             self._failed_in_a_row = 0
             self._link.send(Stored(result))
         else:
             self._link.send(Failed(shard.id, shard.error))
+
+    def _store(
+        self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
+    ) -> ShardResult:
+        if isinstance(writer, Completion):
+            return writer.complete(result)
+        writer.commit()
+        self._mark_done(shard, result)
+        return result
 
     def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
         """From here on the shard's data stays: with the stats it is done, without them the next
@@ -417,8 +446,8 @@ def image_config(options: Options) -> ImageConfig:
         max_aspect_ratio=options.max_aspect_ratio,
         max_decoded_pixels=options.max_decoded_pixels,
         apply_exif_orientation=options.apply_exif_orientation,
-        extract_exif=options.extract_exif and options.output_format != "dummy",
         convert_to_srgb=options.convert_to_srgb,
+        extract_exif=options.extract_exif and options.output_format != "dummy",
     )
 
 

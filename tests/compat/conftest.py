@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.compat.runs import MAKERS
+from tests.site import Site
 
 
 def made(name: str) -> Any:
@@ -18,3 +20,10 @@ def made(name: str) -> Any:
 
 
 rich, recorded, boxed, untouched, commanded, manners = (made(name) for name in MAKERS)
+
+
+@pytest.fixture
+def fresh_site() -> Iterator[Site]:
+    """One that nobody has asked for anything."""
+    with Site() as running:
+        yield running

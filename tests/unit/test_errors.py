@@ -19,6 +19,9 @@ from img2dataset.errors import (
     SourceError,
     Status,
     http_label,
+    label_of_message,
+    may_pass,
+    reason_of_message,
 )
 
 every_reason = pytest.mark.parametrize("reason", Reason)
@@ -115,3 +118,68 @@ def test_all_errors_have_one_root() -> None:
 
     assert SourceError in raised
     assert all(issubclass(kind, Img2datasetError) for kind in raised)
+
+
+@every_reason
+def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> None:
+    codes = {Reason.HTTP_STATUS: 404, Reason.HTTP_STATUS_TRANSIENT: 503}
+    label = http_label(codes[reason]) if reason in codes else reason.label
+
+    for message in (label, f"{label} line 7"):
+        found = reason_of_message(message)
+        assert found is not None
+        assert found.label == reason.label
+        assert may_pass(message) is reason.transient
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        # what the old tool stored: texts of Python's urllib
+        ("timed out", Reason.TIMEOUT),
+        ("<urlopen error timed out>", Reason.TIMEOUT),
+        ("The read operation timed out", Reason.TIMEOUT),
+        ("<urlopen error _ssl.c:989: The handshake operation timed out>", Reason.TIMEOUT),
+        ("HTTP Error 429: Too Many Requests", Reason.HTTP_STATUS_TRANSIENT),
+        ("HTTP Error 522: Whatever", Reason.HTTP_STATUS_TRANSIENT),
+        ("HTTP Error 404: timed out", Reason.HTTP_STATUS),
+        ("HTTP Error 4040", None),
+        ("<urlopen error [Errno 111] Connection refused>", Reason.CONNECT_FAILED),
+        ("[Errno 104] Connection reset by peer", Reason.CONNECTION_LOST),
+        ("Remote end closed connection without response", Reason.CONNECTION_LOST),
+        ("IncompleteRead(893 bytes read, 893 more expected)", Reason.BODY_INCOMPLETE),
+        ("<urlopen error [Errno -2] Name or service not known>", Reason.NO_SUCH_HOST),
+        (
+            "<urlopen error [Errno -3] Temporary failure in name resolution>",
+            Reason.HOST_NOT_RESOLVED,
+        ),
+        (
+            "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed>",
+            Reason.CERTIFICATE,
+        ),
+        ("<urlopen error [SSL: WRONG_VERSION_NUMBER] wrong version number>", Reason.TLS),
+        # what nobody knows is left alone
+        ("\x00\x01\x02 this is no HTTP\r\n", None),
+        ("", None),
+    ],
+)
+def test_the_old_tools_messages_are_understood(message: str, reason: Reason | None) -> None:
+    assert reason_of_message(message) is reason
+    assert may_pass(message) is (reason is not None and reason.transient)
+
+
+def test_a_row_without_a_message_is_left_alone() -> None:
+    assert not may_pass(None)
+
+
+@pytest.mark.parametrize(
+    ("message", "label"),
+    [
+        ("malformed input line (line 3)", "malformed input line"),
+        ("timed out", "timed out"),
+        ("HTTP Error 404: Not Found", "HTTP Error 404: Not Found"),
+        ("something else", "something else"),
+    ],
+)
+def test_what_only_a_row_has_to_say_is_not_counted(message: str, label: str) -> None:
+    assert label_of_message(message) == label

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from img2dataset.errors import OptionError, RunError
+from img2dataset.options import Options, shaping_options
 from img2dataset.shards import Identity, Plan, done_shards, prepare
 from img2dataset.storage import Folder
 
@@ -161,3 +164,142 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_done_shards_are_known_by_their_stats() -> None:
     names = ["00000_stats.json", "00000.tar", "x_stats.json", "00012_stats.json", "00003.json"]
     assert done_shards(names) == {0, 12}
+
+
+# -- which settings may change
+
+OTHER_VALUES: dict[str, Any] = {
+    "image_size": 128, "output_folder": "elsewhere", "processes_count": 3,
+    "resize_mode": "no", "resize_only_if_bigger": True, "upscale_interpolation": "nearest",
+    "downscale_interpolation": "linear", "encode_quality": 80, "encode_format": "webp",
+    "skip_reencode": True, "output_format": "webdataset", "input_format": "csv",
+    "url_col": "u", "caption_col": "c", "bbox_col": "b", "thread_count": 7,
+    "number_sample_per_shard": 5, "extract_exif": False, "save_additional_columns": ["x"],
+    "timeout": 3, "enable_wandb": True, "wandb_project": "p", "oom_shard_count": 6,
+    "compute_hash": "md5", "verify_hash": ["h", "sha256"], "distributor": "ray",
+    "subjob_size": 2, "retries": 4, "disable_all_reencoding": True, "min_image_size": 9,
+    "max_image_area": 1e6, "max_aspect_ratio": 3.0, "incremental_mode": "retry",
+    "max_shard_retry": 0, "user_agent_token": "t", "disallowed_header_directives": [],
+    "ignore_ssl_certificate": True, "max_image_bytes": 1000, "max_decoded_pixels": 1000,
+    "apply_exif_orientation": False, "user_agent": "me", "max_connections_per_host": 2,
+    "min_delay_per_host": 1.0, "robots_txt": "respect", "respect_tdm_reservation": True,
+    "private_addresses": "deny", "dns_servers": ["127.0.0.1"], "max_decode_seconds": 7, "max_storage_wait": 3, "save_fetch_metadata": True,
+}  # fmt: skip
+FREE = {
+    "output_folder", "processes_count", "thread_count", "timeout", "enable_wandb",
+    "wandb_project", "distributor", "subjob_size", "retries", "incremental_mode",
+    "max_shard_retry", "user_agent_token", "disallowed_header_directives",
+    "ignore_ssl_certificate", "max_image_bytes", "max_decoded_pixels", "user_agent",
+    "max_connections_per_host", "min_delay_per_host", "robots_txt",
+    "respect_tdm_reservation", "private_addresses", "dns_servers", "max_decode_seconds", "max_storage_wait",
+}  # fmt: skip
+"""How images are fetched, not what is stored of them."""
+
+
+def other_value(declared: Field[Any]) -> Any:
+    """Of a new option, something of its type."""
+    if declared.name in OTHER_VALUES:
+        return OTHER_VALUES[declared.name]
+    default: Any = declared.default
+    return not default if declared.type == "bool" else default + 1
+
+
+def identity(**changes: Any) -> Identity:
+    return Identity(IDENTITY.inputs, shaping_options(Options(url_list=None, **changes)))
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Options) if each.name != "url_list"])
+def test_every_option_is_free_to_change_or_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    plan(tmp_path, identity=identity())
+    finish(tmp_path, "00000")
+    declared = next(each for each in fields(Options) if each.name == name)
+    other = identity(**{name: other_value(declared)})
+
+    # those that are listed are; of options that are newer than the list, their declaration says it
+    if name in FREE or (name not in OTHER_VALUES and not declared.metadata["shapes_output"]):
+        assert plan(tmp_path, identity=other).done == {0}
+        return
+    with pytest.raises(OptionError) as caught:
+        plan(tmp_path, identity=other)
+    said = str(caught.value)
+    assert f"{name} (was " in said
+    assert all(word in said for word in ("extend", "overwrite", "another folder"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"upscale_interpolation": "LANCZOS"}, {"upscale_interpolation": "lanczos"}),
+        ({"save_additional_columns": []}, {"save_additional_columns": None}),
+        ({"save_additional_columns": ["a"]}, {"save_additional_columns": ("a",)}),
+        ({"max_image_area": 100}, {"max_image_area": 100.0}),
+    ],
+)
+def test_values_that_mean_the_same_are_the_same(
+    tmp_path: Path, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    plan(tmp_path, identity=identity(**before))
+    finish(tmp_path, "00000")
+
+    assert plan(tmp_path, identity=identity(**now)).done == {0}
+
+
+def listed(*files: tuple[str, int, str]) -> Identity:
+    inputs = [{"url": url, "size": size, "fingerprint": mark} for url, size, mark in files]
+    return Identity(inputs, IDENTITY.options)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (listed(("/a.txt", 10, "x")), "b.txt is gone"),
+        (listed(("/a.txt", 10, "x"), ("/b.txt", 9, "y"), ("/c.txt", 1, "z")), "c.txt is new"),
+        (listed(("/a.txt", 10, "x"), ("/b.txt", 8, "q")), "it was 9 bytes, it is 8"),
+        (listed(("/b.txt", 9, "y"), ("/a.txt", 10, "x")), "another order"),
+    ],
+)
+def test_what_changed_in_the_list_is_said(tmp_path: Path, now: Identity, said: str) -> None:
+    plan(tmp_path, identity=listed(("/a.txt", 10, "x"), ("/b.txt", 9, "y")))
+    finish(tmp_path, "00000")
+
+    with pytest.raises(OptionError, match="url_list") as caught:
+        plan(tmp_path, identity=now)
+    assert said in str(caught.value)
+
+
+def test_a_list_may_be_moved(tmp_path: Path) -> None:
+    plan(tmp_path, identity=listed(("/a.txt", 10, "x")))
+    finish(tmp_path, "00000")
+
+    assert plan(tmp_path, identity=listed(("s3://elsewhere/a.txt", 10, "x"))).done == {0}
+
+
+def test_overwriting_does_not_bring_back_what_was_being_replaced(tmp_path: Path) -> None:
+    plan(tmp_path)
+    finish(tmp_path, "00000")
+    waiting = tmp_path / ".img2dataset" / "replacing" / "00000"
+    waiting.mkdir(parents=True)
+    (waiting / "00000.tar").touch()
+    (waiting.parent / "00000.whole").write_text("00000_stats.json")
+
+    plan(tmp_path, "overwrite")
+
+    assert visible(tmp_path) == set()
+
+
+@pytest.mark.parametrize("mode", ["incremental", "extend", "retry"])
+def test_a_replacement_that_was_interrupted_is_finished_by_every_run(
+    tmp_path: Path, mode: str
+) -> None:
+    plan(tmp_path)
+    finish(tmp_path, "00000")
+    replacing = tmp_path / ".img2dataset" / "replacing"
+    (replacing / "00000").mkdir(parents=True)
+    (replacing / "00000" / "00000.tar").write_text("new")
+    (replacing / "00000.whole").write_text("00000_stats.json")
+    (replacing / "00001").mkdir()  # not whole
+
+    plan(tmp_path, mode)
+
+    assert (tmp_path / "00000.tar").read_text() == "new"
+    assert not replacing.exists()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
 from img2dataset.records import Failure, Picture, Row, Sample
-from img2dataset.tally import MAX_LABELS, OTHER, Report, ShardResult, Tally, bounded
+from img2dataset.tally import MAX_LABELS, OTHER, Again, Report, ShardResult, Tally, bounded
 
 ROW = Row(0, 0, "0", "u", {})
 KEPT = Sample(ROW, Picture(b"", 1, 1, 1, 1))
@@ -150,6 +150,31 @@ def test_the_exit_code_says_whether_all_is_well(
 
     assert report.exit_code == code
     assert report.complete == (not not_done and not interrupted)
+
+
+def test_that_nothing_came_back_of_a_whole_dataset_is_no_failure() -> None:
+    gone = tally_of([GONE])
+
+    assert Report("out", gone, 2.0, 0, 1, again=Again(rows=1)).exit_code == 0
+    # but of shards that were made anew something has to come
+    assert Report("out", gone + gone, 2.0, 1, 1, again=Again(rows=1)).exit_code == 1
+
+
+def test_a_completed_shard_adds_to_what_came_back() -> None:
+    changed = ShardResult(0, "00000", tally_of([KEPT, GONE]), 0.0, 1.0, kept=5)
+    unchanged = ShardResult(1, "00001", tally_of([GONE]), 0.0, 1.0, kept=5)
+
+    assert (changed.unchanged, unchanged.unchanged) == (False, True)
+    assert Again().plus(changed).plus(unchanged) == Again(rows=3, came_back=1, shards=1)
+
+
+def test_rows_that_were_stored_before_are_counted_by_their_messages() -> None:
+    tally = Tally()
+    tally.add_stored("success", None)
+    tally.add_stored("failed_to_download", "malformed input line (line 3)")
+
+    assert tally.labels == {"success": 1, "malformed input line": 1}
+    assert (tally.count, tally.successes) == (2, 1)
 
 
 def test_a_report_counts_as_its_tally_does() -> None:

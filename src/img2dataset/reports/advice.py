@@ -86,17 +86,28 @@ def last_line(report: Report) -> str:
         )
     if report.count == 0:
         return nothing_to_do(report)
-    if report.successes == 0:
+    if report.exit_code != 0:
         return f"not one image succeeded: {likely_cause(report.reasons)}"
     return (
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
-        f"({share(report.successes, report.count):.1%}) in {where}"
+        f"({share(report.successes, report.count):.1%}) in {where}{came_back(report)}"
     )
+
+
+def came_back(report: Report) -> str:
+    if report.again is None:
+        return ""
+    return f"; {report.came_back:,} of {plural(report.again.rows, 'row')} fetched again came back"
 
 
 def nothing_to_do(report: Report) -> str:
     if report.shards_skipped == 0:
         return f"nothing to do: the list is empty; {LIST}"
+    if report.again is not None:
+        return (
+            f"nothing to do: {plural(report.shards_skipped, 'shard')} in {report.output_folder} "
+            "were done before, without rows that failed for a reason that may pass"
+        )
     return (
         f"nothing to do: {plural(report.shards_skipped, 'shard')} in {report.output_folder} "
         "were done before; incremental_mode=overwrite starts afresh"

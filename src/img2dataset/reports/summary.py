@@ -9,7 +9,7 @@ from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
 from img2dataset.reports.advice import REASONS, plural, some
 from img2dataset.reports.rates import share
 from img2dataset.reports.view import duration
-from img2dataset.tally import Report
+from img2dataset.tally import Again, Report
 
 MAX_CODES = 5
 
@@ -51,6 +51,8 @@ def tables_of(report: Report) -> list[Table]:
 def outcomes(report: Report) -> Table:
     counts = [(status.value, report.tally.statuses[status.value]) for status in Status]
     counts.append(("total", report.count))
+    if report.again is not None:
+        counts.append(("came back", report.came_back))
     return Table(
         ("outcome", "rows", "share"),
         tuple((name, f"{count:,}", percent(count, report)) for name, count in counts),
@@ -98,6 +100,14 @@ def facts(report: Report) -> list[str]:
         shards.append(f"{report.shards_skipped:,} done before")
     if report.shards_not_done:
         shards.append(f"{len(report.shards_not_done):,} not done ({some(report.shards_not_done)})")
+    lines = [f"shards: {', '.join(shards)}"]
+    if report.again is not None:
+        lines.append(fetched_again(report.again))
     rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
-    return [f"shards: {', '.join(shards)}", f"{rows}: {speed}"]
+    return [*lines, f"{rows}: {speed}"]
+
+
+def fetched_again(again: Again) -> str:
+    shards = f", in {plural(again.shards, 'shard')}" if again.shards else ""
+    return f"fetched again: {plural(again.rows, 'row')}; {again.came_back:,} came back{shards}"

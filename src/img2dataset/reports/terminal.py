@@ -34,6 +34,9 @@ class TerminalReporter:
 
     def shard_done(self, result: ShardResult, progress: Progress) -> None:
         self._stored = self._stored.plus(result)
+        if result.kept is not None:
+            back, rows = result.tally.successes, result.tally.count
+            self._screen.line(f"shard {result.name}: {back} of {rows} rows came back")
         self._screen.line(rates_of_shard(result).line("worker"))
         self._screen.line(self._stored.rates.line("total"))
         self.progress(progress)

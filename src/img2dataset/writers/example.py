@@ -46,7 +46,7 @@ def feature(value: Any, empty: int = BYTES) -> bytes:
 def frame(record: bytes) -> bytes:
     """The record between its length and the checksums."""
     length = struct.pack("<Q", len(record))
-    return b"".join((length, _masked_crc(length), record, _masked_crc(record)))
+    return b"".join((length, masked_crc(length), record, masked_crc(record)))
 
 
 def _as_bytes(value: Any) -> bytes:
@@ -85,7 +85,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _masked_crc(data: bytes) -> bytes:
+def masked_crc(data: bytes) -> bytes:
     crc = google_crc32c.value(data)
     rotated = (crc >> 15 | crc << 17) & 0xFFFF_FFFF
     return struct.pack("<I", (rotated + 0xA282_EAD8) & 0xFFFF_FFFF)

@@ -57,7 +57,7 @@ class ShardWriter:
         if name in table.column_names:  # an input column of that name: the picture comes first
             table = table.drop_columns([name])
         schema = table.schema.append(pa.field(name, pa.binary()))
-        with pq.ParquetWriter(self._pending.file, schema, **_column_settings(schema)) as file:
+        with pq.ParquetWriter(self._pending.file, schema, **column_settings(schema)) as file:
             for start, stop in row_groups(self._sizes, ROW_GROUP_BYTES):
                 group = table.slice(start, stop - start)
                 pictures = self._pictures(start, stop)
@@ -92,7 +92,7 @@ def row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, i
     yield start, len(sizes)
 
 
-def _column_settings(schema: pa.Schema) -> dict[str, Any]:
+def column_settings(schema: pa.Schema) -> dict[str, Any]:
     """Pictures do not compress, do not repeat, and have no smallest and largest."""
     probe = pa.BufferOutputStream()
     pq.write_table(schema.empty_table(), probe)

@@ -6,7 +6,7 @@ import pytest
 
 from img2dataset.errors import Reason
 from img2dataset.reports.advice import last_line, likely_cause
-from img2dataset.tally import Report
+from img2dataset.tally import Again, Report
 from tests.unit.reports.runs import report, tally
 
 
@@ -52,6 +52,21 @@ from tests.unit.reports.runs import report, tally
             (
                 "nothing to do: 3 shards in out were done before; "
                 "incremental_mode=overwrite starts afresh"
+            ),
+        ),
+        (
+            report(tally(3, timeout=1), again=Again(4, 3, 2)),
+            ("done: 3 images of 4 rows (75.0%) in out; 3 of 4 rows fetched again came back"),
+        ),
+        (
+            report(tally(timeout=1), again=Again(1, 0, 0)),
+            "done: 0 images of 1 row (0.0%) in out; 0 of 1 row fetched again came back",
+        ),
+        (
+            report(shards_skipped=3, again=Again()),
+            (
+                "nothing to do: 3 shards in out were done before, "
+                "without rows that failed for a reason that may pass"
             ),
         ),
         (

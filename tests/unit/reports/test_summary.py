@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from img2dataset.reports.summary import facts, tables_of
+from img2dataset.tally import Again
 from tests.unit.reports.runs import report, tally
 
 
@@ -57,3 +58,11 @@ def test_the_facts_are_shards_and_speed() -> None:
         "shards: 3 stored, 2 done before, 1 not done (00001)",
         "6,000 rows in 0:01:30: 67 images per sec",
     ]
+
+
+def test_what_came_back_is_in_the_table_and_in_the_facts() -> None:
+    run = report(tally(3, timeout=1), shards_skipped=5, again=Again(4, 3, 2))
+
+    assert tables_of(run)[0].rows[-1] == ("came back", "3", "75.0%")
+    assert facts(run)[1] == "fetched again: 4 rows; 3 came back, in 2 shards"
+    assert "fetched again: 0 rows; 0 came back" in facts(report(again=Again()))

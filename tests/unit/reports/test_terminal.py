@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -181,3 +182,12 @@ def test_a_run_is_shown_on_the_terminal_unless_told_otherwise(
     reporter.notice("hello")
 
     assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_the_log_says_what_came_back_of_a_shard() -> None:
+    stream = io.StringIO()
+    reporter = TerminalReporter(stream)
+
+    reporter.shard_done(replace(shard(tally(3, timeout=1)), kept=6), progress(tally(3, timeout=1)))
+
+    assert stream.getvalue().splitlines()[0] == "shard 00000: 3 of 4 rows came back"

@@ -1,0 +1,75 @@
+"""argv after the word "verify" -> what is to be verified, or the text of its help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from img2dataset.errors import OptionError
+
+COMMAND = "verify"
+SEE_HELP = "img2dataset verify --help  lists the options"
+SWITCHES = ("deep", "repair", "allow_gaps")
+HELP_TEXT = """\
+Check that a stored dataset is whole.
+
+Usage:
+  img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
+
+Every shard that is done is looked at: its stats, its table, and every sample.
+What is wrong is said in one line for each shard; the last line sums up.
+OUTPUT_FOLDER may be any fsspec URL, and a dataset of img2dataset 1.47.0.
+
+Options:
+  --deep
+      read and decode every image, too
+  --repair
+      remove the shards that are not whole and what interrupted runs left: the
+      command that made the dataset makes them anew
+  --allow_gaps
+      shards may be missing: the rest of the dataset is elsewhere
+
+Exit codes: 0 whole; 1 not whole (or not before it was repaired), or it could
+not be read; 2 wrong usage.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What `img2dataset verify` was told."""
+
+    output_folder: str
+    deep: bool = False
+    repair: bool = False
+    allow_gaps: bool = False
+
+
+def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
+    """What `argv` asks for, or the text to be shown.
+
+    Raises:
+        OptionError: it cannot be understood.
+    """
+    folders, switches = [], set()
+    named = ""
+    for word in argv:
+        name = word.lstrip("-").replace("-", "_")
+        if named:
+            folders.append(word)
+            named = ""
+        elif not word.startswith("-"):
+            folders.append(word)
+        elif name in ("help", "h"):
+            return HELP_TEXT
+        elif name in SWITCHES:
+            switches.add(name)
+        elif name == "output_folder":
+            named = word
+        elif name.startswith("output_folder="):
+            folders.append(word.partition("=")[2])
+        else:
+            raise OptionError(f"unknown option {word}: {SEE_HELP}")
+    if len(folders) != 1:
+        what = "no folder is given" if not folders else f"more than one folder: {folders}"
+        raise OptionError(f"verify: {what}; {SEE_HELP}")
+    return VerifyOptions(folders[0], **dict.fromkeys(switches, True))

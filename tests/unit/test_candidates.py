@@ -1,0 +1,67 @@
+"""Which stored shards may hold rows worth another try, as their stats files say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from img2dataset import candidates
+from img2dataset.candidates import Candidates, worth_a_look
+from img2dataset.storage import Folder
+from img2dataset.stored_files import read_many
+
+
+def stats(**labels: int) -> bytes:
+    count = sum(labels.values())
+    spelled = {label.replace("_", " "): number for label, number in labels.items()}
+    return json.dumps(
+        {
+            "count": count,
+            "successes": 0,
+            "failed_to_download": count,
+            "failed_to_resize": 0,
+            "status_dict": spelled,
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "worth"),
+    [
+        (stats(success=3), False),
+        (stats(success=3, hash_mismatch=1), False),
+        (stats(success=3, timed_out=1), True),
+        # labels that were too many to be named; those of the old tool that are not there
+        (stats(success=3, other=1), True),
+        (stats(success=3).replace(b'"count": 3', b'"count": 3').replace(b": 3}}", b": 2}}"), True),
+        (b"{", True),
+        (b"[]", True),
+    ],
+)
+def test_a_shard_is_looked_at_unless_its_stats_rule_it_out(data: bytes, worth: object) -> None:
+    assert worth_a_look(data) is worth
+
+
+def test_stats_are_read_many_at_once_and_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for shard_id in range(1200):
+        data = stats(success=1, timed_out=1) if shard_id % 7 == 0 else stats(success=2)
+        (tmp_path / f"{shard_id:05d}_stats.json").write_bytes(data)
+    asked: list[int] = []
+
+    def counted(folder: Folder, names: Sequence[str]) -> dict[str, bytes]:
+        asked.append(len(names))
+        return read_many(folder, names)
+
+    monkeypatch.setattr(candidates, "read_many", counted)
+    done = set(range(1200)) - {14}
+    found = Candidates(Folder(str(tmp_path)), done, lambda shard_id: f"{shard_id:05d}")
+
+    assert [shard_id for shard_id in range(1300) if shard_id in found] == [
+        shard_id for shard_id in range(0, 1200, 7) if shard_id != 14
+    ]
+    assert asked == [500, 500, 199]
