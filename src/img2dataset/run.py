@@ -11,9 +11,8 @@ from math import ceil
 from pathlib import Path
 from tempfile import mkstemp
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from img2dataset.candidates import Candidates
 from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
@@ -28,6 +27,9 @@ from img2dataset.sources import Source, open_source
 from img2dataset.storage import Folder
 from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
 from img2dataset.writers import stored_names
+
+if TYPE_CHECKING:
+    from img2dataset.candidates import Candidates
 
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
@@ -53,6 +55,8 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         )
         ledger = Ledger(source, plan, options, reporters)
         if options.incremental_mode == "retry":
+            from img2dataset.candidates import Candidates  # noqa: PLC0415  (few runs need it)
+
             ledger.complete(Candidates(folder, plan.done, ledger.name_of))
         ledger.start(folder.url)
         job = Job(job_options(options, folder), config, shared_file(options, stack))

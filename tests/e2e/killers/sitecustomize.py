@@ -15,6 +15,8 @@ from typing import Any
 
 import simplejpeg
 
+from img2dataset.images.kernel import JPEG
+
 
 def spin() -> None:
     while True:
@@ -51,12 +53,16 @@ IN_HEADER: dict[int, Callable[[], Any]] = {401: KILLERS[201], 402: KILLERS[207]}
 decode, read = simplejpeg.decode_jpeg, simplejpeg.decode_jpeg_header
 
 
-def decode_jpeg(data: bytes, *args: Any, **kwargs: Any) -> Any:
-    _, width, _, _ = read(data, strict=False)
+def kill(width: int) -> None:
     if width in KILLERS:
         KILLERS[width]()
     if width == 300:
         raise AssertionError("a bug of ours")
+
+
+def decode_jpeg(data: bytes, *args: Any, **kwargs: Any) -> Any:
+    _, width, _, _ = read(data, strict=False)
+    kill(width)
     return decode(data, *args, **kwargs)
 
 
@@ -67,5 +73,13 @@ def decode_jpeg_header(data: bytes, **kwargs: Any) -> Any:
     return header
 
 
+def shrink(out: Any, data: bytes, channels: int, width: int, *sizes: int) -> bool:
+    kill(width)
+    return bool(shrink_jpeg(out, data, channels, width, *sizes))
+
+
 simplejpeg.decode_jpeg = decode_jpeg
 simplejpeg.decode_jpeg_header = decode_jpeg_header
+if JPEG is not None:
+    shrink_jpeg = JPEG.shrink
+    vars(JPEG)["shrink"] = shrink
