@@ -66,11 +66,16 @@ class Plan:
 
 
 def prepare(
-    folder: Folder, mode: str, identity: Identity, stored_names: Callable[[str], Sequence[str]]
+    folder: Folder,
+    mode: str,
+    identity: Identity,
+    stored_names: Callable[[str], Sequence[str]],
+    part_of: tuple[int, int] = (0, 1),
 ) -> Plan:
     """Make `folder` ready for a run and say what is left to do.
 
-    `stored_names` gives the names that a shard of this run leaves in the folder.
+    `stored_names` gives the names that a shard of this run leaves in the folder; `part_of` says
+    which shards are its own: (i, N) = every N-th, from the i-th on.
 
     Raises:
         OptionError: the folder cannot be written, or was made from something else.
@@ -80,10 +85,18 @@ def prepare(
         folder.make()
         if mode == "overwrite":
             folder.empty()
-        plan, parts = _plan(folder, mode, identity)
+        if part_of[1] > 1:  # the first to come says what all of them are made from
+            folder.create(IDENTITY, _dump([Part(0, identity)]))
+        plan, parts = _plan(folder, mode, identity, alone=part_of[1] == 1)
         folder.clear_parts()
-        _remove_leftovers(folder, parts, plan.done, stored_names)
-        folder.write(IDENTITY, _dump(parts))
+        _remove_leftovers(
+            folder,
+            parts,
+            lambda shard_id: shard_id not in plan.done and is_own(shard_id, part_of),
+            stored_names,
+        )
+        if part_of[1] == 1:
+            folder.write(IDENTITY, _dump(parts))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
@@ -91,10 +104,16 @@ def prepare(
     return plan
 
 
-def _plan(folder: Folder, mode: str, identity: Identity) -> tuple[Plan, list[Part]]:
+def is_own(shard_id: int, part_of: tuple[int, int]) -> bool:
+    """Whether a shard belongs to part i of N."""
+    index, count = part_of
+    return shard_id % count == index
+
+
+def _plan(folder: Folder, mode: str, identity: Identity, *, alone: bool) -> tuple[Plan, list[Part]]:
     done = done_shards(folder.names())
     parts = _load(folder)
-    if not done:
+    if not done and alone:
         return Plan(0, done), [Part(0, identity)]
     if mode == "extend":
         first = max(done) + 1
@@ -124,7 +143,7 @@ def done_shards(names: Sequence[str]) -> frozenset[int]:
 def _remove_leftovers(
     folder: Folder,
     parts: Sequence[Part],
-    done: frozenset[int],
+    is_left: Callable[[int], bool],
     stored_names: Callable[[str], Sequence[str]],
 ) -> None:
     """Remove what an interrupted run of ours left under the names of shards that are not done."""
@@ -134,7 +153,7 @@ def _remove_leftovers(
     left = []
     for name in folder.names():
         match = SHARD_FILE.fullmatch(name)
-        if match is None or int(match[1]) in done:
+        if match is None or not is_left(int(match[1])):
             continue
         if name in stored_names(match[1]) and folder.path(name) not in inputs:
             left.append(name)

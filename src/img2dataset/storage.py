@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -35,6 +36,11 @@ ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 UPLOAD_FILES = 256
 UPLOAD_BYTES = 16_000_000
 """Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
+
+
+def parts_name(index: int, count: int) -> str:
+    """Where part `index` of `count` has what is not whole yet."""
+    return PARTS if count == 1 else f"{PARTS}-{index}-of-{count}"
 
 
 class Pending(Protocol):
@@ -99,10 +105,17 @@ def is_local(fs: Any) -> bool:
 
 
 class Folder:
-    """A folder of any file system.  Names are relative to it, with slashes."""
+    """A folder of any file system.  Names are relative to it, with slashes.
 
-    def __init__(self, url: str) -> None:
+    `parts` is where files that are not whole yet have their names: runs that write into the
+    folder at the same time have one each.  `overlapping` says that several machines may be
+    writing the same folder of files.
+    """
+
+    def __init__(self, url: str, *, parts: str = PARTS, overlapping: bool = False) -> None:
         self.url = url
+        self.parts = parts
+        self._overlapping = overlapping
         self.fs, root = open_url(url)
         self.root: str = str(root).rstrip("/") or "/"
         self.local = is_local(self.fs)
@@ -112,8 +125,8 @@ class Folder:
     def __repr__(self) -> str:
         return f"Folder({self.url!r})"
 
-    def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
-        return Folder, (self.url,)
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return partial(Folder, parts=self.parts, overlapping=self._overlapping), (self.url,)
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -153,13 +166,44 @@ class Folder:
         with whole(pending):
             pending.file.write(data)
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file, unless it exists; return whether we did.  Of several who do this
+        at once, one does, wherever the file system can tell: disks, S3, GCS, Azure."""
+        if self.local:
+            return self._create_locally(name, data)
+        try:
+            self.fs.pipe_file(self.path(name), data, mode="create")
+        except FileExistsError:
+            return False
+        except OSError:
+            # S3's "precondition failed" has no name of its own, and s3fs has no error for it
+            if self.exists(name):
+                return False
+            raise
+        return True
+
+    def _create_locally(self, name: str, data: bytes) -> bool:
+        part, final = Path(self.path(self.part(name))), Path(self.path(name))
+        for path in (part, final):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(data)
+            os.link(part, final)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
     def begin(self, name: str) -> PendingFile:
         """Start a file that will be called `name`."""
         return LocalFile(self, name) if self.local else RemoteFile(self, name)
 
     def begin_folder(self, name: str) -> PendingFolder:
         """Start a folder that will be called `name`."""
-        return LocalFolder(self, name) if self.local else RemoteFolder(self, name)
+        if self.local:
+            return LocalFolder(self, name)
+        return KeptFolder(self, name) if self._overlapping else RemoteFolder(self, name)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file to read and write; it is gone when closed, or when we die.
@@ -168,13 +212,13 @@ class Folder:
         """
         if not self.local:
             return tempfile.TemporaryFile(buffering=1 << 20)
-        parts = Path(self.path(PARTS))
+        parts = Path(self.path(self.parts))
         parts.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=parts, buffering=1 << 20)
 
     def part(self, name: str) -> str:
         """A fresh name for what is not whole yet."""
-        return f"{PARTS}/{name.replace('/', '_')}.{os.urandom(4).hex()}"
+        return f"{self.parts}/{name.replace('/', '_')}.{os.urandom(8).hex()}"
 
     @contextmanager
     def held(self) -> Iterator[bool]:
@@ -205,8 +249,12 @@ class Folder:
         self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name != kept)
 
     def clear_parts(self) -> None:
-        """Remove what interrupted runs were writing."""
-        self.remove([PARTS])
+        """Remove what interrupted runs were writing: all of them, if we are alone here."""
+        if self.parts != PARTS:
+            self.remove([self.parts])
+            return
+        passing = ("parts", "turns", "lock.")  # also of the parts of a run, see turns.py
+        self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name.startswith(passing))
 
 
 class LocalFile:
@@ -326,9 +374,42 @@ class RemoteFolder:
 
     def abort(self) -> None:
         self._waiting = {}
+        self._remove()
+
+    def _remove(self) -> None:
         self._fs.invalidate_cache()
         with suppress(FileNotFoundError):
             self._fs.rm(self._final, recursive=True)
+
+
+class KeptFolder(RemoteFolder):
+    """Files that are put there only at the end: until then another attempt at the same shard may
+    have its own there."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        super().__init__(folder, name)
+        self._kept: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115  (until the end)
+            buffering=1 << 20
+        )
+        self._lengths: list[tuple[str, int]] = []
+        self._committing = False
+
+    def write(self, name: str, data: bytes) -> None:
+        self._kept.write(data)
+        self._lengths.append((name, len(data)))
+
+    def commit(self) -> None:
+        self._committing = True
+        self._remove()  # what is there is not of an attempt that has succeeded
+        self._kept.seek(0)
+        for name, length in self._lengths:
+            super().write(name, self._kept.read(length))
+        super().commit()
+
+    def abort(self) -> None:
+        self._kept.close()
+        if self._committing:
+            super().abort()
 
 
 @contextmanager

@@ -132,6 +132,8 @@ class Report:
     """Names of the shards that failed; of an interrupted run, those that had begun."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
+    part: str | None = None
+    """Which part of the list was asked for; None = all of it."""
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -35,10 +36,11 @@ from img2dataset.records import (
 from img2dataset.shaping import Shaping
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
-from img2dataset.storage import Folder
+from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import ShardResult, Tally
+from img2dataset.turns import turn_to_store
 from img2dataset.writers import Writer, WriterConfig, open_writer
-from img2dataset.writers.stats import write_stats
+from img2dataset.writers.stats import read_stats, write_stats
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
@@ -85,8 +87,9 @@ class Worker:
 
     def __init__(self, job: Job, link: Link) -> None:
         options = self._options = job.options
+        self._job = job
         self._link = link
-        self._folder = Folder(options.output_folder)
+        self._folder = output_of(job)
         self._source = job.source
         self._writing = writer_config(options)
         self._open: dict[int, OpenShard] = {}
@@ -96,8 +99,10 @@ class Worker:
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
             shape_of(options, self._shaping.picture),
-            image_threads=image_threads(options),
-            limits=Limits(count=max(64, options.thread_count), bytes=held_bytes(options)),
+            image_threads=image_threads(options, job.cores),
+            limits=Limits(
+                count=max(64, options.thread_count), bytes=held_bytes(options, job.cores)
+            ),
             # bytes stored untouched are only hashed and looked at
             inline=lambda row: options.disable_all_reencoding and not self._shaping.is_careful(row),
         )
@@ -153,6 +158,10 @@ class Worker:
         opened = OpenShard(shard.id, name, shard.count, None, time.time())
         self._open[shard.id] = opened
         try:
+            before = self._done_before(opened)
+            if before is not None:
+                self._conclude(opened, before)
+                return
             table = load_table(shard, self._source)
             opened.writer = open_writer(
                 self._options.output_format, self._folder, name, table, self._writing
@@ -185,10 +194,34 @@ class Worker:
         result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, time.time())
         if shard.writer is not None:
             try:
-                shard.writer.commit()
-                write_stats(self._folder, result)
+                result = self._store(shard, shard.writer, result)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
+        self._conclude(shard, result)
+
+    def _store(self, shard: OpenShard, writer: Writer, result: ShardResult) -> ShardResult:
+        """Store the shard, unless another attempt has: say which result counts."""
+        alone = not self._job.overlapping
+        with nullcontext() if alone else turn_to_store(self._folder, shard.name):
+            before = self._done_before(shard)
+            if before is not None:
+                abandon(shard)
+                return before
+            try:
+                writer.commit()
+                write_stats(self._folder, result)
+            except STORAGE_ERRORS as error:  # while it is our turn to remove things
+                self._fail(shard, error)
+        return result
+
+    def _done_before(self, shard: OpenShard) -> ShardResult | None:
+        """What another attempt made of the shard, which need not know of us, nor we of it."""
+        # a run that completes shards finds those that are done already
+        if not self._job.overlapping or self._options.incremental_mode == "retry":
+            return None
+        return read_stats(self._folder, shard.id, shard.name)
+
+    def _conclude(self, shard: OpenShard, result: ShardResult) -> None:
         del self._open[shard.id]
         if shard.error is None:
             self._link.send(Stored(result))
@@ -240,17 +273,22 @@ def same_hash(expected: str | None, digest: str | None) -> bool:
     return expected is not None and expected.strip().lower() == digest
 
 
-def image_threads(options: Options) -> int:
+def workers_here(options: Options, cores: int | None) -> int:
+    """Workers that this machine has room for, or is to have; `cores` of each, if that is set."""
+    return options.processes_count if cores is None else max(1, available_cores() // cores)
+
+
+def image_threads(options: Options, cores: int | None = None) -> int:
     """Threads that shape bodies in one worker."""
     if options.disable_all_reencoding:
         return 1  # for careful shards: for the others the fetch thread does it
-    return max(1, available_cores() // options.processes_count)
+    return max(1, available_cores() // workers_here(options, cores))
 
 
-def held_bytes(options: Options) -> int:
+def held_bytes(options: Options, cores: int | None = None) -> int:
     """Bytes of bodies and pictures that one worker may hold."""
     wanted = options.thread_count * BYTES_PER_DOWNLOAD
-    most = int(SHARE_OF_MEMORY * memory() / options.processes_count)
+    most = int(SHARE_OF_MEMORY * memory() / workers_here(options, cores))
     return max(LEAST_BYTES, min(wanted, most))
 
 
@@ -272,6 +310,14 @@ def available_cores() -> int:
 # -- what each stage needs to know --
 
 
+def output_of(job: Job) -> Folder:
+    return Folder(
+        job.options.output_folder,
+        parts=parts_name(*job.options.part_of),
+        overlapping=job.overlapping,
+    )
+
+
 def fetch_config(job: Job) -> FetchConfig:
     options = job.options
     directives = options.disallowed_header_directives
@@ -291,6 +337,7 @@ def fetch_config(job: Job) -> FetchConfig:
         max_per_host=options.max_connections_per_host,
         min_delay=options.min_delay_per_host,
         shared_file=job.shared_file,
+        sharers=job.sharers,
         respect_robots_txt=options.robots_txt == "respect",
         respect_tdm_reservation=options.respect_tdm_reservation,
         private_addresses=options.private_addresses,
