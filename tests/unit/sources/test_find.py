@@ -89,8 +89,8 @@ def test_fingerprints_tell_contents_apart(tmp_path: Path) -> None:
 
 
 def test_a_missing_library_says_what_to_install() -> None:
-    with pytest.raises(MissingExtraError, match=r"pip install 'img2dataset\[s3\]'"):
-        open_source("s3://bucket/list.txt", config())
+    with pytest.raises(MissingExtraError, match=r"pip install 'img2dataset\[gcs\]'"):
+        open_source("gs://bucket/list.txt", config())
 
 
 def test_an_unknown_file_system_is_refused() -> None:
