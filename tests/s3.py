@@ -41,9 +41,11 @@ class Store:
 def running_store() -> Iterator[Store]:
     """A server with an empty bucket."""
     from moto.server import ThreadedMotoServer  # noqa: PLC0415  (for few tests)
+    from s3fs import S3FileSystem  # noqa: PLC0415
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    S3FileSystem.clear_instance_cache()  # they stay with the server that they were made for
     try:
         _, port = server.get_host_and_port()
         url = f"http://127.0.0.1:{port}"
@@ -61,4 +63,5 @@ def running_store() -> Iterator[Store]:
         store.files.mkdir(store.bucket)
         yield store
     finally:
+        S3FileSystem.clear_instance_cache()
         server.stop()
