@@ -19,13 +19,17 @@ $(VENV)/tested: $(VENV)/installed
 	$(PIP) install -e '.[dev]'
 	touch $@
 
+$(VENV)/clustered: $(VENV)/tested
+	$(PIP) install -e '.[cluster-tests]'
+	touch $@
+
 demo: $(VENV)/installed  ## download a small local site into demo/ and look at the result
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/tested  ## run the tests that take under a minute
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow' $(ARGS)
 
-test-all: $(VENV)/tested  ## run every test, the slow ones too
+test-all: $(VENV)/clustered  ## run every test, the slow ones too (Spark's need Java)
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: check-static test  ## all gates

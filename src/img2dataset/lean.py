@@ -22,6 +22,11 @@ def start_lean() -> None:
     atexit.register(gc.freeze)  # nor does anyone wait for a last search
 
 
+def end_lean() -> None:
+    """To be called before a library is imported that may want pandas."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, WithoutPandas)]
+
+
 class WithoutPandas:
     """pyarrow imports pandas, if there is one, only to recognise its types: 0.3 s of CPU, where
     none of us ever sees a DataFrame."""

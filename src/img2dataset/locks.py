@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 try:
     import fcntl
@@ -33,31 +34,69 @@ LOOK = 1.0
 """Seconds between two looks at another run's lock."""
 
 
+Part = tuple[int, int]
+"""(i, N): part i of N of a list; (0, 1) is all of it."""
+
+
 @contextmanager
-def held(folder: Folder, say: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the folder for this process; yields whether nobody else does."""
+def held(folder: Folder, say: Callable[[str], None], part_of: Part = (0, 1)) -> Iterator[bool]:
+    """Hold the folder for this process; yields whether nobody is there whom this would disturb.
+
+    Parts of a run share the folder with each other, but not with a whole run, nor with parts of
+    another N, nor with the same part once more.
+    """
     if not folder.local:
-        with held_elsewhere(folder, say) as alone:
+        with held_elsewhere(folder, say, part_of) as alone:
             yield alone
         return
     if fcntl is None:
         yield True
         return
-    lock = Path(folder.path(LOCK))
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        except OSError:  # a file system without locks
-            yield True
-        else:
-            yield True
+    with ExitStack() as stack:
+        yield hold_part(stack, folder, part_of) if part_of[1] > 1 else try_lock(stack, folder, LOCK)
+
+
+def hold_part(stack: ExitStack, folder: Folder, part_of: Part) -> bool:
+    index, count = part_of
+    return (
+        try_lock(stack, folder, LOCK, shared=True)
+        and try_lock(stack, folder, f"{LOCK}.{index}-of-{count}")
+        and not any(is_locked(folder, name) for name in locks_of_others(folder, count))
+    )
+
+
+def locks_of_others(folder: Folder, count: int) -> list[str]:
+    """The locks of parts of another number."""
+    found = [(re.fullmatch(r"lock\.\d+-of-(\d+)", name), name) for name in folder.names(HIDDEN)]
+    return [f"{HIDDEN}/{name}" for match, name in found if match and int(match[1]) != count]
+
+
+def is_locked(folder: Folder, name: str) -> bool:
+    with ExitStack() as stack:
+        return not try_lock(stack, folder, name)
+
+
+def try_lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:
+    """Lock a local file until `stack` closes, if nobody else has."""
+    path = Path(folder.path(name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = stack.enter_context(path.open("a+"))  # NFS wants to read for one, to write for the other
+    return has_locked(file, shared=shared)
+
+
+def has_locked(file: IO[Any], *, shared: bool = False) -> bool:
+    """Lock an open file if nobody else has."""
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 @contextmanager
-def held_elsewhere(folder: Folder, say: Callable[[str], None]) -> Iterator[bool]:
+def held_elsewhere(folder: Folder, say: Callable[[str], None], part_of: Part) -> Iterator[bool]:
     """As `held`, by an object that is renewed.
 
     It is written first and the others are looked for then: of two runs that begin at the same
@@ -65,11 +104,14 @@ def held_elsewhere(folder: Folder, say: Callable[[str], None]) -> Iterator[bool]
     """
     name = f"{LOCK}.{os.urandom(4).hex()}"
     stop = threading.Event()
-    beating = threading.Thread(target=beat, args=(folder.url, name, stop), name="lock", daemon=True)
-    folder.write(name, dump(0))
+    beating = threading.Thread(
+        target=beat, args=(folder.url, name, stop, part_of), name="lock", daemon=True
+    )
+    folder.write(name, dump(0, part_of))
     beating.start()
     try:
-        yield not any(is_held(folder, other, say) for other in other_locks(folder, name))
+        others = other_locks(folder, name)
+        yield not any(is_held(folder, other, say, part_of) for other in others)
     finally:
         stop.set()
         beating.join()
@@ -77,14 +119,14 @@ def held_elsewhere(folder: Folder, say: Callable[[str], None]) -> Iterator[bool]
             folder.remove([name])
 
 
-def beat(url: str, name: str, stop: threading.Event) -> None:
+def beat(url: str, name: str, stop: threading.Event, part_of: Part) -> None:
     """Write the lock anew until `stop`."""
     folder = Folder(url)  # connections belong to threads
     count = 0
     while not stop.wait(BEAT):
         count += 1
         with suppress(OSError):  # the store is down: perhaps the next time
-            folder.write(name, dump(count))
+            folder.write(name, dump(count, part_of))
 
 
 def other_locks(folder: Folder, own: str) -> list[str]:
@@ -92,10 +134,13 @@ def other_locks(folder: Folder, own: str) -> list[str]:
     return [name for name in names if name.startswith(f"{LOCK}.") and name != own]
 
 
-def is_held(folder: Folder, name: str, say: Callable[[str], None]) -> bool:
-    """Whether the run that `name` belongs to is alive; else its lock is removed."""
+def is_held(folder: Folder, name: str, say: Callable[[str], None], part_of: Part) -> bool:
+    """Whether the run that `name` belongs to is alive, and not another part of ours; the lock of
+    one that is dead is removed."""
     seen = content(folder, name)
     holder = holder_in(seen)
+    if holder is not None and holder.is_beside(part_of):
+        return False
     if holder is not None and holder.here:
         alive = holder.is_alive
     else:
@@ -134,6 +179,11 @@ class Holder:
     """Since when it runs, and which processes it sees; empty if the system does not say."""
     pid: int
     started: str
+    part_of: Part
+
+    def is_beside(self, part_of: Part) -> bool:
+        """Whether it is another part of the same number."""
+        return self.part_of[1] == part_of[1] > 1 and self.part_of != part_of
 
     @property
     def here(self) -> bool:
@@ -161,15 +211,19 @@ def start_of(pid: int) -> str:
     return text.rpartition(")")[2].split()[19]
 
 
-def dump(count: int) -> bytes:
+def dump(count: int, part_of: Part = (0, 1)) -> bytes:
     pid = os.getpid()
-    values = {"machine": this_machine(), "pid": pid, "started": start_of(pid), "beat": count}
+    values = {
+        "machine": this_machine(), "pid": pid, "started": start_of(pid), "beat": count,
+        "part": part_of,
+    }  # fmt: skip
     return json.dumps(values).encode()
 
 
 def holder_in(data: bytes | None) -> Holder | None:
     try:
         values: Any = json.loads(data or b"")
-        return Holder(values["machine"], values["pid"], values["started"])
+        index, count = values["part"]
+        return Holder(values["machine"], values["pid"], values["started"], (index, count))
     except (ValueError, KeyError, TypeError):
         return None

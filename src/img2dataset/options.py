@@ -110,6 +110,12 @@ def seconds_or_none(value: Any) -> str | None:
     return None if 0 <= value <= 86_400 else "0 to 86400 seconds"
 
 
+def index_and_count(value: Any) -> str | None:
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value, re.ASCII)
+    good = match is not None and int(match[1]) < int(match[2])
+    return None if good else "i/N with 0 <= i < N, such as 0/4, 1/4, 2/4, 3/4"
+
+
 def name_servers(value: Any) -> str | None:
     good = value and all(is_address_and_port(server) for server in value)
     return None if good else "a list of addresses such as 1.1.1.1, 127.0.0.1:5353 or [::1]:5353"
@@ -185,8 +191,9 @@ class Options:
         check=not_empty,
     )  # fmt: skip
     processes_count: int = option(
-        1, "worker processes; one already uses every core for pixels", Group.RUN, check=at_least(1)
-    )
+        1, "worker processes; one already uses every core for pixels. With pyspark and ray: cores "
+        "of the session or cluster that is made if there is none", Group.RUN, check=at_least(1),
+    )  # fmt: skip
     resize_mode: str = option(
         "border",
         "no: as it is; border: fit inside and pad with white; keep_ratio: shortest side; "
@@ -275,10 +282,15 @@ class Options:
         check=hash_pair, shapes_output=True,
     )  # fmt: skip
     distributor: str = option(
-        "multiprocessing", "multiprocessing; pyspark and ray are not in this version", Group.RUN,
+        "multiprocessing",
+        "multiprocessing: this machine; pyspark: the active Spark session, ray: the connected or "
+        "running Ray cluster, or else one that is made here",
+        Group.RUN,
         check=one_of("multiprocessing", "pyspark", "ray"),
-    )  # fmt: skip
-    subjob_size: int = option(1000, "shards per Spark job", Group.RUN, check=at_least(1))
+    )
+    subjob_size: int = option(
+        1000, "shards that Spark or Ray are given at once", Group.RUN, check=at_least(1)
+    )
     retries: int = option(
         0, "extra attempts per URL, for failures that may pass", Group.DOWNLOAD, check=at_least(0)
     )
@@ -338,15 +350,15 @@ class Options:
     )
     max_connections_per_host: int | None = option(
         None,
-        "never more requests at once to one host, over all processes of this machine; "
-        "None = as many as the host takes well, from 16 upwards",
+        "never more requests at once to one host, over all processes of this machine or workers "
+        "of the cluster; None = as many as the host takes well, from 16 upwards",
         Group.MANNERS,
         check=at_least(1),
     )
     min_delay_per_host: float = option(
         0.0,
         "seconds between the starts of two requests to one host, over all processes of this "
-        "machine",
+        "machine or workers of the cluster",
         Group.MANNERS,
         check=seconds_or_none,
     )
@@ -392,12 +404,26 @@ class Options:
         check=seconds_or_none,
     )
 
+    part: str | None = option(
+        None,
+        "i/N: do only every N-th shard of the list, from the i-th on; 0 <= i < N. For schedulers "
+        "that run the same command many times: Slurm arrays, Kubernetes indexed jobs",
+        Group.RUN,
+        check=index_and_count,
+    )
+
     def __post_init__(self) -> None:
         for declared in fields(self):
             if declared.name != "url_list":
                 _check_type(declared.name, getattr(self, declared.name), str(declared.type))
                 _check_value(declared.name, getattr(self, declared.name), declared.metadata)
         _check_together(self)
+
+    @property
+    def part_of(self) -> tuple[int, int]:
+        """(i, N): the shards whose number leaves i when divided by N are ours."""
+        index, _, count = (self.part or "0/1").partition("/")
+        return int(index), int(count)
 
     @property
     def png_level(self) -> int:
@@ -480,6 +506,11 @@ def _check_together(options: Options) -> None:
             "incremental_mode is 'retry': output_format dummy keeps no rows, so none of them can "
             "be fetched again"
         )
+    if options.incremental_mode == "retry" and options.distributor != "multiprocessing":
+        raise OptionError(
+            f"incremental_mode is 'retry' and distributor is {options.distributor!r}, which may do a "
+            "task twice at once; shards are completed in place with multiprocessing only"
+        )
     if options.bbox_col in RESERVED_COLUMNS:
         raise OptionError(
             f"bbox_col is {options.bbox_col!r}: the column keeps its name in the metadata, and "
@@ -506,6 +537,12 @@ def _check_together(options: Options) -> None:
         raise OptionError(
             f"save_additional_columns contains {', '.join(clashing)}: output_format "
             f"{options.output_format} stores something of its own under this name"
+        )
+    if options.part_of[1] > 1 and options.incremental_mode != "incremental":
+        raise OptionError(
+            f"part is {options.part!r} and incremental_mode is {options.incremental_mode!r}: a part "
+            "may not change what the others do; use this mode without part, before the first part "
+            "or after the last"
         )
     _check_untouched(options)
 

@@ -152,6 +152,33 @@ class RemoteFolder:
             self._store.fs.rm(self._final, recursive=True)
 
 
+class KeptFolder(RemoteFolder):
+    """Files that are put there only at the end: until then another attempt at the same shard may
+    have its own there."""
+
+    def __init__(self, store: Store, final: str) -> None:
+        super().__init__(store, final)
+        self._kept = store.scratch()
+        self._lengths: list[tuple[str, int]] = []
+        self._committing = False
+
+    def write(self, name: str, data: bytes) -> None:
+        self._kept.write(data)
+        self._lengths.append((name, len(data)))
+
+    def commit(self) -> None:
+        self._committing = True
+        self._kept.seek(0)
+        for name, length in self._lengths:
+            super().write(name, self._kept.read(length))
+        super().commit()
+
+    def abort(self) -> None:
+        self._kept.close()
+        if self._committing:
+            super().abort()
+
+
 def abort_uploads(fs: Any, root: str) -> None:
     """End uploads in parts that a killed process began in `root`: nobody sees them, but S3 keeps
     and bills them.  Stores other than S3 forget them by themselves."""

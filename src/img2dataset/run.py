@@ -10,10 +10,19 @@ from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from tempfile import mkstemp
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from img2dataset.distributors import Counted, Event, Lost, Notice, Stored, Work, find_distributor
+from img2dataset.distributors import (
+    Counted,
+    Crew,
+    Event,
+    Lost,
+    Notice,
+    Stored,
+    Work,
+    find_distributor,
+)
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
 from img2dataset.journal import settle
@@ -22,14 +31,18 @@ from img2dataset.options import Options, shaping_options
 from img2dataset.patience import try_once
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter, default_reporters
-from img2dataset.shards import Identity, Plan, prepare
+from img2dataset.shards import Identity, Plan, done_shards, is_own, prepare
 from img2dataset.sources import Source, open_source
-from img2dataset.storage import Folder
+from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
 from img2dataset.writers import stored_names
 
 if TYPE_CHECKING:
     from img2dataset.candidates import Candidates
+
+MISSING_NAMES = 10
+SEEN_WITHIN = 60.0
+"""Seconds until what another machine has put into a shared folder must be seen here."""
 
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
@@ -46,34 +59,48 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         source = open_source(options.url_list, config)
         folder = open_folder(options)
         check_apart(source, folder, options)
-        hold(folder, stack, lambda text: tell(reporters, text))
+        hold(folder, options.part_of, stack, lambda text: tell(reporters, text))
+        crew = workers.crew()
         plan = prepare(
             folder,
             options.incremental_mode,
             identity_of(source, options),
             lambda name: stored_names(options.output_format, name),
+            options.part_of,
         )
         ledger = Ledger(source, plan, options, reporters)
         if options.incremental_mode == "retry":
             from img2dataset.candidates import Candidates  # noqa: PLC0415  (few runs need it)
 
             ledger.complete(Candidates(folder, plan.done, ledger.name_of))
-        ledger.start(folder.url)
-        job = Job(job_options(options, folder), config, shared_file(options, stack))
+        ledger.start(folder.url, limits_of(options, crew))
+        job = Job(
+            job_options(options, folder),
+            config,
+            # a cluster's workers cannot share a file: each keeps to its part of the limits
+            None if crew.spread else shared_file(options, stack),
+            cores=crew.cores,
+            sharers=crew.workers if crew.spread else 1,
+            overlapping=crew.spread or options.part is not None,
+        )
         try:
             try:
                 errors = workers.run(job, ledger.left_to_do(), ledger.take)
             finally:
-                try_once(lambda: clear(folder))  # by now the workers are gone
+                # by now the workers are gone
+                try_once(lambda: clear(folder, alone=options.part_of[1] == 1))
+            if crew.spread:
+                errors = {**errors, **ledger.unseen(folder)}
         except KeyboardInterrupt:
             ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
             raise
         return ledger.finish(folder.url, not_done=sorted(errors), interrupted=False)
 
 
-def clear(folder: Folder) -> None:
+def clear(folder: Folder, *, alone: bool) -> None:
     """Finish and remove what workers left that did not end by themselves."""
-    settle(folder)
+    if alone:
+        settle(folder)
     folder.clear_parts()
 
 
@@ -99,7 +126,10 @@ class Ledger:
         self._reporters = reporters
         self._began = monotonic()
         self._stored = Tally()
+        self._stored_ids: set[int] = set()
         self._partial: dict[int, Tally] = {}  # shards under way
+        self._missing: list[str] = []  # names of the first shards that were not done before
+        self._shards_missing = 0
         self._shards_done = 0
         self._shards_skipped = 0
         self._rows_skipped = 0
@@ -117,23 +147,26 @@ class Ledger:
     def name_of(self, shard_id: int) -> str:
         return shard_name(shard_id, self._options.oom_shard_count)
 
-    def start(self, output_folder: str) -> None:
+    def start(self, output_folder: str, notices: Sequence[str] = ()) -> None:
         parameters = {
             declared.name: getattr(self._options, declared.name)
             for declared in fields(self._options)
         }
         for reporter in self._reporters:
             reporter.started(parameters, output_folder)
-            for text in self._plan.notices:
+            for text in (*self._plan.notices, *notices):
                 reporter.notice(text)
 
     def left_to_do(self) -> Iterator[Shard]:
         """The shards of the list, without those that are done."""
         size = self._options.number_sample_per_shard
         for shard in self._source.shards(size, self._plan.first_id):
+            if not is_own(shard.id, self._options.part_of):
+                continue
             self._shards_planned += 1
             self._rows_planned += shard.count
             if shard.id not in self._plan.done:
+                self._note_missing(shard)
                 yield shard
             elif shard.id in self._candidates:
                 yield replace(shard, stored=True)
@@ -141,11 +174,28 @@ class Ledger:
                 self._shards_skipped += 1
                 self._rows_skipped += shard.count
         self._all_planned = True
+        if self._shards_skipped and self._missing:
+            self.take(Notice(self._what_was_missing()))
+
+    def _note_missing(self, shard: Shard) -> None:
+        self._shards_missing += 1
+        if len(self._missing) < MISSING_NAMES:
+            self._missing.append(self.name_of(shard.id))
+
+    def _what_was_missing(self) -> str:
+        """Of a dataset that earlier runs, or its parts, have begun."""
+        missing = self._shards_missing
+        more = f" and {missing - MISSING_NAMES:,} more" if missing > MISSING_NAMES else ""
+        return (
+            f"{missing:,} of {self._shards_planned:,} shards were missing: "
+            f"{', '.join(self._missing)}{more}"
+        )
 
     def take(self, event: Event | None) -> None:
         """Note what a worker did, and show it."""
         match event:
             case Stored(result=result):
+                self._stored_ids.add(result.id)
                 self._count(result)
                 progress = self.progress()
                 for reporter in self._reporters:
@@ -195,14 +245,37 @@ class Ledger:
         """Shards and rows of the whole list, and whether these are estimates."""
         if self._all_planned:
             return self._shards_planned, self._rows_planned, False
+        _, parts = self._options.part_of
         rows = self._source.rows_total()
         if rows is not None:
-            return ceil(rows / self._options.number_sample_per_shard), rows, False
+            shards = ceil(rows / self._options.number_sample_per_shard)
+            return ceil(shards / parts), rows // parts, parts > 1
         read = self._source.fraction_read()
         if read <= 0 or self._rows_planned == 0:
             return None, None, True
         rows = round(self._rows_planned / read)
         return ceil(rows / self._options.number_sample_per_shard), rows, True
+
+    def unseen(self, folder: Folder) -> dict[int, str]:
+        """Shards that workers stored where we do not see them: on disks of their own.
+
+        A shared folder may take a while to show what other machines have put there.
+        """
+        deadline = monotonic() + SEEN_WITHIN
+        while True:
+            missing = self._stored_ids - done_shards(folder.names())
+            if not missing:
+                return {}
+            if monotonic() > deadline:
+                break
+            sleep(1)
+        text = (
+            f"{len(missing)} shards were stored where this machine does not see them: "
+            "output_folder must be a folder that all machines share, or an object store"
+        )
+        for reporter in self._reporters:
+            reporter.notice(text)
+        return dict.fromkeys(missing, text)
 
     def finish(self, output_folder: str, *, not_done: Sequence[int], interrupted: bool) -> Report:
         report = Report(
@@ -214,6 +287,7 @@ class Ledger:
             shards_not_done=tuple(map(self.name_of, not_done)),
             interrupted=interrupted,
             again=self._again,
+            part=self._options.part,
         )
         progress = self.progress()
         for reporter in self._reporters:
@@ -224,7 +298,7 @@ class Ledger:
 def open_folder(options: Options) -> Folder:
     """The output folder; nothing is written yet."""
     try:
-        return Folder(options.output_folder)
+        return Folder(options.output_folder, parts=parts_name(*options.part_of))
     except MissingExtraError as error:
         raise MissingExtraError("output_folder", error.package, error.extra) from error
     except (ImportError, ValueError) as error:  # no library, or no such file system
@@ -260,11 +334,13 @@ def tell(reporters: Sequence[Reporter], text: str) -> None:
         reporter.notice(text)
 
 
-def hold(folder: Folder, stack: ExitStack, say: Callable[[str], None]) -> None:
+def hold(
+    folder: Folder, part_of: tuple[int, int], stack: ExitStack, say: Callable[[str], None]
+) -> None:
     """Keep other runs out of the folder for as long as `stack` is open."""
     try:
         folder.make()
-        alone = stack.enter_context(held(folder, say))
+        alone = stack.enter_context(held(folder, say, part_of))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
@@ -289,6 +365,15 @@ def shared_file(options: Options, stack: ExitStack) -> str | None:
     return path
 
 
+def limits_of(options: Options, crew: Crew) -> list[str]:
+    """What a cluster's workers cannot hold together."""
+    most = options.max_connections_per_host
+    if not crew.spread or most is None or most >= crew.workers:
+        return []
+    text = f"max_connections_per_host is {most}, but each of {crew.workers} workers needs one"
+    return [f"{text}: a host may see up to {crew.workers} requests at once"]
+
+
 def identity_of(source: Source, options: Options) -> Identity:
     return Identity(
         inputs=[asdict(file) for file in source.files],
@@ -298,7 +383,12 @@ def identity_of(source: Source, options: Options) -> Identity:
 
 def work_of(options: Options) -> Work:
     """What can be started before the list is opened."""
-    return Work("img2dataset.worker:serve", options.processes_count, options.max_shard_retry)
+    return Work(
+        "img2dataset.worker:serve",
+        options.processes_count,
+        options.max_shard_retry,
+        options.subjob_size,
+    )
 
 
 def job_options(options: Options, folder: Folder) -> Options:

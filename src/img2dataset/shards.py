@@ -87,11 +87,16 @@ class Plan:
 
 
 def prepare(
-    folder: Folder, mode: str, identity: Identity, stored_names: Callable[[str], Sequence[str]]
+    folder: Folder,
+    mode: str,
+    identity: Identity,
+    stored_names: Callable[[str], Sequence[str]],
+    part_of: tuple[int, int] = (0, 1),
 ) -> Plan:
     """Make `folder` ready for a run and say what is left to do.
 
-    `stored_names` gives the names that a shard of this run leaves in the folder.
+    `stored_names` gives the names that a shard of this run leaves in the folder; `part_of` says
+    which shards are its own: (i, N) = every N-th, from the i-th on.
 
     Raises:
         OptionError: the folder cannot be written, or was made from something else.
@@ -102,12 +107,18 @@ def prepare(
         if mode == "overwrite":
             discard(folder)  # first: what waits must not come back into a folder that is half empty
             folder.empty()
-        settle(folder)
+        alone = part_of[1] == 1
+        if alone:
+            settle(folder)
+        else:  # the first to come says what all of them are made from
+            folder.create(IDENTITY, _dump([Part(0, identity)]))
         names = folder.names()  # once: a store gives a thousand names a request
-        plan, parts = _plan(folder, mode, identity, done_shards(names))
+        plan, parts = _plan(folder, mode, identity, done_shards(names), alone=alone)
         folder.clear_parts()
-        _remove_leftovers(folder, leftovers(names, plan.done, stored_names), parts)
-        folder.write(IDENTITY, _dump(parts))
+        left = leftovers(names, plan.done, stored_names, part_of)
+        _remove_leftovers(folder, left, parts)
+        if alone:
+            folder.write(IDENTITY, _dump(parts))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
@@ -115,11 +126,17 @@ def prepare(
     return plan
 
 
+def is_own(shard_id: int, part_of: tuple[int, int]) -> bool:
+    """Whether a shard belongs to part i of N."""
+    index, count = part_of
+    return shard_id % count == index
+
+
 def _plan(
-    folder: Folder, mode: str, identity: Identity, done: frozenset[int]
+    folder: Folder, mode: str, identity: Identity, done: frozenset[int], *, alone: bool
 ) -> tuple[Plan, list[Part]]:
     parts = load_parts(folder)
-    if not done:
+    if not done and alone:
         return Plan(0, done), [Part(0, identity)]
     if mode == "extend":
         first = max(done) + 1
@@ -147,7 +164,10 @@ def done_shards(names: Sequence[str]) -> frozenset[int]:
 
 
 def leftovers(
-    names: Sequence[str], done: frozenset[int], stored_names: Callable[[str], Sequence[str]]
+    names: Sequence[str],
+    done: frozenset[int],
+    stored_names: Callable[[str], Sequence[str]],
+    part_of: tuple[int, int] = (0, 1),
 ) -> list[str]:
     """Names that a shard of this run would have, of shards that are not done."""
     return [
@@ -155,6 +175,7 @@ def leftovers(
         for name in names
         if (match := SHARD_FILE.fullmatch(name))
         and int(match[1]) not in done
+        and is_own(int(match[1]), part_of)
         and name in stored_names(match[1])
     ]
 

@@ -20,7 +20,7 @@ from img2dataset.disk import Disk, absolute
 from img2dataset.errors import MissingExtraError
 from img2dataset.local_files import LocalFile, LocalFolder, scratch_file, sync_folder
 from img2dataset.patience import Patience
-from img2dataset.remote_files import RemoteFile, RemoteFolder, abort_uploads
+from img2dataset.remote_files import KeptFolder, RemoteFile, RemoteFolder, abort_uploads
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,6 +29,11 @@ HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
 LOCK = f"{HIDDEN}/lock"
+
+
+def parts_name(index: int, count: int) -> str:
+    """Where part `index` of `count` has what is not whole yet."""
+    return PARTS if count == 1 else f"{PARTS}-{index}-of-{count}"
 
 
 class Pending(Protocol):
@@ -90,11 +95,24 @@ def is_local(fs: Any) -> bool:
 
 
 class Folder:
-    """A folder of any file system.  Names are relative to it, with slashes."""
+    """A folder of any file system.  Names are relative to it, with slashes.
 
-    def __init__(self, url: str, patience: Patience | None = None) -> None:
-        """With `patience` it waits for a store that is full or down."""
+    `parts` is where files that are not whole yet have their names: runs that write into the
+    folder at the same time have one each.  `overlapping` says that several machines may be
+    writing the same folder of files.  With `patience` it waits for a store that is full or down.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        patience: Patience | None = None,
+        *,
+        parts: str = PARTS,
+        overlapping: bool = False,
+    ) -> None:
         self.url = url
+        self.parts = parts
+        self._overlapping = overlapping
         self.fs, root = open_url(url)
         self.root: str = str(root).rstrip("/") or "/"
         self.local = is_local(self.fs)
@@ -108,8 +126,8 @@ class Folder:
     def __repr__(self) -> str:
         return f"Folder({self.url!r})"
 
-    def __reduce__(self) -> tuple[type[Folder], tuple[str]]:
-        return Folder, (self.url,)
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return partial(Folder, parts=self.parts, overlapping=self._overlapping), (self.url,)
 
     def do(self, step: Callable[[], T]) -> T:
         """Do what touches the store, with patience; whatever fails is an OSError."""
@@ -186,6 +204,35 @@ class Folder:
         with whole(pending):
             pending.file.write(data)
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file, unless it exists; return whether we did.  Of several who do this
+        at once, one does, wherever the file system can tell: disks, S3, GCS, Azure."""
+        if self.local:
+            return bool(self.do(lambda: self._create_locally(name, data)))
+        try:
+            self.do(lambda: self.fs.pipe_file(self.path(name), data, mode="create"))
+        except FileExistsError:
+            return False
+        except OSError:
+            # S3's "precondition failed" has no name of its own, and s3fs has no error for it
+            if self.exists(name):
+                return False
+            raise
+        return True
+
+    def _create_locally(self, name: str, data: bytes) -> bool:
+        part, final = Path(self.path(self.part(name))), Path(self.path(name))
+        for path in (part, final):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(data)
+            os.link(part, final)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
     def begin(self, name: str) -> PendingFile:
         """Start a file that will be called `name`."""
         part, final = self.path(self.part(name)), self.path(name)
@@ -198,7 +245,7 @@ class Folder:
         part, final = self.path(self.part(name)), self.path(name)
         if self.local:
             return LocalFolder(Path(part), Path(final), self.do)
-        return RemoteFolder(self, final)
+        return KeptFolder(self, final) if self._overlapping else RemoteFolder(self, final)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file to read and write; it is gone when closed, or when we die.
@@ -208,13 +255,13 @@ class Folder:
         if not self.local:
             here = f"the folder for temporary files, {tempfile.gettempdir()}, cannot be written"
             return scratch_file(None, lambda step: self._patience(step, here))
-        parts = Path(self.path(PARTS))
+        parts = Path(self.path(self.parts))
         self.do(lambda: parts.mkdir(parents=True, exist_ok=True))
         return scratch_file(str(parts), self.do)
 
     def part(self, name: str) -> str:
         """A fresh name for what is not whole yet."""
-        return f"{PARTS}/{name.replace('/', '_')}.{os.urandom(4).hex()}"
+        return f"{self.parts}/{name.replace('/', '_')}.{os.urandom(8).hex()}"
 
     def empty(self) -> None:
         """Remove everything but locks."""
@@ -224,8 +271,13 @@ class Folder:
         self.remove(f"{HIDDEN}/{name}" for name in hidden)
 
     def clear_parts(self) -> None:
-        """Remove what interrupted runs were writing."""
-        self.remove([PARTS])
+        """Remove what interrupted runs were writing: all of them, if we are alone here."""
+        if self.parts != PARTS:
+            self.remove([self.parts])
+            return
+        # also of the parts of a run, see turns.py; locks elsewhere see to themselves
+        passing = ("parts", "turns", *(["lock."] if self.local else []))
+        self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name.startswith(passing))
         if not self.local:
             try:
                 self.do(lambda: abort_uploads(self.fs, self.root))

@@ -165,6 +165,8 @@ class Report:
     """Names of the shards that failed; of an interrupted run, those that had begun."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
+    part: str | None = None
+    """Which part of the list was asked for; None = all of it."""
     again: Again | None = None
     """What came of the rows fetched again; only with incremental_mode=retry."""
 

@@ -55,10 +55,11 @@ from img2dataset.records import (
 from img2dataset.shaping import Shaping
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
-from img2dataset.storage import Folder
+from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import ShardResult, Tally
+from img2dataset.turns import turn_to_store
 from img2dataset.writers import Writer, WriterConfig, open_writer
-from img2dataset.writers.stats import stats_name, write_stats
+from img2dataset.writers.stats import read_stats, stats_name, write_stats
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
@@ -110,9 +111,10 @@ class Worker:
 
     def __init__(self, job: Job, link: Link) -> None:
         options = self._options = job.options
+        self._job = job
         self._link = link
         self._patience = Patience(options.max_storage_wait, self._say)
-        self._folder = Folder(options.output_folder, self._patience)
+        self._folder = output_of(job, self._patience)
         self._failed_in_a_row = 0
         self._closing = Closing()
         self._source = job.source
@@ -124,8 +126,10 @@ class Worker:
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
             shape_of(options, self._shaping.picture),
-            image_threads=image_threads(options),
-            limits=Limits(count=max(64, options.thread_count), bytes=held_bytes(options)),
+            image_threads=image_threads(options, job.cores),
+            limits=Limits(
+                count=max(64, options.thread_count), bytes=held_bytes(options, job.cores)
+            ),
             # bytes stored untouched are only hashed and looked at
             inline=lambda row: options.disable_all_reencoding and not self._shaping.is_careful(row),
         )
@@ -200,6 +204,10 @@ class Worker:
             return sample_key(shard.id, index, digits, self._options.oom_shard_count)
 
         try:
+            before = self._done_before(opened)
+            if before is not None:
+                self._conclude(opened, before)
+                return
             table, keys = self._open_writer(opened, self._load(shard), key_of, shard)
         except STORAGE_ERRORS as error:
             self._fail(opened, error)
@@ -257,14 +265,26 @@ class Worker:
                 result = self._store(shard, shard.writer, result)
             except STORAGE_ERRORS as error:
                 self._fail(shard, error)
-        del self._open[shard.id]
-        if shard.error is None:
-            self._failed_in_a_row = 0
-            self._link.send(Stored(result))
-        else:
-            self._link.send(Failed(shard.id, shard.error))
+        self._conclude(shard, result)
 
     def _store(
+        self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
+    ) -> ShardResult:
+        """Store the shard, unless another attempt has: say which result counts."""
+        if not self._job.overlapping:
+            return self._write(shard, writer, result)
+        with turn_to_store(self._folder, shard.name):
+            before = self._done_before(shard)
+            if before is not None:
+                abandon(shard)
+                return before
+            try:
+                return self._write(shard, writer, result)
+            except STORAGE_ERRORS as error:  # while it is our turn to remove things
+                self._fail(shard, error)
+        return result
+
+    def _write(
         self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
     ) -> ShardResult:
         if isinstance(writer, Completion):
@@ -272,6 +292,20 @@ class Worker:
         writer.commit()
         self._mark_done(shard, result)
         return result
+
+    def _done_before(self, shard: OpenShard) -> ShardResult | None:
+        """What another attempt made of the shard, which need not know of us, nor we of it."""
+        if not self._job.overlapping:
+            return None
+        return read_stats(self._folder, shard.id, shard.name)
+
+    def _conclude(self, shard: OpenShard, result: ShardResult) -> None:
+        del self._open[shard.id]
+        if shard.error is None:
+            self._failed_in_a_row = 0
+            self._link.send(Stored(result))
+        else:
+            self._link.send(Failed(shard.id, shard.error))
 
     def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
         """From here on the shard's data stays: with the stats it is done, without them the next
@@ -369,17 +403,22 @@ def same_hash(expected: str | None, digest: str | None) -> bool:
     return expected is not None and expected.strip().lower() == digest
 
 
-def image_threads(options: Options) -> int:
+def workers_here(options: Options, cores: int | None) -> int:
+    """Workers that this machine has room for, or is to have; `cores` of each, if that is set."""
+    return options.processes_count if cores is None else max(1, available_cores() // cores)
+
+
+def image_threads(options: Options, cores: int | None = None) -> int:
     """Threads that shape bodies in one worker."""
     if options.disable_all_reencoding:
         return 1  # for careful shards: for the others the fetch thread does it
-    return max(1, available_cores() // options.processes_count)
+    return max(1, available_cores() // workers_here(options, cores))
 
 
-def held_bytes(options: Options) -> int:
+def held_bytes(options: Options, cores: int | None = None) -> int:
     """Bytes of bodies and pictures that one worker may hold."""
     wanted = options.thread_count * BYTES_PER_DOWNLOAD
-    most = int(SHARE_OF_MEMORY * memory() / options.processes_count)
+    most = int(SHARE_OF_MEMORY * memory() / workers_here(options, cores))
     return max(LEAST_BYTES, min(wanted, most))
 
 
@@ -401,6 +440,15 @@ def available_cores() -> int:
 # -- what each stage needs to know --
 
 
+def output_of(job: Job, patience: Patience) -> Folder:
+    return Folder(
+        job.options.output_folder,
+        patience,
+        parts=parts_name(*job.options.part_of),
+        overlapping=job.overlapping,
+    )
+
+
 def fetch_config(job: Job) -> FetchConfig:
     options = job.options
     directives = options.disallowed_header_directives
@@ -420,6 +468,7 @@ def fetch_config(job: Job) -> FetchConfig:
         max_per_host=options.max_connections_per_host,
         min_delay=options.min_delay_per_host,
         shared_file=job.shared_file,
+        sharers=job.sharers,
         respect_robots_txt=options.robots_txt == "respect",
         respect_tdm_reservation=options.respect_tdm_reservation,
         private_addresses=options.private_addresses,

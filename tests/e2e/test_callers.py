@@ -85,7 +85,7 @@ BAD = {
     "a malformed file": (["list.csv", "--input_format=parquet"], "list.csv"),
     "an empty list": (["empty.txt"], "empty.txt"),
     "an unwritable output": (["list.txt", "--output_folder=list.txt/out"], "output_folder"),
-    "an engine that is not there": (["list.txt", "--distributor=ray"], "multiprocessing"),
+    "an engine that nobody knows": (["list.txt", "--distributor=dask"], "multiprocessing"),
     "a reserved column": (
         ["list.csv", "--input_format=csv", "--save_additional_columns=width"], "reserves",
     ),

@@ -519,6 +519,14 @@ async def flaky(exchange: Exchange) -> bool:
     return how != "close" and await exchange.reply(int(how), b"try again")
 
 
+@page("first-come")
+async def first_come(exchange: Exchange) -> bool:
+    """An image for whoever asks first; the others come too late."""
+    if exchange.site.count(exchange.token) == 1:
+        return await exchange.image()
+    return await exchange.reply(404, b"gone")
+
+
 @page("crowd")
 async def crowd(exchange: Exchange) -> bool:
     """What comes when there are `most` already is sent away."""

@@ -134,3 +134,25 @@ def test_a_lock_gives_signs_of_life(elsewhere: Folder) -> None:
         watch = threading.Event()
         while elsewhere.read(name) == first:
             watch.wait(0.02)
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "fits"),
+    [
+        ((0, 1), (0, 1), False),
+        ((0, 1), (0, 3), False),
+        ((0, 3), (0, 1), False),
+        ((0, 3), (0, 3), False),
+        ((0, 3), (1, 3), True),
+        ((0, 3), (1, 2), False),
+    ],
+)
+def test_parts_share_a_folder_with_the_other_parts_alone(
+    folder: Folder, mine: tuple[int, int], others: tuple[int, int], *, fits: bool
+) -> None:
+    beside = Folder(folder.url)
+    with held(folder, say_nothing, others) as first, held(beside, say_nothing, mine) as second:
+        assert first
+        assert second is fits
+    with held(folder, say_nothing, mine) as later:
+        assert later

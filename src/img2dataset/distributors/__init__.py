@@ -109,10 +109,31 @@ class Work:
     entry: str
     processes: int
     max_shard_retry: int
+    batch: int = 1000
+    """Shards that a cluster is given at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How many workers there are at once, and what each may use."""
+
+    workers: int
+    cores: int | None = None
+    """Of one worker; None = an equal share of this machine's."""
+    spread: bool = False
+    """Whether they run on machines that we do not see: a worker may be taken for dead and go on,
+    and what they store may be on a disk of their own."""
 
 
 class Workers(Protocol):
     """Workers that are starting while their job is found out."""
+
+    def crew(self) -> Crew:
+        """Who will do the job.
+
+        Raises:
+            OptionError: the cluster cannot be used.
+        """
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those that were not done, with the last error of each.
@@ -127,13 +148,15 @@ class Distributor(Protocol):
     def __call__(self, work: Work) -> AbstractContextManager[Workers]: ...
 
 
-DISTRIBUTORS = {"multiprocessing": "img2dataset.distributors.local"}
+DISTRIBUTORS = {
+    "multiprocessing": "img2dataset.distributors.local",
+    "pyspark": "img2dataset.distributors.spark",
+    "ray": "img2dataset.distributors.rays",
+}
 
 
 def find_distributor(name: str) -> Distributor:
     """The way to run workers that is called `name`; its library is imported only now."""
     if name not in DISTRIBUTORS:
-        raise OptionError(
-            f"distributor is {name!r}: this version has {', '.join(DISTRIBUTORS)} only"
-        )
+        raise OptionError(f"distributor is {name!r}: there are {', '.join(DISTRIBUTORS)}")
     return cast("Distributor", import_module(DISTRIBUTORS[name]).start_workers)

@@ -25,6 +25,7 @@ from typing import Any
 
 from img2dataset.distributors import (
     Counted,
+    Crew,
     Failed,
     Halted,
     Handle,
@@ -113,6 +114,9 @@ class Supervisor:
         self._deaths = 0
         self._said: set[str] = set()
         self._source_error: SourceError | None = None
+
+    def crew(self) -> Crew:
+        return Crew(self._work.processes)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""

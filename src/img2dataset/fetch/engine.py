@@ -94,10 +94,10 @@ class Engine:
 
             self._shared = Shared(config.shared_file)
         self._hosts: Hosts[Attempt] = Hosts(
-            config.first_per_host,
+            config.first_here,
             self._ceiling,
-            max_per_host=config.max_per_host,
-            min_delay=config.min_delay,
+            max_per_host=config.most_here,
+            min_delay=config.min_delay * config.sharers,
             shared=self._shared,
         )
         self._robots: RobotsGate[Attempt] | None = None
@@ -302,7 +302,7 @@ class Engine:
             case None:
                 self._wait_for_robots(attempt, now)
             case delay:
-                self._admit(attempt, delay, now)
+                self._admit(attempt, delay * self._config.sharers, now)
 
     def _admit(self, attempt: Attempt, delay: float, now: float) -> None:
         """The third gate."""

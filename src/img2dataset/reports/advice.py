@@ -101,6 +101,8 @@ def came_back(report: Report) -> str:
 
 
 def nothing_to_do(report: Report) -> str:
+    if report.shards_skipped == 0 and report.part is not None:
+        return f"nothing to do: the list has no shard for part {report.part}"
     if report.shards_skipped == 0:
         return f"nothing to do: the list is empty; {LIST}"
     if report.again is not None:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from img2dataset.errors import Status
+from img2dataset.errors import TRANSIENT_HTTP, Reason, Status, http_label
 from img2dataset.storage import Folder
 from img2dataset.tally import ShardResult, Tally, bounded
 from img2dataset.writers.document import to_json
 
 SUFFIX = "_stats.json"
+
+REASONS = {
+    **{reason.label.partition(":")[0]: reason for reason in reversed(Reason)},
+    **{
+        http_label(code).partition(":")[0]: (
+            Reason.HTTP_STATUS_TRANSIENT if code in TRANSIENT_HTTP else Reason.HTTP_STATUS
+        )
+        for code in range(100, 1000)
+    },
+}
+"""Error string, up to its first colon -> reason."""
 
 
 def stats_name(name: str) -> str:
@@ -23,6 +35,19 @@ def stats_name(name: str) -> str:
 def write_stats(folder: Folder, result: ShardResult) -> None:
     """Mark the shard as done: the last thing that is written of it."""
     folder.write(stats_name(result.name), to_json(stats_of(result)))
+
+
+def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
+    """What became of a shard that is done; None if it is not, or cannot be told."""
+    try:
+        data = folder.read(stats_name(name))
+        stats = orjson.loads(data)
+        return ShardResult(
+            shard_id, name, tally_of_stats(data), float(stats["start_time"]),
+            float(stats["end_time"]),
+        )  # fmt: skip
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def stats_of(result: ShardResult) -> dict[str, Any]:
@@ -40,7 +65,8 @@ def stats_of(result: ShardResult) -> dict[str, Any]:
 
 
 def tally_of_stats(data: bytes) -> Tally:
-    """The counts in a stats file, ours or one of the old tool; it does not tell the reasons.
+    """The counts in a stats file, ours or one of the old tool; the reasons are those of the
+    error strings (of several with the same string, the first).
 
     Raises:
         ValueError: not a stats file.
@@ -55,4 +81,14 @@ def tally_of_stats(data: bytes) -> Tally:
         labels = {str(label): int(count) for label, count in stats["status_dict"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the stats of a shard: {error!r}") from error
-    return Tally(Counter(statuses), Counter(labels))
+    return Tally(Counter(statuses), Counter(labels), reasons_of(labels))
+
+
+def reasons_of(labels: Mapping[str, int]) -> Counter[str]:
+    """The reasons behind error strings, as far as they are ours."""
+    reasons: Counter[str] = Counter()
+    for label, count in labels.items():
+        reason = REASONS.get(label.partition(":")[0])
+        if reason is not None:
+            reasons[reason.value] += count
+    return reasons

@@ -232,8 +232,8 @@ def test_a_worker_is_started_before_its_job_is_known_and_ended_if_there_is_none(
 
 
 def test_an_unknown_distributor_is_named() -> None:
-    with pytest.raises(OptionError, match="pyspark"):
-        find_distributor("pyspark")
+    with pytest.raises(OptionError, match="there are multiprocessing, pyspark, ray"):
+        find_distributor("dask")
 
 
 def test_an_exit_is_described_for_people() -> None:

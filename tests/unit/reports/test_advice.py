@@ -73,6 +73,7 @@ from tests.unit.reports.runs import report, tally
             report(),
             "nothing to do: the list is empty; check url_list, input_format and url_col",
         ),
+        (report(part="3/4"), "nothing to do: the list has no shard for part 3/4"),
         (
             report(tally(host_not_resolved=9, timeout=1)),
             (

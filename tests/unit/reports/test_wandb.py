@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,29 +13,22 @@ from img2dataset.errors import MissingExtraError, RunError
 from img2dataset.options import Options
 from img2dataset.reports import default_reporters
 from img2dataset.reports.wandb import WandbReporter, status_rows
+from tests.unit.reports.offline import ENVIRONMENT
+from tests.unit.reports.offline import records as stored_records
 from tests.unit.reports.runs import progress, report, shard, tally
 
 wandb = pytest.importorskip("wandb")
-
-HEADER = 7  # of the file, and of each chunk
-BLOCK = 32768
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where wandb writes; it has no way to the network."""
     for name, value in {
-        "WANDB_MODE": "offline",
+        **ENVIRONMENT,
         "WANDB_DIR": str(tmp_path),
-        "WANDB_SILENT": "true",
-        "WANDB_ERROR_REPORTING": "false",
         "WANDB_CONFIG_DIR": str(tmp_path / "config"),
         "WANDB_CACHE_DIR": str(tmp_path / "cache"),
         "WANDB_DATA_DIR": str(tmp_path / "data"),
-        "WANDB__DISABLE_STATS": "true",
-        "WANDB_DISABLE_GIT": "true",
-        "HTTP_PROXY": "http://127.0.0.1:9",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
     }.items():
         monkeypatch.setenv(name, value)
     wandb.teardown()  # it reads the environment once
@@ -44,27 +36,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     wandb.teardown()
 
 
-def payloads(data: bytes) -> Iterator[bytes]:
-    """The records of a .wandb file: LevelDB's log format after a header of seven bytes."""
-    at, begun = HEADER, b""
-    while at + HEADER <= len(data):
-        if BLOCK - at % BLOCK < HEADER:  # the rest of a block, too small for a chunk
-            at += BLOCK - at % BLOCK
-            continue
-        _crc, length, kind = struct.unpack_from("<IHB", data, at)
-        begun += data[at + HEADER : at + HEADER + length]
-        at += HEADER + length
-        if kind in (1, 4):  # whole, or the last part
-            yield begun
-            begun = b""
-
-
 def records(folder: Path) -> list[Any]:
-    from wandb.proto.wandb_internal_pb2 import Record  # noqa: PLC0415  (an extra)
-
     wandb.teardown()  # `finish` returns before the service has written everything; this waits
-    (file,) = folder.glob("wandb/offline-run-*/*.wandb")
-    return [Record.FromString(payload) for payload in payloads(file.read_bytes())]
+    return stored_records(folder)
 
 
 def test_curves_the_table_and_the_config_arrive(folder: Path) -> None:

@@ -1,0 +1,221 @@
+"""Shards -> tasks of a cluster; what came of a task -> shards done, to do again, or given up.
+
+What Spark and Ray have in common.  A task is a few shards: they are done where the task runs, by
+a worker process of its own, which `local` watches.  So what kills the worker does not kill the
+engine's process, and the slowest URLs of one shard do not hold up the next.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from img2dataset.distributors import Event, Handle, Lost, Notice, Stored, Work
+from img2dataset.distributors.local import start_workers
+from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.records import Shard
+from img2dataset.tally import ShardResult
+from img2dataset.version import VERSION
+
+MOST_SHARDS = 2
+"""Shards of a task at most.  The second is downloaded while the slowest URLs of the first time
+out; with more, stragglers would be longer, and the driver would hear of them later."""
+WAVES = 4
+"""Tasks that each worker gets of a batch, if there are enough shards."""
+BATCH_BYTES = 64_000_000
+"""Of a batch at most: the rows of line formats travel with it, and the engine keeps it."""
+MAX_FAILED_BATCHES = 3
+"""Failures of the engine in a row without one shard done; after that it is no accident."""
+
+
+# -- where the task runs --
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a task did with its shards; each is in one of the first two."""
+
+    stored: tuple[ShardResult, ...]
+    errors: Mapping[int, str]
+    notices: tuple[str, ...]
+
+
+def do_task(entry: str, job: Any, data: bytes) -> Outcome:
+    """Do the shards of a task."""
+    stored: list[ShardResult] = []
+    notices: list[str] = []
+
+    def take(event: Event | None) -> None:
+        match event:
+            case Stored(result=result):
+                stored.append(result)
+            case Notice(text=text):
+                notices.append(text)
+
+    with start_workers(Work(entry, processes=1, max_shard_retry=0)) as workers:
+        shards: list[Shard] = pickle.loads(data)  # noqa: S301  (from our own driver)
+        errors = workers.run(job, iter(shards), take)
+    return Outcome(tuple(stored), errors, tuple(notices))
+
+
+def version_there(entry: str) -> str:
+    """Our version where a task runs; what a worker needs is imported, to see that it is there."""
+    import_module(entry.partition(":")[0])
+    return VERSION
+
+
+def check_version(there: str) -> None:
+    if there != VERSION:
+        raise OptionError(
+            f"the cluster's workers have img2dataset {there}, and this is {VERSION}: "
+            "install the same version everywhere"
+        )
+
+
+# -- where the run is --
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Shards to be done in one place."""
+
+    number: int
+    shards: tuple[Shard, ...]
+    data: bytes
+    """The shards, as they travel."""
+
+
+def shards_per_task(shards: int, workers: int) -> int:
+    """How many shards each task of a batch has."""
+    return min(MOST_SHARDS, max(1, shards // (WAVES * workers)))
+
+
+class Book:
+    """Who has which shard, and what became of it.  Used from one thread."""
+
+    def __init__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> None:
+        self._work = work
+        self._shards = shards
+        self._handle = handle
+        self._tasks: dict[int, Task] = {}
+        self._begun = 0
+        self._planned = False  # the list is at its end
+        self._again: deque[Shard] = deque()
+        self._attempts: dict[int, int] = {}
+        self._errors: dict[int, str] = {}
+        self._said: set[str] = set()
+        self._failures = 0
+        self._source_error: SourceError | None = None
+
+    @property
+    def tasks_open(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def over(self) -> bool:
+        return self._planned and not self._tasks and not self._again
+
+    def close(self) -> dict[int, str]:
+        """The shards that were given up, and why; to be called when all is over."""
+        if self._source_error is not None:
+            raise self._source_error
+        return self._errors
+
+    def next_batch(self, workers: int) -> list[Task]:
+        """The next tasks; none if there are none for now.
+
+        Shards that failed come last, each in a task of its own: one that kills its worker takes
+        no other with it twice.
+        """
+        shards = list(self._read_batch())
+        if not shards and self._again:
+            shards, size = list(self._again), 1
+            self._again.clear()
+        else:
+            size = shards_per_task(len(shards), workers)
+        return [self._open(shards[at : at + size]) for at in range(0, len(shards), size)]
+
+    def _read_batch(self) -> Iterator[Shard]:
+        size = 0
+        for _ in range(self._work.batch):
+            shard = self._read()
+            if shard is None or size >= BATCH_BYTES:
+                return
+            size += getattr(shard.rows, "nbytes", 0)
+            yield shard
+
+    def _read(self) -> Shard | None:
+        if self._planned:
+            return None
+        try:
+            shard = next(self._shards, None)
+        except SourceError as error:
+            self._source_error = error  # what was read before is finished first
+            shard = None
+        self._planned = shard is None
+        return shard
+
+    def _open(self, shards: Sequence[Shard]) -> Task:
+        task = Task(self._begun, tuple(shards), pickle.dumps(list(shards), protocol=5))
+        self._begun += 1
+        self._tasks[task.number] = task
+        return task
+
+    def take(self, number: int, outcome: Outcome) -> None:
+        """A task has ended.  The second end of a task that was tried twice says nothing new."""
+        task = self._tasks.pop(number, None)
+        if task is None:
+            return
+        self._failures = 0
+        for text in outcome.notices:
+            self._say(text)
+        stored = {result.id: result for result in outcome.stored}
+        for shard in task.shards:
+            if shard.id in stored:
+                self._errors.pop(shard.id, None)
+                self._handle(Stored(stored[shard.id]))
+            else:
+                self._give_back(shard, outcome.errors.get(shard.id, "its task did not say why"))
+
+    def lose(self, numbers: Iterable[int], why: str) -> None:
+        """The engine failed; those of these tasks that had not ended are lost."""
+        lost = [self._tasks.pop(number) for number in numbers if number in self._tasks]
+        if not lost:
+            return
+        self._failures += 1
+        if self._failures >= MAX_FAILED_BATCHES:
+            raise RunError(f"the cluster does no task: {why}")
+        shards = [shard for task in lost for shard in task.shards]
+        self._say(f"the cluster lost {len(lost)} tasks with {len(shards)} shards: {why}")
+        for shard in shards:
+            self._give_back(shard, why)
+
+    def _give_back(self, shard: Shard, error: str) -> None:
+        """A shard was not stored: do it again at the end, or give it up."""
+        self._errors[shard.id] = error
+        self._handle(Lost(shard.id))
+        attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
+        if attempts <= self._work.max_shard_retry:
+            self._again.append(shard)
+            self._handle(Notice(f"shard {shard.id} will be done again"))
+
+    def begin(self, workers: int) -> None:
+        """Say why nothing is heard at first."""
+        self._say(f"{workers} workers at once; each tells what it did when its task ends")
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._handle(Notice(text))
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an engine's error, which may be pages of traces, comes to: its first line, and the
+    last one that names a Python error."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b: ", line)]
+    cause = f" ({causes[-1][:300]})" if causes and causes[-1] != lines[0] else ""
+    return f"{lines[0][:300]}{cause}"
