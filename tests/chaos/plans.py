@@ -76,7 +76,7 @@ def plan_of(seed: int, *, remote: bool = False) -> Plan:
             number = dice.choice([signal.SIGINT, signal.SIGTERM])
             after = dice.uniform(0.3, 2.0 if remote else 0.8)
             sent = Signal("parent", number, after, dice.choice([1, 1, 2]))
-    flaky = dice.choice([0.0, 0.0, 0.1, 0.3]) if remote else 0.0
+    flaky = dice.choice([0.0, 0.0, 0.05, 0.1]) if remote else 0.0
     return Plan(seed, output_format, options, fault, sent, flaky)
 
 
