@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from img2dataset.errors import may_pass
+from img2dataset.errors import RunError, may_pass
 from img2dataset.storage import Folder
 from img2dataset.stored_files import read_many
 from img2dataset.tally import OTHER
@@ -31,7 +31,10 @@ class Candidates:
 
     def _read(self, ids: list[int]) -> None:
         names = {shard_id: stats_name(self._name_of(shard_id)) for shard_id in ids}
-        found = read_many(self._folder, list(names.values()))
+        try:
+            found = read_many(self._folder, list(names.values()))
+        except OSError as error:
+            raise RunError(f"{self._folder.url} cannot be read: {error}") from error
         self._known = {
             shard_id: name in found and worth_a_look(found[name])
             for shard_id, name in names.items()

@@ -71,9 +71,17 @@ def locks_of_others(folder: Folder, count: int) -> list[str]:
     return [f"{HIDDEN}/{name}" for match, name in found if match and int(match[1]) != count]
 
 
+def is_in_use(folder: Folder) -> bool:
+    """Whether a run, or a part of one, holds a local folder; nothing is written to find out."""
+    if not folder.local or fcntl is None:
+        return False
+    names = [f"{HIDDEN}/{name}" for name in folder.names(HIDDEN)]
+    return any(is_locked(folder, name) for name in names if name.startswith(LOCK))
+
+
 def is_locked(folder: Folder, name: str) -> bool:
     with ExitStack() as stack:
-        return not try_lock(stack, folder, name)
+        return not try_lock(stack, folder, name, shared=True)  # who looks is in nobody's way
 
 
 def try_lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, fields, replace
 from importlib.util import find_spec
 from math import ceil
@@ -81,7 +81,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             None if crew.spread else shared_file(options, stack),
             cores=crew.cores,
             sharers=crew.workers if crew.spread else 1,
-            overlapping=crew.spread or options.part is not None,
+            overlapping=crew.spread or options.part_of[1] > 1,
         )
         try:
             try:
@@ -262,8 +262,10 @@ class Ledger:
         A shared folder may take a while to show what other machines have put there.
         """
         deadline = monotonic() + SEEN_WITHIN
+        missing = self._stored_ids
         while True:
-            missing = self._stored_ids - done_shards(folder.names())
+            with suppress(OSError):  # a bad moment of the store
+                missing = self._stored_ids - done_shards(folder.names())
             if not missing:
                 return {}
             if monotonic() > deadline:

@@ -110,14 +110,14 @@ def prepare(
         alone = part_of[1] == 1
         if alone:
             settle(folder)
-        else:  # the first to come says what all of them are made from
-            folder.create(IDENTITY, _dump([Part(0, identity)]))
+        # the first part to come says what all of them are made from, and finds nothing of ours
+        fresh = not alone and folder.create(IDENTITY, _dump([Part(0, identity)]))
         names = folder.names()  # once: a store gives a thousand names a request
         plan, parts = _plan(folder, mode, identity, done_shards(names), alone=alone)
         folder.clear_parts()
-        left = leftovers(names, plan.done, stored_names, part_of)
+        left = [] if fresh else leftovers(names, plan.done, stored_names, part_of)
         _remove_leftovers(folder, left, parts)
-        if alone:
+        if alone and not (mode == "retry" and plan.notices):  # whose list may be the wrong one
             folder.write(IDENTITY, _dump(parts))
     except OSError as error:
         raise OptionError(
@@ -154,7 +154,7 @@ def _plan(
         f"output_folder is {folder.url!r}: what is in it was made with other settings: "
         f"{'; '.join(identity.differences(parts[-1].identity))}. "
         "Use the same settings to go on, incremental_mode=extend to add to it, "
-        "incremental_mode=overwrite to start again, or another folder"
+        "incremental_mode=overwrite to start again (both without part), or another folder"
     )
 
 

@@ -20,7 +20,13 @@ from img2dataset.disk import Disk, absolute
 from img2dataset.errors import MissingExtraError
 from img2dataset.local_files import LocalFile, LocalFolder, scratch_file, sync_folder
 from img2dataset.patience import Patience
-from img2dataset.remote_files import KeptFolder, RemoteFile, RemoteFolder, abort_uploads
+from img2dataset.remote_files import (
+    KeptFolder,
+    RemoteFile,
+    RemoteFolder,
+    abort_uploads,
+    is_atomic,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -209,13 +215,19 @@ class Folder:
         at once, one does, wherever the file system can tell: disks, S3, GCS, Azure."""
         if self.local:
             return bool(self.do(lambda: self._create_locally(name, data)))
+        return bool(self.do(lambda: self._create_elsewhere(self.path(name), data)))
+
+    def _create_elsewhere(self, path: str, data: bytes) -> bool:
+        if not is_atomic(self.fs):  # which have folders
+            self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         try:
-            self.do(lambda: self.fs.pipe_file(self.path(name), data, mode="create"))
+            self.fs.pipe_file(path, data, mode="create")
         except FileExistsError:
             return False
         except OSError:
-            # S3's "precondition failed" has no name of its own, and s3fs has no error for it
-            if self.exists(name):
+            # S3's "precondition failed" and sftp's refusal have no error of their own
+            self.fs.invalidate_cache()
+            if self.fs.exists(path):
                 return False
             raise
         return True

@@ -9,14 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 from img2dataset.local_files import sync_folder
 from img2dataset.remote_files import UPLOAD_FILES, is_atomic
-from img2dataset.storage import LOCK, Folder
+from img2dataset.storage import Folder
 
 
 def open_stored(folder: Folder, name: str) -> IO[bytes]:
@@ -143,17 +138,3 @@ def move_slowly(folder: Folder, source: str, target: str) -> None:
         folder.fs.rm_file(final)
     folder.fs.mv(folder.path(source), final)
     folder.fs.invalidate_cache()
-
-
-def is_held(folder: Folder) -> bool:
-    """Whether a process holds the folder; nothing is written to find out."""
-    if not folder.local or fcntl is None or not folder.exists(LOCK):
-        return False
-    with Path(folder.path(LOCK)).open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # a file system without locks
-            return False
-    return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Any
@@ -82,7 +82,7 @@ def leased(folder: Folder, name: str) -> Iterator[None]:
     does not change it any more."""
     wait_for_lease(folder, name)
     over = Event()
-    signs = Thread(target=give_signs, args=(folder, name, over), daemon=True)
+    signs = Thread(target=give_signs, args=(folder.url, name, over), daemon=True)
     signs.start()
     try:
         yield
@@ -95,13 +95,15 @@ def leased(folder: Folder, name: str) -> Iterator[None]:
 def wait_for_lease(folder: Folder, name: str) -> None:
     deadline = time.monotonic() + PATIENCE
     seen, since = b"", time.monotonic()
+    looked = since
     while not folder.create(name, os.urandom(8)):
         try:
             sign = folder.read(name)
         except FileNotFoundError:
             continue
-        now = time.monotonic()
-        if sign != seen:
+        now, before = time.monotonic(), looked
+        looked = now
+        if sign != seen or now - before > SIGN_EVERY:  # a store that was down for us was so for it
             seen, since = sign, now
         elif now - since > LEASE:
             folder.remove([name])
@@ -111,6 +113,8 @@ def wait_for_lease(folder: Folder, name: str) -> None:
         time.sleep(5 * PAUSE)
 
 
-def give_signs(folder: Folder, name: str, over: Event) -> None:
+def give_signs(url: str, name: str, over: Event) -> None:
+    folder = Folder(url)  # connections belong to threads; and it must not wait
     while not over.wait(SIGN_EVERY):
-        folder.write(name, os.urandom(8))
+        with suppress(OSError):  # the store is down: perhaps the next time
+            folder.write(name, os.urandom(8))

@@ -134,6 +134,17 @@ def test_a_part_keeps_to_its_shards_and_to_what_it_left_itself(place: Path) -> N
     assert not (folder / ".img2dataset/parts-1-of-3").exists()
 
 
+@pytest.mark.slow
+def test_the_first_part_removes_nothing_that_it_cannot_have_left(place: Path) -> None:
+    own = place / "dataset" / f"000{SHARDS + 1}.parquet"  # would be of part 1
+    own.parent.mkdir()
+    own.write_text("somebody's own")
+
+    whole(place, part="1/3")
+
+    assert own.exists()
+
+
 def test_parts_that_differ_are_refused_even_before_a_shard_is_done(place: Path) -> None:
     whole(place, part="2/3")
     for path in (place / "dataset").glob("*_stats.json"):
@@ -168,7 +179,7 @@ def test_the_commands_of_the_page_make_a_dataset(place: Path) -> None:
         assert done.returncode == 0, done.stderr
 
     assert said.count("nothing to do: the list has no shard for part") == 2
-    assert "nothing to do: 1 shard in dataset were done before" in said
+    assert "nothing to do: 1 shard in dataset was done before" in said
     Dataset(place / "dataset").check_whole(ROWS)
 
 

@@ -75,3 +75,14 @@ def test_a_killed_run_behind_sftp_is_finished_by_the_same_command(
     assert code == 0, errors
     assert len(list((tmp_path / "out").glob("*_stats.json"))) == 12
     assert not any((tmp_path / "out" / ".img2dataset").glob("parts/*"))
+
+
+def test_parts_are_stored_behind_sftp(sftp: SftpServer, tmp_path: Path, site: Site) -> None:
+    command = options(
+        sftp.url(write_list(tmp_path / "list.txt", urls(site))), sftp.url(tmp_path / "out")
+    )
+    for part in ("0/2", "1/2"):
+        code, errors = run([*command, f"--part={part}"], sftp.environment)
+        assert code == 0, errors
+
+    assert len(list((tmp_path / "out").glob("*_stats.json"))) == 4

@@ -177,6 +177,12 @@ def test_it_can_be_done_again_until_everything_came_back(
     assert sum(stats["successes"] for stats in Dataset(Path(out)).stats) == 10
 
 
+def test_the_only_part_of_a_list_is_the_list(listed: Path, out: str) -> None:
+    run(listed, out, "webdataset", part="0/1")
+
+    assert retry(listed, out, "webdataset", part="0/1").came_back == 2
+
+
 @pytest.mark.slow
 def test_a_retry_ends_where_an_undisturbed_run_would_have(
     listed: Path, out: str, tmp_path: Path

@@ -34,7 +34,7 @@ def ending(how: Report | BaseException) -> Callable[[Options, Sequence[Reporter]
     [
         (report(tally(1)), 0, "done: 1 image of 1 row (100.0%) in out"),
         (report(tally(1, timeout=9)), 0, "done: 1 image of 10 rows (10.0%) in out"),
-        (report(shards_skipped=1), 0, "nothing to do: 1 shard in out were done before"),
+        (report(shards_skipped=1), 0, "nothing to do: 1 shard in out was done before"),
         (report(tally(1), shards_not_done=("00001",)), 1, "not done: 1 shard failed (00001)"),
         (report(tally(timeout=9)), 1, "not one image succeeded: 100% are timeout"),
         (OptionError("no such file: x"), 2, "img2dataset: error: no such file: x"),

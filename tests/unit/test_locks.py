@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from img2dataset import locks
-from img2dataset.locks import dump, held
+from img2dataset.locks import dump, held, is_in_use
 from img2dataset.storage import HIDDEN, LOCK, Folder
 
 
@@ -156,3 +156,12 @@ def test_parts_share_a_folder_with_the_other_parts_alone(
         assert second is fits
     with held(folder, say_nothing, mine) as later:
         assert later
+
+
+@pytest.mark.parametrize("part_of", [(0, 1), (1, 3)])
+def test_who_holds_a_folder_of_a_disk_is_seen(tmp_path: Path, part_of: tuple[int, int]) -> None:
+    folder = Folder(str(tmp_path))
+    assert not is_in_use(folder)
+    with held(folder, say_nothing, part_of):
+        assert is_in_use(folder)
+    assert not is_in_use(folder)

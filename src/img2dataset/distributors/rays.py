@@ -15,6 +15,7 @@ from typing import Any
 from img2dataset.distributors import Crew, Handle, Work
 from img2dataset.distributors.handlers import handlers_kept
 from img2dataset.distributors.tasks import (
+    MAX_FAILED_BATCHES,
     Book,
     Outcome,
     Task,
@@ -185,7 +186,8 @@ class Flight:
             try:
                 outcome: Outcome = self._ray.get(place)
             except self._ray.exceptions.RayError as error:
-                book.lose([number], in_one_line(error))
+                # one bad node fails many tasks, and the others go on
+                book.lose([number], in_one_line(error), most=max(MAX_FAILED_BATCHES, 2 * len(self)))
             else:
                 book.take(number, outcome)
 

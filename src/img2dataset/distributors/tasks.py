@@ -178,13 +178,14 @@ class Book:
             else:
                 self._give_back(shard, outcome.errors.get(shard.id, "its task did not say why"))
 
-    def lose(self, numbers: Iterable[int], why: str) -> None:
-        """The engine failed; those of these tasks that had not ended are lost."""
+    def lose(self, numbers: Iterable[int], why: str, *, most: int = MAX_FAILED_BATCHES) -> None:
+        """The engine failed; those of these tasks that had not ended are lost.  `most` failures
+        without one shard done between them are no accident."""
         lost = [self._tasks.pop(number) for number in numbers if number in self._tasks]
         if not lost:
             return
         self._failures += 1
-        if self._failures >= MAX_FAILED_BATCHES:
+        if self._failures >= most:
             raise RunError(f"the cluster does no task: {why}")
         shards = [shard for task in lost for shard in task.shards]
         self._say(f"the cluster lost {len(lost)} tasks with {len(shards)} shards: {why}")

@@ -90,8 +90,16 @@ def last_line(report: Report) -> str:
         return f"not one image succeeded: {likely_cause(report.reasons)}"
     return (
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
-        f"({share(report.successes, report.count):.1%}) in {where}{came_back(report)}"
+        f"({share(report.successes, report.count):.1%}) in {where}{came_back(report)}{may_pass(report)}"
     )
+
+
+def may_pass(report: Report) -> str:
+    """How to get what may be there another time."""
+    if report.again is not None or report.tally.transient == 0:
+        return ""
+    rows = plural(report.tally.transient, "row")
+    return f"; {rows} failed for a reason that may pass: incremental_mode=retry fetches them again"
 
 
 def came_back(report: Report) -> str:
@@ -107,13 +115,18 @@ def nothing_to_do(report: Report) -> str:
         return f"nothing to do: the list is empty; {LIST}"
     if report.again is not None:
         return (
-            f"nothing to do: {plural(report.shards_skipped, 'shard')} in {report.output_folder} "
-            "were done before, without rows that failed for a reason that may pass"
+            f"nothing to do: {before(report)}, without rows that failed for a reason that may pass"
         )
     return (
-        f"nothing to do: {plural(report.shards_skipped, 'shard')} in {report.output_folder} "
-        "were done before; incremental_mode=overwrite starts afresh"
+        f"nothing to do: {before(report)}; incremental_mode=retry fetches again what failed for a "
+        "reason that may pass, overwrite starts afresh"
     )
+
+
+def before(report: Report) -> str:
+    shards = plural(report.shards_skipped, "shard")
+    was = "was" if report.shards_skipped == 1 else "were"
+    return f"{shards} in {report.output_folder} {was} done before"
 
 
 def likely_cause(reasons: Mapping[str, int]) -> str:

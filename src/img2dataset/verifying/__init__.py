@@ -10,9 +10,8 @@ from os import cpu_count
 
 from img2dataset import journal
 from img2dataset.errors import MissingExtraError, OptionError, RunError
-from img2dataset.locks import held
+from img2dataset.locks import held, is_in_use
 from img2dataset.storage import Folder
-from img2dataset.stored_files import is_held
 from img2dataset.verifying.checked import Broken, Checked, Verification, summary
 from img2dataset.verifying.layout import Layout, StoredShard, layout_of
 from img2dataset.verifying.pictures import set_up
@@ -69,7 +68,7 @@ def take_over(folder: Folder, stack: ExitStack, say: Say) -> None:
 def _verify(
     folder: Folder, *, deep: bool, repair: bool, allow_gaps: bool, say: Say
 ) -> Verification:
-    under_way = not repair and is_held(folder)
+    under_way = not repair and is_in_use(folder)
     layout = layout_of(folder)
     if not layout.shards and not layout.unfinished:
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")

@@ -15,7 +15,8 @@ from tests.unit.reports.runs import report, tally
     [
         (
             report(tally(1500, timeout=500)),
-            "done: 1,500 images of 2,000 rows (75.0%) in out",
+            "done: 1,500 images of 2,000 rows (75.0%) in out; 500 rows failed for a reason that may "
+            "pass: incremental_mode=retry fetches them again",
         ),
         (report(tally(1)), "done: 1 image of 1 row (100.0%) in out"),
         (
@@ -51,7 +52,15 @@ from tests.unit.reports.runs import report, tally
             report(shards_skipped=3),
             (
                 "nothing to do: 3 shards in out were done before; "
-                "incremental_mode=overwrite starts afresh"
+                "incremental_mode=retry fetches again what failed for a reason that may pass, "
+                "overwrite starts afresh"
+            ),
+        ),
+        (
+            report(tally(3, timeout=1)),
+            (
+                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a reason that may pass: "
+                "incremental_mode=retry fetches them again"
             ),
         ),
         (
