@@ -15,8 +15,10 @@ from tests.unit.reports.runs import report, tally
     [
         (
             report(tally(1500, timeout=500)),
-            "done: 1,500 images of 2,000 rows (75.0%) in out; 500 rows failed for a reason that may "
-            "pass: incremental_mode=retry fetches them again",
+            (
+                "done: 1,500 images of 2,000 rows (75.0%) in out; 500 rows failed for a reason that "
+                "may pass: incremental_mode=retry fetches them again"
+            ),
         ),
         (report(tally(1)), "done: 1 image of 1 row (100.0%) in out"),
         (
