@@ -6,9 +6,7 @@ import faulthandler
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 WALL = 5
 """How many seconds of waiting count as much as one of computing.  On a busy machine, or while it
@@ -19,23 +17,45 @@ LOOKS = 8
 """Looks within the time that is allowed, at least."""
 
 
-@dataclass(eq=False, slots=True)
 class Turn:
-    """A piece of work that a thread is at."""
+    """A piece of work that a thread is at.
 
-    too_long: Callable[[], None]
-    clock: int | None
-    """The thread's CPU clock, where the system has one."""
-    began: float
-    """What that clock said at the beginning."""
-    waited: float = 0.0
-    """Seconds since then."""
-    over: bool = False
+    Nearly all are over before anybody looks: what a look needs is found out by the first one.
+    """
+
+    __slots__ = ("_watch", "began", "clock", "over", "thread", "too_long", "waited")
+
+    def __init__(self, watch: Watch, too_long: Callable[[], None]) -> None:
+        self._watch = watch
+        self.too_long = too_long
+        self.thread = threading.get_ident()
+        self.clock: int | None = None
+        """The thread's CPU clock, where the system has one."""
+        self.began: float | None = None
+        """What that clock said at the first look."""
+        self.waited = 0.0
+        """Seconds since then."""
+        self.over = False
+
+    def __enter__(self) -> None:
+        self._watch.begin(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.end(self)
+
+    def spent(self, elapsed: float) -> float:
+        """Seconds since the first look; `elapsed` of them since the last one."""
+        if self.began is None:
+            self.clock = cpu_clock(self.thread)
+            self.began = read(self.clock)
+            return 0.0
+        self.waited += elapsed
+        return max(read(self.clock) - self.began, self.waited / WALL)
 
 
 class Watch:
     """Sees that no piece of work takes more than `seconds` of its thread's CPU time, or WALL
-    times as long without it."""
+    times as long without it; up to two looks more pass until it is seen."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -54,18 +74,17 @@ class Watch:
         if self._thread.ident is not None:
             self._thread.join()
 
-    @contextmanager
-    def over(self, too_long: Callable[[], None]) -> Iterator[None]:
-        """Watch over what this thread does in the block; `too_long` is called once, in another
-        thread, if that takes too long, and never after the block."""
-        me = threading.get_ident()
-        clock = cpu_clock(me)
-        self._turns[me] = Turn(too_long, clock, read(clock))
-        try:
-            yield
-        finally:
-            with self._looking:
-                del self._turns[me]
+    def over(self, too_long: Callable[[], None]) -> Turn:
+        """Watch over what this thread does in the `with` block; `too_long` is called once, in
+        another thread, if that takes too long, and never after the block."""
+        return Turn(self, too_long)
+
+    def begin(self, turn: Turn) -> None:
+        self._turns[turn.thread] = turn
+
+    def end(self, turn: Turn) -> None:
+        with self._looking:
+            del self._turns[turn.thread]
 
     def _run(self) -> None:
         last = time.monotonic()
@@ -85,9 +104,7 @@ class Watch:
     def _look(self, elapsed: float) -> None:
         with self._looking:
             for turn in list(self._turns.values()):
-                turn.waited += elapsed
-                spent = max(read(turn.clock) - turn.began, turn.waited / WALL)
-                if spent > self._seconds and not turn.over:
+                if turn.spent(elapsed) > self._seconds and not turn.over:
                     turn.over = True
                     turn.too_long()
 

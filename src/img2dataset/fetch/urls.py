@@ -19,12 +19,13 @@ def sendable(url: str | None) -> str:
 
     Raises RowError if it is none, or not one we may ask for.
     """
-    if url is None or not url.strip():
+    url = url.strip() if url is not None else ""
+    if not url:
         raise RowError(Reason.URL_MISSING)
     if len(url) > LONGEST_URL:
         raise RowError(Reason.URL_INVALID)
     try:
-        normal: str = normalize_url(LONE_SURROGATES.sub("\ufffd", url.strip()))
+        normal: str = normalize_url(url if url.isascii() else LONE_SURROGATES.sub("\ufffd", url))
     except ValueError:
         raise RowError(Reason.URL_INVALID) from None
     if not normal.startswith(("http://", "https://")):

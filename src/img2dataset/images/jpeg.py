@@ -37,11 +37,16 @@ class JpegHeader:
 
 def read_header(data: bytes) -> JpegHeader:
     """Raises ValueError if libjpeg cannot make sense of it."""
+    return JpegHeader(*read_frame(data), _exif(data))
+
+
+def read_frame(data: bytes) -> tuple[int, int, str]:
+    """Width, height and colours alone; errors as of `read_header`."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except KeyError as error:  # of a table in simplejpeg: the header ends early
         raise ValueError("JPEG header without colours") from error
-    return JpegHeader(width, height, colours, _exif(data))
+    return width, height, colours
 
 
 def _exif(data: bytes) -> bytes:

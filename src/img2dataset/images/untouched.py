@@ -8,7 +8,7 @@ from img2dataset.errors import RowError
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.metadata import exif_of, read_exif
 from img2dataset.images.pillow import PLUGINS, set_up_pillow
-from img2dataset.images.probe import probe
+from img2dataset.images.probe import probe, recognise
 from img2dataset.records import Picture
 
 
@@ -29,15 +29,14 @@ class Untouched:
             RowError: the bytes are no image.
         """
         del boxes
-        exif = self._exif(data)
-        return Picture(data, None, None, None, None, exif if self._config.extract_exif else None)
-
-    def _exif(self, data: bytes) -> str | None:
-        """The EXIF tags of an image; a RowError says what it is if it is none."""
         try:
-            header = probe(data)
+            if not self._config.extract_exif:
+                recognise(data)
+                return Picture(data, None, None, None, None)
+            exif = exif_of(data, probe(data))
         except RowError as error:
-            if error.reason in PLUGINS.values():  # recognised: nobody asks for its pixels here
-                return read_exif(data)
-            raise
-        return exif_of(data, header) if self._config.extract_exif else None
+            if error.reason not in PLUGINS.values():
+                raise
+            # recognised: nobody asks for its pixels here
+            exif = read_exif(data) if self._config.extract_exif else None
+        return Picture(data, None, None, None, None, exif)
