@@ -115,6 +115,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
         small = rng.randint(1, width), rng.randint(1, height)
         out = bytearray(small[0] * small[1] * channels)
         tried += 1
+        module.plain(data)
         done += module.shrink(out, data, channels, width, height, *small)
     return tried, done
 

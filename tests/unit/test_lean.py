@@ -52,6 +52,10 @@ except ModuleNotFoundError:
     print(os.environ["OPENBLAS_NUM_THREADS"], end=" ")
 import pyarrow
 pyarrow.array(["x"])
+import sys
+assert "numpy" not in sys.modules
+import numpy
+assert pyarrow.py_buffer(numpy.zeros(3, numpy.uint8)).to_pybytes() == bytes(3)
 """
 
 

@@ -37,6 +37,7 @@
 #define PADDING 512 /* bytes: 64 codes of 16 bits with 11 bits behind each take 216 */
 #define RING 32    /* rows of the small picture that are being added to: 16 and a few */
 #define SIDE 8
+#define LONGEST 65500 /* pixels: libjpeg's own limit */
 
 typedef float Eight __attribute__((vector_size(32), aligned(32)));
 typedef int32_t EightInts __attribute__((vector_size(32)));
@@ -783,6 +784,9 @@ static int begin_scan(Picture *picture, Reader reader)
     return DONE;
 }
 
+/* APPn, or a comment. */
+static int is_remark(int marker) { return (marker >= 0xe0 && marker <= 0xef) || marker == 0xfe; }
+
 /* Read everything before the bits of the scan. */
 static int read_header(Picture *picture, const uint8_t *data, const uint8_t *end)
 {
@@ -807,10 +811,99 @@ static int read_header(Picture *picture, const uint8_t *data, const uint8_t *end
             picture->at = segment.end;
             picture->end = end;
             return begin_scan(picture, segment);
-        } else if (marker < 0xe0 || marker > 0xfe) /* not APPn, not a comment */
+        } else if (!is_remark(marker))
             return LEFT;
         if (state != DONE) return state;
     }
+}
+
+/* ---- is it one at all ---- */
+
+/* Whether the ids of a scan are those of components of the frame. */
+static int is_scan_of(Reader scan, const uint8_t *ids, int known)
+{
+    const int count = byte_of(&scan);
+    if (count < 1 || count > known || scan.end - scan.at != 2 * count + 3) return 0;
+    for (int i = 0; i < count; i++, scan.at++)
+        if (memchr(ids, byte_of(&scan), (size_t)known) == NULL) return 0;
+    return 1;
+}
+
+static int are_quantisers(Reader segment)
+{
+    while (segment.at < segment.end) {
+        const int kind = byte_of(&segment), size = kind >> 4 ? 128 : 64;
+        if ((kind & 15) > 3 || kind >> 4 > 1 || segment.end - segment.at < size) return 0;
+        segment.at += size;
+    }
+    return 1;
+}
+
+static int are_codes(Reader segment)
+{
+    while (segment.at < segment.end) {
+        const int kind = byte_of(&segment);
+        int all = 0;
+        if ((kind & 15) > 3 || kind >> 4 > 1 || segment.end - segment.at < 16) return 0;
+        for (int i = 0; i < 16; i++) all += byte_of(&segment);
+        if (all > 256 || segment.end - segment.at < all) return 0;
+        segment.at += all;
+    }
+    return 1;
+}
+
+/* Whether `data` begins with an ordinary JPEG header, up to its first scan.  Arithmetic coding,
+ * more than 8 bits, four colours and whatever is odd are for libjpeg to judge. */
+static int is_plain(const uint8_t *data, Py_ssize_t size)
+{
+    Reader reader = {data, data + size};
+    uint8_t ids[3];
+    int count = 0;
+    if (word_of(&reader) != 0xffd8) return 0;
+    for (;;) {
+        if (byte_of(&reader) != 0xff) return 0;
+        const int marker = byte_of(&reader), length = word_of(&reader);
+        if (length < 2 || reader.end - reader.at < length - 2) return 0;
+        Reader segment = {reader.at, reader.at + length - 2};
+        reader.at = segment.end;
+        if (marker == 0xda) return is_scan_of(segment, ids, count);
+        if (marker >= 0xc0 && marker <= 0xc2) {
+            if (count || byte_of(&segment) != 8) return 0;
+            const int height = word_of(&segment), width = word_of(&segment);
+            count = byte_of(&segment);
+            if (height < 1 || width < 1 || height > LONGEST || width > LONGEST) return 0;
+            if (count != 1 && count != 3) return 0;
+            if (segment.end - segment.at != 3 * count) return 0;
+            for (int i = 0; i < count; i++, segment.at += 3) {
+                const int across = segment.at[1] >> 4, down = segment.at[1] & 15;
+                const int most = i == 0 ? 2 : 1;
+                if (across < 1 || across > most || down < 1 || down > most) return 0;
+                ids[i] = segment.at[0];
+            }
+        } else if (marker == 0xdb) {
+            if (!are_quantisers(segment)) return 0;
+        } else if (marker == 0xc4) {
+            if (!are_codes(segment)) return 0;
+        } else if (marker == 0xdd) {
+            if (length != 4) return 0;
+        } else if (!is_remark(marker))
+            return 0;
+    }
+}
+
+PyDoc_STRVAR(plain_doc,
+             "plain(data)\n--\n\n"
+             "Whether `data` begins with an ordinary JPEG header, up to its first scan; if not, it\n"
+             "may be a JPEG all the same.");
+
+static PyObject *plain(PyObject *module, PyObject *object)
+{
+    Py_buffer data;
+    (void)module;
+    if (PyObject_GetBuffer(object, &data, PyBUF_SIMPLE) != 0) return NULL;
+    const int found = is_plain(data.buf, data.len);
+    PyBuffer_Release(&data);
+    return PyBool_FromLong(found);
 }
 
 /* ---- the whole ---- */
@@ -911,6 +1004,7 @@ static PyObject *shrink(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
+    {"plain", plain, METH_O, plain_doc},
     {"shrink", shrink, METH_VARARGS, shrink_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -1,5 +1,6 @@
 from typing import Any
 
+def plain(data: Any, /) -> bool: ...
 def shrink(
     out: Any,
     data: Any,

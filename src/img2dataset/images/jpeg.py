@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import simplejpeg
-
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.kernel import JPEG
 
 if TYPE_CHECKING:
     from img2dataset.images.pixels import Pixels
@@ -37,16 +36,18 @@ class JpegHeader:
 
 def read_header(data: bytes) -> JpegHeader:
     """Raises ValueError if libjpeg cannot make sense of it."""
-    return JpegHeader(*read_frame(data), _exif(data))
+    import simplejpeg  # noqa: PLC0415  (and numpy; `recognise` seldom needs them)
 
-
-def read_frame(data: bytes) -> tuple[int, int, str]:
-    """Width, height and colours alone; errors as of `read_header`."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except KeyError as error:  # of a table in simplejpeg: the header ends early
         raise ValueError("JPEG header without colours") from error
-    return width, height, colours
+    return JpegHeader(width, height, colours, _exif(data))
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether a plain JPEG begins here; if not, `read_header` may still make sense of it."""
+    return JPEG is not None and bool(JPEG.plain(data))
 
 
 def _exif(data: bytes) -> bytes:
@@ -85,6 +86,8 @@ def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
         RowError: the file was cut short.
         ValueError: there is something else about it that libjpeg warns of.
     """
+    import simplejpeg  # noqa: PLC0415  (see `read_header`)
+
     height, width = -(-header.height // factor), -(-header.width // factor)
     colours = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(header.colours, "BGR")
     try:

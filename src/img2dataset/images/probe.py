@@ -57,15 +57,8 @@ def probe(data: bytes) -> Header:
 
 def recognise(data: bytes) -> None:
     """As `probe`, for those who want to know no more than whether it is an image."""
-    if not JPEG.match(data):
+    if not jpeg.is_plain(data):
         probe(data)
-        return
-    try:
-        width, height, _ = jpeg.read_frame(data)
-    except ValueError as error:
-        raise RowError(Reason.NOT_AN_IMAGE) from error
-    if width < 1 or height < 1:
-        raise RowError(Reason.DECODE)
 
 
 def _probe(data: bytes) -> Header | None:
@@ -163,9 +156,8 @@ def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
             return Header(name, width, height, orientation, bool(exif), exif)
 
 
-JPEG = re.compile(rb"\xff\xd8\xff")
 READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] = (
-    (JPEG, _jpeg),
+    (re.compile(rb"\xff\xd8\xff"), _jpeg),
     (re.compile(re.escape(png.SIGNATURE)), _png),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
     (re.compile(rb"#\?R"), _radiance),

@@ -168,6 +168,24 @@ def test_what_is_done_with_damaged_bytes_libjpeg_would_do() -> None:
     assert done > 100  # changed colours and coefficients are still pictures
 
 
+def test_what_is_called_a_plain_jpeg_has_a_header_for_libjpeg() -> None:
+    rng = random.Random(6)
+    assert JPEG is not None
+    good = [jpeg(smooth(64, 48, seed=seed), sampling) for seed, sampling in enumerate(SAMPLINGS)]
+    assert all(JPEG.plain(data) for data in good)
+    found = 0
+    for _ in range(3000):
+        data = bytearray(rng.choice(good))
+        for _ in range(rng.randint(1, 3)):
+            data[rng.randrange(650)] = rng.choice([0, 255, rng.randrange(256)])
+        if rng.random() < 0.2:
+            del data[rng.randrange(len(data)) :]
+        if JPEG.plain(bytes(data)):
+            found += 1
+            simplejpeg.decode_jpeg_header(bytes(data), strict=False)
+    assert 300 < found < 2900
+
+
 def test_sizes_that_do_not_fit_are_refused() -> None:
     data = saved(smooth(64, 48), "JPEG")
     assert JPEG is not None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.records import Picture
@@ -20,6 +21,26 @@ def test_an_image_of_any_format_is_kept_as_it_is(format_name: str) -> None:
     picture = shaper(disable_all_reencoding=True, extract_exif=False).shape(data)
 
     assert picture == Picture(data, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(RGB, "JPEG", progressive=True),
+        saved(Image.fromarray(RGB).convert("CMYK"), "JPEG"),
+        b"\xff\xd8\xff\xff" + saved(RGB, "JPEG")[3:],
+    ],
+    ids=["progressive", "cmyk", "filled"],
+)
+def test_so_is_a_jpeg_that_is_not_plain(data: bytes) -> None:
+    shaper(disable_all_reencoding=True, extract_exif=False).shape(data)
+
+
+@pytest.mark.parametrize("cut", [3, 30, 200])
+def test_the_beginning_of_a_header_is_no_image(cut: int) -> None:
+    with pytest.raises(RowError) as caught:
+        shaper(disable_all_reencoding=True, extract_exif=False).shape(saved(RGB, "JPEG")[:cut])
+    assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
 def test_exif_is_read_all_the_same() -> None:
@@ -44,17 +65,20 @@ config = ImageConfig(
     upscale_interpolation="lanczos", downscale_interpolation="area", encode_format="jpg",
     encode_quality=95, skip_reencode=False, disable_all_reencoding=raw, min_image_size=0,
     max_image_area=1e9, max_aspect_ratio=1e9, max_decoded_pixels=10**6,
-    apply_exif_orientation=True, extract_exif=True, convert_to_srgb=False,
+    apply_exif_orientation=True, extract_exif=sys.argv[2] == "exif", convert_to_srgb=False,
 )
 make_shaper(config).shape(sys.stdin.buffer.read())
-print(*sorted({"cv2", "PIL", "exifread"} & set(sys.modules)))
+print(*sorted({"cv2", "numpy", "PIL", "exifread"} & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize(("how", "imported"), [("raw", ""), ("pixels", "cv2")])
-def test_a_plain_jpeg_needs_few_libraries(how: str, imported: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "exif", "imported"),
+    [("raw", "", ""), ("raw", "exif", "numpy"), ("pixels", "exif", "cv2 numpy")],
+)
+def test_a_plain_jpeg_needs_few_libraries(how: str, exif: str, imported: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, how],
+        [sys.executable, "-c", SCRIPT, how, exif],
         input=encoded(RGB, "jpg"), capture_output=True, check=True,
     )  # fmt: skip
 
