@@ -10,6 +10,8 @@ OK = 0
 STOPPED = 23
 """A callback said so."""
 TIMED_OUT = 28
+UNANSWERED = frozenset({52, 55, 56})
+"""The connection was closed before, or while, it was asked."""
 
 REASONS = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
