@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
+from img2dataset.errors import Reason
 from img2dataset.records import Body
 from tests.e2e.fetching import fetch, reasons, rows, running
 
@@ -107,11 +108,28 @@ def test_a_redirect_is_followed_whatever_its_body_is(rest: bytes) -> None:
         assert reasons(f"{url}/here") == [None]
 
 
-def test_a_redirect_whose_header_does_not_end_is_not() -> None:
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 302 Found\r\nLocation: /there\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Robots-",
+    ],
+    ids=["of a redirect", "of an image", "in a word"],
+)
+def test_a_header_that_ends_too_early_is_a_lost_connection(head: bytes) -> None:
     def serve(connection: socket.socket) -> None:
         assert b"/there" not in heard(connection)
-        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n")
+        connection.sendall(head)
 
     with listening(serve) as url:
-        (outcome,) = fetch(f"{url}/here")
-    assert not isinstance(outcome, Body)
+        assert reasons(f"{url}/here") == [Reason.CONNECTION_LOST]
+
+
+def test_an_error_whose_header_ends_too_early_is_that_error() -> None:
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nServer: ")
+
+    with listening(serve) as url:
+        assert reasons(url) == [Reason.HTTP_STATUS]

@@ -74,6 +74,8 @@ def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
     status = response.status
     if response.verdict is not None:
         return response.verdict
+    if code == OK and response.cut_short and status < 400:
+        return Reason.CONNECTION_LOST
     if status >= 400 or (code in {OK, STOPPED} and not 200 <= status < 300):
         return Reason.HTTP_STATUS if status else Reason.BAD_RESPONSE
     if response.enough:
