@@ -19,7 +19,7 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.handles import new_handle
 from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, outcome
+from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, UNANSWERED, outcome
 from img2dataset.fetch.response import Refuses, Response
 from img2dataset.records import Body, Failure, Fetched
 
@@ -89,7 +89,7 @@ class Ended(Generic[K]):
 class Slot(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
-    __slots__ = ("began", "deadline", "handle", "key", "proxy", "resolved",
+    __slots__ = ("anew", "began", "deadline", "handle", "key", "proxy", "resolved",
                  "response", "turn", "url")  # fmt: skip
 
     def __init__(self, response: Response) -> None:
@@ -102,6 +102,8 @@ class Slot(Generic[K]):
         self.resolved = ""
         self.proxy = ""
         self.began = self.deadline = 0.0
+        self.anew = False
+        """Whether it has been sent again, over a connection of its own."""
 
 
 class Transfers(Generic[K]):
@@ -228,15 +230,36 @@ class Transfers(Generic[K]):
         while left:
             left, good, bad = self._multi.info_read()
             ended += [self._end(handle.slot, OK) for handle in good]
-            ended += [self._end(handle.slot, code) for handle, code, _ in bad]
+            for handle, code, _ in bad:
+                if self._found_only_closed(handle.slot, code):
+                    self._send_anew(handle.slot)
+                else:
+                    ended.append(self._end(handle.slot, code))
         return ended
+
+    def _found_only_closed(self, slot: Slot[K], code: int) -> bool:
+        """Whether all connections it was sent over were kept ones that their server had just
+        closed: libcurl itself takes no new one before it has tried five of those."""
+        unanswered = code in UNANSWERED and slot.response.untouched and not slot.anew
+        return unanswered and slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0
+
+    def _send_anew(self, slot: Slot[K]) -> None:
+        """Over a connection of its own."""
+        slot.anew = True
+        handle = slot.handle
+        self._multi.remove_handle(handle)
+        handle.setopt(pycurl.FRESH_CONNECT, 1)
+        if slot.resolved:  # another slot may have made libcurl forget it
+            handle.setopt(pycurl.RESOLVE, [f"+{slot.resolved}"])
+        self._connecting[slot] = None
+        self._multi.add_handle(handle)
 
     def _end(self, slot: Slot[K], code: int) -> Ended[K]:
         response, handle = slot.response, slot.handle
         if code == STOPPED and not response.stopped:
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
-        moved = response.moved and code in (OK, STOPPED)
+        moved = response.moved
         result = outcome(code, response, asked=asked)
         first_byte = 0.0
         if response.status:
@@ -245,6 +268,9 @@ class Transfers(Generic[K]):
         self._multi.remove_handle(handle)
         del self._running[slot]
         self._connecting.pop(slot, None)
+        if slot.anew:
+            slot.anew = False
+            handle.setopt(pycurl.FRESH_CONNECT, 0)
         slot.turn = 0
         self._free.append(slot)
         return Ended(

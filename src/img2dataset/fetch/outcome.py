@@ -10,6 +10,9 @@ OK = 0
 STOPPED = 23
 """A callback said so."""
 TIMED_OUT = 28
+CLOSED = 52
+UNANSWERED = frozenset({CLOSED, 55, 56})
+"""The connection was closed before, or while, it was asked."""
 
 REASONS = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
@@ -24,7 +27,7 @@ REASONS = {
     35: Reason.TLS,
     43: Reason.BAD_RESPONSE,
     51: Reason.CERTIFICATE,
-    52: Reason.CONNECTION_LOST,  # closed without a word
+    CLOSED: Reason.CONNECTION_LOST,  # without a word
     53: Reason.TLS,
     54: Reason.TLS,
     55: Reason.CONNECTION_LOST,
@@ -55,6 +58,8 @@ UNKNOWN = Reason.CONNECTION_LOST
 def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
     """What became of a request that is no redirect; `asked` = it has been sent."""
     data = response.release()
+    if code == OK and response.cut_short:
+        code = CLOSED
     reason = _why_not(code, response, asked=asked)
     if reason is Reason.HTTP_STATUS:
         return status_failure(response.status)

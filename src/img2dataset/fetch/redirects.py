@@ -11,7 +11,7 @@ from img2dataset.fetch.urls import LONGEST_URL, sendable
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-USERINFO = re.compile(r"^(https?://)[^/?#]*@")
+USERINFO = re.compile(r"^(https?://)([^/?#]*@)([^/?#]*/)")
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 WHITE = b"".join(bytes([code]) for code in range(0x21))
 """What URLs are stripped of: controls and space."""
@@ -25,15 +25,19 @@ def redirects(status: int) -> bool:
 def target(base: str, location: bytes) -> str:
     """The URL that a Location header's value means in an answer from `base`.
 
-    The user name and password of `base` stay behind, wherever the redirect leads; those in
-    `location` itself are kept.  Raises RowError if it is not one we may ask for.
+    The user name and password of `base` are for its origin only, however that is written; those
+    in `location` itself are kept.  Raises RowError if it is not one we may ask for.
     """
     if len(location) > 3 * LONGEST_URL or not location.strip(WHITE):
         raise RowError(Reason.BAD_REDIRECT)
     try:
-        return sendable(join_url(USERINFO.sub(r"\1", base), _text(location)))
+        url = sendable(join_url(USERINFO.sub(r"\1\3", base), _text(location)))
     except (ValueError, RowError):
         raise RowError(Reason.BAD_REDIRECT) from None
+    known = USERINFO.match(base)
+    if known is not None and url.startswith(known[1] + known[3]):
+        return known[1] + known[2] + url.removeprefix(known[1])
+    return url
 
 
 def _text(location: bytes) -> str:

@@ -153,9 +153,20 @@ class Response:
         return self.stopped and self._is_page and self.verdict is None
 
     @property
+    def untouched(self) -> bool:
+        """Whether nothing has come."""
+        return self._header_bytes == 0
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether its header has not ended; libcurl takes the end of a connection for that."""
+        return self._in_header
+
+    @property
     def moved(self) -> bool:
-        """Whether it is a redirect that says where to."""
-        return self.location is not None and self.status in MOVED and self.verdict is None
+        """Whether it is a redirect that says where to; its body, whole or not, says no more."""
+        says_where = self.location is not None and self.status in MOVED and self.verdict is None
+        return says_where and not self.cut_short
 
     def header(self, line: bytes) -> int | None:
         """Take one header line, its line end included; the empty line ends an answer's header."""

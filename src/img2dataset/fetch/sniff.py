@@ -16,8 +16,9 @@ ENOUGH = 16
 
 LIKE_AN_IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|BM|II[*+]\0|MM\0[*+]|\0\0[\1\2]\0|8BPS"
-    rb"|\0\0\0\x0c(?:jP  |JXL )|\xff\x4f\xff\x51|\xff\x0a|P[1-7]\s|#\?|\x76\x2f\x31\x01|DDS "
-    rb"|....ftyp(?:avi[fs]|hei[cxms]|hev[cx]|mif1|msf1|jp2 )|<svg|<\?xml",
+    rb"|\0\0\0\x0c(?:jP  |JXL )|\xff\x4f\xff\x51|\xff\x0a|P[1-7F]\s|#\?|\x76\x2f\x31\x01|DDS "
+    rb"|qoif|\x59\xa6\x6a\x95|....ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif[12]|msf1|jp2 )"
+    rb"|<svg|<\?xml",
     re.DOTALL | re.IGNORECASE,
 )
 PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|script)", re.IGNORECASE)

@@ -168,7 +168,7 @@ def _with_pillow(
             covered = tiles[0][1] if tiles else None
             image.load()
             pixels = (of or _from_pillow)(image)
-            return pixels if covered is None else _white_outside(pixels, covered)
+    return pixels if covered is None else _white_outside(pixels, covered)
 
 
 def _white_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:

@@ -73,7 +73,11 @@ def plug_in(format_name: str) -> None:
 
 
 def open_image(data: bytes, formats: Sequence[str]) -> Image.Image | None:
-    """The image, if Pillow recognises it as one of `formats`; no pixel is decoded yet."""
+    """The image, if Pillow recognises it as one of `formats`; no pixel is decoded yet.
+
+    Raises:
+        RowError: it has twice as many pixels as anybody allows, and more.
+    """
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  (see above)
 
     Image.init()
@@ -83,3 +87,5 @@ def open_image(data: bytes, formats: Sequence[str]) -> Image.Image | None:
         return Image.open(io.BytesIO(data), formats=known)
     except UnidentifiedImageError:
         return None
+    except Image.DecompressionBombError:
+        raise RowError(Reason.TOO_MANY_PIXELS) from None

@@ -150,10 +150,10 @@ def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
         with image:
             name, (width, height) = str(image.format), image.size
             block = image.info.get("exif") or b""
-            exif = block.removeprefix(EXIF) if isinstance(block, bytes) else b""
-            # libheif turns images upright itself
-            orientation = 1 if name == "HEIF" else orientation_in(exif)
-            return Header(name, width, height, orientation, bool(exif), exif)
+    exif = block.removeprefix(EXIF) if isinstance(block, bytes) else b""
+    # libheif turns images upright itself
+    orientation = 1 if name == "HEIF" else orientation_in(exif)
+    return Header(name, width, height, orientation, bool(exif), exif)
 
 
 READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] = (

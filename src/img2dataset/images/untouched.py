@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from img2dataset.errors import RowError
+from img2dataset.errors import Reason, RowError
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.metadata import exif_of, read_exif
 from img2dataset.images.pillow import PLUGINS, set_up_pillow
 from img2dataset.images.probe import probe, recognise
 from img2dataset.records import Picture
+
+RECOGNISED = frozenset({*PLUGINS.values(), Reason.TOO_MANY_PIXELS})
+"""Why an image could not be decoded; here nobody asks for its pixels."""
 
 
 class Untouched:
@@ -35,8 +38,7 @@ class Untouched:
                 return Picture(data, None, None, None, None)
             exif = exif_of(data, probe(data))
         except RowError as error:
-            if error.reason not in PLUGINS.values():
+            if error.reason not in RECOGNISED:
                 raise
-            # recognised: nobody asks for its pixels here
             exif = read_exif(data) if self._config.extract_exif else None
         return Picture(data, None, None, None, None, exif)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.sniff import ENOUGH, NOT_IMAGES, cannot_be_image, why_no_image
+from tests.pictures import CASES
 
 FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "PPM", "JPEG2000", "DDS"]
 TEXT = b"Once upon a time there was a picture."
@@ -35,6 +36,11 @@ def test_an_image_is_one_whatever_its_label_says(name: str, kind: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(file, name)
     assert not cannot_be_image(kind, file.getvalue()[:100])
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_nothing_that_we_can_read_is_dropped_for_its_label(kind: str) -> None:
+    assert not cannot_be_image("text/plain", CASES[kind].data[:4096])
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)

@@ -61,6 +61,22 @@ def test_limits_need_the_header_only(kind: str) -> None:
     assert untouched.shape(data).data == data
 
 
+@pytest.mark.usefixtures("_no_decoder")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + saved(RGB, "GIF")[10:],
+        b"P5 60000 60000 255\n" + bytes(3000),
+        saved(RGB, "BMP")[:18] + struct.pack("<ii", 60_000, 60_000) + saved(RGB, "BMP")[26:],
+    ],
+    ids=["gif", "pgm", "bmp"],
+)
+def test_beyond_the_limit_of_pillow_it_is_still_an_image_of_too_many_pixels(data: bytes) -> None:
+    assert refusal(data) is Reason.TOO_MANY_PIXELS
+    assert shaper(disable_all_reencoding=True, extract_exif=False).shape(data).data == data
+    assert shaper(disable_all_reencoding=True).shape(data).data == data
+
+
 def forged_png(width: int, height: int) -> bytes:
     data = bytearray(encoded(RGB, "png"))
     data[16:24] = struct.pack(">II", width, height)

@@ -7,7 +7,7 @@ import io
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -34,6 +34,7 @@ PIECES = st.one_of(
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@settings(deadline=None)  # a busy machine may be slow
 @given(st.lists(st.tuples(st.floats(0, 1), PIECES), max_size=4), st.floats(0, 1))
 def test_damaged_bytes_are_a_picture_or_a_row_error(
     name: str, changes: list[tuple[float, bytes]], kept: float
@@ -69,6 +70,12 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_row(monkeypatch: pytest.MonkeyPatc
         patch.setattr(codec, "ordinary", broken)
         with pytest.raises(AttributeError):
             picture.shape(good)
+        patch.setattr(codec, "_white_outside", broken)
+        with pytest.raises(AttributeError):
+            picture.shape(FORMATS["gif"])
+        patch.setattr(probe, "orientation_in", broken)
+        with pytest.raises(AttributeError):
+            probe.probe(FORMATS["gif"])
     monkeypatch.setattr(png, "read_header", broken)
     with pytest.raises(AttributeError):
         probe.probe(good)
