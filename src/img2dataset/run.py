@@ -73,7 +73,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             from img2dataset.candidates import Candidates  # noqa: PLC0415  (few runs need it)
 
             ledger.complete(Candidates(folder, plan.done, ledger.name_of))
-        ledger.start(folder.url, limits_of(options, crew))
+        ledger.start(folder.url, [*source.notices, *limits_of(options, crew)])
         job = Job(
             job_options(options, folder),
             config,

@@ -99,6 +99,7 @@ class Engine:
             max_per_host=config.most_here,
             min_delay=config.min_delay * config.sharers,
             shared=self._shared,
+            say=say,
         )
         self._robots: RobotsGate[Attempt] | None = None
         if config.respect_robots_txt:

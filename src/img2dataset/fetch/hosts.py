@@ -6,16 +6,21 @@ Small servers drop connections when hundreds arrive at once, so a host starts wi
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from collections.abc import Callable
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from img2dataset.fetch.host import Host
+from img2dataset.fetch.host_news import HostNews
 from img2dataset.records import Body, Failure
 
 if TYPE_CHECKING:
     from img2dataset.fetch.shared import Shared
+
+log = logging.getLogger(__name__)
 
 MOST_HOSTS = 100_000
 """Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
@@ -30,7 +35,7 @@ A = TypeVar("A")
 class Hosts(Generic[A]):
     """The hosts that are asked, and the attempts that wait for one of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is a limit of its own)
         self,
         first: int,
         ceiling: int,
@@ -38,17 +43,19 @@ class Hosts(Generic[A]):
         max_per_host: int | None = None,
         min_delay: float = 0.0,
         shared: Shared | None = None,
+        say: Callable[[str], None] = log.debug,
     ) -> None:
         """A host is asked `first` at once, and `ceiling` at most.
 
         `max_per_host` and `min_delay` hold together with the other processes that have the same
-        `shared` file.
+        `shared` file; `say` takes a line for the user.
         """
         self._ceiling = min(ceiling, max_per_host or ceiling)
         self._first = min(first, self._ceiling)
         self._max_per_host = max_per_host
         self._min_delay = min_delay
         self._shared = shared
+        self._news = HostNews(say)
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
@@ -65,8 +72,9 @@ class Hosts(Generic[A]):
         `delay` = seconds between two requests that the host wishes, if any.
         """
         host = self._host(name)
-        # its wish is not known yet when it is asked for its robots.txt
-        host.delay = max(host.delay, delay)
+        if delay > host.delay:  # its wish is not known yet when it is asked for its robots.txt
+            host.delay = delay
+            self._news.see_wish(name, delay, now)
         if host.given_up_until > now:
             return host.failure
         if not host.parked and self._may_start(host, now):
@@ -160,6 +168,8 @@ class Hosts(Generic[A]):
         level = host.active
         self._leave(host)
         host.learn(result, first_byte, now, wish=wish, level=level, ceiling=self._ceiling)
+        if host.next_start > now or host.given_up_until > now:
+            self._news.see(host, now)
         self._start_parked(host, now)
         if host.is_forgettable(now):
             del self._hosts[name]

@@ -49,6 +49,11 @@ class Source(Protocol):
     @property
     def files(self) -> tuple[InputFile, ...]: ...
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a user should know of the list before it is read."""
+        ...
+
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         """The list, file by file, in slices; lazily.
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 from img2dataset.errors import OptionError
 from img2dataset.patience import one_line
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.doubts import format_of_name
 from img2dataset.sources.streams import is_web, open_bytes, open_file_system, told_as
 from img2dataset.storage import is_local
 
@@ -116,7 +117,7 @@ def identified(found: Sequence[Found], config: SourceConfig) -> list[InputFile]:
 
 
 def identify(file: Found, head: bytes, tail: bytes | None, config: SourceConfig) -> InputFile:
-    problem = wrong_signature(head, tail, config)
+    problem = wrong_signature(file.url, head, tail, config)
     if problem:
         raise OptionError(f"{file.url} {problem}")
     digest = hashlib.sha256(head)
@@ -124,7 +125,7 @@ def identify(file: Found, head: bytes, tail: bytes | None, config: SourceConfig)
     return InputFile(file.url, file.size, digest.hexdigest())
 
 
-def wrong_signature(head: bytes, tail: bytes | None, config: SourceConfig) -> str | None:
+def wrong_signature(url: str, head: bytes, tail: bytes | None, config: SourceConfig) -> str | None:
     """What is wrong with a file that begins and ends so, if anything is."""
     expected = config.input_format
     is_parquet = head.startswith(b"PAR1")
@@ -133,11 +134,13 @@ def wrong_signature(head: bytes, tail: bytes | None, config: SourceConfig) -> st
         is_whole = is_parquet and (tail is None or tail.endswith(b"PAR1"))
         return None if is_whole else "is malformed: not a Parquet file, or not a whole one"
     if is_parquet:
-        return f"is a Parquet file, but input_format is {expected!r}"
+        return f"is a Parquet file, but input_format is {expected!r}: input_format=parquet reads it"
     if config.gzipped:
         return None if is_gzip else f"is not a gzip file, but input_format is {expected!r}"
     if is_gzip:
-        return f"is a gzip file: input_format must be '{expected}.gz', not {expected!r}"
+        # txt is the default: then the name knows better what is in it
+        plain = (expected == "txt" and format_of_name(url)) or expected
+        return f"is a gzip file: input_format must be '{plain}.gz', not {expected!r}"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "is UTF-16 text: convert it to UTF-8"
     return None

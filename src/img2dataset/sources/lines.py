@@ -35,9 +35,14 @@ class LineSource:
     """A list in files of lines."""
 
     def __init__(
-        self, files: tuple[InputFile, ...], config: SourceConfig, line_format: LineFormat
+        self,
+        files: tuple[InputFile, ...],
+        config: SourceConfig,
+        line_format: LineFormat,
+        notices: tuple[str, ...] = (),
     ) -> None:
         self.files = files
+        self.notices = notices
         self._config = config
         self._format = line_format
         self._read = 0.0  # bytes

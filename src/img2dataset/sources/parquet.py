@@ -43,6 +43,8 @@ def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
 class ParquetSource:
     """A list of row ranges; the rows themselves are never read here."""
 
+    notices: tuple[str, ...] = ()
+
     def __init__(self, files: tuple[InputFile, ...], config: SourceConfig) -> None:
         self.files = files
         self._config = config

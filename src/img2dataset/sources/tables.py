@@ -25,6 +25,8 @@ from img2dataset.sources.values import as_text, text_of
 class TableSource:
     """A list that is in memory."""
 
+    notices: tuple[str, ...] = ()
+
     def __init__(self, name: str, table: pa.Table, config: SourceConfig) -> None:
         try:
             check_columns(table.column_names, config, name)

@@ -11,8 +11,10 @@ import pyarrow as pa
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
 from img2dataset.sources.config import InputFile, Source, SourceConfig, wanted_columns
+from img2dataset.sources.doubts import Doubt, doubt_about, format_of_name
+from img2dataset.sources.find import SAMPLE_BYTES, read_fully
 from img2dataset.sources.lines import LineSource, Types, normalised
-from img2dataset.sources.streams import Block, Reading, line_blocks
+from img2dataset.sources.streams import Block, Reading, line_blocks, open_bytes, told_as
 
 LONGEST_LINE = 1_000_000
 """Bytes; what is longer is no URL."""
@@ -21,7 +23,32 @@ LONGEST_LINE = 1_000_000
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """A list in txt files."""
     refuse_columns(config)
-    return LineSource(files, config, TextFormat())
+    return LineSource(files, config, TextFormat(), doubts(files, config))
+
+
+def doubts(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...]:
+    """What to say of files that are hardly txt; the first is looked at, and those whose names
+    promise something else.
+
+    Raises:
+        OptionError: not one line at the start of such a file can be a URL.
+    """
+    texts = []
+    for file in files:
+        if file is not files[0] and format_of_name(file.url) is None:
+            continue
+        doubt = doubt_in(file, config)
+        if doubt is not None and doubt.certain:
+            raise OptionError(doubt.about(file.url))
+        if doubt is not None:
+            texts.append(doubt.about(file.url))
+    return tuple(texts[:1])
+
+
+def doubt_in(file: InputFile, config: SourceConfig) -> Doubt | None:
+    with told_as(OptionError, file.url), open_bytes(file.url) as stream:
+        head = read_fully(stream, SAMPLE_BYTES)
+    return doubt_about(file.url, head, gzipped=config.gzipped)
 
 
 def refuse_columns(config: SourceConfig) -> None:

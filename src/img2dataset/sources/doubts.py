@@ -1,0 +1,100 @@
+"""A file that is read as txt -> whether it looks like a list of another format.
+
+txt is the default, so whoever forgets `input_format` has every line of a table taken for a URL.
+(The old tool ended at the first comma then, so no old script has a list of such lines.)
+A file with a name like a table's that holds URLs and nothing else is a fine list, and stays one.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from img2dataset.sources.streams import BOM
+
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+NAMES = ("csv", "tsv", "json", "jsonl", "parquet")
+LINES = 1000
+"""Lines that are looked at, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A file may not be what its reader takes it for."""
+
+    input_format: str
+    """What it looks like."""
+    why: str
+    certain: bool
+    """Whether it would be folly to go on: what is read as URLs can hardly be any."""
+
+    def about(self, url: str) -> str:
+        """The doubt, for a person."""
+        return (
+            f"{url}: input_format is 'txt', one URL a line, but {self.why}; "
+            f"if it is a {self.input_format} file, use input_format={self.input_format}"
+        )
+
+
+def doubt_about(url: str, head: bytes, *, gzipped: bool = False) -> Doubt | None:
+    """What to think of a txt file that has this name and begins so."""
+    lines = lines_of(unzipped(head) if gzipped else head)
+    named = format_of_name(url)
+    other = named or format_of_lines(lines)
+    if other is None or not lines:
+        return None
+    suffix = ".gz" if gzipped and other != "parquet" else ""
+    others = sum(not is_url(line) for line in lines[1:])  # the first may name the only column
+    if not any(map(is_url, lines)):
+        return Doubt(other + suffix, "not one line at its start is a URL", certain=True)
+    separator = SEPARATORS.get(other)
+    in_columns = separator is not None and all(separator in line for line in lines)
+    if in_columns and not is_url(lines[0]):
+        why = f"its first line reads like the names of columns ({lines[0]:.60})"
+        return Doubt(other + suffix, why, certain=named is not None)
+    if in_columns:
+        return Doubt(
+            other + suffix, f"every line at its start has {separator!r} in it", certain=False
+        )
+    if others:
+        return Doubt(
+            other + suffix, f"of the lines at its start {others:,} are no URLs", certain=False
+        )
+    return None
+
+
+def unzipped(head: bytes) -> bytes:
+    """What the beginning of a gzip file holds."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+    except zlib.error:  # whoever reads it will say so
+        return b""
+
+
+def lines_of(head: bytes) -> list[str]:
+    """The lines that are not blank, without the last, which may be cut off, if there are more."""
+    lines = head.removeprefix(BOM).decode(errors="replace").split("\n")[:LINES]
+    whole = lines[:-1] if len(lines) > 1 else lines
+    return [line.strip() for line in whole if line.strip()]
+
+
+def is_url(line: str) -> bool:
+    return line.lower().startswith(("http:", "https:"))
+
+
+def format_of_name(url: str) -> str | None:
+    """The format, other than txt, that the name of a file promises."""
+    ending = url.lower().partition("?")[0].removesuffix(".gz").rpartition(".")[2]
+    return ending if ending in NAMES else None
+
+
+def format_of_lines(lines: list[str]) -> str | None:
+    """The format that the first line tells, if it is no URL."""
+    first = lines[0] if lines else ""
+    if is_url(first):
+        return None
+    if first.startswith("{"):
+        return "jsonl"
+    if first.startswith("["):
+        return "json"
+    return next((name for name in ("tsv", "csv") if SEPARATORS[name] in first), None)

@@ -1,0 +1,116 @@
+"""Files that are read as txt and look like something else."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from img2dataset.errors import OptionError
+from img2dataset.sources import open_source
+from img2dataset.sources.doubts import doubt_about
+from tests.unit.sources.lists import config, urls_in
+
+URLS = b"http://a.example/1.jpg\nhttps://a.example/2,3.jpg\n"
+COMMAS = b"http://a.example/w_1,h_2/1.jpg\nhttp://a.example/w_1,h_2/2.jpg\n"
+PAIRS = b"http://a.example/1.jpg,a cat\nhttp://a.example/2.jpg,a dog\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("urls.txt", URLS),
+        ("urls.txt", b"\xef\xbb\xbf" + URLS),
+        ("urls.txt", b"\n \n" + URLS),
+        ("urls.txt", COMMAS),
+        ("urls", URLS),
+        ("links.csv", URLS),  # one URL a line: the name does not matter
+        ("links.csv", b"url\n" + URLS),
+        ("links.tsv", COMMAS),
+        ("links.csv", b"\n\n"),
+        ("urls.txt", b"ftp://a.example/1.jpg\nfile:///etc/passwd\n"),  # each fails with its reason
+        ("urls.txt", b"nonsense\n" + URLS),
+        ("urls.txt", URLS + b"not a URL, but one of two lines\n"),
+        ("http://127.0.0.1/list.txt?format=csv", URLS),
+    ],
+)
+def test_a_list_of_urls_is_not_doubted(name: str, head: bytes) -> None:
+    assert doubt_about(name, head) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "looks_like", "certain"),
+    [
+        ("pairs.csv", b"url,caption\n" + PAIRS, "csv", True),
+        ("PAIRS.CSV", b"url,caption\r\n" + PAIRS, "csv", True),
+        ("pairs.csv", b"id,url\n1,http://a.example/1.jpg\n", "csv", True),
+        ("pairs.tsv", b"url\tcaption\nhttp://a.example/1.jpg\ta cat\n", "tsv", True),
+        ("pairs.txt", b"id,url\n1,http://a.example/1.jpg\n", "csv", True),
+        ("pairs.txt", b"id\turl, or so\n1\thttp://a.example/1.jpg\n", "tsv", True),
+        ("pairs.json", b'[\n{"url": "http://a.example/1.jpg"}\n]\n', "json", True),
+        ("pairs.txt", b'[{"url": "http://a.example/1.jpg"}]', "json", True),
+        ("pairs.txt", b'{"url": "http://a.example/1.jpg"}\n', "jsonl", True),
+        ("http://127.0.0.1/pairs.jsonl?v=2", b'{"url": "http://a.example/1.jpg"}\n', "jsonl", True),
+        ("pairs.parquet", b"PA", "parquet", True),
+        ("links.csv", b"url\n", "csv", True),
+        # it could be meant: to be said, not refused
+        ("pairs.txt", b"url,caption\n" + PAIRS, "csv", False),
+        ("pairs.csv", PAIRS, "csv", False),
+        ("links.csv", b"url\n" + URLS + b"nonsense\n", "csv", False),
+    ],
+)
+def test_what_looks_like_a_table_is_doubted(
+    name: str, head: bytes, looks_like: str, *, certain: bool
+) -> None:
+    doubt = doubt_about(name, head)
+
+    assert doubt is not None
+    assert (doubt.input_format, doubt.certain) == (looks_like, certain)
+    assert f"use input_format={looks_like}" in doubt.about(name)
+    assert "\n" not in doubt.about(name)
+
+
+def test_a_line_that_the_sample_cuts_off_is_not_looked_at() -> None:
+    assert doubt_about("links.csv", URLS + b"ht") is None
+
+
+def test_a_gzip_file_is_looked_into() -> None:
+    packed = gzip.compress(b"id,url\n1,http://a.example/1.jpg\n")
+
+    doubt = doubt_about("pairs.csv.gz", packed, gzipped=True)
+
+    assert doubt is not None
+    assert doubt.input_format == "csv.gz"
+    assert doubt_about("urls.txt.gz", gzip.compress(URLS), gzipped=True) is None
+    assert doubt_about("urls.csv.gz", b"\x1f\x8b and then nonsense", gzipped=True) is None
+
+
+def test_a_table_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(URLS)
+    (tmp_path / "b.csv").write_bytes(b"url,caption\n" + PAIRS)
+
+    with pytest.raises(OptionError, match=r"b\.csv: .*url,caption.* use input_format=csv$"):
+        open_source(f"{tmp_path}/a.txt,{tmp_path}/b.csv", config("txt"))
+
+
+def test_a_doubt_is_said_and_the_list_is_read_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_bytes(PAIRS)
+
+    source = open_source(tmp_path / "pairs.csv", config("txt"))
+
+    assert [text.partition(":")[0] for text in source.notices] == [str(tmp_path / "pairs.csv")]
+    assert urls_in(str(tmp_path / "pairs.csv"), config("txt")) == PAIRS.decode().splitlines()
+
+
+def test_other_formats_are_not_doubted(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_bytes(b"url,caption\n" + PAIRS)
+
+    assert open_source(tmp_path / "pairs.csv", config("csv")).notices == ()
+
+
+def test_a_gzipped_table_is_told_its_own_format(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv.gz").write_bytes(gzip.compress(b"url,caption\n" + PAIRS))
+
+    with pytest.raises(OptionError, match=r"input_format must be 'csv\.gz', not 'txt'"):
+        open_source(tmp_path / "pairs.csv.gz", config("txt"))
