@@ -36,6 +36,7 @@ from img2dataset.sources import Source, open_source
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
 from img2dataset.writers import stored_names
+from img2dataset.writers.stats import hold_images
 
 if TYPE_CHECKING:
     from img2dataset.candidates import Candidates
@@ -94,7 +95,12 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         except KeyboardInterrupt:
             ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
             raise
-        return ledger.finish(folder.url, not_done=sorted(errors), interrupted=False)
+        return ledger.finish(
+            folder.url,
+            not_done=sorted(errors),
+            interrupted=False,
+            images_before=ledger.found_images or hold_images(folder, ledger.done_before()),
+        )
 
 
 def clear(folder: Folder, *, alone: bool) -> None:
@@ -134,6 +140,7 @@ class Ledger:
         self._shards_skipped = 0
         self._rows_skipped = 0
         self._shards_planned = 0
+        self._last_id = -1
         self._rows_planned = 0
         self._all_planned = False
         self._candidates: Candidates | frozenset[int] = frozenset()
@@ -163,6 +170,7 @@ class Ledger:
         for shard in self._source.shards(size, self._plan.first_id):
             if not is_own(shard.id, self._options.part_of):
                 continue
+            self._last_id = shard.id
             self._shards_planned += 1
             self._rows_planned += shard.count
             if shard.id not in self._plan.done:
@@ -279,7 +287,25 @@ class Ledger:
             reporter.notice(text)
         return dict.fromkeys(missing, text)
 
-    def finish(self, output_folder: str, *, not_done: Sequence[int], interrupted: bool) -> Report:
+    @property
+    def found_images(self) -> bool:
+        """Whether this run has stored an image."""
+        return self._stored.successes > 0
+
+    def done_before(self) -> Iterator[str]:
+        """Names of the shards of the list that are done, and were so before."""
+        ids = range(self._plan.first_id, self._last_id + 1)
+        own = (each for each in sorted(self._plan.done) if is_own(each, self._options.part_of))
+        return (self.name_of(each) for each in own if each in ids)
+
+    def finish(
+        self,
+        output_folder: str,
+        *,
+        not_done: Sequence[int],
+        interrupted: bool,
+        images_before: bool = True,
+    ) -> Report:
         report = Report(
             output_folder=output_folder,
             tally=self._stored,
@@ -290,6 +316,7 @@ class Ledger:
             interrupted=interrupted,
             again=self._again,
             part=self._options.part,
+            images_before=images_before,
         )
         progress = self.progress()
         for reporter in self._reporters:

@@ -150,11 +150,12 @@ def _plan(
     for part in parts:
         if not identity.differences(part.identity):
             return Plan(part.first_id, done), parts
+    without_part = "" if alone else " (both without part)"
     raise OptionError(
         f"output_folder is {folder.url!r}: what is in it was made with other settings: "
         f"{'; '.join(identity.differences(parts[-1].identity))}. "
         "Use the same settings to go on, incremental_mode=extend to add to it, "
-        "incremental_mode=overwrite to start again (both without part), or another folder"
+        f"incremental_mode=overwrite to start again{without_part}, or another folder"
     )
 
 

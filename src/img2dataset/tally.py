@@ -169,6 +169,8 @@ class Report:
     """Which part of the list was asked for; None = all of it."""
     again: Again | None = None
     """What came of the rows fetched again; only with incremental_mode=retry."""
+    images_before: bool = True
+    """Whether the shards that were done before, if there are any, hold an image."""
 
     @property
     def count(self) -> int:
@@ -213,11 +215,14 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 = all shards done; 1 = not, or rows were tried and not one image came of them.
+        """0 = all shards of the list are done; 1 = not, or there is not one image in them.
 
-        That nothing came back of a dataset that is whole is no failure.
+        It speaks of the dataset, not of this run alone: the same command says the same again.
         """
-        first_tried = self.count - (self.again.rows if self.again is not None else 0)
-        if not self.complete or (first_tried > 0 and self.successes == 0):
-            return 1
-        return 0
+        tried = self.count > 0 or self.shards_skipped > 0
+        return 0 if self.complete and (self.has_images or not tried) else 1
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there is an image in the shards of the list, whichever run stored it."""
+        return self.successes > 0 or (self.shards_skipped > 0 and self.images_before)

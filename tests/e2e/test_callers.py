@@ -58,10 +58,37 @@ def test_not_one_image_is_exit_code_1_and_an_advice(tmp_path: Path) -> None:
     with Site() as site:
         (tmp_path / "list.txt").write_text(site.url("/status/404"))
         result = call("-m", "img2dataset", "list.txt", cwd=tmp_path)
+        again = call("-m", "img2dataset", "list.txt", cwd=tmp_path)
 
-    assert result.returncode == 1
+    assert result.returncode == again.returncode == 1
     assert "404: 1" in result.stderr
     assert result.stdout == ""
+    assert "1 shard in images was done before, without a single image" in again.stderr
+
+
+def test_what_is_left_may_fail_where_there_are_images(tmp_path: Path) -> None:
+    with Site() as site:
+        urls = [site.url("/image/1.jpg"), site.url("/status/404")]
+        (tmp_path / "list.txt").write_text("\n".join(urls))
+        command = ("-m", "img2dataset", "list.txt", "--number_sample_per_shard=1")
+        call(*command, cwd=tmp_path)
+        (tmp_path / "images" / "00001_stats.json").unlink()
+        result = call(*command, cwd=tmp_path)
+
+    assert "done: 0 images of 1 row" in result.stderr
+    assert result.returncode == 0
+
+
+def test_a_table_that_is_taken_for_txt_is_said_before_the_work(tmp_path: Path) -> None:
+    with Site() as site:
+        urls = [site.url(f"/image/{number}.jpg") for number in range(3)]
+        (tmp_path / "links.csv").write_text("\n".join(["url", *urls, "a note"]) + "\n")
+        result = call("-m", "img2dataset", "links.csv", cwd=tmp_path)
+
+    assert result.returncode == 0
+    said = [line for line in result.stderr.splitlines() if "use input_format=csv" in line]
+    assert len(said) == 1, result.stderr
+    assert result.stderr.index(said[0]) < result.stderr.index("worker  - success")
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&-", "<&- >&- 2>&-"])

@@ -152,12 +152,22 @@ def test_the_exit_code_says_whether_all_is_well(
     assert report.complete == (not not_done and not interrupted)
 
 
-def test_that_nothing_came_back_of_a_whole_dataset_is_no_failure() -> None:
+def test_that_nothing_came_of_a_run_is_no_failure_if_there_are_images_before() -> None:
     gone = tally_of([GONE])
 
     assert Report("out", gone, 2.0, 0, 1, again=Again(rows=1)).exit_code == 0
-    # but of shards that were made anew something has to come
-    assert Report("out", gone + gone, 2.0, 1, 1, again=Again(rows=1)).exit_code == 1
+    assert Report("out", gone, 2.0, 1, 1).exit_code == 0
+    assert Report("out", Tally(), 2.0, 0, 1).exit_code == 0
+
+
+@pytest.mark.parametrize("rows", [[], [GONE]])
+def test_a_dataset_without_images_stays_a_failure_however_often_it_is_run(
+    rows: list[Sample],
+) -> None:
+    report = Report("out", tally_of(rows), 2.0, 0, 1, images_before=False)
+
+    assert report.exit_code == 1
+    assert Report("out", tally_of([KEPT]), 2.0, 1, 1, images_before=False).exit_code == 0
 
 
 def test_a_completed_shard_adds_to_what_came_back() -> None:

@@ -115,7 +115,7 @@ def nothing_to_do(report: Report) -> str:
         return f"nothing to do: the list is empty; {LIST}"
     if report.again is not None:
         return (
-            f"nothing to do: {before(report)}, without rows that failed for a reason that may pass"
+            f"nothing to do: {before(report)}, and no row in it failed for a reason that may pass"
         )
     return (
         f"nothing to do: {before(report)}; incremental_mode=retry fetches again what failed for a "
@@ -126,7 +126,8 @@ def nothing_to_do(report: Report) -> str:
 def before(report: Report) -> str:
     shards = plural(report.shards_skipped, "shard")
     was = "was" if report.shards_skipped == 1 else "were"
-    return f"{shards} in {report.output_folder} {was} done before"
+    images = "" if report.has_images else ", without a single image"
+    return f"{shards} in {report.output_folder} {was} done before{images}"
 
 
 def likely_cause(reasons: Mapping[str, int]) -> str:

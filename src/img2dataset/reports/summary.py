@@ -103,6 +103,8 @@ def facts(report: Report) -> list[str]:
     lines = [f"shards: {', '.join(shards)}"]
     if report.again is not None:
         lines.append(fetched_again(report.again))
+    if report.count == 0:
+        return lines
     rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
     return [*lines, f"{rows}: {speed}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -48,6 +48,15 @@ def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
         )  # fmt: skip
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def hold_images(folder: Folder, names: Iterable[str]) -> bool:
+    """Whether there is an image in any of these shards; mostly the first one tells.  One whose
+    stats cannot be read may have some."""
+    return any(
+        result is None or result.tally.successes > 0
+        for result in (read_stats(folder, 0, name) for name in names)
+    )
 
 
 def stats_of(result: ShardResult) -> dict[str, Any]:

@@ -70,14 +70,22 @@ from tests.unit.reports.runs import report, tally
             ("done: 3 images of 4 rows (75.0%) in out; 3 of 4 rows fetched again came back"),
         ),
         (
-            report(tally(timeout=1), again=Again(1, 0, 0)),
+            report(tally(timeout=1), shards_done=0, shards_skipped=1, again=Again(1, 0, 0)),
             "done: 0 images of 1 row (0.0%) in out; 0 of 1 row fetched again came back",
         ),
         (
             report(shards_skipped=3, again=Again()),
             (
                 "nothing to do: 3 shards in out were done before, "
-                "without rows that failed for a reason that may pass"
+                "and no row in it failed for a reason that may pass"
+            ),
+        ),
+        (
+            report(shards_skipped=2, images_before=False),
+            (
+                "nothing to do: 2 shards in out were done before, without a single image; "
+                "incremental_mode=retry fetches again what failed for a reason that may pass, "
+                "overwrite starts afresh"
             ),
         ),
         (
