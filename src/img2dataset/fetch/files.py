@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import selectors
 from contextlib import suppress
 
 logger = logging.getLogger(__name__)
 
 SPARE = 256
 """Open files that are not connections: shards, input, libraries, the resolver's sockets."""
+SELECTED = 512
+"""Sockets that can be waited for where there is only select(), as on Windows."""
+SPARE_SOCKETS = 112
+"""Of these, sockets that are not connections."""
 
 
 def transfers_allowed(wanted: int) -> int:
@@ -16,7 +21,7 @@ def transfers_allowed(wanted: int) -> int:
     try:
         import resource  # noqa: PLC0415  (not on Windows)
     except ImportError:
-        return wanted
+        return selectable(wanted)
     needed = 2 * wanted + SPARE  # in use, and kept open for the next request
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -35,5 +40,19 @@ def transfers_allowed(wanted: int) -> int:
         needed,
         soft,
         allowed,
+    )
+    return allowed
+
+
+def selectable(wanted: int) -> int:
+    """Transfers that can be waited for at once; connections that do not come about count twice."""
+    allowed = (SELECTED - SPARE_SOCKETS) // 2
+    if selectors.DefaultSelector is not selectors.SelectSelector or wanted <= allowed:
+        return wanted
+    logger.warning(
+        "this system can wait for %d sockets: %d downloads at once, not %d",
+        SELECTED,
+        allowed,
+        wanted,
     )
     return allowed

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import selectors
+import sys
 
 import pytest
 
@@ -51,3 +53,20 @@ def test_where_the_hard_limit_is_low_fewer_run_at_once_and_it_is_said(
     with caplog.at_level(logging.WARNING):
         assert transfers_allowed(2000) == (1024 - SPARE) // 2
     assert "ulimit" in caplog.text
+
+
+@pytest.mark.parametrize(("wanted", "allowed"), [(150, 150), (256, 200), (2000, 200)])
+def test_where_there_is_only_select_fewer_run_at_once_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wanted: int, allowed: int
+) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)
+    with caplog.at_level(logging.WARNING):
+        assert transfers_allowed(wanted) == allowed
+    assert ("512 sockets" in caplog.text) == (wanted != allowed)
+
+
+def test_without_limits_there_are_as_many_as_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(selectors, "DefaultSelector", object)
+    assert transfers_allowed(2000) == 2000
