@@ -14,7 +14,7 @@ from typing import Any
 
 from img2dataset.errors import OptionError, RunError
 from img2dataset.journal import discard, settle
-from img2dataset.options import Options
+from img2dataset.options import Options, shaping_options
 from img2dataset.storage import HIDDEN, Folder
 
 IDENTITY = f"{HIDDEN}/identity"
@@ -35,9 +35,10 @@ class Identity:
         if contents(self.inputs) != contents(before.inputs):
             changes = changed_files(contents(before.inputs), contents(self.inputs))
             texts.append(f"url_list ({changes})")
+        defaults = _as_stored(Identity([], shaping_options(Options(url_list=None)))).options
         for name, value in self.options.items():
             # an option that is newer than the folder had its default
-            old = before.options.get(name, getattr(Options, name, None))
+            old = before.options.get(name, defaults.get(name))
             if old != value:
                 texts.append(f"{name} (was {old!r}, is {value!r})")
         return texts

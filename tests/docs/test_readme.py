@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from img2dataset.options import Options
+from img2dataset.records import key_digits, sample_key
 from tests.site import Site
 
 README = Path(__file__).parents[2] / "README.md"
@@ -49,6 +51,16 @@ def test_what_the_readme_shows_works(folder: Path) -> None:
             timeout=60, check=False,
         )  # fmt: skip
         assert result.returncode == 0, f"{code}\n{result.stderr}"
+
+
+def test_the_key_in_the_readme_is_the_one_that_is_made() -> None:
+    match = re.search(r"Row (\d+) of shard (\d+) is `(\d+)`", README.read_text())
+    assert match is not None
+    options = Options("urls.txt")
+    digits = key_digits(options.number_sample_per_shard)
+
+    key = sample_key(int(match[2]), int(match[1]), digits, options.oom_shard_count)
+    assert key == match[3]
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:

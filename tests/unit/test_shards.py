@@ -144,6 +144,17 @@ def test_a_folder_of_the_old_tool_is_taken_on_with_a_word(tmp_path: Path) -> Non
     assert "1 shards" in resumed.notices[0]
 
 
+def test_an_option_that_is_newer_than_the_folder_had_its_default(tmp_path: Path) -> None:
+    older = {**identity().options}
+    del older["convert_to_srgb"], older["max_image_area"]
+    plan(tmp_path, identity=Identity(IDENTITY.inputs, older))
+    finish(tmp_path, "00000")
+
+    assert plan(tmp_path, identity=identity()).done == {0}
+    with pytest.raises(OptionError, match=r"convert_to_srgb \(was False, is True\)"):
+        plan(tmp_path, identity=identity(convert_to_srgb=True))
+
+
 def test_a_damaged_identity_is_said_and_not_guessed(tmp_path: Path) -> None:
     plan(tmp_path)
     finish(tmp_path, "00000")

@@ -24,6 +24,7 @@ Examples:
       --caption_col=TEXT --output_format=webdataset --output_folder=pairs
   img2dataset --config=job.toml --retries=2
 
+The list is read as txt, one URL a line, unless --input_format says otherwise.
 An interrupted run goes on where it was: run the same command again.
 Write --name=value or --name value, with _ or - inside names; --name and
 --noname for True and False; lists as a,b or '["a","b"]'; None for no value.
@@ -40,8 +41,12 @@ Command line:
   --print_config
       print the options in the form that --config reads, and stop
 
-Exit codes: 0 done (single images may have failed); 1 shards not done, or not
-one image succeeded; 2 wrong usage; 130 interrupted; 143 terminated.
+Exit codes: 0 done (single images may have failed); 1 shards not done, or there
+is not one image in them; 2 wrong usage; 130 interrupted; 143 terminated.
+
+More: README.md of the source, which leads to docs/: options.md, reasons.md (why
+rows fail), fetching.md, images.md, storage.md, retry.md, differences.md (to
+1.47.0).  In Python: help(img2dataset.download).
 """
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Sequence[str]": "LIST", "Any": "LIST"}

@@ -114,6 +114,8 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
+        if there and there[0].startswith(("http://", "https://")):
+            more += "; a list of URLs without names of columns is input_format=txt"
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         raise BadListError(
             f"{column.option} is {column.source!r}: {url} {what}; "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 from img2dataset.arguments.help import help_text
 from img2dataset.options import Group, Options
@@ -18,6 +20,14 @@ def test_help_has_every_option_and_group_in_80_columns() -> None:
         switch = f"--[no]{declared.name}  [default: {declared.default}]"
         assert f"--{declared.name}=" in text or switch in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_help_says_where_to_read_more() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    pages = re.findall(r"\w+\.md", help_text().partition("which leads to docs/")[2])
+
+    assert len(pages) == 7
+    assert all((docs / page).exists() for page in pages)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -304,3 +304,10 @@ def test_a_monstrous_line_is_malformed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,x\n{half},{half}\nhttp://b,y\n")
 
     assert problems_in(path, CAPTIONED) == [None, "3: longer than 16000000 characters", None]
+
+
+def test_a_list_without_names_of_columns_is_told_to_be_txt(tmp_path: Path) -> None:
+    path = write(tmp_path / "urls.csv", b"http://a.example/1.jpg\nhttp://a.example/2.jpg\n")
+
+    with pytest.raises(OptionError, match=r"without names of columns is input_format=txt$"):
+        open_source(path, config("csv"))
