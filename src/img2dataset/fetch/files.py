@@ -47,7 +47,7 @@ def transfers_allowed(wanted: int) -> int:
 def selectable(wanted: int) -> int:
     """Transfers that can be waited for at once; connections that do not come about count twice."""
     allowed = (SELECTED - SPARE_SOCKETS) // 2
-    if selectors.DefaultSelector is not selectors.SelectSelector or wanted <= allowed:
+    if wanted <= allowed or not issubclass(selectors.DefaultSelector, selectors.SelectSelector):
         return wanted
     logger.warning(
         "this system can wait for %d sockets: %d downloads at once, not %d",

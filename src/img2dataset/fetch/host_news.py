@@ -64,7 +64,7 @@ def news_of(host: Host[Any], now: float) -> str | None:
     rest = host.next_start - now
     if rest < LEAST_REST or not host.refusals or host.reserved:
         return None
-    waiting = f"{len(host.parked):,} rows wait for it" if host.parked else "then it is asked again"
+    waiting = f"{len(host.parked):,} rows wait for it" if host.parked else "its rows wait"
     return (
         f"{host.name} says it is asked too much (429 or 503) and rests for {rest:.0f} s: {waiting}"
     )
