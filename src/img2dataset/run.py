@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, fields, replace
 from importlib.util import find_spec
@@ -36,7 +36,6 @@ from img2dataset.sources import Source, open_source
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
 from img2dataset.writers import stored_names
-from img2dataset.writers.stats import hold_images
 
 if TYPE_CHECKING:
     from img2dataset.candidates import Candidates
@@ -99,8 +98,15 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             folder.url,
             not_done=sorted(errors),
             interrupted=False,
-            images_before=ledger.found_images or hold_images(folder, ledger.done_before()),
+            images_before=ledger.found_images or has_images(folder, ledger.done_before()),
         )
+
+
+def has_images(folder: Folder, names: Iterable[str]) -> bool:
+    """Whether there is an image in any of these shards."""
+    from img2dataset.writers.stats import hold_images  # noqa: PLC0415  (few runs have found none)
+
+    return hold_images(folder, names)
 
 
 def clear(folder: Folder, *, alone: bool) -> None:
