@@ -8,12 +8,13 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# fewer examples where a developer waits for them; CI tries them all
-settings.register_profile("quick", max_examples=20)
-if not os.environ.get("IMG2DATASET_NO_SKIPS"):
-    settings.load_profile("quick")
+# fewer examples where a developer waits for them; CI tries them all.  A busy machine is no failure
+ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", ALL, max_examples=20)
+settings.register_profile("all", ALL)
+settings.load_profile("all" if os.environ.get("IMG2DATASET_NO_SKIPS") else "quick")
 
 # everything that tests ask for is on this machine
 for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
