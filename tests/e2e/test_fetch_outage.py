@@ -65,8 +65,9 @@ def test_a_host_that_was_given_up_in_it_is_forgiven(
         engine.submit(rows(*urls_of(closed.number, hosts=1, each=200)))
         fetched.until_count(200)
         assert Reason.HOST_GIVEN_UP in fetched.reasons
+        assert [line.partition(":")[0] for line in fetched.said] == ["http"], "of the host alone"
         engine.submit(rows(*urls_of(closed.number, hosts=200, each=1), start=200))
-        fetched.until(lambda: bool(fetched.said))
+        fetched.until(lambda: "is the network down?" in fetched.said[-1])
         closed.free()
         with Site(port=closed.number):
             fetched.until_count(400)
@@ -170,7 +171,9 @@ def test_one_dead_host_is_no_outage(
         engine.submit(rows(site.url("/image/1.jpg"), start=300))
         fetched.until_count(len(urls) + 1)
     assert {*fetched.reasons} == {Reason.CONNECT_FAILED, Reason.HOST_GIVEN_UP, None}
-    assert fetched.said == []
+    assert [line.partition(" ")[2] for line in fetched.said] == [
+        "does not answer: for 60 s its rows fail at once"
+    ]
 
 
 def test_names_that_do_not_exist_are_no_outage(site: Site) -> None:
