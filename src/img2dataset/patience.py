@@ -159,6 +159,10 @@ class Patience:
         """Wait no longer, now and from now on: what fails, fails.  From any thread."""
         self._over.set()
 
+    def rest(self, seconds: float) -> bool:
+        """Wait for something else; return whether it may be waited for on."""
+        return not self._over.wait(seconds)
+
     def __call__(self, step: Callable[[], T], what: str, *, remote: bool = False) -> T:
         """Do `step`; `what` says what fails meanwhile, as in "/out cannot be written".
 

@@ -31,6 +31,8 @@ class Store(Protocol):
 
     def do(self, step: Callable[[], Any]) -> Any: ...
 
+    def check(self) -> None: ...
+
     def scratch(self) -> IO[bytes]: ...
 
 
@@ -176,6 +178,7 @@ class KeptFolder(RemoteFolder):
     def abort(self) -> None:
         self._kept.close()
         if self._committing:
+            self._store.check()  # by now another attempt may have its own there
             super().abort()
 
 

@@ -34,6 +34,7 @@ from img2dataset.errors import (
     RowError,
     SourceError,
     StorageGoneError,
+    TurnLostError,
 )
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
 from img2dataset.images import SLOWER, ImageConfig
@@ -273,14 +274,31 @@ class Worker:
         """Store the shard, unless another attempt has: say which result counts."""
         if not self._job.overlapping:
             return self._write(shard, writer, result)
-        with turn_to_store(self._folder, shard.name):
-            before = self._done_before(shard)
-            if before is not None:
-                abandon(shard)
-                return before
+        while True:
             try:
-                return self._write(shard, writer, result)
-            except STORAGE_ERRORS as error:  # while it is our turn to remove things
+                with turn_to_store(self._folder, shard.name) as is_ours:
+                    return self._store_in_turn(shard, result, is_ours)
+            except TurnLostError as error:
+                # what is there under our names may be the other's, and is not ours to remove
+                shard.writer, shard.error = None, str(error)
+            except StorageGoneError:
+                shard.writer = None  # as above: the turn is over
+                raise
+
+    def _store_in_turn(
+        self, shard: OpenShard, result: ShardResult, is_ours: Callable[[], bool]
+    ) -> ShardResult:
+        before = self._done_before(shard)
+        if before is not None:
+            abandon(shard)
+            shard.error = None
+            return before
+        if shard.writer is not None:
+            try:
+                return self._write(shard, shard.writer, result)
+            except STORAGE_ERRORS as error:
+                if not is_ours():  # to remove things
+                    shard.writer = None
                 self._fail(shard, error)
         return result
 
