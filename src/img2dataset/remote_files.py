@@ -96,9 +96,15 @@ def discard(target: Any) -> None:
 
 
 def move(fs: Any, part: str, final: str) -> None:
-    with suppress(FileNotFoundError):  # not every store moves onto what is there
-        fs.rm_file(final)
-    fs.mv(part, final)
+    """Move a file onto another one: in one step where the store can (sftp with OpenSSH)."""
+    try:
+        fs.mv(part, final)
+    except OSError:
+        if not fs.exists(part):  # moved, and the answer was lost; or the store is down
+            raise
+        with suppress(FileNotFoundError):
+            fs.rm_file(final)
+        fs.mv(part, final)
 
 
 class RemoteFolder:
@@ -174,6 +180,7 @@ class KeptFolder(RemoteFolder):
         for name, length in self._lengths:
             super().write(name, self._kept.read(length))
         super().commit()
+        self._kept.close()
 
     def abort(self) -> None:
         self._kept.close()

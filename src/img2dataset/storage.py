@@ -35,6 +35,8 @@ HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
 LOCK = f"{HIDDEN}/lock"
+PASSING = ("parts", "turns")
+"""Beginnings of names in it that mean nothing once all runs are over."""
 
 
 def parts_name(index: int, count: int) -> str:
@@ -308,8 +310,8 @@ class Folder:
         if self.parts != PARTS:
             self.remove([self.parts])
             return
-        # also of the parts of a run, see turns.py; locks elsewhere see to themselves
-        passing = ("parts", "turns", *(["lock."] if self.local else []))
+        # also of the parts of a run; locks elsewhere see to themselves
+        passing = (*PASSING, *(["lock."] if self.local else []))
         self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name.startswith(passing))
         if not self.local:
             try:

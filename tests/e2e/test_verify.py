@@ -200,7 +200,7 @@ STATS_AND_TABLE: list[tuple[Callable[[Path], None], str]] = [
     (change_table(lambda table: table.drop_columns(["status"])), "parquet: no column status"),
     (
         change_table(lambda table: pa.concat_tables([table.slice(0, 3), table.slice(0, 1)])),
-        "parquet: 1 rows have the key of another one",
+        "parquet: 1 row has the key of another one",
     ),
     (
         set_column("key", 0, "000009"),
