@@ -66,7 +66,7 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
         elif name in ("help", "h"):
             return HELP_TEXT
         elif name == FOLDER:
-            folders += [text] if equals else [words.popleft()] if words else []
+            folders.append(text if equals else following(spelled, words))
         elif name in SWITCHES:
             if not equals:  # as the command for a run: it takes only what can be its value
                 text = words.popleft() if words and words[0].lower() in BOOLEANS else "true"
@@ -79,6 +79,12 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
         what = "no folder is given" if not folders else f"more than one folder: {folders}"
         raise OptionError(f"verify: {what}; {SEE_HELP}")
     return VerifyOptions(folders[0], **switches)
+
+
+def following(spelled: str, words: deque[str]) -> str:
+    if not words:
+        raise OptionError(f"{spelled} needs a value: write {spelled}=value")
+    return words.popleft()
 
 
 def boolean(spelled: str, text: str) -> bool:
