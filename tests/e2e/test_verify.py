@@ -486,8 +486,13 @@ def test_the_command_says_lines_and_a_last_one_and_exits_accordingly(
 @pytest.mark.parametrize(
     "words",
     [
-        ["verify"], ["verify", "a", "b"], ["verify", "a", "--deeep"], ["verify", "nowhere"],
-        ["verify", "a", "--deep=x"], ["verify", __file__], ["verify", __file__, "--repair"],
+        ["verify"],
+        ["verify", "a", "b"],
+        ["verify", "a", "--deeep"],
+        ["verify", "nowhere"],
+        ["verify", "a", "--deep=x"],
+        ["verify", __file__],
+        ["verify", __file__, "--repair"],
     ],
 )
 def test_bad_usage_is_one_line_and_2(
