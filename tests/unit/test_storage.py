@@ -17,6 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
 from img2dataset import local_files, remote_files
+from img2dataset.errors import StorageGoneError
 from img2dataset.local_files import LocalFile
 from img2dataset.patience import Patience
 from img2dataset.remote_files import RemoteFile
@@ -352,6 +353,21 @@ def test_a_disk_that_takes_half_a_file_is_an_error(
     assert caught.value.errno == errno.ENOSPC
     monkeypatch.undo()
     pending.abort()
+
+
+class Stuck:
+    """What cannot be removed either."""
+
+    def commit(self) -> None:
+        raise StorageGoneError("no room for 10 minutes")
+
+    def abort(self) -> None:
+        raise ConnectionError("down")
+
+
+def test_why_a_file_was_not_stored_is_told_though_it_cannot_be_removed() -> None:
+    with pytest.raises(StorageGoneError, match="no room"), whole(Stuck()):
+        pass
 
 
 # -- moves onto what is there
