@@ -20,6 +20,7 @@ from img2dataset.records import URL, Sample
 from img2dataset.storage import Folder, whole
 from img2dataset.stored_files import open_stored
 from img2dataset.tally import ShardResult, Tally
+from img2dataset.words import plural
 from img2dataset.writers import WriterConfig, open_writer
 from img2dataset.writers.document import to_json
 from img2dataset.writers.joins import JOINS, Join, Keys
@@ -66,7 +67,7 @@ def check_same(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> 
     """Refuse a list that is not the one the shard was made from."""
     if rows.keys() != set(keys):
         raise MismatchError(
-            f"the stored shard has {len(rows)} rows, not the {len(keys)} of the list, or other "
+            f"the stored shard has {plural(len(rows), 'row')}, not the {len(keys)} of the list, or other "
             "keys: use the list and the options it was made with"
         )
     for key, url in zip(keys, table[URL].to_pylist(), strict=True):

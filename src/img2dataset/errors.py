@@ -47,6 +47,10 @@ class MismatchError(Img2datasetError):
     """A stored shard was made from another list, or with other options."""
 
 
+class TurnLostError(Img2datasetError):
+    """An attempt at a shard was taken for dead: another one may be storing it by now."""
+
+
 class RunError(Img2datasetError):
     """The run cannot go on: workers do not start, or the output cannot be written."""
 

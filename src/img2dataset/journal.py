@@ -8,6 +8,8 @@ begun again at any point.  Who finds files without a mark removes them: the old 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from img2dataset.storage import HIDDEN, Folder
 from img2dataset.stored_files import folders, move, sizes
 
@@ -44,9 +46,20 @@ def interrupted(folder: Folder) -> list[str]:
 
 def settle(folder: Folder) -> None:
     """Finish what was marked, and remove what was not."""
-    for shard in interrupted(folder):
-        _finish(folder, shard)
+    finish(folder)
     discard(folder)
+
+
+def finish(folder: Folder, is_own: Callable[[str], bool] = lambda _: True) -> None:
+    """Finish what was marked, of those shards that are our own to finish."""
+    for shard in filter(is_own, interrupted(folder)):
+        _finish(folder, shard)
+
+
+def unmarked(folder: Folder) -> list[str]:
+    """The shards of which files wait in vain."""
+    marked = interrupted(folder)
+    return sorted(name for name in folder.names(REPLACING) if name.removesuffix(MARK) not in marked)
 
 
 def forget(folder: Folder, shard: str) -> None:

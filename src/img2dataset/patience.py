@@ -159,6 +159,10 @@ class Patience:
         """Wait no longer, now and from now on: what fails, fails.  From any thread."""
         self._over.set()
 
+    def rest(self, seconds: float) -> bool:
+        """Wait for something else; return whether it may be waited for on."""
+        return not self._over.wait(seconds)
+
     def __call__(self, step: Callable[[], T], what: str, *, remote: bool = False) -> T:
         """Do `step`; `what` says what fails meanwhile, as in "/out cannot be written".
 
@@ -171,7 +175,7 @@ class Patience:
         while (failure := attempt(step, results)) is not None:
             self._pause(wait, failure, remote=remote)
         if wait.told:
-            self._say(f"going on after {wait.seconds:.0f} seconds in which {what}")
+            self._say(f"going on after {in_words(round(wait.seconds))} in which {what}")
         return results[0]
 
     def _pause(self, wait: Wait, error: OSError, *, remote: bool) -> None:
@@ -230,4 +234,4 @@ def in_words(seconds: float) -> str:
     """A time for people: "10 minutes", "90 seconds"."""
     if seconds >= 120 and seconds % 60 == 0:
         return f"{seconds / 60:.0f} minutes"
-    return f"{seconds:g} seconds"
+    return "1 second" if seconds == 1 else f"{seconds:g} seconds"

@@ -31,6 +31,8 @@ class Store(Protocol):
 
     def do(self, step: Callable[[], Any]) -> Any: ...
 
+    def check(self) -> None: ...
+
     def scratch(self) -> IO[bytes]: ...
 
 
@@ -94,9 +96,15 @@ def discard(target: Any) -> None:
 
 
 def move(fs: Any, part: str, final: str) -> None:
-    with suppress(FileNotFoundError):  # not every store moves onto what is there
-        fs.rm_file(final)
-    fs.mv(part, final)
+    """Move a file onto another one: in one step where the store can (sftp with OpenSSH)."""
+    try:
+        fs.mv(part, final)
+    except OSError:
+        if not fs.exists(part):  # moved, and the answer was lost; or the store is down
+            raise
+        with suppress(FileNotFoundError):
+            fs.rm_file(final)
+        fs.mv(part, final)
 
 
 class RemoteFolder:
@@ -172,10 +180,12 @@ class KeptFolder(RemoteFolder):
         for name, length in self._lengths:
             super().write(name, self._kept.read(length))
         super().commit()
+        self._kept.close()
 
     def abort(self) -> None:
         self._kept.close()
         if self._committing:
+            self._store.check()  # by now another attempt may have its own there
             super().abort()
 
 

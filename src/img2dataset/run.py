@@ -31,10 +31,11 @@ from img2dataset.options import Options, shaping_options
 from img2dataset.patience import try_once
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter, default_reporters
-from img2dataset.shards import Identity, Plan, done_shards, is_own, prepare
+from img2dataset.shards import Identity, Plan, done_shards, is_own, prepare, record
 from img2dataset.sources import Source, open_source
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
+from img2dataset.words import plural
 from img2dataset.writers import stored_names
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         if options.incremental_mode == "retry":
             from img2dataset.candidates import Candidates  # noqa: PLC0415  (few runs need it)
 
-            ledger.complete(Candidates(folder, plan.done, ledger.name_of))
+            ledger.complete(
+                Candidates(folder, plan.done, ledger.name_of), lambda: record(folder, plan)
+            )
         ledger.start(folder.url, [*source.notices, *limits_of(options, crew)])
         job = Job(
             job_options(options, folder),
@@ -92,13 +95,13 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             if crew.spread:
                 errors = {**errors, **ledger.unseen(folder)}
         except KeyboardInterrupt:
-            ledger.finish(folder.url, not_done=ledger.begun, interrupted=True)
+            ledger.finish(folder.url, not_done=ledger.begun(), interrupted=True)
             raise
         return ledger.finish(
             folder.url,
             not_done=sorted(errors),
             interrupted=False,
-            images_before=ledger.found_images or has_images(folder, ledger.done_before()),
+            images_before=ledger.found_images or has_images(folder, ledger.shards_before()),
         )
 
 
@@ -151,10 +154,14 @@ class Ledger:
         self._all_planned = False
         self._candidates: Candidates | frozenset[int] = frozenset()
         self._again: Again | None = None
+        self._record: Callable[[], None] = lambda: None
+        self._done_before: set[int] = set()  # of which rows are fetched again
 
-    def complete(self, candidates: Candidates) -> None:
-        """Look again at those of the shards that are done which `candidates` has."""
+    def complete(self, candidates: Candidates, record: Callable[[], None]) -> None:
+        """Look again at those of the shards that are done which `candidates` has; call `record`
+        before a shard is made, or when the list has fitted all that were looked at."""
         self._candidates = candidates
+        self._record = record
         self._again = Again()
 
     def name_of(self, shard_id: int) -> str:
@@ -183,6 +190,7 @@ class Ledger:
                 self._note_missing(shard)
                 yield shard
             elif shard.id in self._candidates:
+                self._done_before.add(shard.id)
                 yield replace(shard, stored=True)
             else:
                 self._shards_skipped += 1
@@ -192,6 +200,8 @@ class Ledger:
             self.take(Notice(self._what_was_missing()))
 
     def _note_missing(self, shard: Shard) -> None:
+        if self._shards_missing == 0:
+            self._record()
         self._shards_missing += 1
         if len(self._missing) < MISSING_NAMES:
             self._missing.append(self.name_of(shard.id))
@@ -201,7 +211,8 @@ class Ledger:
         missing = self._shards_missing
         more = f" and {missing - MISSING_NAMES:,} more" if missing > MISSING_NAMES else ""
         return (
-            f"{missing:,} of {self._shards_planned:,} shards were missing: "
+            f"{missing:,} of {plural(self._shards_planned, 'shard')} "
+            f"{'was' if missing == 1 else 'were'} missing: "
             f"{', '.join(self._missing)}{more}"
         )
 
@@ -237,10 +248,9 @@ class Ledger:
         else:
             self._shards_done += 1
 
-    @property
     def begun(self) -> list[int]:
-        """Shards under way."""
-        return sorted(self._partial)
+        """Shards under way of which rows are in."""
+        return sorted(shard_id for shard_id, tally in self._partial.items() if tally.count)
 
     def progress(self) -> Progress:
         shards_total, rows_total, estimated = self._totals()
@@ -285,8 +295,9 @@ class Ledger:
             if monotonic() > deadline:
                 break
             sleep(1)
+        stored = plural(len(missing), "shard was", "shards were")
         text = (
-            f"{len(missing)} shards were stored where this machine does not see them: "
+            f"{stored} stored where this machine does not see them: "
             "output_folder must be a folder that all machines share, or an object store"
         )
         for reporter in self._reporters:
@@ -298,7 +309,7 @@ class Ledger:
         """Whether this run has stored an image."""
         return self._stored.successes > 0
 
-    def done_before(self) -> Iterator[str]:
+    def shards_before(self) -> Iterator[str]:
         """Names of the shards of the list that are done, and were so before."""
         ids = range(self._plan.first_id, self._last_id + 1)
         own = (each for each in sorted(self._plan.done) if is_own(each, self._options.part_of))
@@ -312,13 +323,17 @@ class Ledger:
         interrupted: bool,
         images_before: bool = True,
     ) -> Report:
+        if self._again is not None and self._again.rows and not (not_done or interrupted):
+            self._record()
+        kept = self._done_before if interrupted else frozenset()
         report = Report(
             output_folder=output_folder,
             tally=self._stored,
             duration=monotonic() - self._began,
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
-            shards_not_done=tuple(map(self.name_of, not_done)),
+            shards_not_done=tuple(self.name_of(each) for each in not_done if each not in kept),
+            shards_not_completed=tuple(self.name_of(each) for each in not_done if each in kept),
             interrupted=interrupted,
             again=self._again,
             part=self._options.part,

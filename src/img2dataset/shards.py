@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from img2dataset.errors import OptionError, RunError
-from img2dataset.journal import discard, settle
+from img2dataset.journal import discard, finish, settle
 from img2dataset.options import Options, shaping_options
 from img2dataset.storage import HIDDEN, Folder
+from img2dataset.words import plural
 
 IDENTITY = f"{HIDDEN}/identity"
 STATS = re.compile(r"(\d+)_stats\.json")
-SHARD_FILE = re.compile(r"(\d+)(\.\w+)?")
+NUMBERED = re.compile(r"(\d+)(\.\w+)?")
+"""Names that a shard's data may have; whether they have is for the output format to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def changed_files(before: Sequence[tuple[Any, ...]], now: Sequence[tuple[Any, ..
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """Runs that wrote into a folder with the same identity: shards from `first_id` on."""
 
     first_id: int
@@ -85,6 +87,17 @@ class Plan:
     first_id: int
     done: frozenset[int]
     notices: tuple[str, ...] = ()
+    unrecorded: tuple[Section, ...] = ()
+    """What `record` writes down, once the list is known to be the right one."""
+
+
+def record(folder: Folder, plan: Plan) -> None:
+    """Write down what a dataset that did not say so is made from: from now on something is."""
+    if plan.unrecorded:
+        try:
+            folder.write(IDENTITY, _dump(plan.unrecorded))
+        except OSError as error:
+            raise RunError(f"{folder.url} cannot be written: {error}") from error
 
 
 def prepare(
@@ -111,15 +124,24 @@ def prepare(
         alone = part_of[1] == 1
         if alone:
             settle(folder)
+        else:  # of a shard that was being replaced the stats may be away
+            finish(folder, lambda name: is_own(int(name), part_of))
         # the first part to come says what all of them are made from, and finds nothing of ours
-        fresh = not alone and folder.create(IDENTITY, _dump([Part(0, identity)]))
+        fresh = not alone and folder.create(IDENTITY, _dump([Section(0, identity)]))
         names = folder.names()  # once: a store gives a thousand names a request
-        plan, parts = _plan(folder, mode, identity, done_shards(names), alone=alone)
+        before = load_sections(folder)
+        done = done_shards(names)
+        if alone and not done:
+            plan, sections = Plan(0, done), [Section(0, identity)]
+        else:
+            plan, sections = _plan(folder, mode, identity, done, before, alone=alone)
         folder.clear_parts()
         left = [] if fresh else leftovers(names, plan.done, stored_names, part_of)
-        _remove_leftovers(folder, left, parts)
-        if alone and not (mode == "retry" and plan.notices):  # whose list may be the wrong one
-            folder.write(IDENTITY, _dump(parts))
+        _remove_leftovers(folder, left, sections)
+        if mode == "retry" and plan.notices:  # it will compare the list with what is stored
+            plan = replace(plan, unrecorded=tuple(sections))
+        elif alone and sections != before:
+            folder.write(IDENTITY, _dump(sections))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
@@ -133,28 +155,32 @@ def is_own(shard_id: int, part_of: tuple[int, int]) -> bool:
     return shard_id % count == index
 
 
-def _plan(
-    folder: Folder, mode: str, identity: Identity, done: frozenset[int], *, alone: bool
-) -> tuple[Plan, list[Part]]:
-    parts = load_parts(folder)
-    if not done and alone:
-        return Plan(0, done), [Part(0, identity)]
+def _plan(  # noqa: PLR0913  (all that a folder and a command say)
+    folder: Folder,
+    mode: str,
+    identity: Identity,
+    done: frozenset[int],
+    sections: list[Section],
+    *,
+    alone: bool,
+) -> tuple[Plan, list[Section]]:
     if mode == "extend":
         first = max(done) + 1
-        return Plan(first, done), [*parts, Part(first, identity)]
-    if not parts:
+        return Plan(first, done), [*sections, Section(first, identity)]
+    if not sections:
         notice = (
-            f"{folder.url} has {len(done)} shards of an older version, which did not record "
-            "what they were made from: they are taken as done"
+            f"{folder.url} has {plural(len(done), 'shard')} of an older version, which did not record "
+            f"what {'it was' if len(done) == 1 else 'they were'} made from: "
+            f"{'it is' if len(done) == 1 else 'they are'} taken as done"
         )
-        return Plan(0, done, (notice,)), [Part(0, identity)]
-    for part in parts:
-        if not identity.differences(part.identity):
-            return Plan(part.first_id, done), parts
+        return Plan(0, done, (notice,)), [Section(0, identity)]
+    for section in sections:
+        if not identity.differences(section.identity):
+            return Plan(section.first_id, done), sections
     without_part = "" if alone else " (both without part)"
     raise OptionError(
         f"output_folder is {folder.url!r}: what is in it was made with other settings: "
-        f"{'; '.join(identity.differences(parts[-1].identity))}. "
+        f"{'; '.join(identity.differences(sections[-1].identity))}. "
         "Use the same settings to go on, incremental_mode=extend to add to it, "
         f"incremental_mode=overwrite to start again{without_part}, or another folder"
     )
@@ -175,18 +201,18 @@ def leftovers(
     return [
         name
         for name in names
-        if (match := SHARD_FILE.fullmatch(name))
+        if (match := NUMBERED.fullmatch(name))
         and int(match[1]) not in done
         and is_own(int(match[1]), part_of)
         and name in stored_names(match[1])
     ]
 
 
-def _remove_leftovers(folder: Folder, names: Sequence[str], parts: Sequence[Part]) -> None:
+def _remove_leftovers(folder: Folder, names: Sequence[str], sections: Sequence[Section]) -> None:
     """Remove what an interrupted run of ours left under the names of shards that are not done."""
     if not names or not folder.exists(IDENTITY):
         return
-    inputs = {source["url"] for part in parts for source in part.identity.inputs}
+    inputs = {source["url"] for section in sections for source in section.identity.inputs}
     folder.remove(name for name in names if folder.path(name) not in inputs)
 
 
@@ -196,16 +222,16 @@ def _as_stored(identity: Identity) -> Identity:
     return Identity(**loaded)
 
 
-def _dump(parts: Sequence[Part]) -> bytes:
-    return json.dumps({"parts": [asdict(part) for part in parts]}, indent=1).encode()
+def _dump(sections: Sequence[Section]) -> bytes:
+    return json.dumps({"parts": [asdict(section) for section in sections]}, indent=1).encode()
 
 
-def load_parts(folder: Folder) -> list[Part]:
+def load_sections(folder: Folder) -> list[Section]:
     """The runs that wrote into the folder; none if it is new, or the old tool's."""
     if not folder.exists(IDENTITY):
         return []
     try:
         stored = json.loads(folder.read(IDENTITY))
-        return [Part(part["first_id"], Identity(**part["identity"])) for part in stored["parts"]]
+        return [Section(each["first_id"], Identity(**each["identity"])) for each in stored["parts"]]
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder.path(IDENTITY)} is damaged: remove it to go on") from error

@@ -19,7 +19,7 @@ from typing import IO, Any, Protocol, TypeVar
 from img2dataset.disk import Disk, absolute
 from img2dataset.errors import MissingExtraError
 from img2dataset.local_files import LocalFile, LocalFolder, scratch_file, sync_folder
-from img2dataset.patience import Patience
+from img2dataset.patience import Patience, try_once
 from img2dataset.remote_files import (
     KeptFolder,
     RemoteFile,
@@ -35,6 +35,8 @@ HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
 LOCK = f"{HIDDEN}/lock"
+PASSING = ("parts", "turns")
+"""Beginnings of names in it that mean nothing once all runs are over."""
 
 
 def parts_name(index: int, count: int) -> str:
@@ -126,6 +128,7 @@ class Folder:
             self.root = os.path.normpath(self.root)
         self._patience = patience or Patience()
         self._stale = False
+        self._guard: Callable[[], None] | None = None
         if self._patience.waits:
             be_brief(self.fs)
 
@@ -145,6 +148,7 @@ class Folder:
                 if self._patience.waits:
                     be_brief(self.fs)
             try:
+                self.check()
                 return step()
             except FileNotFoundError:
                 raise
@@ -153,6 +157,25 @@ class Folder:
                 raise
 
         return self._patience(attempt, f"{self.url} cannot be written", remote=not self.local)
+
+    @contextmanager
+    def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
+        """In the block `guard` is called before each try of a step, which is not done if it
+        raises.  It may touch the store, by itself."""
+        self._guard = guard
+        try:
+            yield
+        finally:
+            self._guard = None
+
+    def check(self) -> None:
+        """Raise if a step would not be done now."""
+        if self._guard is not None:
+            self._guard()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait for somebody else; return whether we may go on waiting, or are told to end."""
+        return self._patience.rest(seconds)
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -287,8 +310,8 @@ class Folder:
         if self.parts != PARTS:
             self.remove([self.parts])
             return
-        # also of the parts of a run, see turns.py; locks elsewhere see to themselves
-        passing = ("parts", "turns", *(["lock."] if self.local else []))
+        # also of the parts of a run; locks elsewhere see to themselves
+        passing = (*PASSING, *(["lock."] if self.local else []))
         self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name.startswith(passing))
         if not self.local:
             try:
@@ -318,5 +341,5 @@ def whole(pending: Pending) -> Iterator[None]:
         yield
         pending.commit()
     except BaseException:
-        pending.abort()
+        try_once(pending.abort)  # what cannot be removed now must not hide why
         raise

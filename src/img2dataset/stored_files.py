@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from img2dataset.local_files import sync_folder
 from img2dataset.remote_files import UPLOAD_FILES, is_atomic
+from img2dataset.remote_files import move as move_file
 from img2dataset.storage import Folder
 
 
@@ -134,7 +135,5 @@ def move_slowly(folder: Folder, source: str, target: str) -> None:
         return
     final = folder.path(target)
     folder.fs.makedirs(final.rpartition("/")[0], exist_ok=True)
-    with suppress(FileNotFoundError):  # not every store moves onto what is there
-        folder.fs.rm_file(final)
-    folder.fs.mv(folder.path(source), final)
+    move_file(folder.fs, folder.path(source), final)
     folder.fs.invalidate_cache()

@@ -162,7 +162,7 @@ class Report:
     shards_skipped: int
     """Shards that were done before, and stay as they were."""
     shards_not_done: tuple[str, ...] = ()
-    """Names of the shards that failed; of an interrupted run, those that had begun."""
+    """Names of the shards that failed; of an interrupted run, those it had begun to download."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
     part: str | None = None
@@ -171,6 +171,9 @@ class Report:
     """What came of the rows fetched again; only with incremental_mode=retry."""
     images_before: bool = True
     """Whether the shards that were done before, if there are any, hold an image."""
+    shards_not_completed: tuple[str, ...] = ()
+    """Of an interrupted retry: shards done before of which it was fetching rows again; they keep
+    what they had."""
 
     @property
     def count(self) -> int:

@@ -34,6 +34,7 @@ from img2dataset.errors import (
     RowError,
     SourceError,
     StorageGoneError,
+    TurnLostError,
 )
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
 from img2dataset.images import SLOWER, ImageConfig
@@ -104,6 +105,8 @@ class OpenShard:
     tally: Tally = field(default_factory=Tally)
     error: str | None = None
     """Why it cannot be stored; its rows are still awaited, so that none arrives in a later try."""
+    hopeless: bool = False
+    """Whether no later try can store it."""
 
 
 class Worker:
@@ -273,14 +276,37 @@ class Worker:
         """Store the shard, unless another attempt has: say which result counts."""
         if not self._job.overlapping:
             return self._write(shard, writer, result)
-        with turn_to_store(self._folder, shard.name):
-            before = self._done_before(shard)
-            if before is not None:
-                abandon(shard)
-                return before
+        stored = None
+        while stored is None:
+            stored = self._take_turn(shard, result)
+        return stored
+
+    def _take_turn(self, shard: OpenShard, result: ShardResult) -> ShardResult | None:
+        """Which result counts; None if we were taken for dead, and another may have stored it."""
+        try:
+            with turn_to_store(self._folder, shard.name) as is_ours:
+                return self._store_in_turn(shard, result, is_ours)
+        except TurnLostError as error:
+            shard.error = str(error)
+            return None
+
+    def _store_in_turn(
+        self, shard: OpenShard, result: ShardResult, is_ours: Callable[[], bool]
+    ) -> ShardResult:
+        before = self._done_before(shard)
+        if before is not None:
+            abandon(shard)
+            shard.error = None
+            return before
+        # once it is being stored, what is seen of it may be the other's when our turn is over
+        writer, shard.writer = shard.writer, None
+        if writer is not None:
+            shard.error = None
             try:
                 return self._write(shard, writer, result)
-            except STORAGE_ERRORS as error:  # while it is our turn to remove things
+            except STORAGE_ERRORS as error:
+                if is_ours():
+                    try_once(writer.abort)
                 self._fail(shard, error)
         return result
 
@@ -305,7 +331,7 @@ class Worker:
             self._failed_in_a_row = 0
             self._link.send(Stored(result))
         else:
-            self._link.send(Failed(shard.id, shard.error))
+            self._link.send(Failed(shard.id, shard.error, final=shard.hopeless))
 
     def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
         """From here on the shard's data stays: with the stats it is done, without them the next
@@ -326,6 +352,7 @@ class Worker:
 
     def _fail(self, shard: OpenShard, error: BaseException) -> None:
         shard.error = f"{type(error).__name__}: {error}"
+        shard.hopeless = isinstance(error, MismatchError)
         abandon(shard)
         if isinstance(error, OSError):
             self._failed_in_a_row += 1

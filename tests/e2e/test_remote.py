@@ -86,3 +86,27 @@ def test_parts_are_stored_behind_sftp(sftp: SftpServer, tmp_path: Path, site: Si
         assert code == 0, errors
 
     assert len(list((tmp_path / "out").glob("*_stats.json"))) == 4
+
+
+@pytest.mark.parametrize("part", [[], ["--part=1/2"], ["--part=0/1"]])
+def test_a_retry_that_was_killed_between_two_moves_is_finished_by_a_run_or_its_part(
+    sftp: SftpServer, tmp_path: Path, fresh_site: Site, part: list[str]
+) -> None:
+    """A server that cannot move onto a file has the old stats removed before the new ones come."""
+    command = options(
+        sftp.url(write_list(tmp_path / "list.txt", urls(fresh_site))), sftp.url(tmp_path / "out")
+    )
+    assert run(command, sftp.environment)[0] == 0
+    asked, before = len(fresh_site.requests), contents(tmp_path / "out")
+    waiting = tmp_path / "out" / ".img2dataset" / "replacing" / "00001"
+    waiting.mkdir(parents=True)
+    (tmp_path / "out" / "00001_stats.json").rename(waiting / "00001_stats.json")
+    (waiting.parent / "00001.whole").write_text("00001_stats.json")
+
+    code, errors = run([*command, *part], sftp.environment)
+
+    assert code == 0, errors
+    assert "nothing to do" in errors
+    assert len(fresh_site.requests) == asked
+    assert differences(contents(tmp_path / "out"), before) == []
+    assert not (waiting.parent / "00001.whole").exists()

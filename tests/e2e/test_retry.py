@@ -264,6 +264,44 @@ def test_more_is_kept_with_every_kind_of_column(tmp_path: Path, fresh_site: Site
     assert len(row["png"]) > 0
 
 
+def test_a_list_that_does_not_fit_is_refused_once_and_the_right_one_is_taken_afterwards(
+    listed: Path, out: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of a dataset that does not say what it is made from, as those of the old tool."""
+    run(listed, out, "webdataset")
+    identity = Path(out) / ".img2dataset" / "identity"
+    identity.unlink()
+    lines = listed.read_text().splitlines()
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    capfd.readouterr()
+
+    report = retry(wrong, out, "webdataset", max_shard_retry=3)
+
+    assert report.shards_not_done == ("00000", "00001")
+    assert "again: MismatchError" not in capfd.readouterr().err
+    assert not identity.exists()
+    assert retry(listed, out, "webdataset").came_back == 2
+    assert identity.exists(), "the list is known to fit"
+    with pytest.raises(OptionError, match="url_list"):
+        retry(wrong, out, "webdataset")
+
+
+def test_a_retry_that_makes_shards_of_an_old_dataset_says_what_they_are_made_from(
+    listed: Path, out: str, tmp_path: Path
+) -> None:
+    """Else the next run would take shards of a wrong list as done."""
+    run(listed, out, "webdataset")
+    (Path(out) / ".img2dataset" / "identity").unlink()
+    lines = listed.read_text().splitlines()
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("\n".join([lines[0], *reversed(lines[1:]), *lines[1:7]]) + "\n")
+    assert retry(wrong, out, "webdataset").shards_done == 1
+
+    with pytest.raises(OptionError, match="url_list"):
+        run(listed, out, "webdataset")
+
+
 @every_format
 def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format: str) -> None:
     run(listed, out, output_format)

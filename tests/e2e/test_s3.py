@@ -161,7 +161,7 @@ def test_a_list_that_is_not_reached_for_a_while_is_waited_for(
 @pytest.mark.parametrize(
     "case",
     [
-        (Refuse(503, "SlowDown"), "SlowDown, says the proxy (tried for 1 seconds)"),
+        (Refuse(503, "SlowDown"), "SlowDown, says the proxy (tried for 1 second)"),
         (Refuse(400, "ExpiredToken"), "the credentials have expired"),
         (Refuse(403, "AccessDenied"), "AccessDenied, says the proxy;"),
         (Refuse(403, "InvalidAccessKeyId"), "InvalidAccessKeyId, says the proxy;"),

@@ -200,7 +200,7 @@ STATS_AND_TABLE: list[tuple[Callable[[Path], None], str]] = [
     (change_table(lambda table: table.drop_columns(["status"])), "parquet: no column status"),
     (
         change_table(lambda table: pa.concat_tables([table.slice(0, 3), table.slice(0, 1)])),
-        "parquet: 1 rows have the key of another one",
+        "parquet: 1 row has the key of another one",
     ),
     (
         set_column("key", 0, "000009"),
@@ -357,6 +357,28 @@ def test_gaps_and_leftovers_are_said(dataset: Callable[..., Path]) -> None:
     assert Dataset(folder).visible == ["00002.parquet", "00002.tar", "00002_stats.json"]
 
 
+@pytest.mark.parametrize(
+    "left",
+    ["parts/00001.tar.abcd", "parts-1-of-3/00001.tar.abcd", "turns/00001", "replacing/00001/a"],
+)
+def test_whatever_a_run_left_in_the_hidden_folder_is_said_and_removed_by_repair(
+    dataset: Callable[..., Path], left: str
+) -> None:
+    folder = dataset("webdataset")
+    path = folder / ".img2dataset" / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+    place = f".img2dataset/{left.rpartition('/')[0]}"
+
+    (line,) = lines_of(folder)
+    assert line.startswith(f"{place}: 1 file of an interrupted run; ")
+    found = verify(str(folder), repair=True)
+
+    assert (found.exit_code, len(found.leftovers), found.broken) == (1, 1, ())
+    assert {each.name for each in (folder / ".img2dataset").iterdir()} == {"identity", "lock"}
+    assert verify(str(folder)).whole
+
+
 def test_an_interrupted_replacement_is_said_and_finished_by_repair(
     dataset: Callable[..., Path],
 ) -> None:
@@ -462,7 +484,16 @@ def test_the_command_says_lines_and_a_last_one_and_exits_accordingly(
 
 
 @pytest.mark.parametrize(
-    "words", [["verify"], ["verify", "a", "b"], ["verify", "a", "--deeep"], ["verify", "nowhere"]]
+    "words",
+    [
+        ["verify"],
+        ["verify", "a", "b"],
+        ["verify", "a", "--deeep"],
+        ["verify", "nowhere"],
+        ["verify", "a", "--deep=x"],
+        ["verify", __file__],
+        ["verify", __file__, "--repair"],
+    ],
 )
 def test_bad_usage_is_one_line_and_2(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
@@ -474,7 +505,19 @@ def test_bad_usage_is_one_line_and_2(
     said = capsys.readouterr()
     assert said.out == ""
     assert len(said.err.splitlines()) == 1
+    assert ("is a file: verify takes the folder" in said.err) is (__file__ in words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_of_a_kind_is_one(
+    fresh_site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.txt").write_text(fresh_site.url("/image/1.jpg"))
+    download(str(tmp_path / "list.txt"), output_folder=str(tmp_path / "out"), image_size=16)
+    capsys.readouterr()
+
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.startswith("whole: 1 shard, 1 row, 1 image in ")
 
 
 def test_a_list_called_verify_is_still_a_list(

@@ -10,8 +10,10 @@ import pytest
 
 from img2dataset import candidates
 from img2dataset.candidates import Candidates, worth_a_look
+from img2dataset.errors import RunError
 from img2dataset.storage import Folder
 from img2dataset.stored_files import read_many
+from tests.unit.writers.shard import memory_folder
 
 
 def stats(**labels: int) -> bytes:
@@ -65,3 +67,19 @@ def test_stats_are_read_many_at_once_and_only_once(
         shard_id for shard_id in range(0, 1200, 7) if shard_id != 14
     ]
     assert asked == [500, 500, 199]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Forbidden"), ConnectionError("down")])
+def test_a_store_that_refuses_to_be_read_ends_the_run_in_one_line(
+    error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = memory_folder()
+    folder.write("00000_stats.json", stats(timed_out=1))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(type(folder.fs), "cat", refuse)
+    found = Candidates(folder, {0}, lambda shard_id: f"{shard_id:05d}")
+    with pytest.raises(RunError, match=r"memory://.* cannot be read: .*(Forbidden|down)"):
+        assert 0 in found

@@ -11,7 +11,7 @@ import pytest
 
 from img2dataset.errors import OptionError, RunError
 from img2dataset.options import Options, shaping_options
-from img2dataset.shards import Identity, Plan, done_shards, prepare
+from img2dataset.shards import Identity, Plan, done_shards, load_sections, prepare, record
 from img2dataset.storage import Folder
 
 IDENTITY = Identity(
@@ -65,7 +65,7 @@ def test_what_an_interrupted_run_left_is_removed_and_nothing_else(tmp_path: Path
     assert visible(tmp_path) == {
         "00000.tar", "00000.parquet", "00000_stats.json", "notes.txt", "00001.csv",
     }  # fmt: skip
-    assert list((tmp_path / ".img2dataset" / "parts").iterdir()) == []
+    assert not any((tmp_path / ".img2dataset").glob("parts*"))
 
 
 def test_files_of_others_that_look_like_shards_stay_in_a_folder_that_is_not_ours(
@@ -141,7 +141,7 @@ def test_a_folder_of_the_old_tool_is_taken_on_with_a_word(tmp_path: Path) -> Non
     resumed = plan(tmp_path)
 
     assert resumed.done == {0}
-    assert "1 shards" in resumed.notices[0]
+    assert "1 shard of an older version" in resumed.notices[0]
 
 
 def test_an_option_that_is_newer_than_the_folder_had_its_default(tmp_path: Path) -> None:
@@ -314,3 +314,56 @@ def test_a_replacement_that_was_interrupted_is_finished_by_every_run(
 
     assert (tmp_path / "00000.tar").read_text() == "new"
     assert not replacing.exists()
+
+
+def replacing(folder: Path, name: str) -> None:
+    """Killed where a store removes before it moves: the stats are away."""
+    waiting = folder / ".img2dataset" / "replacing" / name
+    waiting.mkdir(parents=True)
+    (folder / f"{name}_stats.json").rename(waiting / f"{name}_stats.json")
+    (waiting.parent / f"{name}.whole").write_text(f"{name}_stats.json")
+
+
+def test_a_part_finishes_replacements_of_its_own_shards_and_of_no_others(tmp_path: Path) -> None:
+    plan(tmp_path)
+    finish(tmp_path, "00000", "00001", "00002", "00003")
+    for name in ("00001", "00002", "00003"):
+        replacing(tmp_path, name)
+
+    planned = prepare(Folder(str(tmp_path)), "incremental", IDENTITY, stored_names, (1, 2))
+
+    assert planned.done == {0, 1, 3}, "2 is another part's"
+    assert {"00001.tar", "00003.tar", "00001_stats.json", "00002.tar"} <= visible(tmp_path)
+    left = {path.name for path in (tmp_path / ".img2dataset" / "replacing").iterdir()}
+    assert left == {"00002", "00002.whole"}
+    assert plan(tmp_path).done == {0, 1, 2, 3}
+
+
+def test_what_a_dataset_is_made_from_is_written_down_only_when_it_changes(tmp_path: Path) -> None:
+    plan(tmp_path)
+    finish(tmp_path, "00000")
+    path = tmp_path / ".img2dataset" / "identity"
+    before = path.stat()
+
+    plan(tmp_path)
+    assert path.stat().st_ino == before.st_ino
+
+    plan(tmp_path, "extend", Identity([], {}))
+    assert path.stat().st_ino != before.st_ino
+
+
+def test_a_retry_of_an_old_dataset_leaves_it_to_the_caller_to_write_down_what_it_is_made_from(
+    tmp_path: Path,
+) -> None:
+    finish(tmp_path, "00000")
+    folder = Folder(str(tmp_path))
+
+    planned = plan(tmp_path, "retry")
+    assert planned.notices
+    assert load_sections(folder) == []
+
+    record(folder, planned)
+    with pytest.raises(OptionError, match="url_list"):
+        plan(tmp_path, "retry", Identity([], IDENTITY.options))
+    record(folder, plan(tmp_path, "retry"))
+    assert len(load_sections(folder)) == 1

@@ -17,6 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
 from img2dataset import local_files, remote_files
+from img2dataset.errors import StorageGoneError
 from img2dataset.local_files import LocalFile
 from img2dataset.patience import Patience
 from img2dataset.remote_files import RemoteFile
@@ -352,6 +353,75 @@ def test_a_disk_that_takes_half_a_file_is_an_error(
     assert caught.value.errno == errno.ENOSPC
     monkeypatch.undo()
     pending.abort()
+
+
+class Stuck:
+    """What cannot be removed either."""
+
+    def commit(self) -> None:
+        raise StorageGoneError("no room for 10 minutes")
+
+    def abort(self) -> None:
+        raise ConnectionError("down")
+
+
+def test_why_a_file_was_not_stored_is_told_though_it_cannot_be_removed() -> None:
+    with pytest.raises(StorageGoneError, match="no room"), whole(Stuck()):
+        pass
+
+
+# -- moves onto what is there
+
+
+class Slow(MemoryFileSystem):  # type: ignore[misc]
+    """A store that moves; `refuses` onto what is there, or `loses` the answer."""
+
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    refuses = loses = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.removed: list[str] = []
+
+    def mv(self, path1: str, path2: str, **_: Any) -> None:
+        if self.refuses and self.exists(path2):
+            raise OSError("Failure")
+        self.pipe_file(path2, self.cat_file(path1))
+        super().rm_file(path1)
+        if self.loses:
+            raise ConnectionError("no answer")
+
+    def rm_file(self, path: str) -> None:
+        self.removed.append(path)
+        super().rm_file(path)
+
+
+def test_a_file_takes_the_place_of_another_in_one_step_where_the_store_can() -> None:
+    fs = Slow(skip_instance_cache=True)
+    fs.pipe({"/new": b"new", "/old": b"old"})
+    remote_files.move(fs, "/new", "/old")
+
+    assert (fs.cat_file("/old"), fs.removed) == (b"new", [])
+
+
+def test_a_store_that_does_not_move_onto_a_file_has_it_removed_before() -> None:
+    fs = Slow(skip_instance_cache=True)
+    fs.refuses = True
+    fs.pipe({"/new": b"new", "/old": b"old"})
+    remote_files.move(fs, "/new", "/old")
+
+    assert (fs.cat_file("/old"), fs.removed) == (b"new", ["/old"])
+
+
+def test_a_move_whose_answer_was_lost_does_not_cost_the_file() -> None:
+    fs = Slow(skip_instance_cache=True)
+    fs.loses = True
+    fs.pipe({"/new": b"new", "/old": b"old"})
+    with pytest.raises(ConnectionError):
+        remote_files.move(fs, "/new", "/old")
+
+    assert (fs.cat_file("/old"), fs.removed) == (b"new", [])
 
 
 # -- names and removal

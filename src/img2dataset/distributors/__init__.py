@@ -49,6 +49,8 @@ class Failed:
 
     shard_id: int
     error: str
+    final: bool = False
+    """Whether another try would fail alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,8 +228,8 @@ class Supervisor:
                 self._close_shard(process, result.id)
                 self._errors.pop(result.id, None)
                 self._handle(message)
-            case Failed(shard_id=shard_id, error=error):
-                self._give_back(self._close_shard(process, shard_id), error)
+            case Failed(shard_id=shard_id, error=error, final=final):
+                self._give_back(self._close_shard(process, shard_id), error, final=final)
             case Halted(error=error):
                 raise RunError(error)
             case Ended():
@@ -282,7 +282,9 @@ class Supervisor:
         process.alone = False
         return process.open.pop(shard_id)
 
-    def _give_back(self, shard: Shard, error: str, *, died: bool = False) -> None:
+    def _give_back(
+        self, shard: Shard, error: str, *, died: bool = False, final: bool = False
+    ) -> None:
         """A shard was not stored: do it again at the end, or give it up.  After a death it is
         done again in any case, unless that was done carefully."""
         self._errors[shard.id] = error
@@ -291,7 +293,7 @@ class Supervisor:
         careful = died and shard.id not in self._careful
         if careful:
             self._careful.add(shard.id)
-        if careful or attempts <= self._work.max_shard_retry:
+        if careful or (attempts <= self._work.max_shard_retry and not final):
             self._again.append(shard)
             how = "again, carefully" if careful else "again"
             self._handle(Notice(f"shard {shard.id} failed and will be done {how}: {error}"))

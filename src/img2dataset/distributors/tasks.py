@@ -21,6 +21,7 @@ from img2dataset.errors import OptionError, RunError, SourceError
 from img2dataset.records import Shard
 from img2dataset.tally import ShardResult
 from img2dataset.version import VERSION
+from img2dataset.words import plural
 
 MOST_SHARDS = 2
 """Shards of a task at most.  The second is downloaded while the slowest URLs of the first time
@@ -188,7 +189,8 @@ class Book:
         if self._failures >= most:
             raise RunError(f"the cluster does no task: {why}")
         shards = [shard for task in lost for shard in task.shards]
-        self._say(f"the cluster lost {len(lost)} tasks with {len(shards)} shards: {why}")
+        what = f"{plural(len(lost), 'task')} with {plural(len(shards), 'shard')}"
+        self._say(f"the cluster lost {what}: {why}")
         for shard in shards:
             self._give_back(shard, why)
 
@@ -203,7 +205,7 @@ class Book:
 
     def begin(self, workers: int) -> None:
         """Say why nothing is heard at first."""
-        self._say(f"{workers} workers at once; each tells what it did when its task ends")
+        self._say(f"{plural(workers, 'worker')} at once; each tells what it did when its task ends")
 
     def _say(self, text: str) -> None:
         if text not in self._said:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from img2dataset.errors import Reason, Status
 from img2dataset.reports.rates import share
 from img2dataset.tally import Report
+from img2dataset.words import plural
 
 AGAIN = "run the same command again"
 MAX_NAMES = 10
@@ -74,11 +75,8 @@ def last_line(report: Report) -> str:
     """What happened and what to do next; see `Report.exit_code` for what each means to a script."""
     where = report.output_folder
     if report.interrupted:
-        begun = plural(len(report.shards_not_done), "unfinished shard is", "unfinished shards are")
-        return (
-            f"interrupted: {plural(report.shards_done, 'shard')} stored in {where}"
-            f"{f', {begun} not kept' if report.shards_not_done else ''}; {AGAIN} to go on"
-        )
+        stored = plural(report.shards_done, "shard")
+        return f"interrupted: {stored} stored in {where}{unfinished(report)}; {AGAIN} to go on"
     if report.shards_not_done:
         return (
             f"not done: {plural(len(report.shards_not_done), 'shard')} failed "
@@ -92,6 +90,21 @@ def last_line(report: Report) -> str:
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
         f"({share(report.successes, report.count):.1%}) in {where}{came_back(report)}{may_pass(report)}"
     )
+
+
+def unfinished(report: Report) -> str:
+    """What becomes of the shards that an interrupted run was at."""
+    begun, again = len(report.shards_not_done), len(report.shards_not_completed)
+    lost = plural(begun, "unfinished shard is", "unfinished shards are")
+    same = plural(again, "shard that was done before keeps", "shards that were done before keep")
+    return (
+        f"{f', {lost} not kept' if begun else ''}"
+        f"{f', {same} what {it_or_they(again)} had' if again else ''}"
+    )
+
+
+def it_or_they(count: int) -> str:
+    return "it" if count == 1 else "they"
 
 
 def may_pass(report: Report) -> str:
@@ -143,7 +156,3 @@ def likely_cause(reasons: Mapping[str, int]) -> str:
 def some(names: Sequence[str]) -> str:
     more = len(names) - MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
-from img2dataset.reports.advice import REASONS, plural, some
+from img2dataset.reports.advice import REASONS, some
 from img2dataset.reports.rates import share
 from img2dataset.reports.view import duration
 from img2dataset.tally import Again, Report
+from img2dataset.words import plural
 
 MAX_CODES = 5
 

@@ -13,6 +13,7 @@ from img2dataset.reports.summary import facts, tables_of
 from img2dataset.reports.view import view_of
 from img2dataset.tally import Progress, Report, ShardResult
 from img2dataset.version import VERSION
+from img2dataset.words import plural
 
 
 class TerminalReporter:
@@ -36,7 +37,7 @@ class TerminalReporter:
         self._stored = self._stored.plus(result)
         if result.kept is not None:
             back, rows = result.tally.successes, result.tally.count
-            self._screen.line(f"shard {result.name}: {back} of {rows} rows came back")
+            self._screen.line(f"shard {result.name}: {back} of {plural(rows, 'row')} came back")
         self._screen.line(rates_of_shard(result).line("worker"))
         self._screen.line(self._stored.rates.line("total"))
         self.progress(progress)

@@ -52,7 +52,17 @@ def open_dataset(output_folder: str) -> Folder:
         raise
     except (ImportError, ValueError) as error:
         raise OptionError(f"{output_folder!r} cannot be opened: {error}") from error
+    if is_file(folder):
+        raise OptionError(f"{output_folder!r} is a file: verify takes the folder of a dataset")
     return folder
+
+
+def is_file(folder: Folder) -> bool:
+    try:
+        kind: str = folder.do(lambda: folder.fs.info(folder.root))["type"]
+    except OSError:  # not there, or not to be read: what looks into it will say so
+        return False
+    return kind == "file"
 
 
 def take_over(folder: Folder, stack: ExitStack, say: Say) -> None:
@@ -61,8 +71,7 @@ def take_over(folder: Folder, stack: ExitStack, say: Say) -> None:
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")
     if not stack.enter_context(held(folder, say)):
         raise OptionError(f"{folder.url!r}: a run is writing there; wait for its end")
-    journal.settle(folder)
-    folder.clear_parts()
+    journal.finish(folder)
 
 
 def _verify(
@@ -116,8 +125,10 @@ def checked_shards(folder: Folder, layout: Layout, *, deep: bool) -> Iterator[Ch
 
 
 def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
-    """Remove broken shards, stats first: from then on they are not done."""
+    """Remove broken shards, stats first: from then on they are not done; and what is left over."""
     broken: list[StoredShard] = [shard for shard in layout.shards if shard.name in names]
     folder.remove(shard.stats for shard in broken)
     for shard in (*broken, *layout.unfinished):
         folder.remove(sorted(shard.files - {shard.stats}))
+    journal.discard(folder)
+    folder.clear_parts()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from img2dataset.words import plural
+
 MOST_PROBLEMS = 5
 """Kinds of problems of one shard that are told."""
 
@@ -62,12 +64,13 @@ class Verification:
 
 def summary(found: Verification) -> str:
     """The one line that says whether it is whole, and what to do."""
-    seen = f"{found.shards:,} shards, {found.rows:,} rows, {found.images:,} images"
+    counted = ((found.shards, "shard"), (found.rows, "row"), (found.images, "image"))
+    seen = ", ".join(plural(count, what) for count, what in counted)
     if found.whole:
         return f"whole: {seen} in {found.output_folder}"
     counts = (
         (len(found.broken), "broken"), (found.missing, "missing"),
-        (len(found.leftovers), "leftovers of interrupted runs"),
+        (len(found.leftovers), "left over from interrupted runs"),
     )  # fmt: skip
     wrong = ", ".join(f"{count:,} {what}" for count, what in counts if count)
     if found.repaired:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from img2dataset import journal
-from img2dataset.shards import Part, load_parts
-from img2dataset.storage import PARTS, Folder
+from img2dataset.shards import Section, load_sections
+from img2dataset.storage import HIDDEN, PASSING, Folder
+from img2dataset.words import plural
 from img2dataset.writers import stored_names
 from img2dataset.writers.stats import stats_name
 
@@ -44,8 +45,8 @@ class Layout:
     """Those of which something is there, but no stats file."""
     replacing: tuple[str, ...]
     """Those that were being replaced when a run was interrupted."""
-    parts: int
-    """Files that were being written."""
+    passing: tuple[tuple[str, int], ...]
+    """Hidden folders with what was being written -> how many files are in each."""
 
     def leftovers(self) -> list[str]:
         lines = [
@@ -57,10 +58,11 @@ class Layout:
             f"{name}: it was being replaced; any run, or --repair, finishes that"
             for name in self.replacing
         ]
-        if self.parts:
-            lines.append(
-                f"{PARTS}: {self.parts} files of an interrupted run; the next run removes them"
-            )
+        lines += [
+            f"{place}: {plural(count, 'file')} of an interrupted run; the next run without part, "
+            f"or --repair, removes {'it' if count == 1 else 'them'}"
+            for place, count in self.passing
+        ]
         return lines
 
     def gaps(self) -> tuple[tuple[int, int], ...]:
@@ -85,29 +87,41 @@ class Layout:
 
 
 def layout_of(folder: Folder) -> Layout:
-    parts = load_parts(folder)
-    inputs = {source["url"] for part in parts for source in part.identity.inputs}
+    sections = load_sections(folder)
+    inputs = {source["url"] for section in sections for source in section.identity.inputs}
     names = [name for name in folder.names() if folder.path(name) not in inputs]
     guess = guessed_format(names)
     found: dict[str, set[str]] = {}
     for name in names:
         if match := SHARD_FILE.fullmatch(name):
             found.setdefault(match[1], set()).add(name)
-    shards = [stored_shard(name, files, parts, guess) for name, files in sorted(found.items())]
+    shards = [stored_shard(name, files, sections, guess) for name, files in sorted(found.items())]
     done = [shard for shard in shards if shard.stats in shard.files]
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
         unfinished=tuple(s for s in shards if s.files and s.stats not in s.files),
         replacing=tuple(journal.interrupted(folder)),
-        parts=len(folder.names(PARTS)),
+        passing=tuple(passing_in(folder)),
     )
 
 
-def stored_shard(name: str, files: set[str], parts: Sequence[Part], guess: str) -> StoredShard:
+def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
+    """The hidden folders of runs that are over, if there is something in them."""
+    names = sorted(name for name in folder.names(HIDDEN) if name.startswith(PASSING))
+    places = [f"{HIDDEN}/{name}" for name in names]
+    places += [journal.waiting(name) for name in journal.unmarked(folder)]
+    for place in places:
+        if count := len(folder.names(place)):
+            yield place, count
+
+
+def stored_shard(
+    name: str, files: set[str], sections: Sequence[Section], guess: str
+) -> StoredShard:
     options: Mapping[str, Any] = {}
-    for part in parts:  # the last one that begins before it
-        if part.first_id <= int(name):
-            options = part.identity.options
+    for section in sections:  # the last one that begins before it
+        if section.first_id <= int(name):
+            options = section.identity.options
     output_format = options.get("output_format", guess)
     own = {stats_name(name), *stored_names(output_format, name)}
     return StoredShard(int(name), name, frozenset(files & own), output_format, options)

@@ -14,6 +14,7 @@ from img2dataset.verifying.door import first_line
 from img2dataset.verifying.layout import StoredShard
 from img2dataset.verifying.sample_check import SampleCheck, told
 from img2dataset.verifying.table import TableRow, check_rows, rows_of
+from img2dataset.words import plural
 from img2dataset.writers import stored_names
 from img2dataset.writers.stats import tally_of_stats
 
@@ -75,7 +76,7 @@ def missing_files(shard: StoredShard, stats: Tally | None) -> list[str]:
 def check_counts(rows: Mapping[str, TableRow], stats: Tally, problems: Problems) -> None:
     """What the stats say is what the table says."""
     if len(rows) != stats.count:
-        problems.add(f"stats say {stats.count} rows, the table has {len(rows)}")
+        problems.add(f"stats say {plural(stats.count, 'row')}, the table has {len(rows)}")
     for status in Status:
         count = sum(row.status == status.value for row in rows.values())
         if count != stats.statuses[status.value]:

@@ -58,7 +58,9 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
         for key, status, message, width, height, found in zip(keys, *others, together, strict=True)
     }
     if len(rows) != len(keys):
-        raise DamagedError(f"parquet: {len(keys) - len(rows)} rows have the key of another one")
+        twice = len(keys) - len(rows)
+        which = "1 row has" if twice == 1 else f"{twice:,} rows have"
+        raise DamagedError(f"parquet: {which} the key of another one")
     return rows
 
 

@@ -158,6 +158,13 @@ def test_a_failed_shard_is_done_again_at_the_end_as_often_as_allowed(
     assert order[:4] == ["0", "1", "2", "3"]
 
 
+def test_a_shard_that_no_try_can_do_is_not_done_again(tmp_path: Path) -> None:
+    errors, _ = run(tmp_path, shards(3), retry=2, hopeless=[1])
+
+    assert errors == {1: "MismatchError: no"}
+    assert tries(tmp_path) == Counter({0: 1, 1: 1, 2: 1})
+
+
 def test_workers_that_do_not_start_end_the_run(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -133,7 +133,7 @@ def test_tasks_that_the_engine_lost_are_done_again_and_their_late_results_count_
 
     assert desk.stored == [0]
     assert [ids for _, ids in desk.ids()] == [[1]]
-    assert "lost 1 tasks with 1 shards: an executor is gone" in desk.notices[0]
+    assert "lost 1 task with 1 shard: an executor is gone" in desk.notices[0]
 
 
 def test_a_cluster_that_does_nothing_ends_the_run() -> None:

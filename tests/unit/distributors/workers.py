@@ -56,6 +56,9 @@ def do(job: dict[str, Any], take: Take, send: Callable[[Any], None]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if shard.id in job.get("die", []):
         os.kill(os.getpid(), signal.SIGKILL)
+    if shard.id in job.get("hopeless", []):
+        send(Failed(shard.id, "MismatchError: no", final=True))
+        return
     if shard.id in job.get("fail", []):
         send(Failed(shard.id, "OSError: no"))
         return

@@ -47,6 +47,20 @@ from tests.unit.reports.runs import report, tally
             ),
         ),
         (
+            report(tally(9), shards_not_completed=("1",), interrupted=True),
+            (
+                "interrupted: 1 shard stored in out, 1 shard that was done before keeps what it "
+                "had; run the same command again to go on"
+            ),
+        ),
+        (
+            report(shards_not_done=("1",), shards_not_completed=("2", "3"), interrupted=True),
+            (
+                "interrupted: 0 shards stored in out, 1 unfinished shard is not kept, 2 shards "
+                "that were done before keep what they had; run the same command again to go on"
+            ),
+        ),
+        (
             report(interrupted=True),
             "interrupted: 0 shards stored in out; run the same command again to go on",
         ),
