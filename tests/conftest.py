@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 # fewer examples where a developer waits for them; CI tries them all.  A busy machine is no failure
 ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", ALL, max_examples=20)
-settings.register_profile("all", ALL)
+settings.register_profile("all", ALL, max_examples=150)
 settings.load_profile("all" if os.environ.get("IMG2DATASET_NO_SKIPS") else "quick")
 
 # everything that tests ask for is on this machine

@@ -47,7 +47,8 @@ def done(folder: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("shards_done", [pytest.param(0, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("shards_done", [0, 3])
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(
     command: list[str], tmp_path: Path, shards_done: int
 ) -> None:
