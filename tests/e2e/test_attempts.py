@@ -141,10 +141,11 @@ def test_the_turn_of_a_dead_worker_at_an_object_store_ends(
 def test_a_live_worker_keeps_its_turn_at_an_object_store(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("img2dataset.turns.LEASE", 0.4)
-    monkeypatch.setattr("img2dataset.turns.SIGN_EVERY", 0.05)
-    monkeypatch.setattr("img2dataset.turns.PAUSE", 0.01)
-    monkeypatch.setattr("img2dataset.turns.PATIENCE", 1.0)
+    # a busy machine may keep it from giving a sign for a second or two
+    monkeypatch.setattr("img2dataset.turns.LEASE", 4.0)
+    monkeypatch.setattr("img2dataset.turns.SIGN_EVERY", 0.2)
+    monkeypatch.setattr("img2dataset.turns.PAUSE", 0.2)
+    monkeypatch.setattr("img2dataset.turns.PATIENCE", 6.0)
     folder = Folder(f"s3://{BUCKET}/{name}")
 
     with (
