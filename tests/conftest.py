@@ -4,26 +4,66 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.stores.proxy import nothing
+
+if TYPE_CHECKING:
+    from tests.stores.s3 import S3Server
+
 # fewer examples where a developer waits for them; CI tries them all.  A busy machine is no failure
 ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", ALL, max_examples=20)
-settings.register_profile("all", ALL)
+settings.register_profile("all", ALL, max_examples=150)
 settings.load_profile("all" if os.environ.get("IMG2DATASET_NO_SKIPS") else "quick")
 
 # everything that tests ask for is on this machine
-for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-    os.environ.pop(name, None)
-    os.environ.pop(name.upper(), None)
+for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    os.environ.pop(variable, None)
+    os.environ.pop(variable.upper(), None)
 
 # A shell gives background jobs an ignored SIGINT, which our children would inherit.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One for all tests of a process: to start one takes longer than most of them."""
+    from s3fs import S3FileSystem  # noqa: PLC0415  (an extra, for few tests)
+
+    from tests.stores.s3 import S3Server  # noqa: PLC0415
+
+    with S3Server() as running:
+        yield running
+    S3FileSystem.clear_instance_cache()  # they would outlive it
+
+
+@pytest.fixture
+def server(s3_server: S3Server) -> Iterator[S3Server]:
+    """The same, with a good connection at first."""
+    s3_server.proxy.rule = nothing
+    yield s3_server
+    s3_server.proxy.rule = nothing
+
+
+@pytest.fixture
+def s3_environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process finds the server."""
+    for variable, value in server.environment.items():
+        monkeypatch.setenv(variable, value)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Of a folder in the bucket of the server."""
+    words = "".join(c if c.isalnum() else "-" for c in request.node.name)[-60:].strip("-")
+    return f"{words}-{uuid4().hex[:8]}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -79,21 +79,21 @@ class Campaign:
             path.write_text("\n".join(["url,caption", *rows]))
         return path
 
-    def command(self, output_format: str, name: str, options: Sequence[str]) -> list[str]:
+    def command(self, output_format: str, folder: str, options: Sequence[str]) -> list[str]:
         return [
             sys.executable, "-m", "img2dataset", f"--url_list={self.url_list}", "--input_format=csv",
-            "--caption_col=caption", f"--output_folder={self.url(name)}",
+            "--caption_col=caption", f"--output_folder={folder}",
             f"--output_format={output_format}", f"--number_sample_per_shard={SHARD}",
             "--image_size=24", "--thread_count=6", *options,
         ]  # fmt: skip
 
     def truth(self, output_format: str) -> dict[str, Any]:
-        """What an undisturbed run stores."""
+        """What an undisturbed run stores, on this machine's disk."""
         with self._making:
             if output_format not in self.truths:
-                name = f"truth-{output_format}"
-                self.finish(self.command(output_format, name, ()), [])
-                self.truths[output_format] = contents(self.stored(name))
+                folder = self.folder / f"truth-{output_format}"
+                self.finish(self.command(output_format, str(folder), ()), [])
+                self.truths[output_format] = contents(folder)
             return self.truths[output_format]
 
     def finish(self, command: Sequence[str], before: Sequence[str]) -> None:
@@ -111,7 +111,7 @@ class Campaign:
         """One round; returns how the hurt run ended."""
         self.truth(plan.output_format)
         name = f"round-{plan.seed}"
-        command = self.command(plan.output_format, name, plan.options)
+        command = self.command(plan.output_format, self.url(name), plan.options)
         self.disturb(plan, name)
         code, errors = self._hurt(plan, command)
         self.undisturb(name)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import campaign_in
 from tests.chaos.plans import plan_of
 from tests.chaos.rounds import Campaign
+from tests.site import Site
+from tests.stores.s3 import S3Campaign, S3Server
 
 ROUNDS = 200
 ROUNDS_ON_S3 = 50
@@ -20,16 +20,24 @@ FEW = 5
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
-    with ExitStack() as stack:
-        yield campaign_in(tmp_path_factory.mktemp("chaos"), stack, s3=False)
+    with Site() as site:
+        yield Campaign(site, tmp_path_factory.mktemp("chaos"))
 
 
-@pytest.fixture(scope="module")
-def campaign_on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
-    with ExitStack() as stack:
-        yield campaign_in(tmp_path_factory.mktemp("chaos-s3"), stack, s3=True)
+@pytest.fixture(scope="session")
+def rounds_on_s3(
+    tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server
+) -> Iterator[S3Campaign]:
+    with Site() as site:
+        yield S3Campaign.on(site, tmp_path_factory.mktemp("chaos-s3"), s3_server)
+
+
+@pytest.fixture
+def campaign_on_s3(rounds_on_s3: S3Campaign, server: S3Server) -> S3Campaign:
+    server.proxy.rule = rounds_on_s3.fate
+    return rounds_on_s3
 
 
 @pytest.mark.parametrize("first", range(0, ROUNDS, TOGETHER))
@@ -55,7 +63,7 @@ def test_a_campaign_sees_a_shard_that_lost_its_data(campaign: Campaign, tmp_path
     from tests.chaos.contents import contents, differences  # noqa: PLC0415
 
     truth = campaign.truth("webdataset")
-    stored = campaign.stored("truth-webdataset")
+    stored = campaign.folder / "truth-webdataset"
     whole = (stored / "00001.tar").read_bytes()
     (stored / "00001.tar").unlink()
     (stored / "00009.parquet").write_bytes((stored / "00002.parquet").read_bytes())

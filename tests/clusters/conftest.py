@@ -1,4 +1,4 @@
-"""What tests of clusters share: a list, what one machine makes of it, and an object store."""
+"""What tests of clusters share: a list, and what one machine makes of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from img2dataset import download
 from tests.clusters.programs import ROWS_PER_SHARD, write_list
 from tests.e2e.dataset import Dataset
-from tests.s3 import Store, running_store
 from tests.site import Site
 
 
@@ -33,9 +32,3 @@ def expected(place: Path) -> Dataset:
     )  # fmt: skip
     assert report.complete
     return Dataset(place / "expected")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with running_store() as running:
-        yield running

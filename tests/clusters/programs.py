@@ -18,6 +18,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.e2e.dataset import Dataset
 from tests.site import Site
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,46 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 200) -> 
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.05)
+
+
+def to_store_too(distributor: str) -> str:
+    """Code that follows the example: the cluster is as it was, and does this as well."""
+    return f"""
+import os
+common = dict(
+    input_format="parquet", caption_col="caption", output_format="webdataset",
+    number_sample_per_shard={ROWS_PER_SHARD}, distributor="{distributor}",
+)
+report = download("urls.parquet", output_folder=os.environ["STORE"], **common)
+print("store:", report.exit_code, report.count)
+"""
+
+
+def command(distributor: str, *options: str) -> list[str]:
+    """A run into the folder `own`, on a cluster of our own."""
+    return [
+        sys.executable, "-m", "img2dataset", "urls.parquet", "--output_folder=own",
+        "--input_format=parquet", "--caption_col=caption", "--output_format=webdataset",
+        f"--number_sample_per_shard={ROWS_PER_SHARD}", f"--distributor={distributor}",
+        "--processes_count=2", "--subjob_size=5", *options,
+    ]  # fmt: skip
+
+
+@contextmanager
+def something_in_the_way(folder: Path) -> Iterator[None]:
+    """The third shard cannot be stored."""
+    way = folder / "00002.tar" / "in the way"
+    way.mkdir(parents=True)
+    yield
+    way.rmdir()
+    way.parent.rmdir()
+
+
+def check_equal(folder: Path, expected: Dataset) -> None:
+    """Every row is there, once, as it would be without a cluster."""
+    made = Dataset(folder)
+    assert made.members() == expected.members()
+    assert made.table.equals(expected.table)
 
 
 def shards_done(folder: Path) -> int:

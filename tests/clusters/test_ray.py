@@ -11,15 +11,18 @@ import pytest
 
 from tests.clusters.programs import (
     ROWS,
-    ROWS_PER_SHARD,
     SHARDS,
+    check_equal,
+    command,
     example,
     running,
     shards_done,
+    something_in_the_way,
+    to_store_too,
     wait_for,
 )
 from tests.e2e.dataset import Dataset
-from tests.s3 import Store
+from tests.stores.s3 import BUCKET, S3Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
@@ -44,24 +47,18 @@ pathlib.Path("raylet").write_text(str(second.all_processes["raylet"][0].process.
 """
 
 MORE = f"""
-common = dict(
-    input_format="parquet", caption_col="caption", output_format="webdataset",
-    number_sample_per_shard={ROWS_PER_SHARD}, distributor="ray",
-)
-# the cluster is as it was: it does this too
-report = download("urls.parquet", output_folder=os.environ["STORE"] + "/ray", **common)
-print("store:", report.exit_code, report.count)
+{to_store_too("ray")}
 print("nodes:", sum(node["Alive"] for node in ray.nodes()))
 """
 
 
 def test_the_example_makes_the_same_dataset_though_a_node_is_killed(
-    place: Path, expected: Dataset, store: Store, tmp_path: Path
+    place: Path, expected: Dataset, server: S3Server, name: str, tmp_path: Path
 ) -> None:
     code = BEFORE + example("ray.md").replace(
         "ray.shutdown()", f"{MORE}\nray.shutdown()\ncluster.shutdown()"
     )
-    environment = {**store.environment, "STORE": f"s3://{store.bucket}"}
+    environment = {**server.environment, "STORE": f"s3://{BUCKET}/{name}"}
     with running([sys.executable, "-c", code], place, environment) as program:
         wait_for(lambda: shards_done(place / "dataset") >= 2, "two shards")
         os.kill(int((place / "raylet").read_text()), signal.SIGKILL)
@@ -69,34 +66,24 @@ def test_the_example_makes_the_same_dataset_though_a_node_is_killed(
 
     assert program.process.returncode == 0, errors
     assert "nodes: 1" in said
-    made = Dataset(place / "dataset")
-    made.check_whole(ROWS)
-    assert made.members() == expected.members()
-    assert made.table.equals(expected.table)
+    Dataset(place / "dataset").check_whole(ROWS)
+    check_equal(place / "dataset", expected)
     assert f"store: 0 {ROWS}" in said
-    stored = Dataset(store.copy_to(tmp_path, "ray"))
-    assert stored.members() == expected.members()
-    assert stored.table.equals(expected.table)
+    check_equal(server.fetch(name, tmp_path / "stored"), expected)
 
 
 def test_a_cluster_of_our_own_says_what_fails_and_is_stopped(
     place: Path, expected: Dataset
 ) -> None:
-    (place / "own" / "00002.tar" / "in the way").mkdir(parents=True)
-    command = [
-        sys.executable, "-m", "img2dataset", "urls.parquet", "--output_folder=own",
-        "--input_format=parquet", "--caption_col=caption", "--output_format=webdataset",
-        f"--number_sample_per_shard={ROWS_PER_SHARD}", "--distributor=ray",
-        "--processes_count=2", "--subjob_size=5",
-    ]  # fmt: skip
-    with running(command, place, {"RAY_ADDRESS": "local"}) as program:
+    with (
+        something_in_the_way(place / "own"),
+        running(command("ray"), place, {"RAY_ADDRESS": "local"}) as program,
+    ):
         _, errors = program.result()
 
     assert program.process.returncode == 1
     assert "1 shard failed (00002)" in errors.splitlines()[-1]
     assert f"{SHARDS - 1} stored" in errors
     assert errors.count("shard 2 will be done again") == 1
-    (place / "own" / "00002.tar" / "in the way").rmdir()
-    (place / "own" / "00002.tar").rmdir()
     members = Dataset(place / "own").members()
     assert members.items() < expected.members().items()

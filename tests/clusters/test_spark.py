@@ -14,27 +14,23 @@ from tests.clusters.programs import (
     ROWS,
     ROWS_PER_SHARD,
     SHARDS,
+    check_equal,
+    command,
     example,
     running,
     shards_done,
+    something_in_the_way,
+    to_store_too,
     wait_for,
 )
 from tests.e2e.dataset import Dataset
-from tests.s3 import Store
+from tests.stores.s3 import BUCKET, S3Server
 from tests.unit.reports.offline import ENVIRONMENT, history, status_tables
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
 MORE = f"""
-import os
-common = dict(
-    input_format="parquet", caption_col="caption", output_format="webdataset",
-    number_sample_per_shard={ROWS_PER_SHARD}, distributor="pyspark",
-)
-# the session is as it was: it does this too
-report = download("urls.parquet", output_folder=os.environ["STORE"] + "/spark", **common)
-print("store:", report.exit_code, report.count)
-
+{to_store_too("pyspark")}
 import pathlib
 pathlib.Path("broken/00002.tar/in the way").mkdir(parents=True)
 report = download("urls.parquet", output_folder="broken", **common)
@@ -43,10 +39,10 @@ print("broken:", report.exit_code, report.shards_not_done, report.shards_done)
 
 
 def test_the_example_makes_the_same_dataset_though_an_executor_is_killed(
-    place: Path, expected: Dataset, store: Store, tmp_path: Path
+    place: Path, expected: Dataset, server: S3Server, name: str, tmp_path: Path
 ) -> None:
     code = example("spark.md").replace("spark.stop()", f"{MORE}\nspark.stop()")
-    environment = {**store.environment, "STORE": f"s3://{store.bucket}"}
+    environment = {**server.environment, "STORE": f"s3://{BUCKET}/{name}"}
     with running([sys.executable, "-c", code], place, environment) as program:
         wait_for(lambda: shards_done(place / "dataset") >= 2, "two shards")
         executors = program.processes("CoarseGrainedExecutorBackend")
@@ -56,14 +52,10 @@ def test_the_example_makes_the_same_dataset_though_an_executor_is_killed(
 
     assert program.process.returncode == 0, errors
     assert "Lost executor" in errors
-    made = Dataset(place / "dataset")
-    made.check_whole(ROWS)
-    assert made.members() == expected.members()
-    assert made.table.equals(expected.table)
+    Dataset(place / "dataset").check_whole(ROWS)
+    check_equal(place / "dataset", expected)
     assert f"store: 0 {ROWS}" in said
-    stored = Dataset(store.copy_to(tmp_path, "spark"))
-    assert stored.members() == expected.members()
-    assert stored.table.equals(expected.table)
+    check_equal(server.fetch(name, tmp_path / "stored"), expected)
     assert f"broken: 1 ('00002',) {SHARDS - 1}" in said
     assert errors.count("shard 2 will be done again") == 1
 
@@ -71,15 +63,12 @@ def test_the_example_makes_the_same_dataset_though_an_executor_is_killed(
 def test_a_session_of_our_own_says_what_fails_and_is_stopped(
     place: Path, expected: Dataset
 ) -> None:
-    (place / "own" / "00002.tar" / "in the way").mkdir(parents=True)
-    command = [
-        sys.executable, "-m", "img2dataset", "urls.parquet", "--output_folder=own",
-        "--input_format=parquet", "--caption_col=caption", "--output_format=webdataset",
-        f"--number_sample_per_shard={ROWS_PER_SHARD}", "--distributor=pyspark",
-        "--processes_count=2", "--subjob_size=5", "--enable_wandb", "--thread_count=6",
-    ]  # fmt: skip
     environment = {**ENVIRONMENT, "WANDB_DIR": str(place), "NO_PROXY": "127.0.0.1"}
-    with running(command, place, environment) as program:
+    more = ("--enable_wandb", "--thread_count=6")
+    with (
+        something_in_the_way(place / "own"),
+        running(command("pyspark", *more), place, environment) as program,
+    ):
         _, errors = program.result()
 
     assert program.process.returncode == 1
@@ -94,8 +83,6 @@ def test_a_session_of_our_own_says_what_fails_and_is_stopped(
         "success": sum(stats["successes"] for stats in Dataset(place / "own").stats),
         "HTTP Error 404: Not Found": 10,
     }
-    (place / "own" / "00002.tar" / "in the way").rmdir()
-    (place / "own" / "00002.tar").rmdir()
     members = Dataset(place / "own").members()
     assert members.items() < expected.members().items()
     assert len(members) == 3 * sum(stats["successes"] for stats in Dataset(place / "own").stats)

@@ -218,8 +218,10 @@ def as_text(input_format: str, rows: list[dict[str, str]]) -> str:
 @pytest.mark.parametrize(
     ("input_format", "form"),
     [
-        ("txt.gz", "two paths"), ("csv.gz", "two texts"), ("tsv.gz", "commas"),
-        ("json", "any depth"), ("jsonl", "pattern"),
+        ("csv.gz", "two texts"), ("json", "any depth"),
+        pytest.param("txt.gz", "two paths", marks=pytest.mark.slow),
+        pytest.param("tsv.gz", "commas", marks=pytest.mark.slow),
+        pytest.param("jsonl", "pattern", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a3_formats_of_the_list_and_c1_ways_to_name_it(

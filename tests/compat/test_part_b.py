@@ -223,6 +223,7 @@ print(report.count, own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_b6_memory_does_not_grow_with_the_list(tmp_path: Path) -> None:
     line = b"not a url " + b"x" * (BYTES - 11) + b"\n"

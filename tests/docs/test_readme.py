@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.slow
 def test_what_the_readme_shows_works(folder: Path) -> None:
     # one after the other, as a reader does: the last one loads what the one before made
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -6,7 +6,6 @@ import json
 import pickle
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,24 +20,12 @@ from img2dataset.records import Shard
 from img2dataset.storage import Folder
 from img2dataset.turns import PAUSE, turn_to_store
 from tests.e2e.dataset import Dataset
-from tests.s3 import Store, running_store
 from tests.site import Site
+from tests.stores.s3 import BUCKET, S3Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("s3_environment")]
 
 ROWS = 24
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with running_store() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def environment(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
 
 
 def attempts(site: Site, output_folder: str, output_format: str, count: int) -> list[Outcome]:
@@ -88,11 +75,11 @@ def test_attempts_at_once_store_one_of_them_in_a_folder(
 
 @pytest.mark.parametrize("output_format", ["webdataset", "files"])
 def test_attempts_at_once_store_one_of_them_in_an_object_store(
-    fresh_site: Site, tmp_path: Path, store: Store, output_format: str
+    fresh_site: Site, tmp_path: Path, server: S3Server, name: str, output_format: str
 ) -> None:
-    outcomes = attempts(fresh_site, f"s3://{store.bucket}/{output_format}", output_format, 3)
+    outcomes = attempts(fresh_site, f"s3://{BUCKET}/{name}", output_format, 3)
 
-    folder = store.copy_to(tmp_path, output_format)
+    folder = server.fetch(name, tmp_path / "stored")
     check_of_one_attempt(folder, outcomes)
     assert not (folder / ".img2dataset").exists()
 
@@ -116,8 +103,8 @@ def test_a_shard_that_another_attempt_has_done_is_not_begun(
 
 
 @pytest.mark.parametrize("place", ["folder", "store"])
-def test_only_one_is_in_its_turn(tmp_path: Path, store: Store, place: str) -> None:
-    url = str(tmp_path) if place == "folder" else f"s3://{store.bucket}/turns"
+def test_only_one_is_in_its_turn(tmp_path: Path, name: str, place: str) -> None:
+    url = str(tmp_path) if place == "folder" else f"s3://{BUCKET}/{name}"
     inside: list[int] = []
     most = []
 
@@ -139,11 +126,11 @@ def test_only_one_is_in_its_turn(tmp_path: Path, store: Store, place: str) -> No
 
 
 def test_the_turn_of_a_dead_worker_at_an_object_store_ends(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("img2dataset.turns.LEASE", 0.1)
     monkeypatch.setattr("img2dataset.turns.PAUSE", 0.02)
-    folder = Folder(f"s3://{store.bucket}/dead")
+    folder = Folder(f"s3://{BUCKET}/{name}")
     assert folder.create(".img2dataset/turns/00000", b"of somebody who is gone")
 
     with turn_to_store(folder, "00000"):
@@ -152,13 +139,14 @@ def test_the_turn_of_a_dead_worker_at_an_object_store_ends(
 
 
 def test_a_live_worker_keeps_its_turn_at_an_object_store(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("img2dataset.turns.LEASE", 0.4)
-    monkeypatch.setattr("img2dataset.turns.SIGN_EVERY", 0.05)
-    monkeypatch.setattr("img2dataset.turns.PAUSE", 0.01)
-    monkeypatch.setattr("img2dataset.turns.PATIENCE", 1.0)
-    folder = Folder(f"s3://{store.bucket}/alive")
+    # a busy machine may keep it from giving a sign for a second or two
+    monkeypatch.setattr("img2dataset.turns.LEASE", 4.0)
+    monkeypatch.setattr("img2dataset.turns.SIGN_EVERY", 0.2)
+    monkeypatch.setattr("img2dataset.turns.PAUSE", 0.2)
+    monkeypatch.setattr("img2dataset.turns.PATIENCE", 6.0)
+    folder = Folder(f"s3://{BUCKET}/{name}")
 
     with (
         turn_to_store(folder, "00000"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from img2dataset.cli import main
 from tests.site import Site
 
 
@@ -91,7 +92,13 @@ def test_a_table_that_is_taken_for_txt_is_said_before_the_work(tmp_path: Path) -
     assert result.stderr.index(said[0]) < result.stderr.index("worker  - success")
 
 
-@pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("2>&-", "<&-", ">&-")),
+        "<&- >&- 2>&-",
+    ],
+)
 def test_closed_standard_files_are_no_harm(tmp_path: Path, closed: str) -> None:
     with Site() as site:
         (tmp_path / "list.txt").write_text(site.url("/image/1.jpg"))
@@ -121,17 +128,19 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_usage_is_one_line_exit_code_2_and_nothing_is_written(
-    tmp_path: Path, case: str
+    tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("http://127.0.0.1:1/\n")
     (tmp_path / "list.csv").write_text("url,words\nhttp://127.0.0.1:1/,a\n")
     (tmp_path / "empty.txt").write_text("\n\n")
     before = sorted(path.name for path in tmp_path.iterdir())
     arguments, named = BAD[case]
 
-    result = call("-m", "img2dataset", *arguments, cwd=tmp_path)
+    code = main(arguments)
 
-    assert result.returncode == 2, result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    assert named in result.stderr
+    said = capfd.readouterr().err
+    assert code == 2, said
+    assert len(said.strip().splitlines()) == 1, said
+    assert named in said
     assert sorted(path.name for path in tmp_path.iterdir()) == before

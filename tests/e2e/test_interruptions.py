@@ -47,7 +47,8 @@ def done(folder: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("shards_done", [pytest.param(0, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("shards_done", [0, 3])
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(
     command: list[str], tmp_path: Path, shards_done: int
 ) -> None:
@@ -147,11 +148,10 @@ def test_a_second_ctrl_c_stops_at_once_and_still_nothing_is_lost(
         os.kill(worker, signal.SIGSTOP)  # they will not end when they are told
     run.send_signal(signal.SIGINT)
     time.sleep(0.3)
-    begun = time.monotonic()
     run.send_signal(signal.SIGINT)
     run.wait(20)
-    assert time.monotonic() - begun < 2
     assert run.returncode == 130
+    assert not any(map(is_gone, workers)), "it waited until it might kill them"
     for worker in workers:
         os.kill(worker, signal.SIGCONT)
     wait_for(lambda: all(map(is_gone, workers)), "workers end when their parent does")

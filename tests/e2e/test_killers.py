@@ -95,6 +95,7 @@ def check(folder: Path, wide: list[int]) -> Dataset:
     return dataset
 
 
+@pytest.mark.slow
 def test_one_killer_costs_one_row(site: Site, tmp_path: Path) -> None:
     wide = widths(12, [201])
     said = run(site, tmp_path, wide, "--max_shard_retry=0")

@@ -19,8 +19,8 @@ import pytest
 
 from img2dataset import OptionError, download
 from tests.e2e.dataset import Dataset
-from tests.s3 import running_store
 from tests.site import Site
+from tests.stores.s3 import BUCKET, S3Server
 
 ROOT = Path(__file__).parents[2]
 ROWS = 120
@@ -184,26 +184,24 @@ def test_the_commands_of_the_page_make_a_dataset(place: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("s3_environment")
 def test_parts_of_a_dataset_in_an_object_store(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, tmp_path: Path, server: S3Server, name: str
 ) -> None:
-    with running_store() as store:
-        for name, value in store.environment.items():
-            monkeypatch.setenv(name, value)
-        options: dict[str, Any] = {
-            "input_format": "parquet", "caption_col": "caption", "image_size": 32,
-            "output_folder": f"s3://{store.bucket}/parts", "output_format": "webdataset",
-            "number_sample_per_shard": ROWS_PER_SHARD,
-        }  # fmt: skip
-        urls = str(place / "urls.parquet")
-        with ThreadPoolExecutor(2) as pool:
-            both = list(pool.map(lambda i: download(urls, part=f"{i}/2", **options), range(2)))
-        last = download(urls, **options)
+    options: dict[str, Any] = {
+        "input_format": "parquet", "caption_col": "caption", "image_size": 32,
+        "output_folder": f"s3://{BUCKET}/{name}", "output_format": "webdataset",
+        "number_sample_per_shard": ROWS_PER_SHARD,
+    }  # fmt: skip
+    urls = str(place / "urls.parquet")
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda i: download(urls, part=f"{i}/2", **options), range(2)))
+    last = download(urls, **options)
 
-        assert sum(report.shards_done for report in both) == SHARDS
-        assert (last.shards_done, last.shards_skipped) == (0, SHARDS)
-        dataset = Dataset(store.copy_to(tmp_path / "copy", "parts"))
-        hidden = {path.name for path in (dataset.folder / ".img2dataset").iterdir()}
-        assert hidden == {"identity"}
-        (dataset.folder / ".img2dataset" / "lock").touch()  # object stores have none
-        dataset.check_whole(ROWS)
+    assert sum(report.shards_done for report in both) == SHARDS
+    assert (last.shards_done, last.shards_skipped) == (0, SHARDS)
+    dataset = Dataset(server.fetch(name, tmp_path / "copy"))
+    hidden = {path.name for path in (dataset.folder / ".img2dataset").iterdir()}
+    assert hidden == {"identity"}
+    (dataset.folder / ".img2dataset" / "lock").touch()  # object stores have none
+    dataset.check_whole(ROWS)

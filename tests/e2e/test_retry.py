@@ -164,7 +164,8 @@ def test_only_what_may_pass_is_fetched_again_and_everything_else_stays(
     assert len(now) - len(stored) == 2 * (len(stored) // 7)
 
 
-@every_format
+@pytest.mark.slow
+@pytest.mark.parametrize("output_format", FORMATS)
 def test_it_can_be_done_again_until_everything_came_back(
     listed: Path, out: str, output_format: str
 ) -> None:
@@ -177,6 +178,7 @@ def test_it_can_be_done_again_until_everything_came_back(
     assert sum(stats["successes"] for stats in Dataset(Path(out)).stats) == 10
 
 
+@pytest.mark.slow
 def test_the_only_part_of_a_list_is_the_list(listed: Path, out: str) -> None:
     run(listed, out, "webdataset", part="0/1")
 
@@ -242,6 +244,7 @@ def test_other_settings_are_refused_as_ever(listed: Path, out: str) -> None:
         retry(listed, out, "webdataset", image_size=64)
 
 
+@pytest.mark.slow
 def test_more_is_kept_with_every_kind_of_column(tmp_path: Path, fresh_site: Site, out: str) -> None:
     urls = [fresh_site.url("/image/1.png"), fresh_site.url("/flaky", fail=1, how="503")]
     table = pa.table({"url": urls, "tags": [["a"], []], "n": [1, None], "boxes": [[], None]})

@@ -6,8 +6,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -18,38 +21,59 @@ from tests.site import Site
 from tests.stores.proxy import Asked, Fate, Pass, Refuse, nothing
 from tests.stores.s3 import BUCKET, FATES, S3Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("s3_environment"),
+]
 FORMATS = ["files", "webdataset", "parquet", "tfrecord"]
 ROWS = 24
 
 
+@dataclass(frozen=True)
+class Begun:
+    """The folder in the bucket of a run that is over, where a third of the rows may still come."""
+
+    folder: str
+    url_list: Path
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with S3Server() as running:
-        yield running
+def begun(
+    s3_server: S3Server, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Begun]:
+    """Makes one of each format."""
+    folder = tmp_path_factory.mktemp("begun")
+
+    @cache
+    def make(output_format: str) -> Begun:
+        url_list = write_list(folder / f"{output_format}.txt", urls(site, output_format))
+        name = f"begun-{output_format}-{uuid4().hex[:8]}"
+        code, errors = run(options(url_list, name, output_format), s3_server.environment)
+        assert code == 0, errors
+        return Begun(name, url_list)
+
+    return make
 
 
-@pytest.fixture(autouse=True)
-def _good_connection(server: S3Server) -> Iterator[None]:
-    yield
-    server.proxy.rule = nothing
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """Of the folder in the bucket."""
-    return "".join(c if c.isalnum() else "-" for c in request.node.name)[-60:].strip("-")
-
-
-@pytest.fixture
-def url_list(tmp_path: Path, fresh_site: Site) -> Path:
-    """A third of the rows comes only when it is asked for again, a third never."""
+def urls(site: Site, token: str) -> list[str]:
+    """A third comes only when it is asked for again, a third never."""
     kinds = [
-        lambda n: fresh_site.url(f"/image/{n}.jpg"),
-        lambda n: fresh_site.url("/flaky", fail=1, how="503", token=f"t{n}"),
-        lambda n: fresh_site.url("/status/404", n=n),
+        lambda n: site.url(f"/image/{n}.jpg"),
+        lambda n: site.url("/flaky", fail=1, how="503", token=f"{token}{n}"),
+        lambda n: site.url("/status/404", n=n),
     ]
-    return write_list(tmp_path / "list.txt", [kinds[n % 3](n) for n in range(ROWS)])
+    return [kinds[n % 3](n) for n in range(ROWS)]
+
+
+@pytest.fixture
+def url_list(
+    begun: Callable[[str], Begun], server: S3Server, name: str, output_format: str
+) -> Path:
+    """What the folder `name` of the bucket was made of, which is a copy."""
+    made = begun(output_format)
+    server.copy(made.folder, name)
+    return made.url_list
 
 
 def options(url_list: Path, name: str, output_format: str) -> list[str]:
@@ -75,27 +99,26 @@ def check_completed(server: S3Server, name: str, folder: Path) -> None:
     dataset = Dataset(stored)
     assert sorted(row["status"] == "success" for row in dataset.rows).count(True) == ROWS * 2 // 3
     assert [path.name for path in (stored / ".img2dataset").iterdir()] == ["identity"]
-    assert server.uploads() == []
+    assert server.uploads(name) == []
     assert verify(str(stored), deep=True).whole
-    code, said = verified(server, name, "--deep")
-    assert code == 0, said
+    assert verify(f"s3://{BUCKET}/{name}", deep=True).whole
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_shards_on_s3_are_completed(
-    server: S3Server, name: str, tmp_path: Path, url_list: Path, fresh_site: Site,
-    *, output_format: str,
-) -> None:  # fmt: skip
+    server: S3Server, name: str, tmp_path: Path, url_list: Path, site: Site, *, output_format: str
+) -> None:
     command = options(url_list, name, output_format)
-    assert run(command, server.environment)[0] == 0
-    asked = len(fresh_site.requests)
+    asked = len(site.requests)
 
     code, errors = run([*command, "--incremental_mode=retry"], server.environment)
 
     assert code == 0, errors
     assert "8 of 8 rows fetched again came back" in errors.splitlines()[-1]
-    assert len(fresh_site.requests) - asked == 8
+    assert len(site.requests) - asked == 8
     check_completed(server, name, tmp_path / "after")
+    code, said = verified(server, name, "--deep")
+    assert code == 0, said
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -104,7 +127,6 @@ def test_a_bad_connection_changes_nothing(
     server: S3Server, name: str, tmp_path: Path, url_list: Path, *, output_format: str, seed: int
 ) -> None:
     command = options(url_list, name, output_format)
-    assert run(command, server.environment)[0] == 0
     chance = random.Random(seed)
 
     def bad(_: Asked) -> Fate:
@@ -124,7 +146,6 @@ def test_killed_at_any_request_the_same_command_goes_on(
     server: S3Server, name: str, tmp_path: Path, url_list: Path, *, output_format: str, seed: int
 ) -> None:
     command = [*options(url_list, name, output_format), "--incremental_mode=retry"]
-    assert run(command[:-1], server.environment)[0] == 0
     left = [random.Random(f"{seed} {output_format}").randrange(5, 60)]
 
     def hang(_: Asked) -> Fate:
@@ -143,10 +164,11 @@ def test_killed_at_any_request_the_same_command_goes_on(
     check_completed(server, name, tmp_path / "after")
 
 
+@pytest.mark.usefixtures("url_list")
+@pytest.mark.parametrize("output_format", ["webdataset"])
 def test_a_store_that_is_down_is_not_called_broken(
-    server: S3Server, name: str, url_list: Path
+    server: S3Server, name: str, output_format: str
 ) -> None:
-    assert run(options(url_list, name, "webdataset"), server.environment)[0] == 0
     keys = server.keys(f"{name}/")
 
     def down(asked: Asked) -> Fate:

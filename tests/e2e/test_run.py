@@ -132,7 +132,13 @@ def test_the_other_output_formats(site: Site, tmp_path: Path, output_format: str
             assert Image.open(io.BytesIO(row["jpg"])).size == (32, 32)
 
 
-@pytest.mark.parametrize("kind", ["list", "table", "frame", "generator"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "list",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("table", "frame", "generator")),
+    ],
+)
 def test_a_list_given_in_python(site: Site, tmp_path: Path, kind: str) -> None:
     urls = images(site, 3)
     given: dict[str, Any] = {
@@ -168,6 +174,7 @@ def test_the_same_command_again_does_only_what_is_left(site: Site, tmp_path: Pat
     assert (tmp_path / "out" / "00000.tar").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_equal_samples_give_equal_bytes(site: Site, tmp_path: Path) -> None:
     for name in ("a", "b"):
         download(images(site, 1), output_folder=str(tmp_path / name), output_format="webdataset")
@@ -224,6 +231,7 @@ def test_the_folder_one_is_in_is_never_emptied(
     assert (tmp_path / "mine.py").exists()
 
 
+@pytest.mark.slow
 def test_a_list_that_was_moved_is_still_the_same_list(site: Site, tmp_path: Path) -> None:
     before = write_list(tmp_path, images(site, 2))
     download(before, output_folder=str(tmp_path / "out"))
@@ -356,6 +364,7 @@ def test_a_good_run_warns_of_nothing(
     assert caplog.records == []
 
 
+@pytest.mark.slow
 def test_a_shard_that_cannot_be_stored_is_tried_again_then_named_and_the_others_are_done(
     site: Site, tmp_path: Path
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,24 +22,6 @@ from tests.stores.s3 import BUCKET, KEYS, S3Server
 
 pytestmark = pytest.mark.slow
 ROWS = 20
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with S3Server() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _good_connection(server: S3Server) -> Iterator[None]:
-    yield
-    server.proxy.rule = nothing
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """Of the folder in the bucket."""
-    return "".join(c if c.isalnum() else "-" for c in request.node.name)[-60:].strip("-")
 
 
 def options(url_list: Path | str, name: str, output_format: str = "webdataset") -> list[str]:
@@ -75,10 +56,10 @@ def test_a_dataset_on_s3_is_what_it_is_on_a_disk(
     stored = server.fetch(name, tmp_path / "stored")
     assert differences(contents(stored), contents(tmp_path / "truth")) == []
     assert [path.name for path in (stored / ".img2dataset").iterdir()] == ["identity"]
-    assert server.uploads() == []
+    assert server.uploads(name) == []
 
 
-@pytest.mark.parametrize("way", ["fsspec file", "AWS variable", "AWS file"])
+@pytest.mark.parametrize("way", ["fsspec file", "fsspec variable", "AWS variable", "AWS file"])
 def test_an_endpoint_is_found_where_users_of_fsspec_and_aws_put_it(
     way: str, server: S3Server, name: str, tmp_path: Path, site: Site
 ) -> None:
@@ -93,6 +74,8 @@ def test_an_endpoint_is_found_where_users_of_fsspec_and_aws_put_it(
                 "client_kwargs": {"endpoint_url": server.endpoint},
             }
             (folder / "minio.json").write_text(json.dumps({"s3": settings}))
+        case "fsspec variable":
+            environment["FSSPEC_S3_ENDPOINT_URL"] = server.endpoint
         case "AWS variable":
             environment["AWS_ENDPOINT_URL"] = server.endpoint
         case _:
@@ -223,12 +206,12 @@ def test_an_upload_in_parts_that_fails_is_aborted_and_begun_again(
 
     assert failed
     assert code in {0, 1}, errors
-    assert server.uploads() == []
+    assert server.uploads(name) == []
     server.proxy.rule = nothing
     code, errors = run(untouched(url_list, name), {**server.environment, **SMALL_PARTS})
     assert code == 0, errors
     assert shards_done(server, name) == 1
-    assert server.uploads() == []
+    assert server.uploads(name) == []
 
 
 def test_an_upload_in_parts_of_a_killed_run_is_ended_by_the_next_and_no_other_is(
@@ -245,7 +228,7 @@ def test_an_upload_in_parts_of_a_killed_run_is_ended_by_the_next_and_no_other_is
     url_list = write_list(tmp_path / "list.txt", big(site))
     environment = {**server.environment, **SMALL_PARTS}
     running = Running(untouched(url_list, name), environment)
-    running.until(lambda: f"{name}/00000.tar" in server.uploads(), "an upload in parts")
+    running.until(lambda: f"{name}/00000.tar" in server.uploads(name), "an upload in parts")
     running.process.kill()
     running.end()
     held[0] = False
@@ -254,8 +237,7 @@ def test_an_upload_in_parts_of_a_killed_run_is_ended_by_the_next_and_no_other_is
     code, errors = run(untouched(url_list, name), environment)
 
     assert code == 0, errors
-    left = [key for key in server.uploads() if key.startswith(name)]
-    assert sorted(left) == [f"{name}-beside/00000.tar", f"{name}/of-others"]
+    assert sorted(server.uploads(name)) == [f"{name}-beside/00000.tar", f"{name}/of-others"]
     assert len(server.read(f"{name}/00000.tar")) > 16_000_000
 
 
@@ -293,10 +275,8 @@ def test_a_second_run_on_the_same_folder_is_refused_and_a_dead_one_is_not_waited
 
     first.process.kill()
     first.end()
-    begun = time.monotonic()
     second = Running(command, server.environment)
-    second.until_it_says("webdataset into")
-    assert time.monotonic() - begun < 15
+    second.until_it_says("webdataset into")  # it would wait for a lock longer than this does
     second.process.send_signal(signal.SIGINT)
     assert second.end() == 130
     hidden = f"{name}/.img2dataset/"

@@ -83,8 +83,8 @@ class S3Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """By which a command finds it, as users of fsspec and AWS expect."""
-        return {**KEYS, "FSSPEC_S3_ENDPOINT_URL": self.endpoint}
+        """By which a process finds it; one that has begun, too, which has read fsspec's."""
+        return {**KEYS, "AWS_ENDPOINT_URL": self.endpoint}
 
     def keys(self, prefix: str = "") -> list[str]:
         pages = self.client.get_paginator("list_objects_v2")
@@ -101,12 +101,15 @@ class S3Server:
     def put(self, key: str, data: bytes) -> None:
         self.client.put_object(Bucket=BUCKET, Key=key, Body=data)
 
-    def uploads(self) -> list[str]:
+    def copy(self, prefix: str, to: str) -> None:
+        """All objects under `prefix`, once more."""
+        for key in self.keys(f"{prefix}/"):
+            self.put(f"{to}/{key.removeprefix(f'{prefix}/')}", self.read(key))
+
+    def uploads(self, prefix: str) -> list[str]:
         """Keys of uploads in parts that nobody has ended."""
-        return [
-            each["Key"]
-            for each in self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
-        ]
+        uploads = self.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        return [each["Key"] for each in uploads if each["Key"].startswith(prefix)]
 
     def fetch(self, prefix: str, folder: Path) -> Path:
         """All objects under `prefix`, as files."""
@@ -181,5 +184,6 @@ class S3Campaign(Campaign):
     def check_hidden(self, name: str) -> None:
         hidden = f"{name}/.img2dataset/"
         left = {key.removeprefix(hidden) for key in self.server.keys(hidden)} - {"identity"}
-        if left or [key for key in self.server.uploads() if key.startswith(f"{name}/")]:
-            raise RoundError(f"left in the hidden folder: {left}; uploads: {self.server.uploads()}")
+        uploads = self.server.uploads(f"{name}/")
+        if left or uploads:
+            raise RoundError(f"left in the hidden folder: {left}; uploads: {uploads}")

@@ -8,7 +8,7 @@ import pickle
 import socket
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,9 +16,11 @@ from img2dataset.distributors import Crew, Handle, Work
 from img2dataset.distributors.handlers import handlers_kept
 from img2dataset.distributors.tasks import (
     MAX_FAILED_BATCHES,
+    TICK,
     Book,
     Outcome,
     Task,
+    cannot_run,
     check_version,
     do_task,
     in_one_line,
@@ -28,8 +30,6 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.lean import end_lean
 from img2dataset.records import Shard
 
-TICK = 0.25
-"""Seconds after which `handle` is called even though nothing happened."""
 RETRIES = 3
 """Times that Ray does a task again whose node was lost; it is not the shard's fault."""
 CORES = 1
@@ -38,16 +38,11 @@ STORE_BYTES = 200_000_000
 """Object store of a cluster of ours: only line formats put their rows there."""
 
 
-@contextmanager
-def start_workers(work: Work) -> Iterator[RayWorkers]:
+def start_workers(work: Work) -> AbstractContextManager[RayWorkers]:
     """Nothing is started before the list is known to be good: Ray takes seconds."""
     if find_spec("ray") is None:
         raise MissingExtraError("distributor=ray", "ray", "ray")
-    workers = RayWorkers(work)
-    try:
-        yield workers
-    finally:
-        workers.stop()
+    return closing(RayWorkers(work))
 
 
 class RayWorkers:
@@ -95,7 +90,7 @@ class RayWorkers:
         """Tasks that run at once, for now: nodes come and go."""
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // CORES)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         if self._connected:
             self._connected = False
             self._ray.shutdown()
@@ -115,10 +110,7 @@ class RayWorkers:
             ask = ray.remote(num_cpus=CORES)(version_there)
             there = ray.get(ask.remote(self._work.entry))
         except ray.exceptions.RayError as error:
-            raise OptionError(
-                f"distributor is 'ray': its workers cannot run img2dataset: "
-                f"{in_one_line(error)}; see docs/ray.md for how to give them what they need"
-            ) from error
+            raise cannot_run("ray", error, "docs/ray.md") from error
         check_version(there)
 
 

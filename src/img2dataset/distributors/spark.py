@@ -15,7 +15,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -26,9 +26,11 @@ from uuid import uuid4
 from img2dataset.distributors import Crew, Handle, Work
 from img2dataset.distributors.handlers import handlers_kept
 from img2dataset.distributors.tasks import (
+    TICK,
     Book,
     Outcome,
     Task,
+    cannot_run,
     check_version,
     do_task,
     in_one_line,
@@ -38,8 +40,6 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.lean import end_lean
 from img2dataset.records import Shard
 
-TICK = 0.25
-"""Seconds after which `handle` is called even though nothing happened."""
 MOST_JOBS = 64
 """Under way at once: each has a thread of ours."""
 GRACE = 30.0
@@ -54,16 +54,11 @@ OURS = {
 """Of a session on this machine alone: it is reached from nowhere else, and we show progress."""
 
 
-@contextmanager
-def start_workers(work: Work) -> Iterator[SparkWorkers]:
+def start_workers(work: Work) -> AbstractContextManager[SparkWorkers]:
     """Nothing is started before the list is known to be good: Spark takes seconds."""
     if find_spec("pyspark") is None:
         raise MissingExtraError("distributor=pyspark", "pyspark", "pyspark")
-    workers = SparkWorkers(work)
-    try:
-        yield workers
-    finally:
-        workers.stop()
+    return closing(SparkWorkers(work))
 
 
 class SparkWorkers:
@@ -109,7 +104,7 @@ class SparkWorkers:
                 return
             jobs.submit(tasks)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         session, self._session = self._session, None
         if session is not None and self._own:
             stop_session(session)
@@ -122,10 +117,7 @@ class SparkWorkers:
             entry = self._session.sparkContext.parallelize([self._work.entry], 1)
             (there,) = entry.map(version_there).collect()
         except engine_errors() as error:
-            raise OptionError(
-                f"distributor is 'pyspark': its workers cannot run img2dataset: "
-                f"{in_one_line(error)}; see docs/spark.md for how to give them what they need"
-            ) from error
+            raise cannot_run("pyspark", error, "docs/spark.md") from error
         check_version(there)
 
 

@@ -34,6 +34,10 @@ MAX_FAILED_BATCHES = 3
 """Failures of the engine in a row without one shard done; after that it is no accident."""
 
 
+TICK = 0.25
+"""Seconds after which `handle` is called even though nothing happened."""
+
+
 # -- where the task runs --
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -74,6 +78,13 @@ def check_version(there: str) -> None:
             f"the cluster's workers have img2dataset {there}, and this is {VERSION}: "
             "install the same version everywhere"
         )
+
+
+def cannot_run(distributor: str, error: BaseException, page: str) -> OptionError:
+    return OptionError(
+        f"distributor is {distributor!r}: its workers cannot run img2dataset: "
+        f"{in_one_line(error)}; see {page} for how to give them what they need"
+    )
 
 
 # -- where the run is --

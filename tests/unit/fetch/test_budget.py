@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.fetch.budget import STEP, Budget
@@ -107,7 +107,6 @@ ANSWERS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     ANSWERS,
     st.lists(st.sampled_from([-LIMIT, 0, 1, STEP, 5 * STEP, 20 * STEP]), min_size=1, max_size=3),

@@ -8,7 +8,7 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.images.geometry import INTERPOLATIONS, check_plan, plan
@@ -29,7 +29,6 @@ def both(source: Array, side: int, name: str) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("name", ["lanczos", "linear", "cubic"])
-@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(100, 2000), st.integers(24, 60), st.booleans())
 def test_the_part_that_is_kept_is_that_of_the_whole(
     name: str,
@@ -45,7 +44,6 @@ def test_the_part_that_is_kept_is_that_of_the_whole(
 
 
 @pytest.mark.parametrize("name", ["nearest", "area"])
-@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(100, 2000), st.integers(24, 60))
 def test_hard_edges_are_off_by_a_row_at_most(name: str, short: int, long: int, side: int) -> None:
     whole, part = both(smooth(long, short, seed=long), side, name)

@@ -17,7 +17,10 @@ from tests.unit.reports.offline import ENVIRONMENT
 from tests.unit.reports.offline import records as stored_records
 from tests.unit.reports.runs import progress, report, shard, tally
 
-wandb = pytest.importorskip("wandb")
+
+def service() -> Any:
+    """The library: whoever only wants to know which tests there are need not wait for it."""
+    return pytest.importorskip("wandb")
 
 
 @pytest.fixture
@@ -31,13 +34,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "WANDB_DATA_DIR": str(tmp_path / "data"),
     }.items():
         monkeypatch.setenv(name, value)
-    wandb.teardown()  # it reads the environment once
+    service().teardown()  # it reads the environment once
     yield tmp_path
-    wandb.teardown()
+    service().teardown()
 
 
 def records(folder: Path) -> list[Any]:
-    wandb.teardown()  # `finish` returns before the service has written everything; this waits
+    service().teardown()  # `finish` returns before the service has written everything; this waits
     return stored_records(folder)
 
 
@@ -107,9 +110,9 @@ def test_a_run_that_ends_with_an_error_is_marked_failed(folder: Path) -> None:
 
 def test_wandb_that_does_not_start_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
-        raise wandb.errors.UsageError("no API key configured")
+        raise service().errors.UsageError("no API key configured")
 
-    monkeypatch.setattr(wandb, "init", refuse)
+    monkeypatch.setattr(service(), "init", refuse)
     with pytest.raises(RunError, match=r"enable_wandb: .*no API key"):
         WandbReporter("p").started({}, "out")
 

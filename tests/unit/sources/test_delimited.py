@@ -248,9 +248,7 @@ texts = st.text(
 )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=st.lists(st.tuples(texts, texts), min_size=1, max_size=8),
     block=st.sampled_from([5, 17, 1 << 20]),
@@ -281,9 +279,7 @@ def test_what_the_csv_module_writes_is_read_back(
     assert {row.problem for row in rows} == {None}
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.text(st.sampled_from(list('ab,"\n\r')), max_size=60), block=st.integers(1, 70))
 def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
     data: str, block: int, tmp_path: Path

@@ -87,9 +87,7 @@ def test_lines_have_the_right_numbers_across_blocks(
     assert found == ["10: not UTF-8", "14: not UTF-8"]
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(st.binary(max_size=6)),
     block=st.integers(1, 9),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tfrecord import example_pb2
 
@@ -51,7 +51,6 @@ def test_an_empty_list_can_be_told_its_kind() -> None:
     assert parsed([], empty=INTEGERS) == ("int64_list", [])
 
 
-@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"])),
