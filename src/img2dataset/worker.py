@@ -11,10 +11,10 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
-from img2dataset.completion import Completion, KeyOf
 from img2dataset.distributors import (
     Counted,
     Failed,
@@ -58,9 +58,11 @@ from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import ShardResult, Tally
-from img2dataset.turns import turn_to_store
 from img2dataset.writers import Writer, WriterConfig, open_writer
 from img2dataset.writers.stats import read_stats, stats_name, write_stats
+
+if TYPE_CHECKING:
+    from img2dataset.completion import Completion, KeyOf
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
@@ -105,6 +107,8 @@ class OpenShard:
     tally: Tally = field(default_factory=Tally)
     error: str | None = None
     """Why it cannot be stored; its rows are still awaited, so that none arrives in a later try."""
+    stored: bool = False
+    """Whether it is done already: its writer is a Completion."""
     hopeless: bool = False
     """Whether no later try can store it."""
 
@@ -199,7 +203,7 @@ class Worker:
     def _begin(self, shard: Shard) -> None:
         self._wanting = False
         name = shard_name(shard.id, self._options.oom_shard_count)
-        opened = OpenShard(shard.id, name, shard.count, None, time.time())
+        opened = OpenShard(shard.id, name, shard.count, None, time.time(), stored=shard.stored)
         self._open[shard.id] = opened
         digits = key_digits(self._options.number_sample_per_shard)
 
@@ -228,6 +232,9 @@ class Worker:
         """Begin to store the shard; return the rows of it that are to be fetched."""
         output_format = self._options.output_format
         if shard.stored:
+            # few runs complete a shard, and this needs every format
+            from img2dataset.completion import Completion  # noqa: PLC0415
+
             completion = Completion(self._folder, opened.name, output_format, self._writing)
             rows = completion.begin(table, key_of)
             opened.writer = completion
@@ -283,6 +290,8 @@ class Worker:
 
     def _take_turn(self, shard: OpenShard, result: ShardResult) -> ShardResult | None:
         """Which result counts; None if we were taken for dead, and another may have stored it."""
+        from img2dataset.turns import turn_to_store  # noqa: PLC0415  (not on one machine)
+
         try:
             with turn_to_store(self._folder, shard.name) as is_ours:
                 return self._store_in_turn(shard, result, is_ours)
@@ -313,9 +322,9 @@ class Worker:
     def _write(
         self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
     ) -> ShardResult:
-        if isinstance(writer, Completion):
-            return writer.complete(result)
-        writer.commit()
+        if shard.stored:
+            return cast("Completion", writer).complete(result)
+        cast("Writer", writer).commit()
         self._mark_done(shard, result)
         return result
 

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt
@@ -34,11 +34,12 @@ from img2dataset.fetch.reading_on import ReadingOn
 from img2dataset.fetch.redirects import target
 from img2dataset.fetch.refusals import Refusals, our_names
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
-from img2dataset.fetch.robots import robots_url
-from img2dataset.fetch.robots_gate import RobotsGate
 from img2dataset.fetch.urls import sendable
 from img2dataset.fetch.way import Way, Ways
 from img2dataset.records import Body, Failure, Row
+
+if TYPE_CHECKING:
+    from img2dataset.fetch.robots_gate import RobotsGate
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,8 @@ class Engine:
         )
         self._robots: RobotsGate[Attempt] | None = None
         if config.respect_robots_txt:
+            from img2dataset.fetch.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
+
             self._robots = RobotsGate(our_names(config))
         self._outage: OutageGuard[Attempt] = OutageGuard(say, outage_times or Times())
         self._transfers: Transfers[Attempt] = Transfers(
@@ -324,7 +327,7 @@ class Engine:
         assert self._robots is not None  # noqa: S101  (for the type checker)
         origin = attempt.place.origin
         if self._robots.wait(origin, attempt):
-            asking = Attempt.at(robots_url(attempt.url), self._config.timeout)
+            asking = Attempt.at(self._robots.where(attempt.url), self._config.timeout)
             asking.listed_host = attempt.listed_host
             asking.robots_of = origin
             asking.probing = attempt.probing

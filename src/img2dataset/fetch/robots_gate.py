@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.robots import Rules, rules_for
+from img2dataset.fetch.robots import Rules, robots_url, rules_for
 from img2dataset.records import Failure
 
 UNAVAILABLE_FOR = 300.0
@@ -40,6 +40,11 @@ class RobotsGate(Generic[A]):
         self._known: dict[str, Known[A]] = {}
         self._waiting = 0
         self._characters = 0
+
+    @staticmethod
+    def where(url: str) -> str:
+        """Where the robots.txt is that says of `url`."""
+        return robots_url(url)
 
     def __len__(self) -> int:
         """Attempts that wait for a robots.txt."""
