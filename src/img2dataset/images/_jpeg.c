@@ -2,11 +2,14 @@
  *
  * Most of the web's photos are baseline JPEGs that become several times smaller.  Decoding them
  * first and averaging areas afterwards writes and reads every pixel of the large picture three
- * times.  Here a row of blocks is decoded into a few kilobytes of floats, averaged horizontally,
- * added to the rows of the small picture that it covers, and forgotten.
+ * times.  Here the large picture is never made.  The inverse DCT and an average of areas are both
+ * linear, and one after the other they are one small matrix for each block: what is in a block is
+ * added, first vertically and still as horizontal frequencies, to the few rows of the small
+ * picture that it covers; rows to which nothing is added any more are made horizontally.
  *
  * What comes out is what libjpeg's full decode (accurate DCT, smooth upsampling of colours)
- * followed by OpenCV's INTER_AREA would give, but for roundings on the way, which here are none.
+ * followed by OpenCV's INTER_AREA would give, but for roundings on the way, which here are none, and
+ * for samples beyond black or white, which libjpeg cuts one by one and we only in their averages.
  *
  * Files that are odd in any way are left to libjpeg: `shrink` says that it did nothing.  So this
  * file need not know what to do about damage; it must only never read or write out of bounds.
@@ -35,8 +38,8 @@
 #define LOOK 10    /* bits that one look into a code table sees */
 #define LOOKS 5    /* that 56 bits are enough for */
 #define PADDING 512 /* bytes: 64 codes of 16 bits with 11 bits behind each take 216 */
-#define RING 32    /* rows of the small picture that are being added to: 16 and a few */
 #define SIDE 8
+#define MOST_BLOCKS 6 /* of a unit: two by two, and two of half the size */
 #define LONGEST 65500 /* pixels: libjpeg's own limit */
 
 typedef float Eight __attribute__((vector_size(32), aligned(32)));
@@ -48,8 +51,8 @@ enum { DONE = 1, LEFT = 0, NO_MEMORY = -1 };
 
 /* Zigzag position -> place in the block.  A run may lead up to 16 beyond the end, and the end of
  * a block is END steps: whatever is stored there goes to a place that nobody reads. */
-#define END 80
-#define NO_SUCH_CODE 160
+#define END 128
+#define NO_SUCH_CODE 224
 #define NOWHERE 64
 static const uint8_t PLACE[64 + NO_SUCH_CODE] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,
@@ -58,7 +61,9 @@ static const uint8_t PLACE[64 + NO_SUCH_CODE] = {
     58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 #define FOUR NOWHERE, NOWHERE, NOWHERE, NOWHERE
 #define SIXTEEN FOUR, FOUR, FOUR, FOUR
-    SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN,
+#define SIXTY_FOUR SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN
+    SIXTY_FOUR, SIXTY_FOUR, SIXTY_FOUR, SIXTEEN, SIXTEEN,
+#undef SIXTY_FOUR
 #undef SIXTEEN
 #undef FOUR
 };
@@ -66,39 +71,42 @@ static const uint8_t PLACE[64 + NO_SUCH_CODE] = {
 /* ---- Huffman codes ---- */
 
 /* What the next LOOK bits mean.  A symbol is a run of zeros and the size of the coefficient after
- * it, whose bits follow; most of the time LOOK bits hold one of these whole, or even two.
- * From the lowest bit on, because every instruction counts here:
- *    7 how many bits to take
+ * it, whose bits follow; most of the time LOOK bits hold one of these whole, or even two.  What
+ * the next look waits for is apart from the values, and small: it has to be near.  From the lowest
+ * bit on, of `moves`:
+ *    6 how many bits to take
+ *    1 unused
  *    1 HIDDEN: more must be looked at; 0 bits to take = the code is longer than LOOK, else the
  *      coefficient is not all there, and its size is in the place of its value
- *    8 steps to the position behind the coefficient: the zeros before it and itself
- *    8 steps to that behind the second one; without a second, the same
- *    8 bits of the first one alone
- *   16 its value, signed
+ *    8 steps to the position behind all that is seen: zeros, and coefficients themselves
+ * and of `values`:
+ *    5 steps to the position behind the first coefficient
+ *   11 its value, signed
  *   16 the value of the second one, signed; without a second, 0 */
-typedef uint64_t Seen;
 #define HIDDEN 0x80
-#define TAKEN(seen) ((int)((seen) & 0x7f))
-#define STEPS(seen) ((size_t)((seen) >> 8 & 0xff))
-#define ALL_STEPS(seen) ((size_t)((seen) >> 16 & 0xff))
-#define TAKEN_FIRST(seen) ((int)((seen) >> 24 & 0xff))
-#define VALUE(seen) ((int16_t)((seen) >> 32))
-#define SECOND_VALUE(seen) ((int16_t)((seen) >> 48))
+#define TAKEN(moves) ((moves) & 0x3f)
+#define STEPS(moves) ((size_t)((moves) >> 8))
+#define FIRST_STEPS(values) ((size_t)((values) & 0x1f))
+#define VALUE(values) ((int16_t)(values) >> 5)
+#define SECOND_VALUE(values) ((int16_t)((values) >> 16))
 
 typedef struct {
     uint8_t count[17]; /* codes of each length */
     uint8_t symbols[256];
-    int given;
-    Seen seen[1 << LOOK];
+    int given, made;
+    uint16_t moves[1 << LOOK];
+    uint32_t values[1 << LOOK];
     /* for codes longer than LOOK, by length: one more than the last code, left-aligned in 16
      * bits; and what to add to a code to find its symbol */
     uint32_t beyond[18];
     int32_t offset[17];
 } Codes;
 
+/* T.81, F.12; without a branch, which nobody could foretell. */
 INLINE int extended(uint32_t bits, int size)
 {
-    return size == 0 ? 0 : (int)bits - (bits >> (size - 1) ? 0 : (1 << size) - 1);
+    const int is_negative = size && !(bits >> (size - 1));
+    return (int)bits - (-is_negative & ((1 << size) - 1));
 }
 
 INLINE size_t steps_of(int symbol, int dc) { return dc ? 1 : symbol == 0 ? END : (symbol >> 4) + 1; }
@@ -113,30 +121,31 @@ static int is_known(int symbol, int dc)
 
 static void look_ahead(Codes *codes, int length, uint32_t code, int symbol, int dc)
 {
-    const int rest = LOOK - length, size = symbol & 15;
+    const int rest = LOOK - length, size = symbol & 15, whole = size <= rest;
+    const int bits = whole ? length + size : length, steps = (int)steps_of(symbol, dc);
+    const uint16_t moves = (uint16_t)(steps << 8 | (whole ? 0 : HIDDEN) | bits);
+    const uint32_t first = steps == END ? 1 : (uint32_t)steps; /* a 0 may be stored there */
     for (uint32_t tail = 0; tail < 1u << rest; tail++) {
-        const int whole = size <= rest, bits = whole ? length + size : length;
         const int value = whole ? extended(tail >> (rest - size), size) : size;
-        const Seen steps = steps_of(symbol, dc);
-        codes->seen[code << rest | tail] = (Seen)(uint16_t)value << 32 | (Seen)bits << 24 |
-                                           steps << 16 | steps << 8 | (whole ? 0 : HIDDEN) |
-                                           (Seen)bits;
+        codes->moves[code << rest | tail] = moves;
+        codes->values[code << rest | tail] = (uint16_t)(value * 32) | first;
     }
 }
 
-/* Where LOOK bits hold another symbol behind the first, note it too.  Entries are looked up while
- * they change, but what is read of them, their first symbol, does not. */
+/* Where LOOK bits hold another symbol behind the first, note it too. */
 static void look_twice(Codes *codes)
 {
+    uint16_t moves[1 << LOOK];
+    memcpy(moves, codes->moves, sizeof moves);
     for (uint32_t i = 0; i < 1u << LOOK; i++) {
-        const Seen seen = codes->seen[i];
-        const int first = TAKEN_FIRST(seen);
+        const uint16_t seen = moves[i];
+        const int first = TAKEN(seen);
         if (seen & HIDDEN || STEPS(seen) == END) continue;
-        const Seen next = codes->seen[i << first & ((1u << LOOK) - 1)];
-        const int bits = TAKEN_FIRST(next);
-        if (next & HIDDEN || first + bits > LOOK) continue;
-        codes->seen[i] = seen + (Seen)bits + ((Seen)STEPS(next) << 16) +
-                         ((Seen)(uint16_t)VALUE(next) << 48);
+        const uint32_t behind = i << first & ((1u << LOOK) - 1);
+        const uint16_t next = moves[behind];
+        if (next & HIDDEN || first + TAKEN(next) > LOOK) continue;
+        codes->moves[i] = (uint16_t)(seen + (next & ~HIDDEN));
+        codes->values[i] |= (uint32_t)(uint16_t)VALUE(codes->values[behind]) << 16;
     }
 }
 
@@ -145,7 +154,8 @@ static int make_codes(Codes *codes, int dc)
 {
     uint32_t code = 0;
     int at = 0;
-    for (int i = 0; i < 1 << LOOK; i++) codes->seen[i] = HIDDEN;
+    if (codes->made) return 1; /* for another component */
+    for (int i = 0; i < 1 << LOOK; i++) codes->moves[i] = HIDDEN;
     for (int length = 1; length <= 16; length++) {
         codes->offset[length] = at - (int32_t)code;
         for (int i = 0; i < codes->count[length]; i++, at++, code++) {
@@ -158,6 +168,7 @@ static int make_codes(Codes *codes, int dc)
     }
     codes->beyond[17] = UINT32_MAX;
     if (!dc) look_twice(codes);
+    codes->made = 1;
     return 1;
 }
 
@@ -185,7 +196,7 @@ INLINE void refill(Bits *bits)
 
 INLINE void skip(Bits *bits, int count)
 {
-    bits->held <<= count;
+    bits->held <<= count & 63;
     bits->count -= count;
 }
 
@@ -196,28 +207,22 @@ INLINE uint32_t take(Bits *bits, int count) /* 1 or more */
     return taken;
 }
 
-/* The symbol of a code longer than LOOK, and in the bits above 8 the length of the code, from the
- * next 16 bits; -1 if there is no such code.  Takes no pointer to Bits: they are in registers. */
-static __attribute__((noinline)) int long_symbol(uint32_t ahead, const Codes *codes)
+/* The symbol of a code of `length` bits or more, and in the bits above 8 the length of the code,
+ * from the next 16 bits; -1 if there is no such code.  Takes no pointer to Bits: they are in
+ * registers. */
+static __attribute__((noinline)) int symbol_of(uint32_t ahead, const Codes *codes, int length)
 {
-    int length = LOOK + 1;
     while (ahead >= codes->beyond[length]) length++;
     if (length > 16) return -1;
     const uint32_t code = ahead >> (16 - length);
     return length << 8 | codes->symbols[(uint8_t)((int32_t)code + codes->offset[length])];
 }
 
-/* A coefficient that one look does not see whole, of at most 27 bits; the steps to the position
- * behind it, or NO_SUCH_CODE. */
-INLINE size_t hidden_coefficient(Bits *bits, const Codes *codes, Seen seen, int dc, int *value)
+/* A coefficient whose code has `length` bits or more; the steps to the position behind it, or
+ * NO_SUCH_CODE.  Takes 27 bits at most. */
+INLINE size_t next_coefficient(Bits *bits, const Codes *codes, int length, int dc, int *value)
 {
-    refill(bits);
-    if (TAKEN(seen)) {
-        skip(bits, TAKEN(seen));
-        *value = extended(take(bits, VALUE(seen)), VALUE(seen));
-        return STEPS(seen);
-    }
-    const int found = long_symbol((uint32_t)(bits->held >> 48), codes);
+    const int found = symbol_of((uint32_t)(bits->held >> 48), codes, length);
     if (found < 0) return NO_SUCH_CODE;
     const int symbol = found & 0xff, size = symbol & 15;
     skip(bits, found >> 8);
@@ -225,12 +230,25 @@ INLINE size_t hidden_coefficient(Bits *bits, const Codes *codes, Seen seen, int 
     return steps_of(symbol, dc);
 }
 
+/* A coefficient that one look does not see whole. */
+INLINE size_t hidden_coefficient(Bits *bits, const Codes *codes, uint32_t index, int dc, int *value)
+{
+    refill(bits);
+    const uint16_t seen = codes->moves[index];
+    if (!TAKEN(seen)) return next_coefficient(bits, codes, LOOK + 1, dc, value);
+    const int size = VALUE(codes->values[index]);
+    skip(bits, TAKEN(seen));
+    *value = extended(take(bits, size), size);
+    return STEPS(seen);
+}
+
 INLINE int read_dc(Bits *bits, const Codes *codes, int *previous)
 {
-    const Seen seen = codes->seen[bits->held >> (64 - LOOK)];
-    int value = VALUE(seen);
+    const uint32_t index = (uint32_t)(bits->held >> (64 - LOOK));
+    const uint16_t seen = codes->moves[index];
+    int value = VALUE(codes->values[index]);
     if (__builtin_expect((seen & HIDDEN) != 0, 0)) {
-        if (hidden_coefficient(bits, codes, seen, 1, &value) == NO_SUCH_CODE) return 0;
+        if (hidden_coefficient(bits, codes, index, 1, &value) == NO_SUCH_CODE) return 0;
     } else {
         skip(bits, TAKEN(seen));
     }
@@ -241,78 +259,69 @@ INLINE int read_dc(Bits *bits, const Codes *codes, int *previous)
 /* One or two coefficients; `at`, the position behind the last one, moves on. */
 INLINE void read_ac(Bits *bits, const Codes *codes, int16_t *block, size_t *at)
 {
-    const Seen seen = codes->seen[bits->held >> (64 - LOOK)];
+    const uint32_t index = (uint32_t)(bits->held >> (64 - LOOK));
+    const uint16_t seen = codes->moves[index];
     if (__builtin_expect((seen & HIDDEN) != 0, 0)) {
         int value = 0;
-        *at += hidden_coefficient(bits, codes, seen, 0, &value);
+        *at += hidden_coefficient(bits, codes, index, 0, &value);
         block[PLACE[*at - 1]] = (int16_t)value;
         refill(bits); /* for the looks that are left */
         return;
     }
-    const size_t first = *at + STEPS(seen);
-    if (__builtin_expect(first == 64, 0)) { /* what follows belongs to another block */
-        skip(bits, TAKEN_FIRST(seen));
-        block[PLACE[63]] = VALUE(seen);
-        *at = 64;
-        return;
-    }
+    const uint32_t values = codes->values[index];
+    const size_t first = *at + FIRST_STEPS(values);
     skip(bits, TAKEN(seen));
-    *at += ALL_STEPS(seen);
+    *at += STEPS(seen);
     /* in this order: without a second one, both go to the same place */
-    block[PLACE[*at - 1]] = SECOND_VALUE(seen);
-    block[PLACE[first - 1]] = VALUE(seen);
+    block[PLACE[*at - 1]] = SECOND_VALUE(values);
+    block[PLACE[first - 1]] = (int16_t)VALUE(values);
+}
+
+/* Coefficients one by one, from `at` to the end of the block: the last one may have been taken
+ * together with what follows the block. */
+INLINE int read_singly(Bits *bits, const Codes *codes, int16_t *block, size_t at)
+{
+    while (at < 64) {
+        int value = 0;
+        refill(bits);
+        at += next_coefficient(bits, codes, 1, 0, &value);
+        block[PLACE[at - 1]] = (int16_t)value;
+    }
+    return at == 64 ? 63 : -1;
 }
 
 /* The coefficients of a block into `block`, which is all 0; the position of the last one, or -1. */
 INLINE int read_block(Bits *bits, const Codes *dc, const Codes *ac, int *previous, int16_t *block)
 {
-    size_t at = 1;
+    size_t at = 1, before = 1;
     if (bits->next > bits->end + SIDE) return -1;
     refill(bits);
     if (!read_dc(bits, dc, previous)) return -1;
     block[0] = (int16_t)*previous;
+    Bits saved = *bits;
     while (at < 64) {
         refill(bits);
+        saved = *bits;
+        before = at;
         for (int i = 0; i < LOOKS && at < 64; i++) read_ac(bits, ac, block, &at);
     }
     if (at == 64) return 63;
-    /* END beyond the last one, which was at 63 at most; else a run led beyond the block */
-    return at > END && at < END + 64 ? (int)(at - END) - 1 : -1;
+    /* END beyond the last one, which was at 63 at most */
+    if (at > END && at < END + 64) return (int)(at - END) - 1;
+    *bits = saved;
+    return read_singly(bits, ac, block, before);
 }
 
-/* ---- the inverse DCT ---- */
+/* ---- memory ---- */
 
-/* half of cos(i pi / 16); the factors of coefficient 0 are in the quantisers */
-#define C1 0.49039264020161522f
-#define C2 0.46193976625564337f
-#define C3 0.41573480615127262f
-#define C5 0.27778511650980111f
-#define C6 0.19134171618254489f
-#define C7 0.09754516100806413f
-
-/* One dimension, for eight lanes at once.  Coefficients 0 and 4 come multiplied by sqrt(1/8).
- * With `few`, the last four are 0. */
-INLINE void inverse(Eight *v, int few)
+static void *zeros(int64_t count, size_t size)
 {
-    const Eight p = v[0], q = few ? v[0] - v[0] : v[4];
-    const Eight sum = few ? p : p + q, difference = few ? p : p - q;
-    const Eight outer = few ? v[2] * C2 : v[2] * C2 + v[6] * C6;
-    const Eight inner = few ? v[2] * C6 : v[2] * C6 - v[6] * C2;
-    const Eight e0 = sum + outer, e3 = sum - outer;
-    const Eight e1 = difference + inner, e2 = difference - inner;
-    Eight o0 = v[1] * C1 + v[3] * C3, o1 = v[1] * C3 - v[3] * C7;
-    Eight o2 = v[1] * C5 - v[3] * C1, o3 = v[1] * C7 - v[3] * C5;
-    if (!few) {
-        o0 = o0 + v[5] * C5 + v[7] * C7;
-        o1 = o1 - v[5] * C1 - v[7] * C5;
-        o2 = o2 + v[5] * C7 + v[7] * C3;
-        o3 = o3 + v[5] * C3 - v[7] * C1;
-    }
-    v[0] = e0 + o0, v[7] = e0 - o0;
-    v[1] = e1 + o1, v[6] = e1 - o1;
-    v[2] = e2 + o2, v[5] = e2 - o2;
-    v[3] = e3 + o3, v[4] = e3 - o3;
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, (size_t)count * size) != 0) return NULL;
+    return memset(memory, 0, (size_t)count * size);
 }
+
+/* ---- eight lanes ---- */
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define MIXED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -338,13 +347,6 @@ INLINE void transpose(Eight *v)
     }
 }
 
-INLINE void inverse_both(Eight *v, int few)
-{
-    inverse(v, few);
-    transpose(v);
-    inverse(v, few);
-}
-
 INLINE Eight limited(Eight v)
 {
     float lanes[8]; /* loops over arrays become max and min; expressions of vectors do not */
@@ -355,30 +357,6 @@ INLINE Eight limited(Eight v)
     }
     memcpy(&v, lanes, sizeof lanes);
     return v;
-}
-
-/* The samples of a block, 0 to 255, as its eight columns.  `last` is the position of the last
- * coefficient: up to 9, only the first four rows and columns have any. */
-INLINE void samples_of(const int16_t *block, const float *quantiser, int last, Eight *columns)
-{
-    Eight v[8];
-    if (last == 0) {
-        v[0] = limited((Eight){0} + (block[0] * quantiser[0] + 128));
-        for (int i = 0; i < 8; i++) columns[i] = v[0];
-        return;
-    }
-    const int rows = last <= 9 ? 4 : 8;
-    for (int i = 0; i < rows; i++) {
-        const EightShorts row = *(const EightShorts *)(block + 8 * i);
-        v[i] = __builtin_convertvector(__builtin_convertvector(row, EightInts), Eight);
-        v[i] *= *(const Eight *)(quantiser + 8 * i);
-    }
-    v[0] += (Eight){128};
-    if (last <= 9)
-        inverse_both(v, 1);
-    else
-        inverse_both(v, 0);
-    for (int i = 0; i < 8; i++) columns[i] = limited(v[i]);
 }
 
 /* ---- areas ---- */
@@ -446,6 +424,86 @@ static int make_axis(Axis *axis, int32_t size, int32_t count, int halved)
     return DONE;
 }
 
+/* What each block of eight samples adds to the means: the inverse DCT and the weights in one.  Both
+ * are linear, so that nothing need be known of the samples themselves. */
+typedef struct {
+    int32_t blocks;
+    int32_t most;       /* means that one block adds to, at most */
+    int32_t *first;     /* per block, and one more: the first mean that it adds to */
+    int32_t *start;     /* per block, and one more: where its rows begin */
+    Eight *rows;        /* a mean's row: how much each of the block's frequencies counts */
+} Spread;
+
+static void free_spread(Spread *spread)
+{
+    free(spread->first);
+    free(spread->start);
+    free(spread->rows);
+}
+
+/* What frequency 0 to 7 is at a sample (T.81, A.3.3). */
+static Eight basis(int sample)
+{
+    static const float HALF_COSINE[32] = { /* cos(i pi / 16) / 2 */
+        0.5f, 0.49039264020161522f, 0.46193976625564337f, 0.41573480615127262f,
+        0.35355339059327373f, 0.27778511650980111f, 0.19134171618254489f, 0.09754516100806413f,
+        0.0f, -0.09754516100806413f, -0.19134171618254489f, -0.27778511650980111f,
+        -0.35355339059327373f, -0.41573480615127262f, -0.46193976625564337f, -0.49039264020161522f,
+        -0.5f, -0.49039264020161522f, -0.46193976625564337f, -0.41573480615127262f,
+        -0.35355339059327373f, -0.27778511650980111f, -0.19134171618254489f, -0.09754516100806413f,
+        0.0f, 0.09754516100806413f, 0.19134171618254489f, 0.27778511650980111f,
+        0.35355339059327373f, 0.41573480615127262f, 0.46193976625564337f, 0.49039264020161522f,
+    };
+    Eight found;
+    found[0] = 0.35355339059327373f;
+    for (int k = 1; k < SIDE; k++) found[k] = HALF_COSINE[(2 * sample + 1) * k & 31];
+    return found;
+}
+
+/* The samples that count in mean i, without those that only fill up, are in blocks `*from` to
+ * `*to`. */
+static void blocks_of(const Axis *axis, int32_t i, int32_t *from, int32_t *to)
+{
+    const float *weights = axis->weights + (int64_t)i * axis->length;
+    int32_t last = axis->length - 1;
+    while (last > 0 && weights[last] == 0) last--;
+    *from = axis->first[i] / SIDE;
+    *to = (axis->first[i] + last) / SIDE;
+}
+
+static int make_spread(Spread *spread, const Axis *axis, int32_t blocks)
+{
+    int32_t from, to;
+    spread->blocks = blocks;
+    spread->first = malloc(sizeof(int32_t) * ((size_t)blocks + 1));
+    spread->start = malloc(sizeof(int32_t) * ((size_t)blocks + 1));
+    if (spread->first == NULL || spread->start == NULL) return NO_MEMORY;
+    int32_t *const first = spread->first, *const start = spread->start;
+    for (int32_t block = 0; block <= blocks; block++) first[block] = axis->count, start[block] = 0;
+    for (int32_t i = axis->count - 1; i >= 0; i--) {
+        blocks_of(axis, i, &from, &to);
+        if (to >= blocks) return LEFT; /* it never is */
+        for (int32_t block = from; block <= to; block++) first[block] = i, start[block + 1]++;
+    }
+    for (int32_t block = blocks - 1; block >= 0; block--)
+        if (first[block] > first[block + 1]) first[block] = first[block + 1];
+    for (int32_t block = 0; block < blocks; block++) {
+        if (start[block + 1] > spread->most) spread->most = start[block + 1];
+        start[block + 1] += start[block];
+    }
+    spread->rows = zeros(start[blocks] + 1, sizeof(Eight));
+    if (spread->rows == NULL) return NO_MEMORY;
+    Eight all[SIDE];
+    for (int sample = 0; sample < SIDE; sample++) all[sample] = basis(sample);
+    for (int32_t i = 0; i < axis->count; i++) {
+        const float *weights = axis->weights + (int64_t)i * axis->length;
+        blocks_of(axis, i, &from, &to);
+        for (int32_t k = 0, x = axis->first[i]; k < axis->length && x / SIDE <= to; k++, x++)
+            spread->rows[start[x / SIDE] + i - first[x / SIDE]] += weights[k] * all[x % SIDE];
+    }
+    return DONE;
+}
+
 /* ---- the picture ---- */
 
 typedef struct {
@@ -454,16 +512,17 @@ typedef struct {
     int previous; /* DC */
     Codes *dc, *ac;
     float quantiser[64] __attribute__((aligned(32)));
-    Axis columns, rows;
-    int32_t whole;        /* rows of the small picture that got all they get */
-    Eight *samples;       /* a row of units: `down` times its columns, eight rows each */
-    float *ring;          /* RING rows of the small picture */
+    Spread columns, rows;
+    int is_like_another; /* whose spreads they are */
+    Eight *ring;       /* rows of the small picture, as the horizontal frequencies of each block */
+    Eight **target[2]; /* per row of blocks of a unit: where in the ring its means are added to */
+    Eight *means;      /* up to eight rows of the small picture, by column */
 } Component;
 
 typedef struct {
     int32_t width, height; /* of the file */
     int32_t small_width, small_height;
-    int32_t padded; /* small_width, in whole Eights */
+    int32_t pending; /* rows that the rings hold */
     int components, across, down;
     int32_t units_across, units_down;
     int32_t interval; /* units between restarts; 0 = none */
@@ -471,54 +530,70 @@ typedef struct {
     uint16_t quantisers[4][64];
     int quantiser_given[4];
     Codes *codes; /* DC 0 to 3, AC 0 to 3 */
-    Eight *means; /* eight rows of the large picture, averaged horizontally */
-    uint8_t *row; /* one of the small picture, and room for what is written beyond it */
+    uint8_t *lines; /* eight rows of the small picture, with room for what is written beyond them */
     uint8_t *scan;
     const uint8_t *at, *end; /* what of the file is not copied into `scan` yet */
 } Picture;
 
-/* Average eight rows of samples horizontally. */
-INLINE void average_columns(const Axis *axis, const Eight *samples, Eight *means)
+INLINE Eight *ring_row(const Picture *picture, const Component *component, int32_t y)
 {
-    const int32_t length = axis->length;
-    const float *weights = axis->weights;
-    for (int32_t i = 0; i < axis->count; i++, weights += length) {
-        const Eight *sample = samples + axis->first[i];
-        Eight total = sample[0] * weights[0];
-        for (int32_t k = 1; k < length; k++) total += sample[k] * weights[k];
-        means[i] = total;
-    }
+    return component->ring + (int64_t)(y % picture->pending) * component->columns.blocks;
 }
 
-/* Add rows `top` to `top + 7` of the large picture, given by column, to those of the small. */
-INLINE int add_rows(const Picture *picture, Component *component, const Eight *means, int32_t top,
-                    int32_t written)
+/* Add a block to the rows of the small picture that it touches.  `last` is the position of its
+ * last coefficient: up to 9, only the first four rows have any. */
+INLINE void add_block(const int16_t *block, const Component *component, int last, int down,
+                      int32_t row, int32_t column)
 {
-    const Axis *axis = &component->rows;
-    const int32_t length = axis->length, bottom = top + SIDE;
-    int32_t end = component->whole;
-    while (end < axis->count && axis->first[end] < bottom) end++;
-    if (end - written > RING) return LEFT; /* it never is */
-    for (int32_t x = 0; x < picture->padded; x += SIDE) {
-        Eight rows[8];
-        memcpy(rows, means + x, sizeof rows);
-        transpose(rows);
-        for (int32_t y = component->whole; y < end; y++) {
-            const int32_t first = axis->first[y];
-            const float *weights = axis->weights + (int64_t)y * length;
-            Eight *to = (Eight *)(component->ring + (int64_t)(y % RING) * picture->padded + x);
-            const int32_t from = first > top ? first : top;
-            const int32_t until = first + length < bottom ? first + length : bottom;
-            Eight total = *to;
-            for (int32_t row = from; row < until; row++)
-                total += rows[row - top] * weights[row - first];
-            *to = total;
+    const int32_t start = component->rows.start[row], count = component->rows.start[row + 1] - start;
+    const float *weights = (const float *)(component->rows.rows + start);
+    Eight *const *target = component->target[down];
+    if (last == 0) {
+        const float level = block[0] * component->quantiser[0];
+        for (int32_t i = 0; i < count; i++, weights += SIDE)
+            *(float *)(target[i] + column) += level * weights[0];
+        return;
+    }
+    Eight v[SIDE];
+    const int rows = last <= 9 ? 4 : 8;
+    for (int i = 0; i < rows; i++) {
+        const EightShorts shorts = *(const EightShorts *)(block + SIDE * i);
+        v[i] = __builtin_convertvector(__builtin_convertvector(shorts, EightInts), Eight);
+        v[i] *= *(const Eight *)(component->quantiser + SIDE * i);
+    }
+    if (last <= 9)
+        for (int32_t i = 0; i < count; i++, weights += SIDE)
+            target[i][column] += v[0] * weights[0] + v[1] * weights[1] + v[2] * weights[2] +
+                                 v[3] * weights[3];
+    else
+        for (int32_t i = 0; i < count; i++, weights += SIDE)
+            target[i][column] +=
+                (v[0] * weights[0] + v[1] * weights[1] + v[2] * weights[2] + v[3] * weights[3]) +
+                (v[4] * weights[4] + v[5] * weights[5] + v[6] * weights[6] + v[7] * weights[7]);
+}
+
+/* The pixels of rows `from` to `from + count` (8 at most), by column, and forget the rows. */
+INLINE void make_means(const Picture *picture, Component *component, int32_t from, int32_t count)
+{
+    const Spread *spread = &component->columns;
+    const Eight *rows[SIDE];
+    memset(component->means, 0, sizeof(Eight) * (size_t)picture->small_width);
+    for (int i = 0; i < SIDE; i++)
+        rows[i] = ring_row(picture, component, from + (i < count ? i : 0));
+    for (int32_t column = 0; column < spread->blocks; column++) {
+        Eight v[SIDE];
+        for (int i = 0; i < SIDE; i++) v[i] = rows[i][column];
+        transpose(v);
+        Eight *mean = component->means + spread->first[column];
+        for (int32_t i = spread->start[column]; i < spread->start[column + 1]; i++, mean++) {
+            const float *weights = (const float *)(spread->rows + i);
+            *mean +=
+                (v[0] * weights[0] + v[1] * weights[1] + v[2] * weights[2] + v[3] * weights[3]) +
+                (v[4] * weights[4] + v[5] * weights[5] + v[6] * weights[6] + v[7] * weights[7]);
         }
     }
-    while (component->whole < end &&
-           axis->first[component->whole] + length <= bottom)
-        component->whole++;
-    return DONE;
+    for (int i = 0; i < count; i++)
+        memset(ring_row(picture, component, from + i), 0, sizeof(Eight) * (size_t)spread->blocks);
 }
 
 /* ---- the scan ---- */
@@ -556,20 +631,36 @@ INLINE int is_used_up(const Picture *picture, const Bits *bits)
     return used <= all && used > all - 8;
 }
 
-INLINE int read_unit(const Picture *picture, Bits *bits, Component *component, int32_t unit)
+typedef struct {
+    int16_t coefficients[NOWHERE + 16];
+    int last;
+} __attribute__((aligned(64))) Block;
+
+/* Read the blocks of a unit, then add them: what has just been written in small pieces is not
+ * quickly read in large ones. */
+INLINE int read_unit(const Picture *picture, Component *components, Bits *bits, int32_t row,
+                     int32_t unit)
 {
-    const int32_t row = picture->units_across * component->across * SIDE + component->columns.length;
-    for (int down = 0; down < component->down; down++)
-        for (int across = 0; across < component->across; across++) {
-            int16_t block[NOWHERE + 16] __attribute__((aligned(32)));
-            for (int i = 0; i < 64; i += 16) *(SixteenShorts *)(block + i) = (SixteenShorts){0};
-            const int last =
-                read_block(bits, component->dc, component->ac, &component->previous, block);
-            if (last < 0) return LEFT;
-            samples_of(block, component->quantiser, last,
-                       component->samples + (int64_t)down * row +
-                           (unit * component->across + across) * SIDE);
+    Block blocks[MOST_BLOCKS], *block = blocks;
+    for (int i = 0; i < picture->components; i++) {
+        Component *component = &components[i];
+        const int count = component->down * component->across;
+        for (int k = 0; k < count; k++, block++) {
+            for (int j = 0; j < 64; j += 16)
+                *(SixteenShorts *)(block->coefficients + j) = (SixteenShorts){0};
+            block->last = read_block(bits, component->dc, component->ac, &component->previous,
+                                     block->coefficients);
+            if (block->last < 0) return LEFT;
         }
+    }
+    block = blocks;
+    for (int i = 0; i < picture->components; i++) {
+        const Component *component = &components[i];
+        for (int down = 0; down < component->down; down++)
+            for (int across = 0; across < component->across; across++, block++)
+                add_block(block->coefficients, component, block->last, down,
+                          row * component->down + down, unit * component->across + across);
+    }
     return DONE;
 }
 
@@ -578,47 +669,54 @@ INLINE EightInts rounded(Eight levels)
     return __builtin_convertvector(limited(levels) + 0.5f, EightInts);
 }
 
-/* Write row `y` of the small picture, BGR or grey, and a few bytes more. */
-INLINE void write_row(const Picture *picture, int32_t y, uint8_t *restrict out)
+/* Write rows `from` to `from + count` (8 at most) of the small picture, BGR or grey. */
+INLINE void write_rows(Picture *picture, int32_t from, int32_t count, uint8_t *out)
 {
-    const int64_t at = (int64_t)(y % RING) * picture->padded;
     const int step = picture->components;
-    for (int32_t x = 0; x < picture->small_width; x += SIDE) {
-        const Eight light = *(const Eight *)(picture->component[0].ring + at + x);
+    const int64_t length = (int64_t)picture->small_width * step, line = length + 4;
+    for (int i = 0; i < step; i++) make_means(picture, &picture->component[i], from, count);
+    for (int32_t x = 0; x < picture->small_width; x++) {
+        const Eight light = picture->component[0].means[x] + 128;
         EightInts pixels;
         if (step == 1) {
             pixels = rounded(light);
         } else {
-            const Eight blue = *(const Eight *)(picture->component[1].ring + at + x) - 128;
-            const Eight red = *(const Eight *)(picture->component[2].ring + at + x) - 128;
+            const Eight blue = picture->component[1].means[x], red = picture->component[2].means[x];
             pixels = rounded(light + 1.772f * blue) |
                      rounded(light - 0.344136286f * blue - 0.714136286f * red) << 8 |
                      rounded(light + 1.402f * red) << 16;
         }
         /* four bytes each: the next pixel is written over what is too much */
-        for (int i = 0; i < SIDE; i++) {
+        uint8_t *to = picture->lines + (int64_t)x * step;
+        for (int i = 0; i < SIDE; i++, to += line) {
             const int32_t pixel = pixels[i];
-            memcpy(out + (x + i) * step, &pixel, sizeof pixel);
+            memcpy(to, &pixel, sizeof pixel);
+        }
+    }
+    for (int i = 0; i < count; i++)
+        memcpy(out + (from + i) * length, picture->lines + i * line, (size_t)length);
+}
+
+/* Say where in the rings the blocks of a row of units are added to. */
+INLINE void aim(const Picture *picture, int32_t row)
+{
+    for (int i = 0; i < picture->components; i++) {
+        const Component *component = &picture->component[i];
+        for (int down = 0; down < component->down; down++) {
+            const int32_t block = row * component->down + down;
+            const int32_t first = component->rows.first[block];
+            const int32_t count = component->rows.start[block + 1] - component->rows.start[block];
+            for (int32_t k = 0; k < count; k++)
+                component->target[down][k] = ring_row(picture, component, first + k);
         }
     }
 }
 
-INLINE void write_rows(Picture *picture, int32_t from, int32_t to, uint8_t *out)
-{
-    for (int32_t y = from; y < to; y++) {
-        const int64_t length = (int64_t)picture->small_width * picture->components;
-        write_row(picture, y, picture->row);
-        memcpy(out + y * length, picture->row, (size_t)length);
-        for (int i = 0; i < picture->components; i++)
-            memset(picture->component[i].ring + (int64_t)(y % RING) * picture->padded, 0,
-                   sizeof(float) * (size_t)picture->padded);
-    }
-}
-
-/* Read a row of units, and add it to the small picture. */
+/* Read a row of units, and add it to the rings. */
 INLINE int read_unit_row(Picture *picture, Bits *bits, int32_t row, int *marker, int *restarts)
 {
     Bits local = *bits; /* in registers */
+    aim(picture, row);
     for (int32_t unit = 0; unit < picture->units_across; unit++) {
         const int64_t number = (int64_t)row * picture->units_across + unit;
         if (picture->interval && number && number % picture->interval == 0) {
@@ -628,27 +726,23 @@ INLINE int read_unit_row(Picture *picture, Bits *bits, int32_t row, int *marker,
             local = next;
             for (int i = 0; i < picture->components; i++) picture->component[i].previous = 0;
         }
-        for (int i = 0; i < picture->components; i++)
-            if (read_unit(picture, &local, &picture->component[i], unit) != DONE) return LEFT;
+        if (read_unit(picture, picture->component, &local, row, unit) != DONE) return LEFT;
     }
     *bits = local;
     return DONE;
 }
 
-INLINE int add_unit_row(Picture *picture, int32_t row, int32_t written)
+/* How many rows of the small picture nothing is added to any more. */
+INLINE int32_t whole_rows(const Picture *picture, int32_t unit_rows)
 {
+    if (unit_rows == picture->units_down) return picture->small_height;
+    int32_t whole = picture->small_height;
     for (int i = 0; i < picture->components; i++) {
-        Component *component = &picture->component[i];
-        const int32_t across = picture->units_across * component->across * SIDE;
-        for (int down = 0; down < component->down; down++) {
-            const int32_t top = (row * component->down + down) * SIDE;
-            average_columns(&component->columns,
-                            component->samples + (int64_t)down * (across + component->columns.length),
-                            picture->means);
-            if (add_rows(picture, component, picture->means, top, written) != DONE) return LEFT;
-        }
+        const Component *component = &picture->component[i];
+        const int32_t first = component->rows.first[unit_rows * component->down];
+        if (first < whole) whole = first;
     }
-    return DONE;
+    return whole;
 }
 
 INLINE int read_scan_inline(Picture *picture, uint8_t *out)
@@ -657,14 +751,13 @@ INLINE int read_scan_inline(Picture *picture, uint8_t *out)
     int restarts = 0, marker = begin_segment(picture, &bits);
     int32_t written = 0;
     for (int32_t row = 0; row < picture->units_down; row++) {
-        if (read_unit_row(picture, &bits, row, &marker, &restarts) != DONE ||
-            add_unit_row(picture, row, written) != DONE)
-            return LEFT;
-        int32_t whole = picture->small_height;
-        for (int i = 0; i < picture->components && row + 1 < picture->units_down; i++)
-            if (picture->component[i].whole < whole) whole = picture->component[i].whole;
-        write_rows(picture, written, whole, out);
-        written = whole;
+        if (read_unit_row(picture, &bits, row, &marker, &restarts) != DONE) return LEFT;
+        const int32_t whole = whole_rows(picture, row + 1), last = row + 1 == picture->units_down;
+        while (whole - written >= (last ? 1 : SIDE)) {
+            const int32_t count = whole - written < SIDE ? whole - written : SIDE;
+            write_rows(picture, written, count, out);
+            written += count;
+        }
     }
     return marker == 0xd9 && is_used_up(picture, &bits) ? DONE : LEFT;
 }
@@ -770,9 +863,7 @@ static int begin_scan(Picture *picture, Reader reader)
             !picture->quantiser_given[component->quantiser_id])
             return LEFT;
         for (int k = 0; k < 64; k++) {
-            const float eighth = 0.35355339059327373f;
-            const float factor = (k % 32 < 8 ? eighth : 1) * (k % 4 == 0 ? eighth : 1);
-            component->quantiser[k] = factor * picture->quantisers[component->quantiser_id][k];
+            component->quantiser[k] = picture->quantisers[component->quantiser_id][k];
         }
     }
     const int from = byte_of(&reader), to = byte_of(&reader), bits = byte_of(&reader);
@@ -908,11 +999,64 @@ static PyObject *plain(PyObject *module, PyObject *object)
 
 /* ---- the whole ---- */
 
-static void *zeros(int64_t count, size_t size)
+static int make_one_spread(Spread *spread, int32_t size, int32_t count, int halved, int32_t blocks)
 {
-    void *memory = NULL;
-    if (posix_memalign(&memory, 64, (size_t)count * size) != 0) return NULL;
-    return memset(memory, 0, (size_t)count * size);
+    Axis axis = {0};
+    int state = make_axis(&axis, size, count, halved);
+    if (state == DONE) state = make_spread(spread, &axis, blocks);
+    free_axis(&axis);
+    return state;
+}
+
+static int make_spreads(Picture *picture, Component *component)
+{
+    for (const Component *other = picture->component; other < component; other++)
+        if (other->across == component->across && other->down == component->down) {
+            component->columns = other->columns;
+            component->rows = other->rows;
+            component->is_like_another = 1;
+            return DONE;
+        }
+    const int state = make_one_spread(&component->columns, picture->width, picture->small_width,
+                                      component->across < picture->across,
+                                      picture->units_across * component->across);
+    if (state != DONE) return state;
+    return make_one_spread(&component->rows, picture->height, picture->small_height,
+                           component->down < picture->down,
+                           picture->units_down * component->down);
+}
+
+static int make_component_room(Picture *picture, Component *component)
+{
+    const int state = make_spreads(picture, component);
+    if (state != DONE) return state;
+    for (int down = 0; down < component->down; down++) {
+        component->target[down] = calloc((size_t)component->rows.most + 1, sizeof(Eight *));
+        if (component->target[down] == NULL) return NO_MEMORY;
+    }
+    component->means = zeros(picture->small_width, sizeof(Eight));
+    if (component->means == NULL) return NO_MEMORY;
+    return DONE;
+}
+
+/* How many rows the rings have to hold: up to seven that wait for others, and from the first that
+ * is not whole to the last that a row of units touches. */
+static int32_t rows_pending(const Picture *picture)
+{
+    int32_t most = 1;
+    for (int32_t row = 0; row < picture->units_down; row++) {
+        const int32_t whole = whole_rows(picture, row);
+        for (int i = 0; i < picture->components; i++) {
+            const Component *component = &picture->component[i];
+            for (int down = 0; down < component->down; down++) {
+                const int32_t block = row * component->down + down;
+                const int32_t end = component->rows.first[block] + component->rows.start[block + 1] -
+                                    component->rows.start[block];
+                if (end - whole > most) most = end - whole;
+            }
+        }
+    }
+    return most + SIDE - 1;
 }
 
 static int make_room(Picture *picture)
@@ -920,37 +1064,36 @@ static int make_room(Picture *picture)
     const int unit_width = picture->across * SIDE, unit_height = picture->down * SIDE;
     picture->units_across = (picture->width + unit_width - 1) / unit_width;
     picture->units_down = (picture->height + unit_height - 1) / unit_height;
-    picture->padded = (picture->small_width + SIDE - 1) / SIDE * SIDE;
+    for (int i = 0; i < picture->components; i++) {
+        const int state = make_component_room(picture, &picture->component[i]);
+        if (state != DONE) return state;
+    }
+    picture->pending = rows_pending(picture);
     for (int i = 0; i < picture->components; i++) {
         Component *component = &picture->component[i];
-        if (make_axis(&component->columns, picture->width, picture->small_width,
-                      component->across < picture->across) != DONE ||
-            make_axis(&component->rows, picture->height, picture->small_height,
-                      component->down < picture->down) != DONE)
-            return NO_MEMORY;
-        const int64_t row =
-            (int64_t)picture->units_across * component->across * SIDE + component->columns.length;
-        component->samples = zeros(row * component->down, sizeof(Eight));
-        component->ring = zeros((int64_t)RING * picture->padded, sizeof(float));
-        if (component->samples == NULL || component->ring == NULL) return NO_MEMORY;
+        component->ring =
+            zeros((int64_t)picture->pending * component->columns.blocks, sizeof(Eight));
+        if (component->ring == NULL) return NO_MEMORY;
     }
-    picture->means = zeros(picture->padded, sizeof(Eight));
-    picture->row = malloc((size_t)picture->padded * 3 + 4);
+    picture->lines = malloc(((size_t)picture->small_width * 3 + 4) * SIDE);
     picture->scan = malloc((size_t)(picture->end - picture->at) + PADDING);
-    return picture->means && picture->row && picture->scan ? DONE : NO_MEMORY;
+    return picture->lines && picture->scan ? DONE : NO_MEMORY;
 }
 
 static void free_picture(Picture *picture)
 {
     for (int i = 0; i < 3; i++) {
         Component *component = &picture->component[i];
-        free_axis(&component->columns);
-        free_axis(&component->rows);
-        free(component->samples);
+        if (!component->is_like_another) {
+            free_spread(&component->columns);
+            free_spread(&component->rows);
+        }
         free(component->ring);
+        free(component->target[0]);
+        free(component->target[1]);
+        free(component->means);
     }
-    free(picture->means);
-    free(picture->row);
+    free(picture->lines);
     free(picture->scan);
     free(picture->codes);
     free(picture);
