@@ -10,6 +10,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
+from tests.pictures.avifs import BEST, grid
 from tests.pictures.case import (
     ALPHA,
     BLACK_AND_WHITE,
@@ -27,6 +28,7 @@ from tests.pictures.case import (
 from tests.pictures.jpegs import oriented
 
 ON = on_white(RGB, ALPHA)
+LARGE = np.asarray(Image.fromarray(RGB).resize((192, 128)))
 
 
 def small_frame() -> tuple[bytes, Array]:
@@ -80,11 +82,15 @@ def jpeg2000s() -> dict[str, Case]:
 
 
 def avifs() -> dict[str, Case]:
-    best = {"quality": 100, "subsampling": "4:4:4"}
+    frames = [Image.fromarray(255 - RGBA)]
     cases = {
-        "avif": Case(by_pillow(RGB, "AVIF", **best), RGB, most=3),
+        "avif": Case(by_pillow(RGB, "AVIF", **BEST), RGB, most=3),
         "avif grey": Case(by_pillow(GREY, "AVIF", quality=100), GREY, most=2),
-        "avif alpha": Case(by_pillow(RGBA, "AVIF", **best), ON, most=3),
+        "avif alpha": Case(by_pillow(RGBA, "AVIF", **BEST), ON, most=3),
+        "avif grid": Case(grid(LARGE, 3, (180, 100)), LARGE[:100, :180], most=3),
+        "avif animation": Case(
+            by_pillow(RGBA, "AVIF", save_all=True, append_images=frames, **BEST), ON, most=3
+        ),
     }
     for value, turned in (
         (3, RGB[::-1, ::-1]),
@@ -94,7 +100,7 @@ def avifs() -> dict[str, Case]:
         exif = Image.Exif()
         exif[0x0112] = value  # which Pillow writes as irot and imir
         cases[f"avif turned {value}"] = Case(
-            by_pillow(RGB, "AVIF", exif=exif, **best), turned, most=3
+            by_pillow(RGB, "AVIF", exif=exif, **BEST), turned, most=3
         )
     return cases
 

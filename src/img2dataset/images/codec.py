@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import icc, ico, jpeg, jpeg2000, png, tiff
+from img2dataset.images import avif, icc, ico, jpeg, jpeg2000, png, tiff
 from img2dataset.images.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
@@ -144,6 +144,11 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
     return turn(pixels, header.own.orientation) if was_jpeg else pixels
 
 
+def _decode_avif(data: bytes, header: Header) -> Pixels | None:
+    """Its decoder would scale what has another size than was promised."""
+    return _with_pillow(data, header) if avif.is_true(data) else None
+
+
 def _with_opencv(data: bytes, _: Header) -> Pixels | None:
     pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return pixels
@@ -206,6 +211,7 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "TIFF": _decode_tiff,
     "ICO": _decode_ico,
     "JPEG2000": _decode_jpeg2000,
+    "AVIF": _decode_avif,
     "JXL": _decode_jxl,
     "SUN": _with_either,
 }
