@@ -133,3 +133,16 @@ def test_an_error_whose_header_ends_too_early_is_that_error() -> None:
 
     with listening(serve) as url:
         assert reasons(url) == [Reason.HTTP_STATUS]
+
+
+@pytest.mark.parametrize("space", [b" ", b"\t", b"  "])
+def test_an_opt_out_with_space_before_its_colon_counts(space: bytes) -> None:
+    """No valid header, but somebody wrote it."""
+
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        head, rest = ANSWER.split(b"\r\n", 1)
+        connection.sendall(head + b"\r\nX-Robots-Tag" + space + b": noai\r\n" + rest)
+
+    with listening(serve) as url:
+        assert reasons(url) == [Reason.OPTED_OUT]

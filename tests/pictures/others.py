@@ -153,6 +153,7 @@ def pnms() -> dict[str, Case]:
     four = GREY >> 4
     plain = b" ".join(b"%d" % level for level in GREY.ravel().tolist())
     bits = np.packbits(~BLACK_AND_WHITE, axis=1).tobytes()
+    colours = RGB[::-1] / np.float32(255)
     floats = (GREY[::-1] / np.float32(255)).astype("<f4").tobytes()
     return {
         "pgm": Case(b"P5 64 48 255\n" + GREY.tobytes(), GREY),
@@ -163,6 +164,11 @@ def pnms() -> dict[str, Case]:
         "pgm in words": Case(b"P2 64 48 255\n" + plain + b"\n", GREY),
         "pbm": Case(b"P4 64 48\n" + bits, BLACK_AND_WHITE.astype(np.uint8) * 255),
         "pfm": Case(b"Pf 64 48 -1.0\n" + floats, GREY),
+        "pfm colour": Case(b"PF\n64 48\n-1.0\n" + colours.astype("<f4").tobytes(), RGB),
+        "pfm colour other order": Case(
+            b"PF\r\n64 48\r\n2.5e+0\r\n" + colours.astype(">f4").tobytes(), RGB
+        ),
+        "pfm colour in one line": Case(b"PF 64 48 -1\n" + colours.astype("<f4").tobytes(), RGB),
     }
 
 

@@ -289,7 +289,7 @@ class Response:
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
-        match name.lower():
+        match name.rstrip().lower():  # space there is not valid, but somebody wrote it
             case b"content-length":
                 text = value.strip()
                 self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import avif, icc, ico, jpeg, jpeg2000, png, tiff
+from img2dataset.images import avif, icc, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
@@ -144,6 +144,10 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
     return turn(pixels, header.own.orientation) if was_jpeg else pixels
 
 
+def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
+    return pfm.read_pixels(data, header.own)
+
+
 def _decode_avif(data: bytes, header: Header) -> Pixels | None:
     """Its decoder would scale what has another size than was promised."""
     return _with_pillow(data, header) if avif.is_true(data) else None
@@ -208,6 +212,7 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "PNG": _decode_png,
     "WEBP": _with_opencv,
     "HDR": _with_opencv,
+    "PFM": _decode_pfm,
     "TIFF": _decode_tiff,
     "ICO": _decode_ico,
     "JPEG2000": _decode_jpeg2000,
