@@ -9,7 +9,9 @@ import numpy as np
 
 from img2dataset.images.pixels import Pixels
 
-HEAD = re.compile(rb"PF\s+(\d{1,7})\s+(\d{1,7})\s+([+-]?)[\d.]{1,20}(?:[eE][+-]?\d{1,3})?(?:\r\n|\s)")
+HEAD = re.compile(
+    rb"PF\s+(\d{1,7})\s+(\d{1,7})\s+([+-]?)[\d.]{1,20}(?:[eE][+-]?\d{1,3})?(?:\r\n|\s)"
+)
 ENOUGH = 100
 
 
