@@ -53,7 +53,7 @@ def decode(
             colours, as_stored = ordinary(colours, conversion)
             return colours, plain and as_stored
         pixels = DECODERS.get(header.format, _with_pillow)(data, header)
-    except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory, too
+    except MemoryError as error:
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
@@ -154,7 +154,10 @@ def _decode_avif(data: bytes, header: Header) -> Pixels | None:
 
 
 def _with_opencv(data: bytes, _: Header) -> Pixels | None:
-    pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:  # of any kind: what its decoders say of hostile bytes
+        raise RowError(Reason.DECODE) from error
     return pixels
 
 
