@@ -166,9 +166,6 @@ class Transfers(Generic[K]):
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
-        # whoever is first finds out whether its connection takes the others too (HTTP/2); plain
-        # http never does
-        handle.setopt(pycurl.PIPEWAIT, int(request.url.startswith("https:")))
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
             # last one at once (which does not touch a transfer that has used it already).  So it
