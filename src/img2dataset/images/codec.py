@@ -145,7 +145,14 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
-    return pfm.read_pixels(data, header.own)
+    """The file has RGB, from the lowest row up."""
+    own: pfm.PfmHeader = header.own
+    count = 3 * own.width * own.height
+    if len(data) - own.start < 4 * count:
+        return None
+    values = np.frombuffer(data, f"{own.order}f4", count, own.start)
+    upright: Pixels = values.reshape(own.height, own.width, 3)[::-1, :, ::-1]
+    return upright
 
 
 def _decode_avif(data: bytes, header: Header) -> Pixels | None:
