@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -108,6 +109,56 @@ def test_a_redirect_is_followed_whatever_its_body_is(rest: bytes) -> None:
         assert reasons(f"{url}/here") == [None]
 
 
+STALLING: dict[str, tuple[bytes, Reason | None]] = {
+    "a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 9\r\n\r\n", None),
+    "a redirect in chunks": (
+        b"HTTP/1.1 301 Moved\r\nLocation: /there\r\nTransfer-Encoding: chunked\r\n\r\n",
+        None,
+    ),
+    "an error": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n", Reason.HTTP_STATUS),
+    "a page": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<!DOCTYPE html><html>",
+        Reason.NOT_AN_IMAGE,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STALLING)
+def test_nobody_waits_for_the_rest_of_what_is_known_already(what: str) -> None:
+    answer, reason = STALLING[what]
+
+    def serve(connection: socket.socket) -> None:
+        if b"/there" in heard(connection):
+            connection.sendall(ANSWER)
+        else:
+            connection.sendall(answer)
+            heard(connection)
+
+    with listening(serve) as url:
+        began = time.monotonic()
+        assert reasons(f"{url}/here", timeout=60) == [reason]
+        assert time.monotonic() - began < 10
+
+
+def test_a_redirect_whose_body_is_soon_there_keeps_its_connection() -> None:
+    connections = []
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        heard(connection)
+        connection.sendall(
+            b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 5\r\n\r\nMoved"[:-3]
+        )
+        time.sleep(0.1)
+        connection.sendall(b"ved")
+        assert b"/there" in heard(connection)
+        connection.sendall(ANSWER)
+
+    with listening(serve) as url:
+        assert reasons(f"{url}/here", timeout=60) == [None]
+    assert len(connections) == 1
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -133,3 +184,16 @@ def test_an_error_whose_header_ends_too_early_is_that_error() -> None:
 
     with listening(serve) as url:
         assert reasons(url) == [Reason.HTTP_STATUS]
+
+
+@pytest.mark.parametrize("space", [b" ", b"\t", b"  "])
+def test_an_opt_out_with_space_before_its_colon_counts(space: bytes) -> None:
+    """No valid header, but somebody wrote it."""
+
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        head, rest = ANSWER.split(b"\r\n", 1)
+        connection.sendall(head + b"\r\nX-Robots-Tag" + space + b": noai\r\n" + rest)
+
+    with listening(serve) as url:
+        assert reasons(url) == [Reason.OPTED_OUT]

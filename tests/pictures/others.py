@@ -10,6 +10,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
+from tests.pictures.avifs import BEST, grid
 from tests.pictures.case import (
     ALPHA,
     BLACK_AND_WHITE,
@@ -27,6 +28,7 @@ from tests.pictures.case import (
 from tests.pictures.jpegs import oriented
 
 ON = on_white(RGB, ALPHA)
+LARGE = np.asarray(Image.fromarray(RGB).resize((192, 128)))
 
 
 def small_frame() -> tuple[bytes, Array]:
@@ -80,11 +82,15 @@ def jpeg2000s() -> dict[str, Case]:
 
 
 def avifs() -> dict[str, Case]:
-    best = {"quality": 100, "subsampling": "4:4:4"}
+    frames = [Image.fromarray(255 - RGBA)]
     cases = {
-        "avif": Case(by_pillow(RGB, "AVIF", **best), RGB, most=3),
+        "avif": Case(by_pillow(RGB, "AVIF", **BEST), RGB, most=3),
         "avif grey": Case(by_pillow(GREY, "AVIF", quality=100), GREY, most=2),
-        "avif alpha": Case(by_pillow(RGBA, "AVIF", **best), ON, most=3),
+        "avif alpha": Case(by_pillow(RGBA, "AVIF", **BEST), ON, most=3),
+        "avif grid": Case(grid(LARGE, 3, (180, 100)), LARGE[:100, :180], most=3),
+        "avif animation": Case(
+            by_pillow(RGBA, "AVIF", save_all=True, append_images=frames, **BEST), ON, most=3
+        ),
     }
     for value, turned in (
         (3, RGB[::-1, ::-1]),
@@ -94,7 +100,7 @@ def avifs() -> dict[str, Case]:
         exif = Image.Exif()
         exif[0x0112] = value  # which Pillow writes as irot and imir
         cases[f"avif turned {value}"] = Case(
-            by_pillow(RGB, "AVIF", exif=exif, **best), turned, most=3
+            by_pillow(RGB, "AVIF", exif=exif, **BEST), turned, most=3
         )
     return cases
 
@@ -147,6 +153,7 @@ def pnms() -> dict[str, Case]:
     four = GREY >> 4
     plain = b" ".join(b"%d" % level for level in GREY.ravel().tolist())
     bits = np.packbits(~BLACK_AND_WHITE, axis=1).tobytes()
+    colours = RGB[::-1] / np.float32(255)
     floats = (GREY[::-1] / np.float32(255)).astype("<f4").tobytes()
     return {
         "pgm": Case(b"P5 64 48 255\n" + GREY.tobytes(), GREY),
@@ -157,6 +164,11 @@ def pnms() -> dict[str, Case]:
         "pgm in words": Case(b"P2 64 48 255\n" + plain + b"\n", GREY),
         "pbm": Case(b"P4 64 48\n" + bits, BLACK_AND_WHITE.astype(np.uint8) * 255),
         "pfm": Case(b"Pf 64 48 -1.0\n" + floats, GREY),
+        "pfm colour": Case(b"PF\n64 48\n-1.0\n" + colours.astype("<f4").tobytes(), RGB),
+        "pfm colour other order": Case(
+            b"PF\r\n64 48\r\n2.5e+0\r\n" + colours.astype(">f4").tobytes(), RGB
+        ),
+        "pfm colour in one line": Case(b"PF 64 48 -1\n" + colours.astype("<f4").tobytes(), RGB),
     }
 
 

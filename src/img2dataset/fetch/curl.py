@@ -30,6 +30,9 @@ LONGEST_WINDOW = 10.0
 STALLED = 1.0
 """Seconds after which a connection that is not there yet no longer counts as a transfer."""
 
+LONGEST_DRAIN = 0.5
+"""Seconds for the rest of a body that nobody wants; then its connection is given up for it."""
+
 OUTDATED = 10_000
 """Deadlines of transfers that are over, which may be kept."""
 
@@ -298,6 +301,11 @@ class Transfers(Generic[K]):
         )
         return replace(result, fetched=fetched)
 
+    def _hurry(self, slot: Slot[K]) -> None:
+        """All that matters of its answer is known."""
+        slot.deadline = min(slot.deadline, time.monotonic() + LONGEST_DRAIN)
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+
     def _drop_late(self, now: float) -> list[Ended[K]]:
         """End transfers whose time is up."""
         ended = []
@@ -366,6 +374,7 @@ class Transfers(Generic[K]):
         )
         slot: Slot[K] = Slot(response)
         response.owner = slot
+        response.when_unwanted = lambda: self._hurry(slot)
         slot.handle = new_handle(self._config, response)
         slot.handle.slot = slot
 

@@ -86,6 +86,7 @@ class Response:
         "stopped",
         "verdict",
         "waited",
+        "when_unwanted",
     )
 
     def __init__(
@@ -97,6 +98,8 @@ class Response:
         self._budget = budget
         self.owner: Any = None
         """For whoever made it: whose answer it is."""
+        self.when_unwanted: Callable[[], None] | None = None
+        """Called when all is known, and the rest of the body may come, but need not."""
         self.reset()
 
     def reset(self, *, is_page: bool = False) -> None:
@@ -289,7 +292,7 @@ class Response:
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
-        match name.lower():
+        match name.rstrip().lower():  # space there is not valid, but somebody wrote it
             case b"content-length":
                 text = value.strip()
                 self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
@@ -314,14 +317,21 @@ class Response:
         """Decide, before the body, whether it is wanted."""
         self._in_header = False
         if self.status >= 400:
-            return self._stop(None) if self._content_length > DRAINED else None
+            return self._do_without(None)
         refusal = self._refusal()
         if refusal is not None:
             return self._stop(refusal)
         if 200 <= self.status < 300:
             return self._begin_body()
-        if self.moved and self._content_length > DRAINED:
-            return self._stop(None)
+        return self._do_without(None) if self.moved else None
+
+    def _do_without(self, verdict: Reason | None) -> int | None:
+        """Leave a body that nobody wants to come to its end by itself, if it is short."""
+        if self._content_length > DRAINED or self.size > DRAINED:
+            return self._stop(verdict)
+        self.verdict = verdict
+        if self.when_unwanted is not None:
+            self.when_unwanted()
         return None
 
     def _refusal(self) -> Reason | None:
@@ -347,14 +357,11 @@ class Response:
         return None
 
     def _drop(self, verdict: Reason, size: int) -> int | None:
-        """Do without a body that has begun; a short one is read to its end."""
+        """Do without a body that has begun."""
         self._stop_reading()
         self._decoder = None
         self.size += size
-        self.verdict = verdict
-        if self._content_length > DRAINED or self.size > DRAINED:
-            return self._stop(verdict)
-        return None
+        return self._do_without(verdict)
 
     def _stop(self, verdict: Reason | None) -> int:
         self.verdict = verdict

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.probe import Header
 
-DENSEST = {"PNG": 8 * 1032, "JPEG": 1024, "PPM": 8, "QOI": 62}
+DENSEST = {"PNG": 8 * 1032, "JPEG": 1024, "PPM": 8, "PFM": 1, "QOI": 62}
 """Pixels that a byte can hold at most: deflate makes 1032 bytes of one; a JPEG spends a bit on
 each block, and at least one of its channels has a fourth of the pixels; the others know no
 packing, or runs.  Formats that are not here may pack any number into a few bytes."""

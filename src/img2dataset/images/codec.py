@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import icc, ico, jpeg, jpeg2000, png, tiff
+from img2dataset.images import avif, icc, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
@@ -53,7 +53,7 @@ def decode(
             colours, as_stored = ordinary(colours, conversion)
             return colours, plain and as_stored
         pixels = DECODERS.get(header.format, _with_pillow)(data, header)
-    except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory, too
+    except MemoryError as error:
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
@@ -144,8 +144,27 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
     return turn(pixels, header.own.orientation) if was_jpeg else pixels
 
 
+def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
+    """The file has RGB, from the lowest row up."""
+    own: pfm.PfmHeader = header.own
+    count = 3 * own.width * own.height
+    if len(data) - own.start < 4 * count:
+        return None
+    values = np.frombuffer(data, f"{own.order}f4", count, own.start)
+    upright: Pixels = values.reshape(own.height, own.width, 3)[::-1, :, ::-1]
+    return upright
+
+
+def _decode_avif(data: bytes, header: Header) -> Pixels | None:
+    """Its decoder would scale what has another size than was promised."""
+    return _with_pillow(data, header) if avif.is_true(data) else None
+
+
 def _with_opencv(data: bytes, _: Header) -> Pixels | None:
-    pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:  # of any kind: what its decoders say of hostile bytes
+        raise RowError(Reason.DECODE) from error
     return pixels
 
 
@@ -203,9 +222,11 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "PNG": _decode_png,
     "WEBP": _with_opencv,
     "HDR": _with_opencv,
+    "PFM": _decode_pfm,
     "TIFF": _decode_tiff,
     "ICO": _decode_ico,
     "JPEG2000": _decode_jpeg2000,
+    "AVIF": _decode_avif,
     "JXL": _decode_jxl,
     "SUN": _with_either,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import ico, jpeg, jxl, kinds, png, tiff
+from img2dataset.images import ico, jpeg, jxl, kinds, pfm, png, tiff
 from img2dataset.images.orientation import orientation_in, swaps_sides, valid
 from img2dataset.images.pillow import open_image, pillows_door, plug_in
 
@@ -25,7 +25,7 @@ class Header:
     """What the bytes say about themselves."""
 
     format: str
-    """As Pillow calls it: JPEG, PNG, WEBP, GIF, ..., or HDR."""
+    """As Pillow calls it: JPEG, PNG, WEBP, GIF, ..., or HDR or PFM."""
     width: int
     height: int
     """As stored; of a TIFF, as displayed, because its decoders turn it themselves."""
@@ -134,6 +134,11 @@ def _ico(data: bytes) -> Header | None:
     return None if own is None else Header("ICO", own.width, own.height, own=own)
 
 
+def _pfm(data: bytes) -> Header | None:
+    own = pfm.read_header(data)
+    return None if own is None else Header("PFM", own.width, own.height, own=own)
+
+
 def _jxl(data: bytes) -> Header | None:
     own = jxl.read_header(data)
     if own is None:
@@ -161,6 +166,7 @@ READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] 
     (re.compile(re.escape(png.SIGNATURE)), _png),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
     (re.compile(rb"#\?R"), _radiance),
+    (re.compile(rb"PF\s"), _pfm),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), _tiff),
     (re.compile(rb"\0\0[\x01\x02]\0"), _ico),
     (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"), _jxl),

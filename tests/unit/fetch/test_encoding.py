@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.encoding import Decoder, EncodingError, decoder_for
+from img2dataset.fetch.encoding import MOST_MEMBERS, Decoder, EncodingError, decoder_for
 
 PLAIN = bytes(range(256)) * 20
 
@@ -30,6 +30,12 @@ def decoded(decoder: Decoder, data: bytes, piece: int) -> bytes:
         (" X-GZip ", gzip.compress(PLAIN)),
         ("deflate", zlib.compress(PLAIN)),
         ("aws-chunked,gzip", gzip.compress(PLAIN)),
+        ("gzip", gzip.compress(PLAIN[:300]) + gzip.compress(PLAIN[300:])),
+        ("gzip", b"".join(gzip.compress(PLAIN[at : at + 10]) for at in range(0, len(PLAIN), 10))),
+        ("gzip", gzip.compress(PLAIN) + b"\0" * 20),
+        ("gzip", gzip.compress(PLAIN) + b"\x1f"),
+        ("gzip", gzip.compress(PLAIN) + b"\x1f\x8c" + gzip.compress(PLAIN)),
+        ("gzip", gzip.compress(PLAIN) + gzip.compress(b"")),
     ],
 )
 def test_what_was_compressed_is_restored(header: str, data: bytes, piece: int) -> None:
@@ -59,6 +65,26 @@ def test_what_we_cannot_undo_is_an_error(header: str) -> None:
 def test_a_bomb_is_let_off_in_small_portions() -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
     assert len(Decoder(31).decode(bomb, 1000)) == 1000
+
+
+def test_so_is_one_of_many_members() -> None:
+    decoder = Decoder(31)
+    bombs = gzip.compress(b"\0" * 900) * 50
+    assert len(decoder.decode(bombs, 1000)) == 1000
+
+
+def test_a_second_member_that_breaks_off_is_known_to_be_incomplete() -> None:
+    decoder = Decoder(31)
+    decoder.decode(gzip.compress(PLAIN) * 2, 1_000_000)
+    assert decoder.finished
+    decoder.decode(gzip.compress(PLAIN)[:-1], 1_000_000)
+    assert not decoder.finished
+
+
+def test_members_without_anything_in_them_come_to_an_end() -> None:
+    decoder = Decoder(31)
+    with pytest.raises(EncodingError):
+        decoder.decode(gzip.compress(b"") * (MOST_MEMBERS + 2), 1000)
 
 
 @given(st.binary(), st.sampled_from(["gzip", "deflate"]))

@@ -4,11 +4,13 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError, Status
+from img2dataset.images import codec, shape
 from img2dataset.images.shape import Shaper
 from img2dataset.images.untouched import Untouched
 from img2dataset.records import Picture
@@ -189,3 +191,52 @@ def test_many_threads_may_use_one_shaper() -> None:
 
 def test_a_shaper_says_how_it_works() -> None:
     assert "image_size=256" in repr(shaper())
+
+
+def test_a_misuse_of_opencv_is_no_bad_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a bug of ours, which nobody would see in a count of `decode`."""
+
+    def misused(*_: object, **__: object) -> None:
+        cv2.GaussianBlur(np.zeros((5, 5), np.uint8), (4, 4), 0)
+
+    data = encoded(smooth(60, 40), "png")
+    for name in ("resize", "frame", "turn", "decode"):
+        with monkeypatch.context() as patch:
+            patch.setattr(shape, name, misused)
+            with pytest.raises(cv2.error):
+                shaper(image_size=20).shape(data)
+
+
+def test_a_misuse_where_pixels_are_converted_is_none_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def misused(*_: object) -> None:
+        cv2.cvtColor(np.zeros((5, 5, 7), np.uint8), cv2.COLOR_BGR2GRAY)
+
+    monkeypatch.setattr(codec, "ordinary", misused)
+    with pytest.raises(cv2.error):
+        shaper(image_size=20).shape(encoded(smooth(60, 40), "png"))
+
+
+def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def large(*_: object, **__: object) -> None:
+        cv2.resize(np.zeros((5, 5, 3), np.uint8), (2**21, 2**21))
+
+    for name in ("resize", "frame"):
+        with monkeypatch.context() as patch:
+            patch.setattr(shape, name, large)
+            with pytest.raises(RowError) as caught:
+                shaper(image_size=20).shape(encoded(smooth(60, 40), "png"))
+            assert caught.value.reason is Reason.DECODE
+
+
+def test_whatever_opencvs_decoders_raise_is_a_bad_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(smooth(60, 40), "png")
+
+    def odd(*_: object, **__: object) -> None:
+        cv2.resize(np.zeros((0, 5), np.uint8), (3, 3))
+
+    monkeypatch.setattr(cv2, "imdecode", odd)
+    with pytest.raises(RowError) as caught:
+        shaper().shape(data)
+    assert caught.value.reason is Reason.DECODE

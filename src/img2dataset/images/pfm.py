@@ -1,0 +1,30 @@
+"""Colour PFM: floats behind three lines of text.  (Pillow reads the grey ones only.)"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+HEAD = re.compile(
+    rb"PF\s+(\d{1,7})\s+(\d{1,7})\s+([+-]?)[\d.]{1,20}(?:[eE][+-]?\d{1,3})?(?:\r\n|\s)"
+)
+ENOUGH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PfmHeader:
+    """Its size, where its floats begin, and their byte order as numpy writes it."""
+
+    width: int
+    height: int
+    start: int
+    order: str
+
+
+def read_header(data: bytes) -> PfmHeader | None:
+    """None if it is none."""
+    found = HEAD.match(data[:ENOUGH])
+    if found is None:
+        return None
+    order = "<" if found[3] == b"-" else ">"
+    return PfmHeader(int(found[1]), int(found[2]), found.end(), order)

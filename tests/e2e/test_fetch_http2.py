@@ -1,0 +1,110 @@
+"""Servers that speak HTTP/2: many requests over a connection, which fail together or alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from img2dataset.errors import Reason
+from img2dataset.records import Body
+from tests.e2e.fetching import CONFIG, different, fetch, reason_of, reasons, rows, running
+from tests.site import Site
+from tests.site.front import Front, in_front_of
+
+TRUSTING = replace(CONFIG, verify_tls=False, timeout=5.0)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site() as running_site:
+        yield running_site
+
+
+@pytest.fixture
+def front(site: Site, tmp_path: Path) -> Iterator[Front]:
+    with in_front_of(site, tmp_path) as running_front:
+        yield running_front
+
+
+ANSWERS = {
+    "/image/1.jpg": None,
+    "/no-length": None,
+    "/gzip": None,
+    "/redirect?to=/image/2.jpg&n=3": None,
+    "/redirect?to=/robots?tag=noai": Reason.OPTED_OUT,
+    "/robots?tag=noai": Reason.OPTED_OUT,
+    "/redirect-loop": Reason.TOO_MANY_REDIRECTS,
+    "/status/404": Reason.HTTP_STATUS,
+    "/status/503": Reason.HTTP_STATUS_TRANSIENT,
+    "/html": Reason.NOT_AN_IMAGE,
+    "/204": Reason.BODY_EMPTY,
+    "/bulk?size=2000000": Reason.BODY_TOO_LARGE,
+    "/truncated": Reason.CONNECTION_LOST,  # its stream is reset
+    "/reset-body": Reason.CONNECTION_LOST,
+}
+
+
+def test_answers_are_what_they_are_over_http_1(front: Front) -> None:
+    outcomes = fetch(*(front.url(path) for path in ANSWERS), config=TRUSTING)
+    assert dict(zip(ANSWERS, map(reason_of, outcomes), strict=True)) == ANSWERS
+    assert {protocol for _, protocol, _ in front.seen()} == {"HTTP/2.0"}
+
+
+def test_a_stalled_stream_costs_its_own_row_only(front: Front) -> None:
+    urls = [front.url("/stall"), *different(front.url("/image/1.jpg"), 50), front.url("/silent")]
+    outcomes = reasons(*urls, config=TRUSTING, timeout=1.5)
+    assert outcomes[1:-1] == [None] * 50
+    assert {outcomes[0], outcomes[-1]} <= {Reason.TIMEOUT, Reason.TOO_SLOW}
+
+
+def test_many_rows_go_over_few_connections(front: Front) -> None:
+    """Only those that are asked for before the first is there open one each."""
+    urls = different(front.url("/image/1.jpg"), 600)
+    assert reasons(*urls, config=TRUSTING, first_per_host=16) == [None] * 600
+    assert front.connections <= 20
+
+
+def test_the_ceiling_of_a_host_counts_streams_not_connections(site: Site, front: Front) -> None:
+    crowd = different(front.url("/crowd?seconds=0.01&token=streams"), 100)
+    assert reasons(*crowd, config=TRUSTING, max_per_host=3) == [None] * 100
+    assert site.at_once["streams"] == 3
+    assert front.connections <= 3
+
+
+def test_more_than_a_connection_takes_at_once_is_fetched_all_the_same(
+    site: Site, tmp_path: Path
+) -> None:
+    with in_front_of(site, tmp_path, streams=5) as front:
+        outcomes = reasons(*different(front.url("/image/1.jpg"), 300), config=TRUSTING)
+    assert outcomes == [None] * 300
+
+
+def test_connections_that_say_goodbye_cost_no_row(site: Site, tmp_path: Path) -> None:
+    """After so many requests a server ends a connection (GOAWAY), whatever has been asked."""
+    with in_front_of(site, tmp_path, requests=20) as front:
+        outcomes = reasons(*different(front.url("/image/1.jpg"), 400), config=TRUSTING)
+        assert front.connections >= 400 // 20
+    assert outcomes == [None] * 400
+
+
+def test_a_connection_that_dies_takes_its_rows_and_no_more(site: Site, tmp_path: Path) -> None:
+    """All that were under way over it are lost at once; nobody waits for them.  (libcurl may ask
+    once more over a new connection, where nobody listens any more.)"""
+    with (
+        running(replace(TRUSTING, timeout=60)) as (engine, fetched),
+        in_front_of(site, tmp_path) as front,
+    ):
+        gated = different(front.url("/gated?token=dies"), 20)
+        before = len(site.asked("/gated"))
+        engine.submit(rows(front.url("/image/1.jpg"), *gated))
+        site.until(lambda: len(site.asked("/gated")) - before == 20)
+        fetched.until_count(1)
+        front.stop()
+        fetched.until_count(21)
+    site.open_gate("dies")
+    assert isinstance(fetched.in_order[0], Body)
+    lost = {Reason.CONNECTION_LOST, Reason.BODY_INCOMPLETE, Reason.CONNECT_FAILED}
+    assert set(fetched.reasons[1:]) <= lost
