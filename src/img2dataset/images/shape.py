@@ -13,7 +13,6 @@ from img2dataset.images.bombs import check_length
 from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.icc import conversion_for
-from img2dataset.images.memory import lacks_memory
 from img2dataset.images.metadata import exif_of
 from img2dataset.images.orientation import swaps_sides
 from img2dataset.images.pillow import set_up_pillow
@@ -49,9 +48,7 @@ class Shaper:
         header = probe(data)
         try:
             return self._shape(data, header, read_boxes(boxes))
-        except (cv2.error, MemoryError) as error:
-            if not lacks_memory(error):
-                raise
+        except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory
             raise RowError(Reason.DECODE) from error
 
     def _shape(self, data: bytes, header: Header, boxes: list[Any]) -> Picture:

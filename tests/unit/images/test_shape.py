@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError, Status
-from img2dataset.images import codec, shape
+from img2dataset.images import shape
 from img2dataset.images.shape import Shaper
 from img2dataset.images.untouched import Untouched
 from img2dataset.records import Picture
@@ -191,31 +191,6 @@ def test_many_threads_may_use_one_shaper() -> None:
 
 def test_a_shaper_says_how_it_works() -> None:
     assert "image_size=256" in repr(shaper())
-
-
-def test_a_misuse_of_opencv_is_no_bad_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a bug of ours, which nobody would see in a count of `decode`."""
-
-    def misused(*_: object, **__: object) -> None:
-        cv2.GaussianBlur(np.zeros((5, 5), np.uint8), (4, 4), 0)
-
-    data = encoded(smooth(60, 40), "png")
-    for name in ("resize", "frame", "turn", "decode"):
-        with monkeypatch.context() as patch:
-            patch.setattr(shape, name, misused)
-            with pytest.raises(cv2.error):
-                shaper(image_size=20).shape(data)
-
-
-def test_a_misuse_where_pixels_are_converted_is_none_either(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def misused(*_: object) -> None:
-        cv2.cvtColor(np.zeros((5, 5, 7), np.uint8), cv2.COLOR_BGR2GRAY)
-
-    monkeypatch.setattr(codec, "ordinary", misused)
-    with pytest.raises(cv2.error):
-        shaper(image_size=20).shape(encoded(smooth(60, 40), "png"))
 
 
 def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
