@@ -7,7 +7,6 @@ this one time out.  A shard is stored when its last row is in.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -36,8 +35,8 @@ from img2dataset.errors import (
     StorageGoneError,
     TurnLostError,
 )
-from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
-from img2dataset.images import SLOWER, ImageConfig
+from img2dataset.fetch import Engine
+from img2dataset.images import SLOWER
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.patience import Patience, passing_error, try_once
@@ -54,11 +53,12 @@ from img2dataset.records import (
     shard_name,
 )
 from img2dataset.shaping import Shaping
+from img2dataset.sizing import held_bytes, image_threads
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
-from img2dataset.storage import Folder, parts_name
+from img2dataset.stage_configs import fetch_config, image_config, output_of, writer_config
 from img2dataset.tally import ShardResult, Tally
-from img2dataset.writers import Writer, WriterConfig, open_writer
+from img2dataset.writers import Writer, open_writer
 from img2dataset.writers.stats import read_stats, stats_name, write_stats
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ if TYPE_CHECKING:
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
-LEAST_BYTES = 256_000_000
-BYTES_PER_DOWNLOAD = 1_000_000
-SHARE_OF_MEMORY = 0.25
-"""Bodies and pictures that a worker holds: so many bytes for each download in flight, LEAST_BYTES
-or more, and with the other workers no more than this share of the machine's memory."""
 COUNT_EVERY = 0.3
 """Seconds between two messages about how far the open shards are."""
 
@@ -437,110 +432,3 @@ def shape_of(
 def same_hash(expected: str | None, digest: str | None) -> bool:
     """Whether two hex digests are equal; case and surrounding blanks do not matter."""
     return expected is not None and expected.strip().lower() == digest
-
-
-def workers_here(options: Options, cores: int | None) -> int:
-    """Workers that this machine has room for, or is to have; `cores` of each, if that is set."""
-    return options.processes_count if cores is None else max(1, available_cores() // cores)
-
-
-def image_threads(options: Options, cores: int | None = None) -> int:
-    """Threads that shape bodies in one worker."""
-    if options.disable_all_reencoding:
-        return 1  # for careful shards: for the others the fetch thread does it
-    return max(1, available_cores() // workers_here(options, cores))
-
-
-def held_bytes(options: Options, cores: int | None = None) -> int:
-    """Bytes of bodies and pictures that one worker may hold."""
-    wanted = options.thread_count * BYTES_PER_DOWNLOAD
-    most = int(SHARE_OF_MEMORY * memory() / workers_here(options, cores))
-    return max(LEAST_BYTES, min(wanted, most))
-
-
-def memory() -> int:
-    """Bytes of the machine's memory; 0 where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def available_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-# -- what each stage needs to know --
-
-
-def output_of(job: Job, patience: Patience) -> Folder:
-    return Folder(
-        job.options.output_folder,
-        patience,
-        parts=parts_name(*job.options.part_of),
-        overlapping=job.overlapping,
-    )
-
-
-def fetch_config(job: Job) -> FetchConfig:
-    options = job.options
-    directives = options.disallowed_header_directives
-    return FetchConfig(
-        thread_count=options.thread_count,
-        timeout=options.timeout,
-        retries=options.retries,
-        max_image_bytes=options.max_image_bytes,
-        user_agent=user_agent(options.user_agent_token, options.user_agent),
-        user_agent_token=options.user_agent_token,
-        disallowed_directives=(
-            DEFAULT_DIRECTIVES
-            if directives is None
-            else tuple(directive.strip().lower() for directive in directives)
-        ),
-        verify_tls=not options.ignore_ssl_certificate,
-        max_per_host=options.max_connections_per_host,
-        min_delay=options.min_delay_per_host,
-        shared_file=job.shared_file,
-        sharers=job.sharers,
-        respect_robots_txt=options.robots_txt == "respect",
-        respect_tdm_reservation=options.respect_tdm_reservation,
-        private_addresses=options.private_addresses,
-        dns_servers=tuple(options.dns_servers or ()),
-        drop_pages=options.verify_hash is None,
-        keep_fetched=options.save_fetch_metadata,
-    )
-
-
-def image_config(options: Options) -> ImageConfig:
-    quality = options.png_level if options.encode_format == "png" else options.encode_quality
-    return ImageConfig(
-        image_size=options.image_size,
-        resize_mode=options.resize_mode,
-        resize_only_if_bigger=options.resize_only_if_bigger,
-        upscale_interpolation=options.upscale_interpolation.lower(),
-        downscale_interpolation=options.downscale_interpolation.lower(),
-        encode_format=options.encode_format,
-        encode_quality=quality,
-        skip_reencode=options.skip_reencode,
-        disable_all_reencoding=options.disable_all_reencoding,
-        min_image_size=options.min_image_size,
-        max_image_area=options.max_image_area,
-        max_aspect_ratio=options.max_aspect_ratio,
-        max_decoded_pixels=options.max_decoded_pixels,
-        apply_exif_orientation=options.apply_exif_orientation,
-        convert_to_srgb=options.convert_to_srgb,
-        extract_exif=options.extract_exif and options.output_format != "dummy",
-    )
-
-
-def writer_config(options: Options) -> WriterConfig:
-    return WriterConfig(
-        encode_format=options.encode_format,
-        captions=options.caption_col is not None,
-        extract_exif=options.extract_exif,
-        compute_hash=options.compute_hash,
-        fetch_metadata=options.save_fetch_metadata,
-    )

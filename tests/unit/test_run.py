@@ -51,7 +51,7 @@ def made(
     (tmp_path / "urls.txt").write_text("http://a/1.jpg\nhttp://a/2.jpg\nhttp://a/3.jpg\n")
     workers = Elsewhere(tmp_path / "out", seen)
     monkeypatch.setattr("img2dataset.run.find_distributor", lambda _: workers.start)
-    monkeypatch.setattr("img2dataset.run.SEEN_WITHIN", seen_within)
+    monkeypatch.setattr("img2dataset.ledger.SEEN_WITHIN", seen_within)
     monkeypatch.chdir(tmp_path)
     options = Options("urls.txt", output_folder="out", number_sample_per_shard=1)
     return workers, run(options, [])
@@ -81,7 +81,7 @@ def test_a_bad_moment_of_the_store_does_not_lose_what_workers_stored(
         return found
 
     monkeypatch.setattr(Folder, "names", names)
-    monkeypatch.setattr("img2dataset.run.sleep", lambda _: None)
+    monkeypatch.setattr("img2dataset.ledger.sleep", lambda _: None)
     _, report = made(tmp_path, monkeypatch, range(3), seen_within=30.0)
 
     assert report.complete

@@ -16,15 +16,9 @@ from img2dataset.images import make_shaper
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.records import Body, Failure, Fetched, Picture, Row, Sample
-from img2dataset.worker import (
-    available_cores,
-    fetch_config,
-    held_bytes,
-    image_config,
-    image_threads,
-    shape_of,
-    writer_config,
-)
+from img2dataset.sizing import available_cores, held_bytes, image_threads
+from img2dataset.stage_configs import fetch_config, image_config, writer_config
+from img2dataset.worker import shape_of
 from tests.pictures.case import RGB, by_pillow
 from tests.pictures.profiles import adobe_rgb, seen_in_adobe_rgb
 from tests.unit.images.made import pixels_of
@@ -104,8 +98,8 @@ def test_image_threads_are_the_cores_of_a_worker() -> None:
 def test_workers_of_a_cluster_divide_the_memory_of_a_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("img2dataset.worker.memory", lambda: 64_000_000_000)
-    monkeypatch.setattr("img2dataset.worker.available_cores", lambda: 16)
+    monkeypatch.setattr("img2dataset.sizing.memory", lambda: 64_000_000_000)
+    monkeypatch.setattr("img2dataset.sizing.available_cores", lambda: 16)
     options = Options(None, thread_count=20_000)
 
     assert held_bytes(options, cores=16) == 16_000_000_000
