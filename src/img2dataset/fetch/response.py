@@ -353,6 +353,7 @@ class Response:
             self._decoder = decoder_for(self._encoding) if self._encoding else None
         except EncodingError:
             return self._stop(Reason.BAD_ENCODING)
+        self.size = 0  # whatever came out of turn before
         self._reading = True
         return None
 
