@@ -55,6 +55,7 @@ def test_relative_folders_are_relative_to_the_caller(tmp_path: Path) -> None:
     assert (tmp_path / "deep" / "out" / "00000.parquet").exists()
 
 
+@pytest.mark.slow
 def test_not_one_image_is_exit_code_1_and_an_advice(tmp_path: Path) -> None:
     with Site() as site:
         (tmp_path / "list.txt").write_text(site.url("/status/404"))
@@ -67,6 +68,7 @@ def test_not_one_image_is_exit_code_1_and_an_advice(tmp_path: Path) -> None:
     assert "1 shard in images was done before, without a single image" in again.stderr
 
 
+@pytest.mark.slow
 def test_what_is_left_may_fail_where_there_are_images(tmp_path: Path) -> None:
     with Site() as site:
         urls = [site.url("/image/1.jpg"), site.url("/status/404")]

@@ -330,6 +330,7 @@ def test_no_retries_means_one_request(site: Site) -> None:
     assert site.counts["once"] == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_names_a_time_is_obeyed_and_holds_nobody_up(site: Site) -> None:
     wishes = [
         site.url("/retry-after?seconds=1&token=wish-1"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
 from img2dataset.errors import Reason
 from img2dataset.records import Body
 from tests.e2e.fetching import (
@@ -97,6 +99,7 @@ def test_silent_hosts_by_the_dozen_cost_one_timeout(site: Site) -> None:
     assert outcomes == [Reason.TIMEOUT, None] * 100
 
 
+@pytest.mark.slow
 def test_time_in_which_we_let_it_wait_does_not_count(site: Site) -> None:
     """It takes 1.3 s, of which it waits 0.6 s for space that two others take: one that fits, and
     the one that may be too much."""

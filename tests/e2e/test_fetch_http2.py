@@ -53,6 +53,7 @@ def test_answers_are_what_they_are_over_http_1(front: Front) -> None:
     assert {protocol for _, protocol, _ in front.seen()} == {"HTTP/2.0"}
 
 
+@pytest.mark.slow
 def test_a_stalled_stream_costs_its_own_row_only(front: Front) -> None:
     urls = [front.url("/stall"), *different(front.url("/image/1.jpg"), 50), front.url("/silent")]
     outcomes = reasons(*urls, config=TRUSTING, timeout=1.5)

@@ -76,6 +76,7 @@ def test_a_host_that_was_given_up_in_it_is_forgiven(
     assert fetched.reasons[-1] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("respect", [False, True])
 def test_little_is_asked_while_it_lasts(config: FetchConfig, *, respect: bool) -> None:
     with Site(broken=True) as site:

@@ -65,10 +65,8 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize(
-    "shards_done",
-    [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(6, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("shards_done", [0, 1, 6])
 def test_a_killed_parent_takes_its_workers_with_it_and_the_command_goes_on(
     command: list[str], tmp_path: Path, shards_done: int
 ) -> None:

@@ -39,16 +39,14 @@ def test_what_is_hidden_is_hidden(tmp_path: Path) -> None:
     run(tmp_path, "-c", code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
         ["--output_format=files"],
-        pytest.param(
-            ["--output_format=webdataset", "--max_connections_per_host=2", "--processes_count=2"],
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(["--output_format=parquet", "--robots_txt=respect"], marks=pytest.mark.slow),
-        pytest.param(["--output_format=tfrecord", "--part=0/1"], marks=pytest.mark.slow),
+        ["--output_format=webdataset", "--max_connections_per_host=2", "--processes_count=2"],
+        ["--output_format=parquet", "--robots_txt=respect"],
+        ["--output_format=tfrecord", "--part=0/1"],
     ],
 )
 def test_a_run_is_whole(tmp_path: Path, options: list[str]) -> None:

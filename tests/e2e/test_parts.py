@@ -145,6 +145,7 @@ def test_the_first_part_removes_nothing_that_it_cannot_have_left(place: Path) ->
     assert own.exists()
 
 
+@pytest.mark.slow
 def test_parts_that_differ_are_refused_even_before_a_shard_is_done(place: Path) -> None:
     whole(place, part="2/3")
     for path in (place / "dataset").glob("*_stats.json"):

@@ -322,6 +322,7 @@ def test_a_turn_in_a_folder_waits_for_room_on_the_disk(
         assert len(tries) == 4
 
 
+@pytest.mark.slow
 def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
     elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
