@@ -38,7 +38,8 @@ from img2dataset.distributors import (
     Want,
     Work,
 )
-from img2dataset.errors import RunError, SourceError
+from img2dataset.distributors.supply import Supply
+from img2dataset.errors import RunError
 from img2dataset.interpreters import describe_exit, start_python
 from img2dataset.records import Shard
 
@@ -98,12 +99,10 @@ class Supervisor:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._job: Any = None
-        self._shards: Iterator[Shard] = iter(())
+        self._supply = Supply(iter(()))
         self._handle: Handle = lambda _: None
         self._errors: dict[int, str] = {}  # shards that were given up, and why
         self._running = False
-        self._planned = False  # the list is at its end
-        self._shards_read = 0
         self._first: deque[Shard] = deque()  # read to see how many processes there is work for
         self._again: deque[Shard] = deque()
         self._attempts: dict[int, int] = {}
@@ -113,14 +112,13 @@ class Supervisor:
         self._failed_starts = 0
         self._deaths = 0
         self._said: set[str] = set()
-        self._source_error: SourceError | None = None
 
     def crew(self) -> Crew:
         return Crew(self._work.processes)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""
-        self._job, self._shards, self._handle = job, shards, handle
+        self._job, self._supply, self._handle = job, Supply(shards), handle
         self._running = True
         try:
             for process in self._processes:
@@ -155,18 +153,17 @@ class Supervisor:
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK
                 self._handle(None)
-        if self._source_error is not None:
-            raise self._source_error
+        self._supply.check()
 
     def _start_another(self) -> bool:
         """Read a shard ahead, and start a process if it is one more than there are processes;
         say whether there may be work for yet another."""
-        if self._planned or len(self._processes) >= self._work.processes:
+        if self._supply.over or len(self._processes) >= self._work.processes:
             return False
-        shard = self._read_shard()
+        shard = self._supply.next()
         if shard is not None:
             self._first.append(shard)
-            if self._shards_read > len(self._processes):
+            if self._supply.count > len(self._processes):
                 self.start()
         return True
 
@@ -189,7 +186,7 @@ class Supervisor:
 
     def _finished(self) -> bool:
         busy = any(process.open for process in self._processes)
-        return self._planned and not self._first and not self._again and not busy
+        return self._supply.over and not self._first and not self._again and not busy
 
     def start(self) -> None:
         """Start a process; it can be told its job later."""
@@ -234,7 +231,7 @@ class Supervisor:
                 raise RunError(error)
             case Ended():
                 self._bury(process)
-        if self._planned and self._again:
+        if self._supply.over and self._again:
             for waiting in self._processes:
                 self._feed(waiting)
 
@@ -258,19 +255,7 @@ class Supervisor:
             self._hand_over(process, self._again.popleft())
 
     def _next_shard(self) -> Shard | None:
-        return self._first.popleft() if self._first else self._read_shard()
-
-    def _read_shard(self) -> Shard | None:
-        if self._planned:
-            return None
-        try:
-            shard = next(self._shards, None)
-        except SourceError as error:
-            self._source_error = error  # what was read before is finished first
-            shard = None
-        self._planned = shard is None
-        self._shards_read += shard is not None
-        return shard
+        return self._first.popleft() if self._first else self._supply.next()
 
     def _hand_over(self, process: Process, shard: Shard) -> None:
         process.wants = False

@@ -17,7 +17,8 @@ from typing import Any
 
 from img2dataset.distributors import Event, Handle, Lost, Notice, Stored, Work
 from img2dataset.distributors.local import start_workers
-from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.distributors.supply import Supply
+from img2dataset.errors import OptionError, RunError
 from img2dataset.records import Shard
 from img2dataset.tally import ShardResult
 from img2dataset.version import VERSION
@@ -108,17 +109,15 @@ class Book:
 
     def __init__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> None:
         self._work = work
-        self._shards = shards
+        self._supply = Supply(shards)
         self._handle = handle
         self._tasks: dict[int, Task] = {}
         self._begun = 0
-        self._planned = False  # the list is at its end
         self._again: deque[Shard] = deque()
         self._attempts: dict[int, int] = {}
         self._errors: dict[int, str] = {}
         self._said: set[str] = set()
         self._failures = 0
-        self._source_error: SourceError | None = None
 
     @property
     def tasks_open(self) -> int:
@@ -126,12 +125,11 @@ class Book:
 
     @property
     def over(self) -> bool:
-        return self._planned and not self._tasks and not self._again
+        return self._supply.over and not self._tasks and not self._again
 
     def close(self) -> dict[int, str]:
         """The shards that were given up, and why; to be called when all is over."""
-        if self._source_error is not None:
-            raise self._source_error
+        self._supply.check()
         return self._errors
 
     def next_batch(self, workers: int) -> list[Task]:
@@ -151,22 +149,11 @@ class Book:
     def _read_batch(self) -> Iterator[Shard]:
         size = 0
         for _ in range(self._work.batch):
-            shard = self._read()
+            shard = self._supply.next()
             if shard is None or size >= BATCH_BYTES:
                 return
             size += getattr(shard.rows, "nbytes", 0)
             yield shard
-
-    def _read(self) -> Shard | None:
-        if self._planned:
-            return None
-        try:
-            shard = next(self._shards, None)
-        except SourceError as error:
-            self._source_error = error  # what was read before is finished first
-            shard = None
-        self._planned = shard is None
-        return shard
 
     def _open(self, shards: Sequence[Shard]) -> Task:
         task = Task(self._begun, tuple(shards), pickle.dumps(list(shards), protocol=5))

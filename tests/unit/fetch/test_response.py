@@ -475,6 +475,16 @@ def test_reset_makes_it_new() -> None:
     assert (response.etag, response.location, response.moved) == (None, None, False)
 
 
+def test_what_comes_before_the_end_of_a_header_is_no_body() -> None:
+    response = Response(100, refuses, Budget(lambda: 10**9))
+    for line in (b"HTTP/1.1 200 OK\r\n", b"Content-Encoding: gzip\r\n"):
+        response.header(line)
+    response.chunk(bytes(200))
+    response.header(b"\r\n")
+    response.chunk(gzip.compress(b"x" * 50))
+    assert response.release() == b"x" * 50
+
+
 LINES = st.sampled_from([
     b"HTTP/1.1 200 OK", b"HTTP/1.1 404 No", b"HTTP/2 302", b"HTTP/1.1 103 Hint", b"HTTP/", b"",
     b"Content-Length: 10", b"Content-Length: 999999", b"Content-Encoding: gzip", b"Location: /",
