@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# tests start hundreds of processes: without bytecode files each would compile everything again
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
         bench-fetch bench-images bench-scale bench-memory chaos fuzz fuzz-compiled clean
@@ -11,17 +13,20 @@ help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -e .
-	touch $@
+	@echo "installing img2dataset into $(VENV): 500 MB, about a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -e .
+	@touch $@
 
 $(VENV)/tested: $(VENV)/installed
-	$(PIP) install -e '.[dev]'
-	touch $@
+	@echo "installing what the tests need into $(VENV): 700 MB more, a minute or two"
+	@$(PIP) install -e '.[dev]'
+	@touch $@
 
 $(VENV)/clustered: $(VENV)/tested
-	$(PIP) install -e '.[cluster-tests]'
-	touch $@
+	@echo "installing Spark and Ray into $(VENV): 700 MB more, a minute or two"
+	@$(PIP) install -e '.[cluster-tests]'
+	@touch $@
 
 demo: $(VENV)/installed  ## download a small local site into demo/ and look at the result
 	$(BIN)/python examples/demo.py
