@@ -20,6 +20,7 @@ from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.handles import new_handle
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, UNANSWERED, outcome
+from img2dataset.fetch.refusals import Signals
 from img2dataset.fetch.response import Refuses, Response
 from img2dataset.records import Body, Failure, Fetched
 
@@ -63,6 +64,8 @@ class Request:
     proxy: str = ""
     is_page: bool = False
     """Whether a text for us is expected (robots.txt), not an image."""
+    reserved: bool = False
+    """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Ended(Generic[K]):
     """When the server wishes to be asked again, in its own words."""
     first_byte: float = 0.0
     """Seconds from having an address to the first byte of the answer; 0 = none came."""
+    signals: Signals = ()
+    """What the answer said of our use."""
 
 
 class Slot(Generic[K]):
@@ -162,7 +167,7 @@ class Transfers(Generic[K]):
     def start(self, key: K, request: Request) -> None:
         slot = self._free.pop() if self._free else self._new_slot()
         handle = slot.handle
-        slot.response.reset(is_page=request.is_page)
+        slot.response.reset(is_page=request.is_page, reserved=request.reserved)
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
@@ -283,6 +288,7 @@ class Transfers(Generic[K]):
             max(0.0, time.monotonic() - slot.began - slot.response.waited),
             response.retry_after,
             first_byte,
+            response.signals,
         )
 
     def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
