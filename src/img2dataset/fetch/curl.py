@@ -17,11 +17,13 @@ import pycurl
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.handles import new_handle
+from img2dataset.fetch.handles import apply, new_handle, restore, use_http_1
 from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, UNANSWERED, outcome
+from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, outcome
 from img2dataset.fetch.refusals import Signals
+from img2dataset.fetch.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
 from img2dataset.fetch.response import Refuses, Response
+from img2dataset.fetch.way import origin_of
 from img2dataset.records import Body, Failure, Fetched
 
 LOWEST_SPEED = 1024
@@ -97,7 +99,7 @@ class Ended(Generic[K]):
 class Slot(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
-    __slots__ = ("anew", "began", "deadline", "handle", "key", "proxy", "resolved",
+    __slots__ = ("began", "deadline", "ends", "handle", "key", "proxy", "remedies", "resolved",
                  "response", "turn", "url")  # fmt: skip
 
     def __init__(self, response: Response) -> None:
@@ -109,9 +111,10 @@ class Slot(Generic[K]):
         self.url = ""
         self.resolved = ""
         self.proxy = ""
-        self.began = self.deadline = 0.0
-        self.anew = False
-        """Whether it has been sent again, over a connection of its own."""
+        self.began = self.deadline = self.ends = 0.0
+        """When it began; when it is given up; when that is while its answer still matters."""
+        self.remedies: set[Remedy] = set()
+        """In which other ways it has been sent."""
 
 
 class Transfers(Generic[K]):
@@ -150,6 +153,7 @@ class Transfers(Generic[K]):
         self._multi.setopt(pycurl.M_MAXCONNECTS, kept_open)
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self._broken: Exception | None = None
+        self._http_1_hosts = Http1Hosts()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -185,7 +189,10 @@ class Transfers(Generic[K]):
         self._turns += 1
         slot.turn = self._turns
         slot.began = time.monotonic()
-        slot.deadline = slot.began + request.seconds
+        slot.deadline = slot.ends = slot.began + request.seconds
+        if origin_of(request.url) in self._http_1_hosts:
+            slot.remedies.add(Remedy.HTTP_1)
+            use_http_1(handle)
         self._running[slot] = None
         heappush(self._deadlines, (slot.deadline, slot.turn, slot))
         if len(self._deadlines) > 2 * len(self._running) + OUTDATED:
@@ -237,26 +244,44 @@ class Transfers(Generic[K]):
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
-            ended += [self._end(handle.slot, OK) for handle in good]
-            for handle, code, _ in bad:
-                if self._found_only_closed(handle.slot, code):
-                    self._send_anew(handle.slot)
-                else:
-                    ended.append(self._end(handle.slot, code))
+            for handle in good:
+                ended += self._end_or_send_anew(handle.slot, OK)
+            for handle, code, message in bad:
+                ended += self._end_or_send_anew(handle.slot, code, message)
         return ended
 
-    def _found_only_closed(self, slot: Slot[K], code: int) -> bool:
-        """Whether all connections it was sent over were kept ones that their server had just
-        closed: libcurl itself takes no new one before it has tried five of those."""
-        unanswered = code in UNANSWERED and slot.response.untouched and not slot.anew
-        return unanswered and slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0
+    def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
+        remedy = self._remedy_for(slot, code, message)
+        if remedy is None or remedy in slot.remedies:
+            return [self._end(slot, code)]
+        self._send_anew(slot, remedy)
+        return []
 
-    def _send_anew(self, slot: Slot[K]) -> None:
-        """Over a connection of its own."""
-        slot.anew = True
+    def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
+        response = slot.response
+        if code == OK and response.status != REQUEST_TIMEOUT:
+            return None
+        ending = Ending(
+            code=code,
+            message=message,
+            status=response.status,
+            untouched=response.untouched,
+            # libcurl itself takes no new one before it has tried five kept ones
+            kept=slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
+            has_length=response.has_length,
+            secure=slot.url.startswith("https:"),
+        )
+        return remedy_for(ending)
+
+    def _send_anew(self, slot: Slot[K], remedy: Remedy) -> None:
+        """Over a connection of its own, in what is left of its time."""
+        slot.remedies.add(remedy)
+        slot.response.begin_again()
+        slot.deadline = slot.ends
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
         handle = slot.handle
         self._multi.remove_handle(handle)
-        handle.setopt(pycurl.FRESH_CONNECT, 1)
+        apply(handle, remedy)
         if slot.resolved:  # another slot may have made libcurl forget it
             handle.setopt(pycurl.RESOLVE, [f"+{slot.resolved}"])
         self._connecting[slot] = None
@@ -276,9 +301,11 @@ class Transfers(Generic[K]):
         self._multi.remove_handle(handle)
         del self._running[slot]
         self._connecting.pop(slot, None)
-        if slot.anew:
-            slot.anew = False
-            handle.setopt(pycurl.FRESH_CONNECT, 0)
+        if slot.remedies:
+            if Remedy.HTTP_1 in slot.remedies and response.status:
+                self._http_1_hosts.add(origin_of(slot.url))
+            slot.remedies.clear()
+            restore(handle)
         slot.turn = 0
         self._free.append(slot)
         return Ended(
@@ -324,7 +351,7 @@ class Transfers(Generic[K]):
             elif slot.deadline + slot.response.waited > now:
                 heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
             else:
-                ended.append(self._end(slot, TIMED_OUT))
+                ended += self._end_or_send_anew(slot, TIMED_OUT)
         return ended
 
     def _drop_slow(self, now: float) -> list[Ended[K]]:

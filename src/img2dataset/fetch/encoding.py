@@ -12,7 +12,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from img2dataset.fetch.sniff import ENOUGH, begins_like_an_image
+from img2dataset.fetch.sniff import ENOUGH, IMAGES_BEGIN, begins_like_an_image
 
 ZLIB = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """Encodings that zlib can undo -> its window bits."""
@@ -74,7 +74,8 @@ class Decoder:
     def _is_too_little(self, data: bytes) -> bool:
         if len(data) < 2:
             return True
-        return len(data) < ENOUGH and not self._has_magic(data)
+        undecided = data[:2] in IMAGES_BEGIN and not self._has_magic(data)
+        return undecided and len(data) < ENOUGH
 
     def _has_magic(self, data: bytes) -> bool:
         """Whether it certainly is what it is said to be."""

@@ -87,9 +87,7 @@ def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
         return Reason.CONNECT_TIMEOUT
     if code != OK:
         return REASONS.get(code, UNKNOWN)
-    if response.short:
-        return Reason.BODY_INCOMPLETE
-    return None if response.whole else Reason.BAD_ENCODING
+    return response.lacking
 
 
 def status_failure(status: int) -> Failure:

@@ -139,6 +139,13 @@ class Response:
         self._in_header = False
         self._forget_answer()
 
+    def begin_again(self) -> None:
+        """Forget what came: it is asked for once more."""
+        waited = self.waited
+        self.release()
+        self.reset(is_page=self._is_page, reserved=self._reserved_by_file)
+        self.waited = waited
+
     def _forget_answer(self) -> None:
         self._content_length = 0
         self._encoding = ""
@@ -165,9 +172,12 @@ class Response:
         return self._decoder is None or self._decoder.finished
 
     @property
-    def short(self) -> bool:
-        """Whether less of the body came than its Content-Range says."""
-        return self._whole_size is not None and self.size != self._whole_size
+    def lacking(self) -> Reason | None:
+        """What is wrong with a body whose transfer ended well."""
+        if not self.whole:
+            return Reason.BAD_ENCODING
+        short = self._whole_size is not None and self.size != self._whole_size
+        return Reason.BODY_INCOMPLETE if short else None
 
     def unpacked(self, data: bytes) -> bytes:
         """The whole body `data`, undone if it is packed; `verdict` says why that may fail."""
@@ -191,6 +201,11 @@ class Response:
     def untouched(self) -> bool:
         """Whether nothing has come."""
         return self._header_bytes == 0
+
+    @property
+    def has_length(self) -> bool:
+        """Whether a Content-Length came that is a number."""
+        return self._content_length > 0
 
     @property
     def cut_short(self) -> bool:

@@ -29,6 +29,10 @@ SURELY_AN_IMAGE = re.compile(
     re.DOTALL,
 )
 """Enough bytes that what begins so by chance is not to be expected."""
+IMAGES_BEGIN = frozenset({
+    b"\xff\xd8", b"\x89P", b"GI", b"RI", b"BM", b"II", b"MM", b"\0\0", b"8B", b"\xffO",
+})  # fmt: skip
+"""The first two bytes of all of these."""
 NOT_IMAGES = ("text/", "video/", "audio/", "application/json", "application/javascript")
 
 
