@@ -162,6 +162,8 @@ NOT_VALID: dict[str, Answer] = {
         frame(HEADERS, ENDS_HEADERS, stream, headers()[len(headers()) :] + b"\0\1a\1b")
         + frame(DATA, ENDS_STREAM, stream, PICTURE)
     ),
+    "a body before the header": lambda stream: frame(DATA, ENDS_STREAM, stream, PICTURE),
+    "HTTP/1.1 after all": lambda _: GOOD,
     "a push": lambda stream: frame(PUSH, ENDS_HEADERS, stream, code(2) + headers()),
     "a header in no code": lambda stream: frame(HEADERS, ENDS_HEADERS, stream, b"\xff" * 5),
     "refused streams": lambda stream: frame(RESET, 0, stream, code(7)),

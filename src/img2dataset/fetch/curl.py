@@ -36,6 +36,9 @@ STALLED = 1.0
 LONGEST_DRAIN = 0.5
 """Seconds for the rest of a body that nobody wants; then its connection is given up for it."""
 
+SILENT_S = 1.0
+"""Seconds without a byte of an answer after which a socket is looked at again, see `_look_again`."""
+
 OUTDATED = 10_000
 """Deadlines of transfers that are over, which may be kept."""
 
@@ -47,6 +50,8 @@ ACTIONS = tuple(
 )
 """What came, as the loop says it -> as libcurl wants to hear it."""
 
+NO_SOCKET = -1
+"""What libcurl says if there is none."""
 GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
@@ -147,6 +152,7 @@ class Transfers(Generic[K]):
         self._timer: float | None = None
         self._window = min(LONGEST_WINDOW, config.timeout / 3)
         self._window_ends = 0.0
+        self._look_again_at = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -209,6 +215,8 @@ class Transfers(Generic[K]):
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._broken is not None:
             raise self._broken
+        if self._look_again_at <= now and self._running:
+            self._look_again(now)
         ended = self._over()
         if self._deadlines and self._deadlines[0][0] <= now:
             ended += self._drop_late(now)
@@ -220,9 +228,9 @@ class Transfers(Generic[K]):
 
     def patience(self, now: float) -> float | None:
         """Seconds until `ended` has something to do even if no socket gets ready."""
-        due = self._window_ends if self._running else None
+        due = min(self._window_ends, self._look_again_at) if self._running else None
         if self._connecting:  # one of them may be late soon
-            due = min(self._window_ends, now + STALLED / 4)
+            due = min(self._window_ends, self._look_again_at, now + STALLED / 4)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
         if self._deadlines:
@@ -364,6 +372,21 @@ class Transfers(Generic[K]):
         least = LOWEST_SPEED * self._window
         slow = [slot for slot in self._running if slot.response.crawls(least)]
         return [self._end(slot, TIMED_OUT) for slot in slow]
+
+    def _look_again(self, now: float) -> None:
+        """Let libcurl read from sockets over which no answer has come: where it gives up an
+        HTTP/2 connection while it sends, it tells nobody until something comes over that."""
+        self._look_again_at = now + SILENT_S
+        silent = {
+            slot.handle.getinfo(pycurl.ACTIVESOCKET)
+            for slot in self._running
+            if slot.began <= now - SILENT_S
+            and slot.response.untouched
+            and slot.url.startswith("https:")
+            and slot not in self._connecting
+        }
+        for file in silent - {NO_SOCKET}:
+            self._multi.socket_action(file, pycurl.CSELECT_IN)
 
     def _let_wait_no_longer(self) -> list[Ended[K]]:
         """Let bodies go on for which there is space now; those that are not wanted end here."""
