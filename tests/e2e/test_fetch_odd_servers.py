@@ -364,6 +364,8 @@ CODINGS: dict[str, tuple[str, bytes]] = {
     "an image that is said to be deflate": ("deflate", PICTURE),
     "an image that is said to be br": ("br", PICTURE),
     "an image that is said to be zstd": ("zstd", PICTURE),
+    "an image that is said to be compress": ("compress", PICTURE),
+    "an image that is said to be many things": ("gzip, br, gzip", PICTURE),
     "gzip": ("gzip", gzip.compress(PICTURE)),
     "br": ("br", pa.compress(PICTURE, "brotli", asbytes=True)),
     "zstd": ("zstd", pa.compress(PICTURE, "zstd", asbytes=True)),

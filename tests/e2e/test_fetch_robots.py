@@ -98,7 +98,6 @@ UNAVAILABLE = [
     "/truncated",
     "/bad-chunked",
     "/bad-gzip",
-    "/encoded?as=compress",
     "/redirect-to?url=/silent",
     "/redirect-to?url=http://[bad",
     "/redirect-to?url=ftp://127.0.0.1/",

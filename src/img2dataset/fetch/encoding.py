@@ -35,7 +35,7 @@ NOT_OURS = frozenset({"dcb", "dcz", "compress", "x-compress", "exi", "pack200-gz
 
 
 class EncodingError(ValueError):
-    """The body is not what its Content-Encoding says, or we have no decoder for that."""
+    """The body is not what its Content-Encoding says, or we cannot undo that."""
 
 
 class Decoder:
@@ -131,6 +131,31 @@ class Decoder:
         return self._inflate(data, limit)
 
 
+class Doubtful:
+    """A body in an encoding that we cannot undo: it counts only if it is none, but an image."""
+
+    __slots__ = ("_held", "finished")
+
+    def __init__(self) -> None:
+        self._held = b""
+        self.finished = False
+        """Whether it is known to be an image."""
+
+    def decode(self, data: bytes, limit: int) -> bytes:
+        """As a Decoder's."""
+        if self.finished:
+            return data[:limit]
+        self._held += data
+        if not any(begin.startswith(self._held[:2]) for begin in IMAGES_BEGIN):
+            raise EncodingError
+        if len(self._held) < ENOUGH:
+            return b""
+        if not begins_like_an_image(self._held):
+            raise EncodingError
+        self.finished = True
+        return self._held[:limit]
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
     """An encoding that is undone when all of the body is there."""
@@ -152,22 +177,20 @@ class Packed:
         return unpacked
 
 
-def decoder_for(header: str) -> Decoder | Packed | None:
+def decoder_for(header: str) -> Decoder | Doubtful | Packed | None:
     """What undoes a Content-Encoding; None = the body is what it is."""
     names = [name.strip().lower() for name in header.split(",")]
     known = [name for name in names if name in ZLIB or name in ARROW or name in NOT_OURS]
     if not known:
         return None
     if len(known) > 1 or known[0] in NOT_OURS:
-        raise EncodingError(header)
+        return Doubtful()
     if known[0] in ZLIB:
         return Decoder(ZLIB[known[0]])
     return _packed(ARROW[known[0]])
 
 
-def _packed(codec: str) -> Packed:
+def _packed(codec: str) -> Doubtful | Packed:
     import pyarrow as pa  # noqa: PLC0415
 
-    if not pa.Codec.is_available(codec):
-        raise EncodingError(codec)
-    return Packed(codec)
+    return Packed(codec) if pa.Codec.is_available(codec) else Doubtful()

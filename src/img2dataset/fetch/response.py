@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
 from img2dataset.fetch.content_range import whole_size
-from img2dataset.fetch.encoding import Decoder, EncodingError, Packed, decoder_for
+from img2dataset.fetch.encoding import Decoder, Doubtful, EncodingError, Packed, decoder_for
 from img2dataset.fetch.refusals import Signals
 from img2dataset.fetch.sniff import ENOUGH, cannot_be_image, why_no_image
 
@@ -149,7 +149,7 @@ class Response:
     def _forget_answer(self) -> None:
         self._content_length = 0
         self._encoding = ""
-        self._decoder: Decoder | None = None
+        self._decoder: Decoder | Doubtful | None = None
         self._packed: Packed | None = None
         self._range = ""
         self._whole_size: int | None = None
@@ -253,7 +253,7 @@ class Response:
             return self._stop(None if self._is_page else Reason.BODY_TOO_LARGE)
         return None
 
-    def _decoded(self, data: bytes, decoder: Decoder) -> bytes | None:
+    def _decoded(self, data: bytes, decoder: Decoder | Doubtful) -> bytes | None:
         """What `data` stands for; None = it has to wait, or stops.
 
         It gets space for as much as it can be before it is decoded, because a decoder cannot be
@@ -400,10 +400,7 @@ class Response:
             self._whole_size = None if self._encoding else total
         if self._content_length > self._limit and not self._is_page:
             return self._stop(Reason.BODY_TOO_LARGE)
-        try:
-            decoder = decoder_for(self._encoding) if self._encoding else None
-        except EncodingError:
-            return self._stop(Reason.BAD_ENCODING)
+        decoder = decoder_for(self._encoding) if self._encoding else None
         if isinstance(decoder, Packed):
             self._packed = decoder
         else:

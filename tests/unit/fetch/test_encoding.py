@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.encoding import MOST_MEMBERS, Decoder, EncodingError, Packed, decoder_for
+from img2dataset.fetch.encoding import (
+    MOST_MEMBERS,
+    Decoder,
+    Doubtful,
+    EncodingError,
+    Packed,
+    decoder_for,
+)
 
 PLAIN = bytes(range(256)) * 20
 JPEG = b"\xff\xd8\xff\xe0" + bytes(200)
@@ -29,6 +36,12 @@ def stepwise(header: str) -> Decoder:
     return decoder
 
 
+def doubtful(header: str) -> Doubtful:
+    decoder = decoder_for(header)
+    assert isinstance(decoder, Doubtful)
+    return decoder
+
+
 def whole(header: str) -> Packed:
     packed = decoder_for(header)
     assert isinstance(packed, Packed)
@@ -40,7 +53,7 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def decoded(decoder: Decoder, data: bytes, piece: int) -> bytes:
+def decoded(decoder: Decoder | Doubtful, data: bytes, piece: int) -> bytes:
     pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
     return b"".join(decoder.decode(part, 1_000_000) for part in pieces)
 
@@ -114,7 +127,7 @@ def test_without_the_library_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(pa, "Codec", Nothing)
     with pytest.raises(EncodingError):
-        decoder_for("br")
+        doubtful("br").decode(pa.compress(PLAIN, "brotli", asbytes=True), 100)
 
 
 @pytest.mark.parametrize("header", ["identity", "utf-8", "aws-chunked", "none", "", "binary, "])
@@ -123,9 +136,16 @@ def test_what_is_no_encoding_is_ignored(header: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["compress", "dcb", "gzip, gzip", "br, gzip", "zstd, br"])
-def test_what_we_cannot_undo_is_an_error(header: str) -> None:
-    with pytest.raises(EncodingError):
-        decoder_for(header)
+def test_what_we_cannot_undo_is_an_error_unless_it_is_an_image(header: str) -> None:
+    for nonsense in (b"x", b"\x1f\x9d" + bytes(20), b"\xff\xd8" + bytes(20)):
+        with pytest.raises(EncodingError):
+            doubtful(header).decode(nonsense, 100)
+    for image in IMAGES:
+        for piece in (1, 3, 100_000):
+            decoder = doubtful(header)
+            assert decoded(decoder, image, piece) == image
+            assert decoder.finished
+    assert not doubtful(header).finished
 
 
 def test_a_bomb_is_let_off_in_small_portions() -> None:
