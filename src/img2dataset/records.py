@@ -80,6 +80,8 @@ class Body:
 
     data: bytes = field(repr=False)
     fetched: Fetched | None = None
+    signals: tuple[str, ...] = ()
+    """What its owner says of our use, each as name=value.  Kept only if asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Failure:
     detail: str = ""
     """What only this row has to say (a line number); stored, not counted."""
     fetched: Fetched | None = None
+    signals: tuple[str, ...] = ()
+    """As a Body's."""
 
     @classmethod
     def of(cls, error: RowError) -> Failure:
@@ -125,6 +129,8 @@ class Sample:
     """Hex digest of the downloaded bytes, if asked for and the row has a picture."""
     fetched: Fetched | None = None
     """How the answer came, if asked for and anything was asked."""
+    signals: tuple[str, ...] = ()
+    """As a Body's, and those inside the image."""
 
     @property
     def status(self) -> Status:

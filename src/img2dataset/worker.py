@@ -37,6 +37,7 @@ from img2dataset.errors import (
 )
 from img2dataset.fetch import Engine
 from img2dataset.images import SLOWER
+from img2dataset.images.marks import marks
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.patience import Patience, passing_error, try_once
@@ -419,12 +420,14 @@ def shape_of(
 
     def shape(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
+        signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
         if verify and not same_hash(row.expected_hash, digest):
-            return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)), fetched=body.fetched)
+            mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
+            return Sample(row, mismatch, fetched=body.fetched, signals=signals)
         try:
-            return Sample(row, picture(row, body), digest, body.fetched)
+            return Sample(row, picture(row, body), digest, body.fetched, signals)
         except RowError as error:
-            return Sample(row, Failure.of(error), fetched=body.fetched)
+            return Sample(row, Failure.of(error), fetched=body.fetched, signals=signals)
 
     return shape
 

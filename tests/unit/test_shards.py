@@ -193,8 +193,9 @@ OTHER_VALUES: dict[str, Any] = {
     "max_shard_retry": 0, "user_agent_token": "t", "disallowed_header_directives": [],
     "ignore_ssl_certificate": True, "max_image_bytes": 1000, "max_decoded_pixels": 1000,
     "apply_exif_orientation": False, "user_agent": "me", "max_connections_per_host": 2,
-    "min_delay_per_host": 1.0, "robots_txt": "respect", "respect_tdm_reservation": True,
+    "min_delay_per_host": 1.0, "robots_txt": "respect", "respect_tdm_reservation": False,
     "private_addresses": "deny", "dns_servers": ["127.0.0.1"], "max_decode_seconds": 7, "max_storage_wait": 3, "part": "0/2", "save_fetch_metadata": True,
+    "user_agent_contact": "me@a.org",
 }  # fmt: skip
 FREE = {
     "output_folder", "processes_count", "thread_count", "timeout", "enable_wandb",
@@ -203,6 +204,7 @@ FREE = {
     "ignore_ssl_certificate", "max_image_bytes", "max_decoded_pixels", "user_agent",
     "max_connections_per_host", "min_delay_per_host", "robots_txt",
     "respect_tdm_reservation", "private_addresses", "dns_servers", "max_decode_seconds", "max_storage_wait", "part",
+    "user_agent_contact", "respect_content_usage",
 }  # fmt: skip
 """How images are fetched, not what is stored of them."""
 

@@ -31,6 +31,9 @@ CAUSES: Mapping[Reason, str] = {
     Reason.HOST_GIVEN_UP: "their hosts do not answer; try later",
     Reason.HOST_ASKS_FOR_REST: "their hosts want to be left alone for now; try later",
     Reason.TDM_RESERVED: "their owners reserve this use; see respect_tdm_reservation",
+    Reason.TDMREP: "their owners reserve this use; see respect_tdm_reservation",
+    Reason.CONTENT_USAGE: "their owners forbid training; see respect_content_usage",
+    Reason.ROBOTS_TXT_TRAINING: "their owners forbid training; see robots_txt",
     Reason.ROBOTS_TXT: "their owners forbid this use; see robots_txt",
     Reason.ROBOTS_TXT_UNAVAILABLE: "the hosts' robots.txt cannot be had, which means no for now; "
     "try later",
