@@ -443,6 +443,14 @@ class Options:
         shapes_output=True,
     )
 
+    accept_changed_list: bool = option(
+        False,
+        "go on with a dataset whose list has changed: shards that are done and that the list, as "
+        "it is now, would not give are removed and made again; all others are kept. Without it "
+        "such a list is refused; one that touches no shard that is done is always taken",
+        Group.RUN,
+    )
+
     def __post_init__(self) -> None:
         for declared in fields(self):
             if declared.name != "url_list":

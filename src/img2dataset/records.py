@@ -36,6 +36,8 @@ class Shard:
     rows: pa.Table | ParquetRange
     stored: bool = False
     """Whether it is done already, and only the rows are left that failed for a passing reason."""
+    file: int = field(default=0, compare=False)
+    """Which file of the list it is from, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)

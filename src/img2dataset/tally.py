@@ -174,6 +174,10 @@ class Report:
     shards_not_completed: tuple[str, ...] = ()
     """Of an interrupted retry: shards done before of which it was fetching rows again; they keep
     what they had."""
+    incremental_mode: str = "incremental"
+    """The mode of the run."""
+    refused_modes: frozenset[str] = frozenset()
+    """Modes in which the same command would be refused."""
 
     @property
     def count(self) -> int:

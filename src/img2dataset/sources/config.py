@@ -41,6 +41,8 @@ class InputFile:
     size: int | None
     fingerprint: str
     """Hex SHA-256 over its first and last 64 KiB: part of a run's identity."""
+    rows: int | None = None
+    """Where the ends of the file tell."""
 
 
 class Source(Protocol):
@@ -49,10 +51,8 @@ class Source(Protocol):
     @property
     def files(self) -> tuple[InputFile, ...]: ...
 
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What a user should know of the list before it is read."""
-        ...
+    notices: tuple[str, ...]
+    """What a user should know of the list before it is read."""
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         """The list, file by file, in slices; lazily.
@@ -117,6 +117,11 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
         if there and there[0].startswith(("http://", "https://")):
             more += "; a list of URLs without names of columns is input_format=txt"
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
+        if count == 0 and f"/{column.source}=" in url:
+            more += (
+                f"; {column.source!r} is in the names of its folders, not in the files: it cannot "
+                "be read from there"
+            )
         raise BadListError(
             f"{column.option} is {column.source!r}: {url} {what}; "
             f"its columns are {shown or 'none'}{more}"

@@ -24,7 +24,7 @@ from img2dataset.sources.csv_records import (
     parse,
     read_record,
 )
-from img2dataset.sources.lines import LineSource, Types, normalised
+from img2dataset.sources.lines import LineSource, Types, check_head, normalised
 from img2dataset.sources.numbers import NumberTest
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
@@ -34,6 +34,16 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """A list in csv or tsv files."""
     return LineSource(files, config, DelimitedFormat())
+
+
+def look_at(
+    file: InputFile,
+    head: bytes,
+    tail: bytes | None,  # noqa: ARG001
+    config: SourceConfig,
+) -> None:
+    """Refuse a file that does not begin as it should."""
+    check_head(DelimitedFormat(), file, head, config)
 
 
 class DelimitedFormat:

@@ -7,10 +7,9 @@ A file with a name like a table's that holds URLs and nothing else is a fine lis
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
-from img2dataset.sources.streams import BOM
+from img2dataset.sources.streams import BOM, unzip_head
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 NAMES = ("csv", "tsv", "json", "jsonl", "parquet")
@@ -38,7 +37,7 @@ class Doubt:
 
 def doubt_about(url: str, head: bytes, *, gzipped: bool = False) -> Doubt | None:
     """What to think of a txt file that has this name and begins so."""
-    lines = lines_of(unzipped(head) if gzipped else head)
+    lines = lines_of(unzip_head(head) if gzipped else head)
     named = format_of_name(url)
     other = named or format_of_lines(lines)
     if other is None or not lines:
@@ -61,14 +60,6 @@ def doubt_about(url: str, head: bytes, *, gzipped: bool = False) -> Doubt | None
             other + suffix, f"of the lines at its start {others:,} are no URLs", certain=False
         )
     return None
-
-
-def unzipped(head: bytes) -> bytes:
-    """What the beginning of a gzip file holds."""
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-    except zlib.error:  # whoever reads it will say so
-        return b""
 
 
 def lines_of(head: bytes) -> list[str]:

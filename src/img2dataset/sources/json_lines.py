@@ -16,7 +16,7 @@ from img2dataset.sources.config import (
     check_columns,
 )
 from img2dataset.sources.json_values import LONG_NUMBER, Objects, column_types, load, table_of
-from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.lines import LineSource, Types, check_head
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
 LONGEST_LINE = 16_000_000
@@ -26,6 +26,16 @@ LONGEST_LINE = 16_000_000
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """A list in jsonl files."""
     return LineSource(files, config, JsonLinesFormat())
+
+
+def look_at(
+    file: InputFile,
+    head: bytes,
+    tail: bytes | None,  # noqa: ARG001
+    config: SourceConfig,
+) -> None:
+    """Refuse a file that does not begin as it should."""
+    check_head(JsonLinesFormat(), file, head, config)
 
 
 class JsonLinesFormat:

@@ -24,7 +24,7 @@ from img2dataset.sources.json_values import (
     table_of,
     without_surrogates,
 )
-from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.lines import LineSource, Types, check_head
 from img2dataset.sources.streams import Reading
 
 BATCH = 4096
@@ -36,6 +36,16 @@ WHITESPACE = " \t\r\n"
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """A list in json files."""
     return LineSource(files, config, JsonListFormat())
+
+
+def look_at(
+    file: InputFile,
+    head: bytes,
+    tail: bytes | None,  # noqa: ARG001
+    config: SourceConfig,
+) -> None:
+    """Refuse a file that does not begin as it should."""
+    check_head(JsonListFormat(), file, head, config)
 
 
 class JsonListFormat:

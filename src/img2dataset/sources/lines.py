@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.records import PROBLEM, Shard
-from img2dataset.sources.config import InputFile, SourceConfig
-from img2dataset.sources.streams import Reading, told_as
+from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.streams import Reading, told_as, unzip_head
 
 Types = Mapping[str, pa.DataType]
 """Types of the additional columns of a file."""
@@ -52,11 +52,11 @@ class LineSource:
         ids = count(first_id)
         done = 0
         self._read = 0.0
-        for file in self.files:
+        for number, file in enumerate(self.files):
             with told_as(SourceError, file.url), Reading(file, self._config) as reading:
                 for table, position in cut(self._marked(reading), rows_per_shard):
                     self._read = done + position
-                    yield Shard(next(ids), table.num_rows, compact(table))
+                    yield Shard(next(ids), table.num_rows, compact(table), file=number)
                 done += reading.position
         self._read = float(done)
 
@@ -84,10 +84,43 @@ class LineSource:
             raise OptionError(f"url_list has no rows: there is nothing in {names}")
 
     def _has_rows(self, file: InputFile) -> bool:
-        types = dict.fromkeys(self._config.additional_columns, pa.string())  # not looked at
-        with told_as(OptionError, file.url), Reading(file, self._config) as reading:
-            tables = self._format.tables(reading, self._config, types)
-            return any(table.num_rows for table in tables)
+        with told_as(OptionError, file.url):
+            return has_rows(self._format, file, self._config)
+
+
+def begins_well(
+    line_format: LineFormat, file: InputFile, head: bytes, config: SourceConfig
+) -> bool:
+    """Whether nothing at the head of a file speaks against it, as far as the head alone tells."""
+    plain = unzip_head(head) if config.gzipped else head
+    is_whole = file.size is not None and len(head) >= file.size
+    text = plain if is_whole else plain[: plain.rfind(b"\n") + 1]
+    types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
+    try:
+        with Reading.of_bytes(file, text, config) as reading:
+            next(iter(line_format.tables(reading, config, types)), None)
+    except BadListError:
+        return False
+    return True
+
+
+def check_head(line_format: LineFormat, file: InputFile, head: bytes, config: SourceConfig) -> None:
+    """Refuse a file that does not begin as its format says.
+
+    The head has been read anyway; the file itself is asked only if its head looks wrong: what
+    is cut off after 64 KiB may look so.
+
+    Raises:
+        BadListError: as when the file is read.
+    """
+    if not begins_well(line_format, file, head, config):
+        has_rows(line_format, file, config)
+
+
+def has_rows(line_format: LineFormat, file: InputFile, config: SourceConfig) -> bool:
+    types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
+    with Reading(file, config) as reading:
+        return any(table.num_rows for table in line_format.tables(reading, config, types))
 
 
 def cut(

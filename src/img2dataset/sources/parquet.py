@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -27,9 +28,10 @@ from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
 from img2dataset.storage import is_local
 
-EAGER_FOOTERS = 200
-"""Footers read before the run starts; those of later files are read when they are reached."""
 FOOTERS_AT_ONCE = 16
+MAGIC = b"PAR1"
+FOOTER_END_BYTES = 8
+"""Its length, and the magic."""
 BUFFER = 1 << 20
 """Bytes of a column that are read at once."""
 BATCH = 4096
@@ -48,7 +50,7 @@ class ParquetSource:
     def __init__(self, files: tuple[InputFile, ...], config: SourceConfig) -> None:
         self.files = files
         self._config = config
-        self._rows = dict(zip(files, self._first_counts(), strict=False))
+        self._rows = self._row_counts()
         self._read = 0.0  # in files
         if self.rows_total() == 0:
             raise OptionError(f"url_list has no rows: there is nothing in {files[0].url}")
@@ -56,18 +58,15 @@ class ParquetSource:
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
         for number, file in enumerate(self.files):
-            if file not in self._rows:
-                with told_as(SourceError, file.url):
-                    self._rows[file] = rows_in(file, self._config)
-            rows = self._rows[file]
+            rows = self._rows[number]
             for start in range(0, rows, rows_per_shard):
                 length = min(rows_per_shard, rows - start)
                 self._read = number + (start + length) / rows
-                yield Shard(next(ids), length, ParquetRange(file.url, start, length))
+                part = ParquetRange(file.url, start, length)
+                yield Shard(next(ids), length, part, file=number)
 
-    def rows_total(self) -> int | None:
-        known = [self._rows[file] for file in self.files if file in self._rows]
-        return sum(known) if len(known) == len(self.files) else None
+    def rows_total(self) -> int:
+        return sum(self._rows)
 
     def fraction_read(self) -> float:
         whole = int(self._read)
@@ -77,13 +76,42 @@ class ParquetSource:
             read += int(sizes[whole] * (self._read - whole))
         return read / sum(sizes)
 
-    def _first_counts(self) -> list[int]:
+    def _row_counts(self) -> list[int]:
+        """Rows of each file; the footers that no tail held are read side by side."""
+        if all(file.rows is not None for file in self.files):
+            return [file.rows or 0 for file in self.files]
         with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-            return list(pool.map(self._first_count, self.files[:EAGER_FOOTERS]))
+            return list(pool.map(self._row_count, self.files))
 
-    def _first_count(self, file: InputFile) -> int:
+    def _row_count(self, file: InputFile) -> int:
+        if file.rows is not None:
+            return file.rows
         with told_as(OptionError, file.url):
             return rows_in(file, self._config)
+
+
+def look_at(
+    file: InputFile,
+    head: bytes,  # noqa: ARG001
+    tail: bytes | None,
+    config: SourceConfig,
+) -> int | None:
+    """Rows of a file whose footer is in its tail; it must have the wanted columns."""
+    footer = footer_in(tail or b"")
+    if footer is None:
+        return None
+    metadata = pq.read_metadata(pa.BufferReader(MAGIC + footer))
+    check_columns(list(metadata.schema.to_arrow_schema().names), config, file.url)
+    return int(metadata.num_rows)
+
+
+def footer_in(tail: bytes) -> bytes | None:
+    """The footer that a file ends with, its length and magic included; None if it is longer
+    than what is there."""
+    if len(tail) < FOOTER_END_BYTES or not tail.endswith(MAGIC):
+        return None
+    length = int.from_bytes(tail[-FOOTER_END_BYTES : -len(MAGIC)], "little") + FOOTER_END_BYTES
+    return tail[-length:] if length <= len(tail) else None
 
 
 def rows_in(file: InputFile, config: SourceConfig) -> int:
@@ -179,6 +207,12 @@ def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
         table = normalise(reader.read(rows.start, rows.count), config)
         _idle.append(reader)
         return table
+
+
+def close_idle_reader() -> None:
+    """Forget what is open: a file may have changed when it is read the next time."""
+    with suppress(IndexError):
+        _idle.pop().close()
 
 
 def idle_reader(url: str, columns: tuple[str, ...]) -> RangeReader | None:

@@ -8,6 +8,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import IO, Any, cast
 
 import pyarrow as pa
@@ -86,13 +87,20 @@ def told_as(kind: type[Img2datasetError], url: str) -> Iterator[None]:
 class Reading:
     """One pass over a file: the bytes as they are stored are counted."""
 
-    def __init__(self, file: InputFile, config: SourceConfig) -> None:
+    def __init__(
+        self, file: InputFile, config: SourceConfig, plain: IO[bytes] | None = None
+    ) -> None:
         self.file = file
         self.position = 0
-        self._raw = open_bytes(file.url)
-        self._plain: Any = (
-            gzip.GzipFile(fileobj=cast("Any", self), mode="rb") if config.gzipped else None
-        )
+        self._raw = open_bytes(file.url) if plain is None else plain
+        self._plain: Any = None
+        if config.gzipped and plain is None:
+            self._plain = gzip.GzipFile(fileobj=cast("Any", self), mode="rb")
+
+    @classmethod
+    def of_bytes(cls, file: InputFile, plain: bytes, config: SourceConfig) -> Reading:
+        """A pass over the beginning of a file, which is at hand and unzipped."""
+        return cls(file, config, BytesIO(plain))
 
     def __enter__(self) -> Reading:  # noqa: PYI034  (Self is new in 3.11)
         return self
@@ -119,6 +127,14 @@ class Reading:
         while data := self.content():
             yield decoder.decode(data)
         yield decoder.decode(b"", True)
+
+
+def unzip_head(head: bytes) -> bytes:
+    """What the beginning of a gzip file holds."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+    except zlib.error:  # whoever reads it will say so
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
