@@ -236,6 +236,7 @@ class Ledger:
             again=self._again,
             part=self._options.part,
             images_before=images_before,
+            list_findings=self._source.findings(),
         )
         progress = self.progress()
         for reporter in self._reporters:

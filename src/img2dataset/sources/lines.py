@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.records import PROBLEM, Shard
 from img2dataset.sources.config import InputFile, SourceConfig
+from img2dataset.sources.findings import Findings
 from img2dataset.sources.streams import Reading, told_as
 
 Types = Mapping[str, pa.DataType]
@@ -46,19 +48,33 @@ class LineSource:
         self._config = config
         self._format = line_format
         self._read = 0.0  # bytes
+        self._findings = Findings()
         self._refuse_no_rows()
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
         done = 0
         self._read = 0.0
+        self._findings = Findings()
         for file in self.files:
-            with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+            with self._noted_reading(file) as reading:
                 for table, position in cut(self._marked(reading), rows_per_shard):
                     self._read = done + position
                     yield Shard(next(ids), table.num_rows, compact(table))
                 done += reading.position
         self._read = float(done)
+
+    @contextmanager
+    def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
+        """A pass over a file of which the findings count."""
+        with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+            try:
+                yield reading
+            finally:
+                self._findings.merge(reading.findings)
+
+    def findings(self) -> tuple[str, ...]:
+        return self._findings.lines()
 
     def rows_total(self) -> int | None:
         return None
@@ -87,7 +103,9 @@ class LineSource:
         types = dict.fromkeys(self._config.additional_columns, pa.string())  # not looked at
         with told_as(OptionError, file.url), Reading(file, self._config) as reading:
             tables = self._format.tables(reading, self._config, types)
-            return any(table.num_rows for table in tables)
+            has_rows = any(table.num_rows for table in tables)
+            self.notices += reading.findings.lines_about_encodings()
+            return has_rows
 
 
 def cut(

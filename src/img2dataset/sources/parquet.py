@@ -65,6 +65,9 @@ class ParquetSource:
                 self._read = number + (start + length) / rows
                 yield Shard(next(ids), length, ParquetRange(file.url, start, length))
 
+    def findings(self) -> tuple[str, ...]:
+        return ()
+
     def rows_total(self) -> int | None:
         known = [self._rows[file] for file in self.files if file in self._rows]
         return sum(known) if len(known) == len(self.files) else None

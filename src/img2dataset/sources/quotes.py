@@ -1,0 +1,192 @@
+"""One record of csv or tsv, in each of the ways that quotes are written; pure functions.
+
+RFC 4180 (a quote inside a quoted field is doubled), backslashes before quotes (Spark, MySQL), and
+no quoting at all (the quotes of a line are part of its texts).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+LONGEST_LINE = 16_000_000
+"""Characters; also the longest field."""
+RECORD_LINES = 1000
+RECORD_CHARACTERS = 1_000_000
+"""A quote that does not close within so many lines or characters is a stray one."""
+
+QUOTE = '"'
+ESCAPED_QUOTE = '\\"'
+ESCAPED = re.compile(r'\\(["\\])')
+URL_LIKE = re.compile(
+    r"[\"'\s]*(?:[a-z][a-z0-9+.-]*:)?(?://|www\.)\S|[^\s/]{1,100}\.[^\s/]{1,100}/\S",
+    re.IGNORECASE,
+)
+"""How a cell begins that is likely a URL, with a scheme or without."""
+Record = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What came of reading a record by some rules for quotes."""
+
+    record: Record | None = None
+    lines: int = 1
+    problem: str = ""
+    needs_more: bool = False
+    """A quote was still open at the end of the lines, and it may close in the next ones."""
+    is_mended: bool = False
+    """An empty cell at the end was taken away or added."""
+
+
+class Window:
+    """The lines that one record may take."""
+
+    def __init__(self, lines: list[str], position: int) -> None:
+        self._lines = lines
+        self._start = self._position = position
+        self._characters = 0
+        self.at_its_end = False
+        self.limited = False
+
+    def __iter__(self) -> Window:
+        return self
+
+    def __next__(self) -> str:
+        self.limited = is_full(self.taken, self._characters)
+        if self.limited or self._position == len(self._lines):
+            self.at_its_end = True
+            raise StopIteration
+        line = self._lines[self._position]
+        self._position += 1
+        self._characters += len(line)
+        return line
+
+    @property
+    def taken(self) -> int:
+        return self._position - self._start
+
+
+def is_full(lines: int, characters: int) -> bool:
+    """Whether a record of so many lines and characters may not go on."""
+    return lines > 0 and (lines >= RECORD_LINES or characters > RECORD_CHARACTERS)
+
+
+def read_doubled(lines: list[str], position: int, delimiter: str) -> Quoted:
+    """The record that begins at a line, by RFC 4180; it may take several lines."""
+    window = Window(lines, position)
+    reader = csv.reader(window, delimiter=delimiter, strict=True)
+    try:
+        return Quoted(next(reader), reader.line_num)
+    except csv.Error as error:
+        if window.at_its_end and QUOTE in lines[position]:
+            problem = "a quote that never closes"
+            return Quoted(None, window.taken, problem, needs_more=not window.limited)
+        return Quoted(None, window.taken, words_for(error))
+
+
+def words_for(error: csv.Error) -> str:
+    """A message of the csv module, for a person."""
+    text = str(error)
+    if "expected after" in text:
+        return "text between a closing quote and the next delimiter"
+    if "new-line character" in text:
+        return "a carriage return outside of quotes"
+    return text
+
+
+@lru_cache
+def escaped_field(delimiter: str) -> re.Pattern[str]:
+    """A field of which the quotes have backslashes before them, up to its end."""
+    end = rf"(?=[{delimiter}\r\n]|\Z)"
+    return re.compile(
+        rf'"([^"\\]*(?:\\.[^"\\]*)*)"{end}|([^{delimiter}"\r\n][^{delimiter}\r\n]*|){end}',
+        re.DOTALL,
+    )
+
+
+OPEN_QUOTE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*\\?\Z', re.DOTALL)
+
+
+def read_escaped(lines: list[str], position: int, delimiter: str) -> Quoted:
+    """The record that begins at a line, where backslashes escape quotes and each other."""
+    attempt = escaped_record(lines[position], delimiter)
+    if attempt.record is not None or not attempt.needs_more:
+        return attempt
+    window = Window(lines, position)
+    attempt = escaped_record("".join(window), delimiter)
+    if window.limited and attempt.needs_more:
+        return Quoted(problem=attempt.problem)
+    return attempt
+
+
+def escaped_record(text: str, delimiter: str) -> Quoted:
+    """The record that `text` begins with."""
+    field = escaped_field(delimiter)
+    record: Record = []
+    position = 0
+    while True:
+        match = field.match(text, position)
+        if match is None:
+            is_open = OPEN_QUOTE.match(text, position) is not None
+            return Quoted(problem="a quote that never closes", needs_more=is_open)
+        quoted, plain = match.groups()
+        record.append(plain if quoted is None else ESCAPED.sub(r"\1", quoted))
+        position = match.end()
+        if not text.startswith(delimiter, position):
+            return Quoted(record, text.count("\n", 0, position) + 1)
+        position += len(delimiter)
+
+
+def read_literal(line: str, delimiter: str) -> Record | None:
+    """The cells of a line by its delimiters alone; None if a comma may be part of a quoted text.
+
+    A cell that is quoted as a whole loses its quotes, as in lines that are quoted throughout.
+    A tab is a delimiter in any case: texts hardly have any.
+    """
+    cells = line.rstrip("\r\n").split(delimiter)
+    if delimiter != "\t" and any(map(is_cut_text, cells)):
+        return None
+    return list(map(unquoted, cells))
+
+
+def is_cut_text(cell: str) -> bool:
+    """Whether a cell may be the beginning of a quoted text with a delimiter in it."""
+    return cell.startswith(QUOTE) and (cell.count(QUOTE) % 2 == 1 or ESCAPED_QUOTE in cell)
+
+
+def unquoted(cell: str) -> str:
+    """The text of a cell that is quoted as a whole; any other cell as it is."""
+    if len(cell) > 1 and cell[0] == cell[-1] == QUOTE:
+        text = cell[1:-1]
+        if QUOTE not in text.replace('""', ""):
+            return text.replace('""', QUOTE)
+    return cell
+
+
+def hides_row(record: Record, delimiter: str, url: int) -> bool:
+    """Whether a quoted text of a record has a line in it that reads like a row of its own, with
+    a URL in its place: then a stray quote has swallowed that row."""
+    return any(
+        "\n" in text and text_hides_row(text, field, delimiter, (url, len(record)))
+        for field, text in enumerate(record)
+    )
+
+
+def text_hides_row(text: str, field: int, delimiter: str, shape: tuple[int, int]) -> bool:
+    """As `hides_row`, of the text of one field; `shape` is (position of the URL, width)."""
+    url, width = shape
+    first, *inner, last = text.split("\n")
+    whole = (
+        len(cells) == width and URL_LIKE.match(cells[url])
+        for cells in (line.split(delimiter) for line in islice(inner, RECORD_LINES))
+    )
+    begin, end = first.split(delimiter), last.split(delimiter)
+    is_row_before = (
+        url >= field and field + len(begin) == width and URL_LIKE.match(begin[url - field])
+    )
+    is_row_after = url <= field and len(end) == field + 1 and URL_LIKE.match(end[url])
+    return bool(is_row_before or any(whole) or is_row_after)
