@@ -18,6 +18,7 @@ from img2dataset.sources.quotes import (
     QUOTE,
     Quoted,
     Record,
+    Shape,
     hides_row,
     read_doubled,
     read_escaped,
@@ -75,21 +76,12 @@ def long_fields_allowed() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What the header says of the records."""
-
-    delimiter: str
-    width: int
-    url: int
-    """Position of the URL."""
-    may_lack_last: bool
-    """The header ends in a delimiter, so records need not."""
-
-
-def layout_of(header: Record, url_col: str, delimiter: str) -> Layout:
-    ends_in_delimiter = len(header) > 1 and not header[-1]
-    return Layout(delimiter, len(header), header.index(url_col), ends_in_delimiter)
+def shape_of(header: Record, url_col: str, delimiter: str) -> Shape:
+    """What the header says of the rows.  One that ends in a delimiter names no last column, so
+    rows may lack that."""
+    width = len(header)
+    may_lack_last = width > 1 and not header[-1]
+    return Shape(delimiter, width, width - may_lack_last, header.index(url_col))
 
 
 def read_header(lines: Lines, delimiter: str) -> tuple[Quoted | None, int]:
@@ -111,8 +103,8 @@ class RecordParser:
     pass over a file gives the same records.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
         self._has_escapes = False  # a record has shown that backslashes escape quotes here
         self._last_may_be_empty = False  # a record of the right width has ended in an empty cell
 
@@ -127,11 +119,11 @@ class RecordParser:
         if max(map(len, lines), default=0) > LONGEST_LINE or self._has_escapes:
             return None
         try:
-            records = list(csv.reader(lines, delimiter=self._layout.delimiter, strict=True))
+            records = list(csv.reader(lines, delimiter=self._shape.delimiter, strict=True))
         except csv.Error:
             return None
         widths = set(map(len, records))
-        if len(records) != len(lines) or widths - {0, self._layout.width}:
+        if len(records) != len(lines) or widths - {0, self._shape.width}:
             return None
         if 0 in widths:
             records = list(filter(None, records))
@@ -166,9 +158,9 @@ class RecordParser:
     def _take_plain_lines(self, lines: Lines, places: range, records: Records) -> None:
         """Lines without quotes: a record each."""
         texts = [line.rstrip("\r\n") for line in lines.texts[places.start : places.stop]]
-        cells = [text.split(self._layout.delimiter) for text in texts]
+        cells = [text.split(self._shape.delimiter) for text in texts]
         is_simple = not lines.odd and max(map(len, texts)) <= LONGEST_LINE and all(texts)
-        if is_simple and set(map(len, cells)) == {self._layout.width}:
+        if is_simple and set(map(len, cells)) == {self._shape.width}:
             self._note_last_cells(cells)
             records.rows.extend(cells)
             return
@@ -183,7 +175,7 @@ class RecordParser:
         problem = found.problem
         if found.record is not None and lines.odd:
             oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
-            problem = wrong_bytes(found.record[self._layout.url], oddities)
+            problem = wrong_bytes(found.record[self._shape.url], oddities)
         if found.record is None or problem:
             records.add_problem(lines.first + place, problem, lines.texts[place])
             return
@@ -196,7 +188,7 @@ class RecordParser:
         a record of the right width, and swallows no other."""
         if len(lines[position]) > LONGEST_LINE:
             return Quoted(problem=TOO_LONG)
-        doubled = read_doubled(lines, position, self._layout.delimiter)
+        doubled = read_doubled(lines, position, self._shape.delimiter)
         if doubled.needs_more and not final:
             return doubled
         checked = self._checked(doubled)
@@ -216,18 +208,18 @@ class RecordParser:
         sign = "\\" if self._has_escapes else ESCAPED_QUOTE
         if not any(sign in line for line in lines[position : position + taken]):
             return Quoted()
-        return self._checked(read_escaped(lines, position, self._layout.delimiter))
+        return self._checked(read_escaped(lines, position, self._shape.delimiter))
 
     def _read_literally(self, line: str) -> Quoted | None:
         """The record of a line of which the quotes are part of the texts, if it can be one."""
-        layout = self._layout
-        record = read_literal(line, layout.delimiter)
+        shape = self._shape
+        record = read_literal(line, shape.delimiter)
         if record is None:
             return None
         found = self._fitted(Quoted(record))
         if found.record is None:
             return None
-        is_sure = layout.delimiter == "\t" or QUOTE not in found.record[layout.url]
+        is_sure = shape.delimiter == "\t" or QUOTE not in found.record[shape.url]
         return found if is_sure else None
 
     def _checked(self, found: Quoted) -> Quoted:
@@ -237,7 +229,7 @@ class RecordParser:
         fitted = self._fitted(found)
         if fitted.record is None or found.lines == 1:
             return fitted
-        if hides_row(fitted.record, self._layout.delimiter, self._layout.url):
+        if hides_row(found.record, self._shape):
             return Quoted(problem="a quote that does not close before the next row")
         return fitted
 
@@ -248,12 +240,12 @@ class RecordParser:
         delimiter inside a text, with the last cell empty.
         """
         record = found.record or []
-        width, surplus = self._layout.width, len(record) - self._layout.width
+        width, surplus = self._shape.width, len(record) - self._shape.width
         if surplus == 0:
             return found
         if surplus == 1 and not record[-1] and not self._last_may_be_empty:
             return Quoted(record[:-1], found.lines, is_mended=True)
-        if surplus == -1 and self._layout.may_lack_last:
+        if surplus == -1 and len(record) == self._shape.least:
             return Quoted([*record, ""], found.lines, is_mended=True)
         columns = "1 column" if len(record) == 1 else f"{len(record)} columns"
         return Quoted(problem=f"{columns} instead of {width}")

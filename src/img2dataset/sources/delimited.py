@@ -19,8 +19,8 @@ from img2dataset.sources.csv_records import (
     Lines,
     RecordParser,
     Records,
-    layout_of,
     read_header,
+    shape_of,
 )
 from img2dataset.sources.encodings import decode_lines
 from img2dataset.sources.findings import place
@@ -127,7 +127,7 @@ def opened_parser(
         number = lines.first + position
         raise BadListError(f"{url}: line {number}, the header, has {found.problem}")
     check_columns(found.record, config, url)
-    parser = RecordParser(layout_of(found.record, config.url_col, delimiter))
+    parser = RecordParser(shape_of(found.record, config.url_col, delimiter))
     return found.record, parser, lines.after(position + found.lines)
 
 
