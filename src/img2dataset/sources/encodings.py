@@ -50,12 +50,13 @@ def advice_for_wide(name: str) -> str:
 
 def is_western(line: bytes) -> bool:
     """Whether bytes that are not UTF-8 read like windows-1252 (Excel's, in the West)."""
-    return not NOT_WESTERN.search(line) and not has_multibyte(line)
+    return not NOT_WESTERN.search(line) and not is_damaged_utf8(line)
 
 
-def has_multibyte(line: bytes) -> bool:
-    """Whether some of the line is UTF-8 beyond ASCII: then it is UTF-8, but damaged."""
-    return any(char > "\x7f" for char in line.decode(errors="ignore"))
+def is_damaged_utf8(line: bytes) -> bool:
+    """Whether most of what is not ASCII in a line is UTF-8."""
+    lost = len(line) - len(line.decode(errors="ignore").encode())
+    return 2 * lost < sum(byte > 0x7F for byte in line)
 
 
 def decode_line(line: bytes) -> tuple[str, Oddity | None]:
@@ -86,7 +87,7 @@ def foreign_line(head: bytes) -> int | None:
     foreign = [
         number
         for number, line in enumerate(lines, 1)
-        if decode_line(line)[1] is Oddity.NOT_UTF8 and not has_multibyte(line)
+        if decode_line(line)[1] is Oddity.NOT_UTF8 and not is_damaged_utf8(line)
     ]
     return foreign[0] if len(foreign) > 1 and 2 * len(foreign) >= len(lines) - 1 else None
 
