@@ -244,6 +244,7 @@ class Ledger:
             images_before=images_before,
             incremental_mode=self._options.incremental_mode,
             refused_modes=self._refused_modes,
+            list_findings=self._source.findings(),
         )
         progress = self.progress()
         for reporter in self._reporters:

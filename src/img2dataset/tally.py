@@ -178,6 +178,8 @@ class Report:
     """The mode of the run."""
     refused_modes: frozenset[str] = frozenset()
     """Modes in which the same command would be refused."""
+    list_findings: tuple[str, ...] = ()
+    """What was odd about lines of the list: malformed ones, other encodings; with examples."""
 
     @property
     def count(self) -> int:

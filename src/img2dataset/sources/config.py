@@ -61,6 +61,10 @@ class Source(Protocol):
             SourceError: a file cannot be read further.
         """
 
+    def findings(self) -> tuple[str, ...]:
+        """What was odd about the lines read by `shards` so far, with examples; for the summary."""
+        ...
+
     def rows_total(self) -> int | None:
         """Rows of the whole list, if that is cheap to know."""
 
@@ -114,8 +118,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
-        if there and there[0].startswith(("http://", "https://")):
-            more += "; a list of URLs without names of columns is input_format=txt"
+        more += advice_for_no_header(there)
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         if count == 0 and f"/{column.source}=" in url:
             more += (
@@ -126,3 +129,15 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             f"{column.option} is {column.source!r}: {url} {what}; "
             f"its columns are {shown or 'none'}{more}"
         )
+
+
+def advice_for_no_header(names: list[str]) -> str:
+    """What to do about a file of which the first line, taken for names of columns, is a row."""
+    if not any(name.startswith(("http://", "https://")) for name in names):
+        return ""
+    if len(names) == 1:
+        return "; a list of URLs without names of columns is input_format=txt"
+    return (
+        "; its first line is taken for the names of the columns, but there is a URL in it: if the "
+        "file has no names, put a line with one for each column in front"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 from operator import itemgetter
 
 import pyarrow as pa
@@ -17,15 +16,17 @@ from img2dataset.sources.config import (
     wanted_columns,
 )
 from img2dataset.sources.csv_records import (
-    LONGEST_LINE,
-    Dialect,
-    Record,
+    Lines,
+    RecordParser,
     Records,
-    parse,
-    read_record,
+    read_header,
+    shape_of,
 )
+from img2dataset.sources.encodings import decode_lines
+from img2dataset.sources.findings import place
 from img2dataset.sources.lines import LineSource, Types, check_head, normalised
 from img2dataset.sources.numbers import NumberTest
+from img2dataset.sources.quotes import LONGEST_LINE, Record
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -82,22 +83,20 @@ class Batch:
 
 def batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
     """The records of a file.  A file without a header, that is, an empty one, has none."""
-    delimiter = DELIMITERS[config.base_format]
-    header: Record | None = None
-    rest: list[str] = []
+    parser: RecordParser | None = None
+    header: Record = []
+    rest: Lines | None = None
     for block, final in with_last(line_blocks(reading, LONGEST_LINE)):
-        lines, has_bad_bytes = text_lines(block.data)
-        first_line = block.first_line - len(rest)
-        lines = rest + lines
-        if header is None:
-            header, used = read_header(lines, Dialect(delimiter), reading.file.url)
-            if header is None:
+        lines = lines_of(block, reading)
+        lines = lines if rest is None else rest.joined(lines)
+        if parser is None:
+            opened = opened_parser(lines, config, reading.file.url)
+            if opened is None:
                 continue
-            check_columns(header, config, reading.file.url)
-            lines, first_line = lines[used:], first_line + used
-        suspect = header.index(config.url_col) if has_bad_bytes else None
-        records = parse(lines, first_line, Dialect(delimiter, len(header), suspect), final=final)
+            header, parser, lines = opened
+        records = parser.parse(lines, final=final)
         rest = records.rest
+        reading.findings.add_malformed(reading.file.url, records.problems, records.example)
         yield Batch(header, records)
 
 
@@ -112,24 +111,34 @@ def with_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
         yield held, True
 
 
-def text_lines(data: bytes) -> tuple[list[str], bool]:
-    """The lines with their ends, and whether some bytes had to be replaced."""
-    try:
-        text, has_bad_bytes = data.decode(), False
-    except UnicodeDecodeError:
-        text, has_bad_bytes = data.decode("utf-8", "replace"), True
-    return list(StringIO(text, newline="\n")), has_bad_bytes  # no other line ends count
+def lines_of(block: Block, reading: Reading) -> Lines:
+    """The lines of a block; those that are not UTF-8 are noted."""
+    texts, odd = decode_lines(block.data)
+    for position, oddity in odd.items():
+        example = place(reading.file.url, block.first_line + position, texts[position])
+        reading.findings.add(oddity, 1, example)
+    return Lines(texts, block.first_line, odd)
 
 
-def read_header(lines: list[str], dialect: Dialect, url: str) -> tuple[Record | None, int]:
-    """The first record that is not blank, and how many lines that took."""
-    for position, line in enumerate(lines):
-        if line.strip():
-            attempt = read_record(lines, position, dialect)
-            if attempt.record is None:
-                raise BadListError(f"{url}: line {position + 1}, the header, has {attempt.problem}")
-            return attempt.record, position + attempt.lines
-    return None, 0
+def opened_parser(
+    lines: Lines, config: SourceConfig, url: str
+) -> tuple[Record, RecordParser, Lines] | None:
+    """The header, what reads the records after it, and the lines of those; None if all lines are
+    blank.
+
+    Raises:
+        BadListError: the header is malformed, or lacks a column.
+    """
+    delimiter = DELIMITERS[config.base_format]
+    found, position = read_header(lines, delimiter)
+    if found is None:
+        return None
+    if found.record is None:
+        number = lines.first + position
+        raise BadListError(f"{url}: line {number}, the header, has {found.problem}")
+    check_columns(found.record, config, url)
+    parser = RecordParser(shape_of(found.record, config.url_col, delimiter))
+    return found.record, parser, lines.after(position + found.lines)
 
 
 def batch_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:

@@ -10,8 +10,9 @@ from typing import IO, Any
 
 from img2dataset.errors import OptionError
 from img2dataset.patience import one_line
-from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.config import BadListError, InputFile, SourceConfig, wanted_columns
 from img2dataset.sources.doubts import format_of_name
+from img2dataset.sources.encodings import wrong_encoding
 from img2dataset.sources.hidden import CHECKSUM, is_hidden_match, is_hidden_name
 from img2dataset.sources.streams import is_web, open_bytes, open_file_system, told_as
 from img2dataset.storage import is_local
@@ -232,9 +233,7 @@ def wrong_signature(url: str, head: bytes, tail: bytes | None, config: SourceCon
         # txt is the default: then the name knows better what is in it
         plain = (expected == "txt" and format_of_name(url)) or expected
         return f"is a gzip file: input_format must be '{plain}.gz', not {expected!r}"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "is UTF-16 text: convert it to UTF-8"
-    return None
+    return wrong_encoding(head, asks_for_texts=len(wanted_columns(config)) > 1)
 
 
 def read_ends(found: Sequence[Found]) -> list[tuple[bytes, bytes | None]]:

@@ -27,6 +27,13 @@ class Objects:
     """An empty object stands for a malformed one."""
     problems: dict[int, str] = field(default_factory=dict)
     """Position in `rows` -> number of the line, and what is wrong with it."""
+    example: str = ""
+    """How the first malformed one begins."""
+
+    def add_problem(self, problem: str, text: str) -> None:
+        """Note what is wrong with the next row."""
+        self.example = self.example if self.problems else text
+        self.problems[len(self.rows)] = problem
 
 
 def load(text: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.records import PROBLEM, Shard
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.findings import Findings
 from img2dataset.sources.streams import Reading, told_as, unzip_head
 
 Types = Mapping[str, pa.DataType]
@@ -46,19 +48,33 @@ class LineSource:
         self._config = config
         self._format = line_format
         self._read = 0.0  # bytes
+        self._findings = Findings()
         self._refuse_no_rows()
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
         done = 0
         self._read = 0.0
+        self._findings = Findings()
         for number, file in enumerate(self.files):
-            with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+            with self._noted_reading(file) as reading:
                 for table, position in cut(self._marked(reading), rows_per_shard):
                     self._read = done + position
                     yield Shard(next(ids), table.num_rows, compact(table), file=number)
                 done += reading.position
         self._read = float(done)
+
+    @contextmanager
+    def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
+        """A pass over a file of which the findings count."""
+        with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+            try:
+                yield reading
+            finally:
+                self._findings.merge(reading.findings)
+
+    def findings(self) -> tuple[str, ...]:
+        return self._findings.lines()
 
     def rows_total(self) -> int | None:
         return None
@@ -85,7 +101,9 @@ class LineSource:
 
     def _has_rows(self, file: InputFile) -> bool:
         with told_as(OptionError, file.url):
-            return has_rows(self._format, file, self._config)
+            found, notices = has_rows(self._format, file, self._config)
+        self.notices += notices
+        return found
 
 
 def begins_well(
@@ -117,10 +135,14 @@ def check_head(line_format: LineFormat, file: InputFile, head: bytes, config: So
         has_rows(line_format, file, config)
 
 
-def has_rows(line_format: LineFormat, file: InputFile, config: SourceConfig) -> bool:
+def has_rows(
+    line_format: LineFormat, file: InputFile, config: SourceConfig
+) -> tuple[bool, tuple[str, ...]]:
+    """Whether a file has rows, and what is to be said of its encoding."""
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
     with Reading(file, config) as reading:
-        return any(table.num_rows for table in line_format.tables(reading, config, types))
+        found = any(table.num_rows for table in line_format.tables(reading, config, types))
+        return found, reading.findings.lines_about_encodings()
 
 
 def cut(

@@ -65,6 +65,9 @@ class ParquetSource:
                 part = ParquetRange(file.url, start, length)
                 yield Shard(next(ids), length, part, file=number)
 
+    def findings(self) -> tuple[str, ...]:
+        return ()
+
     def rows_total(self) -> int:
         return sum(self._rows)
 

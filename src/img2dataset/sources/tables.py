@@ -46,6 +46,9 @@ class TableSource:
             self._handed_out = start + part.num_rows
             yield Shard(next(ids), part.num_rows, compact(normalise(part, self._config)))
 
+    def findings(self) -> tuple[str, ...]:
+        return ()
+
     def rows_total(self) -> int | None:
         return int(self._table.num_rows)
 
