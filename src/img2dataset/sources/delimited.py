@@ -24,7 +24,7 @@ from img2dataset.sources.csv_records import (
     parse,
     read_record,
 )
-from img2dataset.sources.lines import LineSource, Types, normalised
+from img2dataset.sources.lines import LineSource, Types, normalised, scanned
 from img2dataset.sources.numbers import NumberTest
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
@@ -39,13 +39,12 @@ def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
 class DelimitedFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        """A column is one of numbers if all its values in the file are."""
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        """A column is one of numbers if all its values in the list are."""
         tests = {name: NumberTest() for name in config.additional_columns}
-        with Reading(file, config) as reading:
-            for batch in batches(reading, config):
-                for name, test in tests.items():
-                    test.feed(batch.values(name))
+        for batch in scanned(files, config, batches):
+            for name, test in tests.items():
+                test.feed(batch.values(name))
         return {name: test.type for name, test in tests.items()}
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ from img2dataset.sources.config import (
     check_columns,
 )
 from img2dataset.sources.json_values import LONG_NUMBER, Objects, column_types, load, table_of
-from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.lines import LineSource, Types, scanned
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
 LONGEST_LINE = 16_000_000
@@ -31,9 +31,8 @@ def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
 class JsonLinesFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        with Reading(file, config) as reading:
-            return column_types(batches(reading, config), config)
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        return column_types(scanned(files, config, batches), config)
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in batches(reading, config):

@@ -24,7 +24,7 @@ from img2dataset.sources.json_values import (
     table_of,
     without_surrogates,
 )
-from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.lines import LineSource, Types, scanned
 from img2dataset.sources.streams import Reading
 
 BATCH = 4096
@@ -41,9 +41,8 @@ def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
 class JsonListFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        with Reading(file, config) as reading:
-            return column_types(batches(reading, config), config)
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        return column_types(scanned(files, config, batches), config)
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in batches(reading, config):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -13,15 +13,16 @@ from img2dataset.records import PROBLEM, Shard
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.streams import Reading, told_as
 
+T = TypeVar("T")
 Types = Mapping[str, pa.DataType]
-"""Types of the additional columns of a file."""
+"""Types of the additional columns of the list."""
 
 
 class LineFormat(Protocol):
     """How a format is read."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        """The types that fit all of the file; asked only if there are additional columns."""
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        """The types that fit all of the list; asked only if there are additional columns."""
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         """The file as normalised tables of any sizes and one schema.
@@ -52,9 +53,10 @@ class LineSource:
         ids = count(first_id)
         done = 0
         self._read = 0.0
+        types = self._column_types()
         for file in self.files:
             with told_as(SourceError, file.url), Reading(file, self._config) as reading:
-                for table, position in cut(self._marked(reading), rows_per_shard):
+                for table, position in cut(self._marked(reading, types), rows_per_shard):
                     self._read = done + position
                     yield Shard(next(ids), table.num_rows, compact(table))
                 done += reading.position
@@ -69,12 +71,14 @@ class LineSource:
         total = known * len(sizes) / max(1, sum(size is not None for size in sizes))
         return min(1.0, self._read / total) if total else 0.0
 
-    def _marked(self, reading: Reading) -> Iterator[tuple[pa.Table, int]]:
+    def _column_types(self) -> Types:
+        """One type for each kept column, over the whole list: all of it is read for that."""
+        if not self._config.additional_columns:
+            return {}
+        return self._format.column_types(self.files, self._config)
+
+    def _marked(self, reading: Reading, types: Types) -> Iterator[tuple[pa.Table, int]]:
         """The tables of a file, each with the position in the file after it."""
-        file = reading.file
-        types: Types = {}
-        if self._config.additional_columns:
-            types = self._format.column_types(file, self._config)
         for table in self._format.tables(reading, self._config, types):
             yield table, reading.position
 
@@ -118,6 +122,17 @@ def compact(table: pa.Table) -> pa.Table:
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     return pa.ipc.open_stream(sink.getvalue()).read_all()
+
+
+def scanned(
+    files: tuple[InputFile, ...],
+    config: SourceConfig,
+    batches: Callable[[Reading, SourceConfig], Iterator[T]],
+) -> Iterator[T]:
+    """The batches of all files, before any of them is handed out."""
+    for file in files:
+        with told_as(SourceError, file.url), Reading(file, config) as reading:
+            yield from batches(reading, config)
 
 
 def problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:

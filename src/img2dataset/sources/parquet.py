@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -25,10 +26,12 @@ from img2dataset.sources.config import (
 )
 from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
+from img2dataset.sources.types import common_type
 from img2dataset.storage import is_local
 
 EAGER_FOOTERS = 200
-"""Footers read before the run starts; those of later files are read when they are reached."""
+"""Footers read before the run starts, if no columns are kept; those of later files are read when
+they are reached."""
 FOOTERS_AT_ONCE = 16
 BUFFER = 1 << 20
 """Bytes of a column that are read at once."""
@@ -48,7 +51,9 @@ class ParquetSource:
     def __init__(self, files: tuple[InputFile, ...], config: SourceConfig) -> None:
         self.files = files
         self._config = config
-        self._rows = dict(zip(files, self._first_counts(), strict=False))
+        footers = self._first_footers()
+        self._rows = {file: footer.rows for file, footer in zip(files, footers, strict=False)}
+        self._schemas = schemas_to_fit(files, [footer.schema for footer in footers], config)
         self._read = 0.0  # in files
         if self.rows_total() == 0:
             raise OptionError(f"url_list has no rows: there is nothing in {files[0].url}")
@@ -58,12 +63,15 @@ class ParquetSource:
         for number, file in enumerate(self.files):
             if file not in self._rows:
                 with told_as(SourceError, file.url):
-                    self._rows[file] = rows_in(file, self._config)
+                    self._rows[file] = footer_of(file, self._config).rows
             rows = self._rows[file]
             for start in range(0, rows, rows_per_shard):
                 length = min(rows_per_shard, rows - start)
                 self._read = number + (start + length) / rows
-                yield Shard(next(ids), length, ParquetRange(file.url, start, length))
+                yield Shard(next(ids), length, self._range(file, start, length))
+
+    def _range(self, file: InputFile, start: int, length: int) -> ParquetRange:
+        return ParquetRange(file.url, start, length, self._schemas.get(file))
 
     def rows_total(self) -> int | None:
         known = [self._rows[file] for file in self.files if file in self._rows]
@@ -77,20 +85,53 @@ class ParquetSource:
             read += int(sizes[whole] * (self._read - whole))
         return read / sum(sizes)
 
-    def _first_counts(self) -> list[int]:
+    def _first_footers(self) -> list[Footer]:
+        """Of the first files; of all if columns are kept, which must have one type all over."""
+        number = len(self.files) if self._config.additional_columns else EAGER_FOOTERS
         with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-            return list(pool.map(self._first_count, self.files[:EAGER_FOOTERS]))
+            return list(pool.map(self._first_footer, self.files[:number]))
 
-    def _first_count(self, file: InputFile) -> int:
+    def _first_footer(self, file: InputFile) -> Footer:
         with told_as(OptionError, file.url):
-            return rows_in(file, self._config)
+            return footer_of(file, self._config)
 
 
-def rows_in(file: InputFile, config: SourceConfig) -> int:
-    """Rows of a file, from its footer, which must have the wanted columns."""
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What is known of a file before it is read."""
+
+    rows: int
+    schema: pa.Schema
+    """Of the columns that are kept."""
+
+
+def footer_of(file: InputFile, config: SourceConfig) -> Footer:
+    """The footer of a file, which must have the wanted columns."""
     with open_parquet(file.url) as parquet:
-        check_columns(list(parquet.schema_arrow.names), config, file.url)
-        return int(parquet.metadata.num_rows)
+        schema = parquet.schema_arrow
+        check_columns(list(schema.names), config, file.url)
+        kept = pa.schema([(name, schema.field(name).type) for name in config.additional_columns])
+        return Footer(int(parquet.metadata.num_rows), kept)
+
+
+def schemas_to_fit(
+    files: tuple[InputFile, ...], schemas: list[pa.Schema], config: SourceConfig
+) -> dict[InputFile, pa.Schema]:
+    """File -> types of the columns that are others over the whole list than in this file."""
+    types = {
+        name: common_type(schema.field(name).type for schema in schemas)
+        for name in config.additional_columns
+    }
+    found = {}
+    for file, schema in zip(files, schemas, strict=False):
+        others = [
+            (name, kind)
+            for name, kind in types.items()
+            if str(kind) != str(schema.field(name).type)
+        ]
+        if others:
+            found[file] = pa.schema(others)
+    return found
 
 
 def open_parquet(url: str) -> pq.ParquetFile:
@@ -176,7 +217,7 @@ def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     with told_as(SourceError, rows.url):
         columns = tuple(dict.fromkeys(column.source for column in wanted_columns(config)))
         reader = idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
-        table = normalise(reader.read(rows.start, rows.count), config)
+        table = normalise(reader.read(rows.start, rows.count), config, rows.schema)
         _idle.append(reader)
         return table
 

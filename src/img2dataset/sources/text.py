@@ -63,7 +63,7 @@ def refuse_columns(config: SourceConfig) -> None:
 class TextFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:  # noqa: ARG002
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:  # noqa: ARG002
         return {}
 
     def tables(

@@ -105,4 +105,4 @@ def test_lists_of_anything_else_are_bytes() -> None:
             "x": pa.int8(),
         }
     )
-    assert set(kinds_of_empty_lists(schema)) == {"i", "f"}
+    assert set(kinds_of_empty_lists(schema)) == {"i", "f", "x"}
