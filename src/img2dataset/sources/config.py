@@ -114,10 +114,23 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
-        if there and there[0].startswith(("http://", "https://")):
-            more += "; a list of URLs without names of columns is input_format=txt"
+        more += without_header(there) if count == 0 else ""
+        if count == 0 and f"/{column.source}=" in url:
+            more += f"; {column.source!r} is in the names of the folders, not in the files"
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         raise BadListError(
             f"{column.option} is {column.source!r}: {url} {what}; "
             f"its columns are {shown or 'none'}{more}"
         )
+
+
+def without_header(names: list[str]) -> str:
+    """What to say if the names of the columns are rather the first row; else nothing."""
+    if not any(name.strip().lower().startswith(("http://", "https://")) for name in names):
+        return ""
+    if len(names) == 1:
+        return "; a list of URLs without names of columns is input_format=txt"
+    return (
+        "; its first line is taken for the names of the columns, but it reads like a row: "
+        "put a line with the names before it"
+    )

@@ -47,6 +47,9 @@ class DelimitedFormat:
                 test.feed(batch.values(name))
         return {name: test.type for name, test in tests.items()}
 
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return next(batches(reading, config)).names
+
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for batch in batches(reading, config):
             yield batch_table(batch, config, types)
@@ -63,6 +66,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def names(self) -> list[str]:
+        return [str(name) for name in self._header]
 
     def values(self, column: str) -> list[str | None]:
         """The texts of a column; None in malformed records."""

@@ -12,6 +12,8 @@ from img2dataset.errors import OptionError
 from img2dataset.patience import one_line
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.doubts import format_of_name
+from img2dataset.sources.folders import describe_folder
+from img2dataset.sources.foreign import describe_bad_parquet, describe_foreign
 from img2dataset.sources.streams import is_web, open_bytes, open_file_system, told_as
 from img2dataset.storage import is_local
 
@@ -103,6 +105,7 @@ def files_in_folder(fs: Any, path: str, location: str, input_format: str) -> lis
             f"url_list {location!r} is a folder without *.{input_format} files "
             f"(input_format is {input_format!r}; "
             f"{f'it has {others}' if others else 'it has no files'})"
+            f"{describe_folder(fs, path, location, input_format)}"
         )
     folder = own_url(fs, path, location).rstrip("/")
     return [Found(f"{folder}/{name}", sizes[name]) for name in names]
@@ -117,7 +120,7 @@ def identified(found: Sequence[Found], config: SourceConfig) -> list[InputFile]:
 
 
 def identify(file: Found, head: bytes, tail: bytes | None, config: SourceConfig) -> InputFile:
-    problem = wrong_signature(file.url, head, tail, config)
+    problem = describe_foreign(head) or wrong_signature(file, head, tail, config)
     if problem:
         raise OptionError(f"{file.url} {problem}")
     digest = hashlib.sha256(head)
@@ -125,21 +128,23 @@ def identify(file: Found, head: bytes, tail: bytes | None, config: SourceConfig)
     return InputFile(file.url, file.size, digest.hexdigest())
 
 
-def wrong_signature(url: str, head: bytes, tail: bytes | None, config: SourceConfig) -> str | None:
+def wrong_signature(
+    file: Found, head: bytes, tail: bytes | None, config: SourceConfig
+) -> str | None:
     """What is wrong with a file that begins and ends so, if anything is."""
     expected = config.input_format
     is_parquet = head.startswith(b"PAR1")
     is_gzip = head.startswith(b"\x1f\x8b")
     if expected == "parquet":
         is_whole = is_parquet and (tail is None or tail.endswith(b"PAR1"))
-        return None if is_whole else "is malformed: not a Parquet file, or not a whole one"
+        return None if is_whole else describe_bad_parquet(head, file.size)
     if is_parquet:
         return f"is a Parquet file, but input_format is {expected!r}: input_format=parquet reads it"
     if config.gzipped:
         return None if is_gzip else f"is not a gzip file, but input_format is {expected!r}"
     if is_gzip:
         # txt is the default: then the name knows better what is in it
-        plain = (expected == "txt" and format_of_name(url)) or expected
+        plain = (expected == "txt" and format_of_name(file.url)) or expected
         return f"is a gzip file: input_format must be '{plain}.gz', not {expected!r}"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "is UTF-16 text: convert it to UTF-8"

@@ -15,7 +15,14 @@ from img2dataset.sources.config import (
     SourceConfig,
     check_columns,
 )
-from img2dataset.sources.json_values import LONG_NUMBER, Objects, column_types, load, table_of
+from img2dataset.sources.json_values import (
+    LONG_NUMBER,
+    Objects,
+    column_types,
+    keys_of,
+    load,
+    table_of,
+)
 from img2dataset.sources.lines import LineSource, Types, scanned
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
@@ -33,6 +40,9 @@ class JsonLinesFormat:
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
         return column_types(scanned(files, config, batches), config)
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return keys_of(next(batches(reading, config)))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in batches(reading, config):
@@ -52,8 +62,10 @@ def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
 
 def check_first(objects: Objects, config: SourceConfig, url: str) -> None:
     if len(objects.problems) == len(objects.rows):
+        wanted = config.input_format.replace("jsonl", "json")
         raise BadListError(
-            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object"
+            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object; "
+            f"if it is one array, or one object over several lines, use input_format={wanted}"
         )
     check_columns(list(dict.fromkeys(key for row in objects.rows for key in row)), config, url)
 

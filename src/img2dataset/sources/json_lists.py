@@ -20,11 +20,13 @@ from img2dataset.sources.config import (
 from img2dataset.sources.json_values import (
     Objects,
     column_types,
+    keys_of,
     load,
     table_of,
     without_surrogates,
 )
 from img2dataset.sources.lines import LineSource, Types, scanned
+from img2dataset.sources.nesting import describe_elements, describe_nesting
 from img2dataset.sources.streams import Reading
 
 BATCH = 4096
@@ -43,6 +45,9 @@ class JsonListFormat:
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
         return column_types(scanned(files, config, batches), config)
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return keys_of(next(batches(reading, config)))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in batches(reading, config):
@@ -141,6 +146,9 @@ def objects_in_array(text: ArrayText, config: SourceConfig) -> Iterator[Objects]
             if not is_object:
                 objects.problems[position] = f"{number + position}: not a JSON object"
         if number == 1:
+            foreign = describe_elements(batch)
+            if foreign is not None:
+                raise BadListError(f"{text.url} {foreign}")
             keys = dict.fromkeys(key for row in objects.rows for key in row)
             check_columns(list(keys), config, text.url)
         number += len(batch)
@@ -150,7 +158,13 @@ def objects_in_array(text: ArrayText, config: SourceConfig) -> Iterator[Objects]
 def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
     """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
     content = loaded(text, config, url)
-    check_columns(list(content), config, url)
+    try:
+        check_columns(list(content), config, url)
+    except BadListError as error:
+        nesting = describe_nesting(content, config.url_col)
+        if nesting is None:
+            raise
+        raise BadListError(f"{error}; {nesting}") from error
     wanted = dict.fromkeys(column.source for column in wanted_columns(config))
     columns = columns_of({name: content[name] for name in wanted}, config, url)
     length = len(columns[config.url_col])

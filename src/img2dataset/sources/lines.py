@@ -24,6 +24,9 @@ class LineFormat(Protocol):
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
         """The types that fit all of the list; asked only if there are additional columns."""
 
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        """The columns of a file that has rows."""
+
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         """The file as normalised tables of any sizes and one schema.
 
@@ -47,7 +50,7 @@ class LineSource:
         self._config = config
         self._format = line_format
         self._read = 0.0  # bytes
-        self._refuse_no_rows()
+        self._first_file = self._find_first()
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
@@ -61,6 +64,18 @@ class LineSource:
                     yield Shard(next(ids), table.num_rows, compact(table))
                 done += reading.position
         self._read = float(done)
+
+    def first_rows(self, config: SourceConfig) -> pa.Table:
+        """Some of the first rows, normalised as `config` says, which keeps no columns."""
+        file = self._first_file
+        with told_as(OptionError, file.url), Reading(file, config) as reading:
+            return next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
+
+    def column_names(self) -> list[str]:
+        """The columns of the first file that has rows."""
+        file = self._first_file
+        with told_as(OptionError, file.url), Reading(file, self._config) as reading:
+            return self._format.column_names(reading, self._config)
 
     def rows_total(self) -> int | None:
         return None
@@ -82,10 +97,13 @@ class LineSource:
         for table in self._format.tables(reading, self._config, types):
             yield table, reading.position
 
-    def _refuse_no_rows(self) -> None:
-        if not any(self._has_rows(file) for file in self.files):
+    def _find_first(self) -> InputFile:
+        """The first file that has rows."""
+        first = next((file for file in self.files if self._has_rows(file)), None)
+        if first is None:
             names = ", ".join(file.url for file in self.files[:3])
             raise OptionError(f"url_list has no rows: there is nothing in {names}")
+        return first
 
     def _has_rows(self, file: InputFile) -> bool:
         types = dict.fromkeys(self._config.additional_columns, pa.string())  # not looked at

@@ -27,6 +27,7 @@ from img2dataset.sources.config import (
 from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
 from img2dataset.sources.types import common_type
+from img2dataset.sources.values import is_string_like
 from img2dataset.storage import is_local
 
 EAGER_FOOTERS = 200
@@ -72,6 +73,22 @@ class ParquetSource:
 
     def _range(self, file: InputFile, start: int, length: int) -> ParquetRange:
         return ParquetRange(file.url, start, length, self._schemas.get(file))
+
+    def first_rows(self, config: SourceConfig) -> pa.Table:
+        """Some of the first rows, normalised as `config` says."""
+        file = self._first_file
+        rows = ParquetRange(file.url, 0, min(self._rows[file], BATCH))
+        with told_as(OptionError, file.url):
+            return read_once(rows, config)
+
+    def column_names(self) -> list[str]:
+        """The columns of the first file that may be URLs."""
+        with told_as(OptionError, self._first_file.url), open_parquet(self._first_file.url) as file:
+            return [field.name for field in file.schema_arrow if may_be_text(field.type)]
+
+    @property
+    def _first_file(self) -> InputFile:
+        return next(file for file, rows in self._rows.items() if rows)
 
     def rows_total(self) -> int | None:
         known = [self._rows[file] for file in self.files if file in self._rows]
@@ -210,6 +227,20 @@ class RangeReader:
 _idle: deque[RangeReader] = deque(maxlen=1)
 """The reader used last, kept open: a worker's next shard is likely to follow.  Taking it out is
 atomic, so that threads never share one."""
+
+
+def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
+    """The normalised table of a range of a file that is not read on."""
+    columns = tuple(dict.fromkeys(column.source for column in wanted_columns(config)))
+    reader = RangeReader(rows.url, columns)
+    try:
+        return normalise(reader.read(rows.start, rows.count), config)
+    finally:
+        reader.close()
+
+
+def may_be_text(kind: pa.DataType) -> bool:
+    return is_string_like(kind) or pa.types.is_dictionary(kind)
 
 
 def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:

@@ -91,4 +91,9 @@ def open_locations(locations: list[Any], config: SourceConfig) -> Source:
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
     files = find_files(locations, config)
     module = import_module(FORMATS[config.base_format])
-    return cast("Source", module.open_files(files, config))
+    source = cast("Source", module.open_files(files, config))
+    if config.base_format != "txt":
+        from img2dataset.sources.first_rows import check_first_rows  # noqa: PLC0415  (not for txt)
+
+        check_first_rows(cast("Any", source), config)
+    return source
