@@ -25,6 +25,8 @@ class ParquetRange:
     url: str
     start: int
     count: int
+    schema: pa.Schema | None = None
+    """Types of kept columns that are others over the whole list than in this file."""
 
 
 @dataclass(frozen=True, slots=True)

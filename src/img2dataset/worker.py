@@ -56,6 +56,7 @@ from img2dataset.records import (
 from img2dataset.shaping import Shaping
 from img2dataset.sizing import held_bytes, image_threads
 from img2dataset.sources import load_table
+from img2dataset.sources.digests import hex_digest
 from img2dataset.sources.rows import rows_of
 from img2dataset.stage_configs import fetch_config, image_config, output_of, writer_config
 from img2dataset.tally import ShardResult, Tally
@@ -421,7 +422,7 @@ def shape_of(
     def shape(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
         signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
-        if verify and not same_hash(row.expected_hash, digest):
+        if verify and not same_hash(row.expected_hash, digest, wanted or ""):
             mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
             return Sample(row, mismatch, fetched=body.fetched, signals=signals)
         try:
@@ -432,6 +433,8 @@ def shape_of(
     return shape
 
 
-def same_hash(expected: str | None, digest: str | None) -> bool:
-    """Whether two hex digests are equal; case and surrounding blanks do not matter."""
-    return expected is not None and expected.strip().lower() == digest
+def same_hash(expected: str | None, digest: str | None, hash_type: str) -> bool:
+    """Whether a hash as a list writes it is `digest`, in lower case hex."""
+    if expected is None or digest is None:
+        return False
+    return hex_digest(expected, hash_type) == digest

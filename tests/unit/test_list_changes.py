@@ -150,7 +150,7 @@ def test_a_row_is_all_that_is_stored_of_it(tmp_path: Path, column: str) -> None:
 def test_a_verified_hash_is_not_compared_for_what_is_stored_is_the_computed_one(
     tmp_path: Path,
 ) -> None:
-    rows = [{"url": f"http://{n}", "h": "not it", "x": float("nan")} for n in range(2)]
+    rows = [{"url": f"http://{n}", "h": f"{n:032x}", "x": float("nan")} for n in range(2)]
     (tmp_path / "a.parquet").write_bytes(content(rows, "parquet"))
     reading = SourceConfig("parquet", "url", additional_columns=("x",), verify_hash=("h", "md5"))
     source = open_source(str(tmp_path / "a.parquet"), reading)

@@ -118,7 +118,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
-        more += advice_for_no_header(there)
+        more += without_header(there) if count == 0 else ""
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         if count == 0 and f"/{column.source}=" in url:
             more += (
@@ -131,13 +131,13 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
         )
 
 
-def advice_for_no_header(names: list[str]) -> str:
-    """What to do about a file of which the first line, taken for names of columns, is a row."""
-    if not any(name.startswith(("http://", "https://")) for name in names):
+def without_header(names: list[str]) -> str:
+    """What to say if the names of the columns are rather the first row; else nothing."""
+    if not any(name.strip().lower().startswith(("http://", "https://")) for name in names):
         return ""
     if len(names) == 1:
         return "; a list of URLs without names of columns is input_format=txt"
     return (
-        "; its first line is taken for the names of the columns, but there is a URL in it: if the "
-        "file has no names, put a line with one for each column in front"
+        "; its first line is taken for the names of the columns, but it reads like a row: "
+        "put a line with the names before it"
     )

@@ -24,7 +24,7 @@ from img2dataset.sources.csv_records import (
 )
 from img2dataset.sources.encodings import decode_lines
 from img2dataset.sources.findings import place
-from img2dataset.sources.lines import LineSource, Types, check_head, normalised
+from img2dataset.sources.lines import LineSource, Types, check_head, normalised, scanned
 from img2dataset.sources.numbers import NumberTest
 from img2dataset.sources.quotes import LONGEST_LINE, Record
 from img2dataset.sources.streams import Block, Reading, line_blocks
@@ -50,14 +50,16 @@ def look_at(
 class DelimitedFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        """A column is one of numbers if all its values in the file are."""
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        """A column is one of numbers if all its values in the list are."""
         tests = {name: NumberTest() for name in config.additional_columns}
-        with Reading(file, config) as reading:
-            for batch in batches(reading, config):
-                for name, test in tests.items():
-                    test.feed(batch.values(name))
+        for batch in scanned(files, config, batches):
+            for name, test in tests.items():
+                test.feed(batch.values(name))
         return {name: test.type for name, test in tests.items()}
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return next(batches(reading, config)).names
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for batch in batches(reading, config):
@@ -75,6 +77,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def names(self) -> list[str]:
+        return [str(name) for name in self._header]
 
     def values(self, column: str) -> list[str | None]:
         """The texts of a column; None in malformed records."""

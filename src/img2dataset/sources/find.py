@@ -13,6 +13,8 @@ from img2dataset.patience import one_line
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig, wanted_columns
 from img2dataset.sources.doubts import format_of_name
 from img2dataset.sources.encodings import wrong_encoding
+from img2dataset.sources.folders import describe_folder
+from img2dataset.sources.foreign import describe_bad_parquet, describe_foreign
 from img2dataset.sources.hidden import CHECKSUM, is_hidden_match, is_hidden_name
 from img2dataset.sources.streams import is_web, open_bytes, open_file_system, told_as
 from img2dataset.storage import is_local
@@ -153,9 +155,13 @@ def files_in_folder(fs: Any, path: str, location: str, search: Search) -> list[F
     if files and not wanted:
         refuse_all(f"the folder {location!r}", files, are_shards=bool(seen))
     if not wanted:
+        others = sorted(name for name, info in kinds.items() if info["type"] != "directory")
+        names = ", ".join((sorted(filter(lambda n: not is_hidden_name(n), others)) or others)[:5])
         raise OptionError(
             f"url_list {location!r} is a folder without *.{search.input_format} files "
-            f"(input_format is {search.input_format!r}; {described(kinds, location, search)})"
+            f"(input_format is {search.input_format!r}; "
+            f"{f'it has {names}' if names else 'it has no files'})"
+            f"{describe_folder(fs, path, location, search.input_format)}"
         )
     return [Found(f"{folder}/{name}", kinds[name].get("size")) for name in wanted]
 
@@ -174,22 +180,6 @@ def refuse_all(where: str, names: Sequence[str], *, are_shards: bool) -> None:
     )
 
 
-def described(kinds: dict[str, Any], location: str, search: Search) -> str:
-    """What a folder without files of the list has instead, for a person."""
-    names = sorted(name for name in kinds if not is_hidden_name(name))
-    folders = [name for name in names if kinds[name]["type"] == "directory"]
-    files = [name for name in names if kinds[name]["type"] != "directory"] or [
-        name for name in sorted(kinds) if kinds[name]["type"] != "directory"
-    ]
-    texts = [f"it has {', '.join(files[:5])}" if files else "it has no files"]
-    if folders:
-        pattern = f"{location.rstrip('/')}/**/*.{search.input_format}"
-        texts.append(
-            f"but folders ({', '.join(folders[:3])}): {pattern!r} reads the files in all of them"
-        )
-    return ", ".join(texts)
-
-
 def identified(
     found: Sequence[Found], config: SourceConfig, look_at: LookAt
 ) -> Iterator[InputFile]:
@@ -204,7 +194,7 @@ def identify(
     file: Found, ends: tuple[bytes, bytes | None], config: SourceConfig, look_at: LookAt
 ) -> InputFile:
     head, tail = ends
-    problem = wrong_signature(file.url, head, tail, config)
+    problem = describe_foreign(head) or wrong_signature(file, head, tail, config)
     if problem and file.url.endswith(CHECKSUM):
         problem = "is a checksum file, not a list: name the file that it is of, or the folder"
     if problem:
@@ -217,21 +207,23 @@ def identify(
     return identity if rows is None else replace(identity, rows=rows)
 
 
-def wrong_signature(url: str, head: bytes, tail: bytes | None, config: SourceConfig) -> str | None:
+def wrong_signature(
+    file: Found, head: bytes, tail: bytes | None, config: SourceConfig
+) -> str | None:
     """What is wrong with a file that begins and ends so, if anything is."""
     expected = config.input_format
     is_parquet = head.startswith(b"PAR1")
     is_gzip = head.startswith(b"\x1f\x8b")
     if expected == "parquet":
         is_whole = is_parquet and (tail is None or tail.endswith(b"PAR1"))
-        return None if is_whole else "is malformed: not a Parquet file, or not a whole one"
+        return None if is_whole else describe_bad_parquet(head, file.size)
     if is_parquet:
         return f"is a Parquet file, but input_format is {expected!r}: input_format=parquet reads it"
     if config.gzipped:
         return None if is_gzip else f"is not a gzip file, but input_format is {expected!r}"
     if is_gzip:
         # txt is the default: then the name knows better what is in it
-        plain = (expected == "txt" and format_of_name(url)) or expected
+        plain = (expected == "txt" and format_of_name(file.url)) or expected
         return f"is a gzip file: input_format must be '{plain}.gz', not {expected!r}"
     return wrong_encoding(head, asks_for_texts=len(wanted_columns(config)) > 1)
 

@@ -15,8 +15,15 @@ from img2dataset.sources.config import (
     SourceConfig,
 )
 from img2dataset.sources.json_keys import KeyCheck, url_alone
-from img2dataset.sources.json_values import LONG_NUMBER, Objects, column_types, load, table_of
-from img2dataset.sources.lines import LineSource, Types, check_head
+from img2dataset.sources.json_values import (
+    LONG_NUMBER,
+    Objects,
+    column_types,
+    keys_of,
+    load,
+    table_of,
+)
+from img2dataset.sources.lines import LineSource, Types, check_head, scanned
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
 LONGEST_LINE = 16_000_000
@@ -47,16 +54,18 @@ class JsonLinesFormat:
     def __init__(self, files: tuple[InputFile, ...]) -> None:
         self._keys = KeyCheck(files, batches)
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        with Reading(file, config) as reading:
-            return column_types(batches(reading, config), config)
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        return column_types(scanned(files, config, batches), config)
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return keys_of(next(iter(batches(reading, config))))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in self._keys.checked(reading, config):
             yield table_of(objects, config, types)
 
 
-def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:  # noqa: ARG001
+def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     """The objects of a file.
 
     Raises:
@@ -66,15 +75,17 @@ def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:  # noq
     for block in line_blocks(reading, LONGEST_LINE):
         objects = objects_of(block)
         if is_first and objects.rows:
-            refuse_no_objects(objects, reading.file.url)
+            refuse_no_objects(objects, config, reading.file.url)
             is_first = False
         yield objects
 
 
-def refuse_no_objects(objects: Objects, url: str) -> None:
+def refuse_no_objects(objects: Objects, config: SourceConfig, url: str) -> None:
     if len(objects.problems) == len(objects.rows):
+        wanted = config.input_format.replace("jsonl", "json")
         raise BadListError(
-            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object"
+            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object; "
+            f"if it is one array, or one object over several lines, use input_format={wanted}"
         )
 
 

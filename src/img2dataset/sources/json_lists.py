@@ -21,11 +21,13 @@ from img2dataset.sources.json_keys import KeyCheck, url_alone
 from img2dataset.sources.json_values import (
     Objects,
     column_types,
+    keys_of,
     load,
     table_of,
     without_surrogates,
 )
-from img2dataset.sources.lines import LineSource, Types, check_head
+from img2dataset.sources.lines import LineSource, Types, check_head, scanned
+from img2dataset.sources.nesting import describe_elements, describe_nesting
 from img2dataset.sources.streams import Reading
 
 BATCH = 4096
@@ -53,9 +55,11 @@ class JsonListFormat:
     def __init__(self, files: tuple[InputFile, ...]) -> None:
         self._keys = KeyCheck(files, batches)
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        with Reading(file, config) as reading:
-            return column_types(batches(reading, config), config)
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        return column_types(scanned(files, config, batches), config)
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return keys_of(next(iter(batches(reading, config))))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in self._keys.checked(reading, config):
@@ -92,6 +96,10 @@ def objects_in_array(text: ArrayText) -> Iterator[Objects]:
             if not is_object:
                 objects.add_problem(f"{number + position}: {problem_of(item)}", str(item))
             objects.rows.append(without_surrogates(item) if is_object else {})
+        if number == 1:
+            foreign = describe_elements(batch)
+            if foreign is not None:
+                raise BadListError(f"{text.url} {foreign}")
         number += len(batch)
         yield objects
 
@@ -103,7 +111,13 @@ def problem_of(item: Any) -> str:
 def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
     """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
     content = loaded(text, config, url)
-    check_columns(list(content), config, url)
+    try:
+        check_columns(list(content), config, url)
+    except BadListError as error:
+        nesting = describe_nesting(content, config.url_col)
+        if nesting is None:
+            raise
+        raise BadListError(f"{error}; {nesting}") from error
     wanted = dict.fromkeys(column.source for column in wanted_columns(config))
     columns = columns_of({name: content[name] for name in wanted}, config, url)
     length = len(columns[config.url_col])

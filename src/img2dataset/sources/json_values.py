@@ -66,6 +66,10 @@ def without_surrogates(value: Any) -> Any:
             return value
 
 
+def keys_of(objects: Objects) -> list[str]:
+    return list(dict.fromkeys(key for row in objects.rows for key in row))
+
+
 def table_of(objects: Objects, config: SourceConfig, types: Types) -> pa.Table:
     """The wanted columns of some objects; a key that is missing is null."""
     columns = {

@@ -208,7 +208,8 @@ TWO_STRAY = [("url", "c"), ("http://h/0.jpg", '"open'), ("http://h/1.jpg", 'clos
 def test_every_row_is_recorded_whatever_wrote_it(
     table: Table, dialect: Dialect, block: int, input_format: str, tmp_path: Path
 ) -> None:
-    """By its URL, or as a malformed line that is one of its own."""
+    """By its URL, or as a malformed line that is one of its own; where nothing quotes a tab that
+    moves the cells, perhaps as a row without a URL."""
     parts = dialect(table, "," if input_format == "csv" else "\t")
 
     rows = read("".join(parts), table, input_format, tmp_path, block)
@@ -217,5 +218,8 @@ def test_every_row_is_recorded_whatever_wrote_it(
     malformed = [int(row.problem.partition(":")[0]) for row in rows if row.problem]
     for number, lines in enumerate(spans(parts)):
         url = f"http://h/{number}.jpg"
-        assert recorded.count(url) == 1 or any(line in lines for line in malformed)
+        moved = (
+            dialect is bare and any("\t" in cell for cell in table[1 + number]) and None in recorded
+        )
+        assert recorded.count(url) == 1 or any(line in lines for line in malformed) or moved
     assert malformed == sorted(set(malformed))

@@ -109,7 +109,9 @@ def test_a_folder_of_folders_shows_the_pattern(folder: Path) -> None:
     (folder / "above").mkdir()
     (folder / "year=2020").rename(folder / "above" / "year=2020")
 
-    with pytest.raises(OptionError, match=r"folders \(year=2020\): '.*/above/\*\*/\*\.parquet'"):
+    with pytest.raises(
+        OptionError, match=r"in folders inside it: use url_list='.*/above/\*\*/\*\.parquet'"
+    ):
         names(f"{folder}/above")
 
 

@@ -73,6 +73,7 @@ def test_ranges_that_follow_each_other_are_decoded_once(
     monkeypatch.setattr(parquet.RangeReader, "_seek", noted)
     one = shards_of(write_file(tmp_path / "a.parquet", 1000, 1000), PARQUET, 10)
     many = shards_of(write_file(tmp_path / "b.parquet", 1000, 50), PARQUET, 10)
+    seeks.clear()  # of the look at the first rows
 
     for shard in one:
         load_table(shard, PARQUET)
