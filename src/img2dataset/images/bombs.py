@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.kernel import JPEG
 from img2dataset.images.probe import Header
 
 DENSEST = {"PNG": 8 * 1032, "JPEG": 1024, "PPM": 8, "PFM": 1, "QOI": 62}
@@ -47,9 +48,11 @@ def check_length(data: bytes, header: Header) -> None:
 
 
 def check_scans(data: bytes) -> None:
-    """Refuse a JPEG of more than MOST_SCANS scans."""
+    """Refuse a JPEG of more than MOST_SCANS scans, and one whose last scans are missing."""
     if _is_one_scan(data):
         return
+    if JPEG is not None and not JPEG.pixels_end(data, False):  # libjpeg does not warn of it
+        raise RowError(Reason.DECODE)
     # thumbnails and what comes behind the end may look like scans: so count twice
     if data.count(b"\xff\xda") > MOST_SCANS:
         scans = sum(marker == SCAN for marker, _ in _markers(data))
