@@ -81,7 +81,7 @@ def _colours(ids: bytes, *, jfif: bool, adobe: int | None) -> str | None:
             is_rgb = adobe == 0 if adobe is not None else ids == RGB_IDS
             return "RGB" if is_rgb and not jfif else "YCbCr"
         case 4:
-            return "YCCK" if adobe == 2 else "CMYK"  # noqa: PLR2004  (Adobe's number)
+            return "YCCK" if adobe == 2 else "CMYK"
     return None
 
 

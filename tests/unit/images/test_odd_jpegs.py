@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,7 +36,7 @@ TAILS = {
     "another jpeg": saved(smooth(40, 40), "JPEG"),
     "junk, then the end": b"\x11" * 90 + END,
 }
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "full": {"resize_mode": "no"},
     "one pass": {"resize_mode": "keep_ratio", "image_size": 40},
     "srgb": {"convert_to_srgb": True},
@@ -93,7 +95,9 @@ def test_unusual_sampling_is_recognised(colours: str, factors: int) -> None:
     assert shaper(disable_all_reencoding=True).shape(odd).data == odd
 
 
-@pytest.mark.parametrize("kind", [name for name in CASES if name.startswith("jpeg")])
+@pytest.mark.parametrize(
+    "kind", [name for name in CASES if name.startswith("jpeg") and "2000" not in name]
+)
 def test_every_jpeg_survives_the_loss_of_its_metadata_s_good_name(kind: str) -> None:
     case = CASES[kind]
     if "lossless" in kind:
