@@ -48,16 +48,20 @@ def check_length(data: bytes, header: Header) -> None:
 
 
 def check_scans(data: bytes) -> None:
-    """Refuse a JPEG of more than MOST_SCANS scans, and one whose last scans are missing."""
+    """Refuse a JPEG of more than MOST_SCANS scans."""
     if _is_one_scan(data):
         return
-    if JPEG is not None and not JPEG.pixels_end(data, False):  # libjpeg does not warn of it
-        raise RowError(Reason.DECODE)
     # thumbnails and what comes behind the end may look like scans: so count twice
     if data.count(b"\xff\xda") > MOST_SCANS:
         scans = sum(marker == SCAN for marker, _ in _markers(data))
         if scans > MOST_SCANS:
             raise RowError(Reason.DECODE)
+
+
+def check_all_scans(data: bytes) -> None:
+    """Refuse a JPEG whose last scans are missing: libjpeg does not warn of it."""
+    if JPEG is not None and not _is_one_scan(data) and not JPEG.pixels_end(data, False):
+        raise RowError(Reason.DECODE)
 
 
 def _is_one_scan(data: bytes) -> bool:
