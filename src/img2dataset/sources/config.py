@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
@@ -106,6 +107,13 @@ SHOWN_COLUMNS = 50
 """Column names that an error message lists at most."""
 
 
+def nearest_column(name: str, there: list[str]) -> str:
+    """Names the column that was probably meant; empty if none is near."""
+    by_folded = {one.strip().casefold(): one for one in there}
+    close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.75)
+    return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
 def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
     for column in wanted_columns(config):
@@ -116,6 +124,8 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
         if there and there[0].startswith(("http://", "https://")):
             more += "; a list of URLs without names of columns is input_format=txt"
+        if count == 0:
+            more += nearest_column(column.source, there)
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         raise BadListError(
             f"{column.option} is {column.source!r}: {url} {what}; "
