@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from img2dataset.distributors import Counted, Crew, Handle, Stored, Work
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
-from img2dataset.run import limits_of, run
+from img2dataset.run import limits_of, run, without_idle_caption
 from img2dataset.storage import Folder
 from img2dataset.tally import Progress, Report, ShardResult, Tally
 
