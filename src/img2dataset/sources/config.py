@@ -110,7 +110,7 @@ SHOWN_COLUMNS = 50
 def nearest_column(name: str, there: list[str]) -> str:
     """Names the column that was probably meant; empty if none is near."""
     by_folded = {one.strip().casefold(): one for one in there}
-    close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.75)
+    close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.66)
     return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
 
 
