@@ -24,9 +24,10 @@ from img2dataset.ledger import Ledger
 from img2dataset.list_changes import ListCheck, same_rows
 from img2dataset.locks import held
 from img2dataset.options import Options, shaping_options
-from img2dataset.patience import try_once
+from img2dataset.patience import one_line, try_once
 from img2dataset.records import shard_name
 from img2dataset.reports import Reporter, default_reporters
+from img2dataset.schemes import missing_library
 from img2dataset.shards import Comparison, Identity, prepare, record
 from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.storage import Folder, parts_name
@@ -42,6 +43,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
     fill_standard_files()
     if reporters is None:
         reporters = default_reporters(options)
+    options, ignored = without_idle_caption(options)
     with ExitStack() as stack:
         for reporter in reporters:
             stack.callback(reporter.close)
@@ -68,7 +70,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             ledger.complete(
                 Candidates(folder, plan.done, ledger.name_of), lambda: record(folder, plan)
             )
-        ledger.start(folder.url, [*source.notices, *limits_of(options, crew)])
+        ledger.start(folder.url, [*ignored, *source.notices, *limits_of(options, crew)])
         job = Job(
             job_options(options, folder),
             config,
@@ -95,6 +97,21 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             interrupted=False,
             images_before=ledger.found_images or has_images(folder, ledger.shards_before()),
         )
+
+
+def without_idle_caption(options: Options) -> tuple[Options, list[str]]:
+    """caption_col asks a list of bare URLs for what it cannot have: 1.47.0 takes no notice of it,
+    and scripts pass it to every list."""
+    is_bare = options.input_format.removesuffix(".gz") == "txt"
+    # a table in memory has columns whatever input_format says
+    in_files = isinstance(options.url_list, str | os.PathLike | list | tuple)
+    if options.caption_col is None or not (is_bare and in_files):
+        return options, []
+    text = (
+        f"caption_col is {options.caption_col!r}, but input_format is {options.input_format!r}: "
+        "such a list has no columns but the URL, so there are no captions"
+    )
+    return replace(options, caption_col=None), [text]
 
 
 def has_images(folder: Folder, names: Iterable[str]) -> bool:
@@ -127,8 +144,13 @@ def open_folder(options: Options) -> Folder:
         return Folder(options.output_folder, parts=parts_name(*options.part_of))
     except MissingExtraError as error:
         raise MissingExtraError("output_folder", error.package, error.extra) from error
-    except (ImportError, ValueError) as error:  # no library, or no such file system
-        raise OptionError(f"output_folder is {options.output_folder!r}: {error}") from error
+    except ImportError as error:
+        problem = missing_library(options.output_folder, error.name)
+        raise OptionError(f"output_folder is {options.output_folder!r}: {problem}") from error
+    except (OSError, ValueError) as error:  # no such file system, or it does not start
+        raise OptionError(
+            f"output_folder is {options.output_folder!r}: {one_line(error)}"
+        ) from error
 
 
 def tell(reporters: Sequence[Reporter], text: str) -> None:

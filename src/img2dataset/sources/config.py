@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
@@ -110,6 +111,13 @@ SHOWN_COLUMNS = 50
 """Column names that an error message lists at most."""
 
 
+def nearest_column(name: str, there: list[str]) -> str:
+    """Names the column that was probably meant; empty if none is near."""
+    by_folded = {one.strip().casefold(): one for one in there}
+    close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.66)
+    return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
 def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
     for column in wanted_columns(config):
@@ -118,7 +126,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
-        more += without_header(there) if count == 0 else ""
+        more += without_header(there) + nearest_column(column.source, there) if count == 0 else ""
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         if count == 0 and f"/{column.source}=" in url:
             more += (

@@ -18,6 +18,7 @@ import pyarrow as pa
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
 from img2dataset.patience import is_of_a_file_system, one_line
 from img2dataset.remote_files import protocols
+from img2dataset.schemes import missing_library
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.encodings import REPLACED, advice_for_wide, wide_encoding
 from img2dataset.sources.findings import Findings, Oddity
@@ -28,23 +29,16 @@ HEAD_BYTES = 1 << 16
 """How much of a file decides what ends its lines."""
 BOM = b"\xef\xbb\xbf"
 LINE_END = re.compile(rb"[\r\n]+")
-PACKAGES = {"http": "aiohttp requests", "https": "aiohttp requests", "hf": "huggingface_hub"}
-"""Protocol of a URL -> packages it needs, where fsspec's own error does not name them."""
 
 
 def open_file_system(url: str) -> tuple[Any, str]:
     """The file system of `url` and the path in it."""
-    protocol = url.partition("://")[0]
     try:
         return open_url(url)
     except MissingExtraError as error:
         raise MissingExtraError(f"url_list {url}", error.package, error.extra) from error
     except ImportError as error:
-        packages = error.name or PACKAGES.get(protocol)
-        advice = f": install it with  pip install {packages}" if packages else ""
-        raise OptionError(
-            f"url_list {url} needs a library that is missing ({one_line(error)}){advice}"
-        ) from error
+        raise OptionError(f"url_list {url}: {missing_library(url, error.name)}") from error
     except ValueError as error:
         raise OptionError(f"url_list {url} cannot be read: {one_line(error)}") from error
 

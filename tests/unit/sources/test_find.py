@@ -94,7 +94,7 @@ def test_a_missing_library_says_what_to_install() -> None:
 
 
 def test_an_unknown_file_system_is_refused() -> None:
-    with pytest.raises(OptionError, match="Protocol not known: foo"):
+    with pytest.raises(OptionError, match="foo:// is no known scheme; those of most lists are s3"):
         open_source("foo://bucket/list.txt", config())
 
 
