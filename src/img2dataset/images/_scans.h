@@ -69,6 +69,7 @@ static int read_code(Walk *walk, Reader *reader)
 static int walk_frame(Walk *walk, int marker, Reader reader)
 {
     if (walk->count || byte_of(&reader) != 8) return 0;
+    if (walk->walks && (marker & 3) == 3) return 0; /* lossless: no coefficients */
     const int height = word_of(&reader), width = word_of(&reader), count = byte_of(&reader);
     int across = 1, down = 1;
     if (height < 1 || width < 1 || count < 1 || count > MOST_COMPONENTS) return 0;
