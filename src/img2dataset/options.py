@@ -182,7 +182,7 @@ class Options:
     url_list: Any = field(
         metadata={
             "help": "the list: a file, a folder of such files, a glob pattern (** for any depth), "
-            "several of these, any fsspec URL; in Python also a list of URLs, a pyarrow Table or "
+            "several of these, any fsspec URL, - for standard input, or the URL of one image; in Python also a list of URLs, a pyarrow Table or "
             "a pandas DataFrame",
             "group": Group.INPUT,
             "check": None,

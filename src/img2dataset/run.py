@@ -31,6 +31,7 @@ from img2dataset.reports import Reporter, default_reporters
 from img2dataset.schemes import missing_library
 from img2dataset.shards import Comparison, Identity, prepare, record
 from img2dataset.sources import Source, SourceConfig, open_source
+from img2dataset.standard_input import list_of
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Report
 from img2dataset.writers import stored_names
@@ -46,10 +47,11 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         for reporter in reporters:
             stack.callback(reporter.close)
         distribute = find_distributor(options.distributor)
+        url_list = list_of(options, stack)
         workers = stack.enter_context(distribute(work_of(options)))
         config = source_config(options)
         folder = open_folder(options)
-        source = open_source(options.url_list, config, own_files(folder, options))
+        source = open_source(url_list, config, own_files(folder, options))
         check_apart(source, folder, options)
         hold(folder, options.part_of, stack, lambda text: tell(reporters, text))
         crew = workers.crew()
