@@ -451,6 +451,12 @@ class Options:
         Group.RUN,
     )
 
+    verbose: bool = option(
+        False,
+        "on a terminal, show the total after each shard too, as in logs",
+        Group.RUN,
+    )
+
     def __post_init__(self) -> None:
         for declared in fields(self):
             if declared.name != "url_list":

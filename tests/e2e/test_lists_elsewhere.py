@@ -92,7 +92,7 @@ def test_the_url_of_an_image_is_a_list_of_one(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Site() as site:
         url = site.url("/image/1.jpg")
-        code, said = run([url, str(out), "--processes_count=1"])
+        code, said = run([url, f"--output_folder={out}", "--processes_count=1"])
 
     assert code == 0
     assert [(row["url"], row["status"]) for row in Dataset(out).rows] == [(url, "success")]
