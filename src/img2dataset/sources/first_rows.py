@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
+from img2dataset.sources.bare_hosts import lacks_schemes
 from img2dataset.sources.config import SourceConfig
 from img2dataset.sources.digests import DIGEST_BYTES, hex_digest, type_of_digest
 
@@ -67,7 +68,8 @@ def check_urls(
     urls: Texts, url_col: str, read: Callable[[str], Texts], names: Callable[[], Iterable[str]]
 ) -> None:
     """Refuse a column of lists, and one without URLs where another one has them."""
-    if not urls or any(map(SCHEME.match, urls)):
+    problem = lacks_schemes(urls)
+    if not urls or (problem is None and any(map(SCHEME.match, urls))):
         return
     if all(map(is_nested, urls)):
         raise OptionError(
@@ -82,6 +84,8 @@ def check_urls(
             f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or mend "
             "the names of the columns"
         )
+    if problem is not None:
+        raise OptionError(f"url_col is {url_col!r}: {problem}")
 
 
 def is_nested(text: str) -> bool:
