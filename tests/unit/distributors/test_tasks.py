@@ -106,9 +106,9 @@ def test_failed_shards_are_done_again_at_the_end_each_alone_and_then_given_up() 
     desk = Desk(shards(9))
     first = desk.ids()
     assert first[0] == (0, [0, 1])
-    desk.book.take(0, Outcome((), {0: "OSError: no", 1: "OSError: no"}, ("a worker died",)))
+    desk.book.take(0, Outcome((), {0: "OSError: no", 1: "OSError: no"}, (Notice("a worker died"),)))
     for number, ids in first[1:]:
-        desk.book.take(number, Outcome(stored(*ids), {}, ("a worker died",)))
+        desk.book.take(number, Outcome(stored(*ids), {}, (Notice("a worker died"),)))
 
     assert not desk.book.over
     again = desk.ids()
