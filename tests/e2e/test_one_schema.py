@@ -203,16 +203,14 @@ def test_csv_parts_of_whole_numbers_fractions_and_nothing(site: Site, tmp_path: 
     assert table["score"].to_pylist() == [1.0, 1.5, None]
 
 
-def test_a_retry_whose_types_do_not_fit_what_is_stored_says_so(site: Site, tmp_path: Path) -> None:
+def test_a_retry_whose_types_do_not_fit_what_is_stored_says_so(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A dataset made when each file of a list kept its own types."""
     (tmp_path / "list").mkdir()
     url = site.url("/flaky", fail=1, how="503", token=str(tmp_path))
-    parts = [pa.array([0.5, 1.5])]
-    for number, part in enumerate(parts):
-        pq.write_table(
-            pa.table({"url": [url, site.url("/image/1.jpg")], "n": part}),
-            tmp_path / "list" / f"{number}.parquet",
-        )
+    listed = pa.table({"url": [url, site.url("/image/1.jpg")], "n": [0.5, 1.5]})
+    pq.write_table(listed, tmp_path / "list" / "0.parquet")
     changes = {"save_additional_columns": ["n"], "retries": 0}
     download(**settings(tmp_path, "webdataset", **changes))
     stored = tmp_path / "out" / "00000.parquet"
@@ -225,3 +223,4 @@ def test_a_retry_whose_types_do_not_fit_what_is_stored_says_so(site: Site, tmp_p
 
     assert report.shards_not_done == ("00000",)
     assert stored.read_bytes() == before
+    assert "gives other types to n (stored as int64, now double)" in capsys.readouterr().err
