@@ -33,7 +33,7 @@ class HashCheck:
         if not self._over and self._ends(right=right) and not right:
             self._say(
                 f"verify_hash is {[self._column, self._hash_type]!r}: none of the first "
-                f"{FIRST_ROWS} downloaded files has the hash of its row; of {row.url[:200]!r} "
+                f"{FIRST_ROWS} downloaded files has the hash of its row; of {(row.url or '')[:200]!r} "
                 f"{self._column!r} says {expected[:140]!r}, but the {self._hash_type} of what came "
                 f"is {digest!r}. The run goes on; if they are hashes of something else, or of "
                 "files that have changed since, stop it and start it without verify_hash"

@@ -15,7 +15,9 @@ from tests.e2e.commands import run
 @pytest.mark.parametrize(
     ("value", "said"), [("a caption", True), ("pictures/1", True), ("example.invalid/1", False)]
 )
-def test_a_list_without_urls_says_first_what_it_has(tmp_path: Path, value: str, said: bool) -> None:
+def test_a_list_without_urls_says_first_what_it_has(
+    tmp_path: Path, value: str, *, said: bool
+) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"url,caption\n{value},x\n{value},y\n")
     code, text = run([

@@ -29,7 +29,7 @@ class Column:
 
     parts: list[pa.Array]
     kind: pa.DataType
-    values: list[Any]
+    expected: list[Any]
     features: list[list[Any]]
     """Of tf.train.Example."""
 
@@ -115,7 +115,7 @@ def check_one(path: Path, output_format: str) -> None:
     }
     table = ds.dataset(paths, schema=schemas[0]).to_table()
     for name, column in COLUMNS.items():
-        assert table[name].to_pylist() == column.values, name
+        assert table[name].to_pylist() == column.expected, name
     joined = pd.concat([pd.read_parquet(shard) for shard in paths])
     assert joined["number"].dtype == "float64"
     assert set(table["status"].to_pylist()) == {"success"}

@@ -28,7 +28,7 @@ def row(expected: Any) -> Row:
         (None, False),
     ],
 )
-def test_a_hash_is_right_in_every_spelling(expected: str | None, right: bool) -> None:
+def test_a_hash_is_right_in_every_spelling(expected: str | None, *, right: bool) -> None:
     assert HashCheck("h", "md5", print).is_right(row(expected), RIGHT) is right
 
 

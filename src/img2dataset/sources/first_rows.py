@@ -89,10 +89,11 @@ def check_urls(
         )
     if any(map(SCHEMELESS.match, urls)):  # more can be said of these: elsewhere
         return ()
-    return (
+    notice = (
         f"url_col is {url_col!r}: none of its first {len(urls)} values is a URL, nor are those of "
-        f"another column; the first is {urls[0]!r:.80}. If all are like this, every row will fail",
+        f"another column; the first is {urls[0]!r:.80}. If all are like this, every row will fail"
     )
+    return (notice,)
 
 
 def is_nested(text: str) -> bool:
