@@ -195,3 +195,12 @@ def test_pages_of_traces_become_a_line() -> None:
         "Job aborted: Task 0 failed 4 times (ModuleNotFoundError: No module named 'img2dataset')"
     )
     assert in_one_line(RuntimeError()) == "RuntimeError"
+
+
+def test_of_notices_on_one_topic_the_first_is_shown() -> None:
+    desk = Desk(shards(4))
+    for text, (number, ids) in zip(["one", "another"], desk.ids(), strict=False):
+        desk.book.take(number, Outcome(stored(*ids), {}, (Notice(text, topic="hashes"),)))
+
+    assert "one" in desk.notices
+    assert "another" not in desk.notices
