@@ -52,6 +52,8 @@ ACTIONS = tuple(
 
 NO_SOCKET = -1
 """What libcurl says if there is none."""
+LOOK_UP_DENIED = 42
+"""libcurl's code if `may_look_up` says no."""
 GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
@@ -104,8 +106,8 @@ class Ended(Generic[K]):
 class Slot(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
-    __slots__ = ("began", "deadline", "ends", "handle", "key", "proxy", "remedies", "resolved",
-                 "response", "turn", "url")  # fmt: skip
+    __slots__ = ("began", "deadline", "ends", "handle", "is_named", "key", "proxy", "remedies",
+                 "resolved", "response", "turn", "url")  # fmt: skip
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -115,6 +117,8 @@ class Slot(Generic[K]):
         self.key: K
         self.url = ""
         self.resolved = ""
+        self.is_named = False
+        """Whether it asks a name, for which `resolved` has the addresses."""
         self.proxy = ""
         self.began = self.deadline = self.ends = 0.0
         """When it began; when it is given up; when that is while its answer still matters."""
@@ -181,6 +185,7 @@ class Transfers(Generic[K]):
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
+        slot.is_named = bool(request.resolved)
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
             # last one at once (which does not touch a transfer that has used it already).  So it
@@ -267,6 +272,8 @@ class Transfers(Generic[K]):
 
     def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
         response = slot.response
+        if code == LOOK_UP_DENIED and response.verdict is None:
+            return Remedy.NEW_CONNECTION  # which is told the address, and needs none later
         if code == OK and response.status != REQUEST_TIMEOUT:
             return None
         ending = Ending(
@@ -441,7 +448,13 @@ class Transfers(Generic[K]):
             response.verdict = Reason.ADDRESS_NOT_ALLOWED
             return ABORT
 
+        def may_look_up() -> int:
+            """Names are for `resolver`: libcurl, which asks the system where it has forgotten
+            one, is left only what is an address, or the name of a proxy."""
+            return ABORT if slot.is_named else GO_ON
+
         slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
+        slot.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
         return slot
 
 
