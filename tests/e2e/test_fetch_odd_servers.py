@@ -426,3 +426,21 @@ def test_an_opt_out_in_a_hint_does_not_count() -> None:
 
     with listening(serve) as url:
         assert reasons(url) == [None]
+
+
+@pytest.mark.parametrize("through", ["nobody", "a proxy"])
+def test_a_path_is_sent_byte_for_byte(through: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers sign paths as they gave them out."""
+    path = "/a%2fb%2Fc/%c3%a9/x.jpg?u=%3a%3A&empty="
+    asked = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(heard(connection).split(b" ")[1].decode())
+        connection.sendall(ANSWER)
+
+    with listening(serve) as url:
+        if through == "a proxy":
+            monkeypatch.setenv("http_proxy", url)
+            url = "http://example.test"
+        assert reasons(url + path) == [None]
+    assert asked == [(url if through == "a proxy" else "") + path]

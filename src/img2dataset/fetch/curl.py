@@ -185,6 +185,10 @@ class Transfers(Generic[K]):
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
+        # byte for byte: libcurl would write %2f as %2F, and some servers sign what they gave out
+        handle.setopt(
+            pycurl.REQUEST_TARGET, request_target(request.url, absolute=asks_proxy(request))
+        )
         slot.is_named = bool(request.resolved)
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
@@ -456,6 +460,19 @@ class Transfers(Generic[K]):
         slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
         slot.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
         return slot
+
+
+def asks_proxy(request: Request) -> bool:
+    """Whether it is an HTTP proxy that is asked, without a tunnel."""
+    return request.url.startswith("http://") and request.proxy.startswith(("http://", "https://"))
+
+
+def request_target(url: str, *, absolute: bool) -> str:
+    """What the request line says of `url`."""
+    origin = origin_of(url)
+    authority_and_path = url.partition("://")[2]
+    path = "/" + authority_and_path.partition("/")[2]
+    return origin + path if absolute else path
 
 
 def forget(resolved: str) -> list[str]:
