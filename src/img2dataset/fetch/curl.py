@@ -52,6 +52,8 @@ ACTIONS = tuple(
 
 NO_SOCKET = -1
 """What libcurl says if there is none."""
+RECEIVE_FAILED, TLS_CUT = 56, "unexpected eof"
+"""libcurl's code, and what its message contains, if TLS ended without a close_notify."""
 LOOK_UP_DENIED = 42
 """libcurl's code if `may_look_up` says no."""
 GO_ON: int = pycurl.PREREQFUNC_OK
@@ -268,6 +270,8 @@ class Transfers(Generic[K]):
         return ended
 
     def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
+        if code == RECEIVE_FAILED and TLS_CUT in message and slot.response.ends_with_connection:
+            code = OK  # as browsers: whether the image is whole is for the decoder to say
         remedy = self._remedy_for(slot, code, message)
         if remedy is None or remedy in slot.remedies:
             return [self._end(slot, code)]
