@@ -443,9 +443,12 @@ def test_a_path_is_sent_byte_for_byte(through: str, monkeypatch: pytest.MonkeyPa
     with listening(serve) as url:
         if through == "a proxy":
             monkeypatch.setenv("http_proxy", url)
-            url = "http://example.test"
-        assert reasons(url + path) == [None]
-    assert asked == [(url if through == "a proxy" else "") + path]
+            target = "http://example.test" + path
+            assert reasons(target) == [None]
+        else:
+            target = path
+            assert reasons(url + path) == [None]
+    assert asked == [target]
 
 
 @pytest.mark.parametrize(
