@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.fetch import known_names, resolver, retry
 from tests.e2e.fetching import CONFIG, different, names, reasons, rows, running
+from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening
 from tests.site import Site
 from tests.site.names import REFUSED, SERVFAIL, SILENT, Name, NameServer
 
@@ -182,3 +184,25 @@ def test_names_of_the_hosts_file_count(
         assert server.asked["listed.test", 1] == 0
         refused = reasons(urls[0], config=config, private_addresses="listed")
         assert refused == [Reason.ADDRESS_NOT_ALLOWED]
+
+
+# libcurl asks nobody
+
+
+@pytest.mark.parametrize("served", [1, 3])
+def test_connections_that_close_lead_to_no_look_up_of_libcurls(
+    served: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own would go to the system's resolver, which knows none of these names."""
+    monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(served):
+            heard(connection)
+            connection.sendall(ANSWER)
+        heard(connection)  # and closes when it is asked once more
+
+    with listening(serve) as url, names(Name((HERE,))) as (_, config):
+        port = url.rpartition(":")[2]
+        urls = [f"http://n{n % 7}.test:{port}/{n}" for n in range(280)]
+        assert reasons(*urls, config=replace(config, thread_count=8, timeout=10)) == [None] * 280

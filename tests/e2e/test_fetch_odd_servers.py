@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -16,6 +17,7 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import fetch, reasons, rows, running
+from tests.site.server import CERTIFICATE
 
 PICTURE = b"\xff\xd8\xff\xe0" + b"picture " * 40
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE
@@ -426,3 +428,50 @@ def test_an_opt_out_in_a_hint_does_not_count() -> None:
 
     with listening(serve) as url:
         assert reasons(url) == [None]
+
+
+@pytest.mark.parametrize("through", ["nobody", "a proxy"])
+def test_a_path_is_sent_byte_for_byte(through: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers sign paths as they gave them out."""
+    path = "/a%2fb%2Fc/%c3%a9/x.jpg?u=%3a%3A&empty="
+    asked = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(heard(connection).split(b" ")[1].decode())
+        connection.sendall(ANSWER)
+
+    with listening(serve) as url:
+        if through == "a proxy":
+            monkeypatch.setenv("http_proxy", url)
+            target = "http://example.test" + path
+            assert reasons(target) == [None]
+        else:
+            target = path
+            assert reasons(url + path) == [None]
+    assert asked == [target]
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"", None),
+        (b"Content-Length: 999\r\n", Reason.CONNECTION_LOST),
+        (b"Transfer-Encoding: chunked\r\n", Reason.CONNECTION_LOST),
+    ],
+    ids=["no length", "length", "chunks"],
+)
+def test_tls_that_ends_without_a_word_ends_a_body_without_a_length(
+    head: bytes, reason: Reason | None
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(4096)
+            body = b"%x\r\n" % len(PICTURE) + PICTURE if b"chunked" in head else PICTURE
+            secure.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body)
+            secure.shutdown(socket.SHUT_RDWR)  # of TCP; no close_notify
+
+    with listening(serve) as url:
+        assert reasons(url.replace("http:", "https:"), verify_tls=False) == [reason]

@@ -52,6 +52,10 @@ ACTIONS = tuple(
 
 NO_SOCKET = -1
 """What libcurl says if there is none."""
+RECEIVE_FAILED, TLS_CUT = 56, "unexpected eof"
+"""libcurl's code, and what its message contains, if TLS ended without a close_notify."""
+LOOK_UP_DENIED = 42
+"""libcurl's code if `may_look_up` says no."""
 GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
@@ -104,8 +108,8 @@ class Ended(Generic[K]):
 class Slot(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
-    __slots__ = ("began", "deadline", "ends", "handle", "key", "proxy", "remedies", "resolved",
-                 "response", "turn", "url")  # fmt: skip
+    __slots__ = ("began", "deadline", "ends", "handle", "is_named", "key", "proxy", "remedies",
+                 "resolved", "response", "turn", "url")  # fmt: skip
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -115,6 +119,8 @@ class Slot(Generic[K]):
         self.key: K
         self.url = ""
         self.resolved = ""
+        self.is_named = False
+        """Whether it asks a name, for which `resolved` has the addresses."""
         self.proxy = ""
         self.began = self.deadline = self.ends = 0.0
         """When it began; when it is given up; when that is while its answer still matters."""
@@ -181,6 +187,11 @@ class Transfers(Generic[K]):
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
+        # byte for byte: libcurl would write %2f as %2F, and some servers sign what they gave out
+        handle.setopt(
+            pycurl.REQUEST_TARGET, request_target(request.url, absolute=asks_proxy(request))
+        )
+        slot.is_named = bool(request.resolved)
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
             # last one at once (which does not touch a transfer that has used it already).  So it
@@ -259,6 +270,8 @@ class Transfers(Generic[K]):
         return ended
 
     def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
+        if code == RECEIVE_FAILED and TLS_CUT in message and slot.response.ends_with_connection:
+            code = OK  # as browsers: whether the image is whole is for the decoder to say
         remedy = self._remedy_for(slot, code, message)
         if remedy is None or remedy in slot.remedies:
             return [self._end(slot, code)]
@@ -267,6 +280,8 @@ class Transfers(Generic[K]):
 
     def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
         response = slot.response
+        if code == LOOK_UP_DENIED and response.verdict is None:
+            return Remedy.NEW_CONNECTION  # which is told the address, and needs none later
         if code == OK and response.status != REQUEST_TIMEOUT:
             return None
         ending = Ending(
@@ -441,8 +456,27 @@ class Transfers(Generic[K]):
             response.verdict = Reason.ADDRESS_NOT_ALLOWED
             return ABORT
 
+        def may_look_up() -> int:
+            """Names are for `resolver`: libcurl, which asks the system where it has forgotten
+            one, is left only what is an address, or the name of a proxy."""
+            return ABORT if slot.is_named else GO_ON
+
         slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
+        slot.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
         return slot
+
+
+def asks_proxy(request: Request) -> bool:
+    """Whether it is an HTTP proxy that is asked, without a tunnel."""
+    return request.url.startswith("http://") and request.proxy.startswith(("http://", "https://"))
+
+
+def request_target(url: str, *, absolute: bool) -> str:
+    """What the request line says of `url`."""
+    origin = origin_of(url)
+    authority_and_path = url.partition("://")[2]
+    path = "/" + authority_and_path.partition("/")[2]
+    return origin + path if absolute else path
 
 
 def forget(resolved: str) -> list[str]:

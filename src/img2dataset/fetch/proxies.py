@@ -90,7 +90,12 @@ def _proxy_for(scheme: str, environment: Mapping[str, str]) -> str:
         proxy = _setting("all_proxy", environment) or ""
     name, _, rest = proxy.rpartition("://")
     # the forms of SOCKS in which the proxy resolves names; in the others libcurl would
-    kind = {"": "http", "socks5": "socks5h", "socks4": "socks4a"}.get(name.lower(), name)
+    kind = {
+        "": "http",
+        "socks": "socks5h",
+        "socks5": "socks5h",
+        "socks4": "socks4a",
+    }.get(name.lower(), name)
     return f"{kind}://{rest}" if proxy else ""
 
 

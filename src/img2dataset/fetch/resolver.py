@@ -116,7 +116,9 @@ class Line:
         self._closed = False
         # not `lookups` nor `resolvconf_path`: pycares 5.2 gives c-ares texts it has freed
         self._channel = pycares.Channel(
-            flags=pycares.ARES_FLAG_EDNS | (0 if search else pycares.ARES_FLAG_NOSEARCH),
+            # no EDNS: its cookies and options lose names with forwarders of mixed upstreams and
+            # with servers that drop what they do not know; long answers come over TCP
+            flags=0 if search else pycares.ARES_FLAG_NOSEARCH,
             timeout=FIRST_WAIT,
             tries=TRIES,
             servers=servers or None,

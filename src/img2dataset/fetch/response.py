@@ -71,6 +71,7 @@ class Response:
         "_encoding",
         "_header_bytes",
         "_in_header",
+        "_is_framed",
         "_is_page",
         "_limit",
         "_mark",
@@ -148,6 +149,8 @@ class Response:
 
     def _forget_answer(self) -> None:
         self._content_length = 0
+        self._is_framed = False
+        """Whether its body comes in chunks, or in frames of HTTP/2."""
         self._encoding = ""
         self._decoder: Decoder | Doubtful | None = None
         self._packed: Packed | None = None
@@ -206,6 +209,12 @@ class Response:
     def has_length(self) -> bool:
         """Whether a Content-Length came that is a number."""
         return self._content_length > 0
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where its body ends."""
+        framed = self._content_length > 0 or self._is_framed
+        return self.size > 0 and not framed and not self.cut_short
 
     @property
     def cut_short(self) -> bool:
@@ -336,13 +345,16 @@ class Response:
         self._stop_reading()  # what came before was no answer yet
         self.verdict = None
         self._forget_answer()
+        self._is_framed = not line.startswith(b"HTTP/1")
 
-    def _field(self, line: bytes) -> None:
+    def _field(self, line: bytes) -> None:  # noqa: C901  (a table of fields)
         name, _, value = line.partition(b":")
         match name.rstrip().lower():  # space there is not valid, but somebody wrote it
             case b"content-length":
                 text = value.strip()
                 self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
+            case b"transfer-encoding":
+                self._is_framed = self._is_framed or b"chunked" in value.lower()
             case b"content-type":
                 self.content_type = value.decode("latin-1").strip()
             case b"etag":

@@ -168,3 +168,8 @@ def test_a_range_covers_its_own_addresses(address: object, prefix: int) -> None:
 )
 def test_names_are_resolved_by_the_proxy_never_by_libcurl(given: str, used: str) -> None:
     assert Proxies({"all_proxy": given}).for_url("https", "example.com", None) == used
+
+
+def test_socks_without_a_number_is_the_fifth() -> None:
+    proxies = Proxies({"all_proxy": "socks://127.0.0.1:1080"})
+    assert proxies.for_url("http", "a.test", None) == "socks5h://127.0.0.1:1080"
