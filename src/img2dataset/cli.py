@@ -13,10 +13,11 @@ from typing import NoReturn
 
 from img2dataset.arguments import parse
 from img2dataset.arguments.verify import COMMAND, parse_verify
-from img2dataset.errors import Img2datasetError, OptionError
+from img2dataset.errors import Img2datasetError, OptionError, SourceError
 from img2dataset.lean import start_lean
 from img2dataset.options import Options
 from img2dataset.reports import Reporter, default_reporters
+from img2dataset.reports.advice import AGAIN, ONCE_ONLY
 from img2dataset.reports.terminal import TerminalReporter
 from img2dataset.tally import Report
 
@@ -26,7 +27,6 @@ BAD_USAGE = 2
 NOT_DONE = 1
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-GO_ON = "run the same command again to go on"
 
 
 class Terminated(KeyboardInterrupt):
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Do what the command line asks for; return the exit code."""
     if argv is None:  # the process is ours
         start_lean()
+    asked: Options | str = ""
     try:
         with _interruptible():
             words = sys.argv[1:] if argv is None else argv
@@ -47,12 +48,22 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     except OptionError as error:
         _say(f"error: {error}")
         return BAD_USAGE
+    except SourceError as error:
+        # the dataset is then compared with the list as it is: see list_changes.py
+        _say(f"error: {error}; what is stored stays: mend the list, then {_go_on(asked)}")
+        return NOT_DONE
     except Img2datasetError as error:
-        _say(f"error: {error}; what is stored stays: {GO_ON}")
+        _say(f"error: {error}; what is stored stays: {_go_on(asked)}")
         return NOT_DONE
     except KeyboardInterrupt as interrupt:
-        _say(f"interrupted: {GO_ON}")
+        _say(f"interrupted: {_go_on(asked)}")
         return _exit_code(interrupt)
+
+
+def _go_on(asked: Options | str) -> str:
+    """What to do after a run that ended early; the modes of some commands begin anew each time."""
+    is_new = isinstance(asked, Options) and asked.incremental_mode in ONCE_ONLY
+    return f"{AGAIN}{' with incremental_mode=incremental' if is_new else ''} to go on"
 
 
 def is_verify(words: Sequence[str]) -> bool:

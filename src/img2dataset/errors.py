@@ -161,6 +161,21 @@ class Reason(str, Enum):
         "Use of image disallowed by tdm-reservation header",
         Status.FAILED_TO_DOWNLOAD,
     )
+    TDMREP = (
+        "tdmrep",
+        "Use of image disallowed by tdmrep.json",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    CONTENT_USAGE = (
+        "content_usage",
+        "Use of image disallowed by Content-Usage header",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    ROBOTS_TXT_TRAINING = (
+        "robots_txt_training",
+        "AI training disallowed by robots.txt",
+        Status.FAILED_TO_DOWNLOAD,
+    )
     ROBOTS_TXT = "robots_txt", "disallowed by robots.txt", Status.FAILED_TO_DOWNLOAD
     ROBOTS_TXT_UNAVAILABLE = (
         "robots_txt_unavailable",

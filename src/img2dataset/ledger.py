@@ -31,12 +31,18 @@ class Ledger:
     """What has become of the list so far, and telling it to the reporters."""
 
     def __init__(
-        self, source: Source, plan: Plan, options: Options, reporters: Sequence[Reporter]
+        self,
+        source: Source,
+        plan: Plan,
+        options: Options,
+        reporters: Sequence[Reporter],
+        refused_modes: frozenset[str] = frozenset(),
     ) -> None:
         self._source = source
         self._plan = plan
         self._options = options
         self._reporters = reporters
+        self._refused_modes = refused_modes
         self._began = monotonic()
         self._stored = Tally()
         self._stored_ids: set[int] = set()
@@ -236,6 +242,9 @@ class Ledger:
             again=self._again,
             part=self._options.part,
             images_before=images_before,
+            incremental_mode=self._options.incremental_mode,
+            refused_modes=self._refused_modes,
+            list_findings=self._source.findings(),
         )
         progress = self.progress()
         for reporter in self._reporters:

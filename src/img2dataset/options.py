@@ -44,6 +44,9 @@ FETCH_COLUMNS = (
 )
 """Metadata columns that save_fetch_metadata adds."""
 
+OPT_OUT = "opt_out"
+"""Metadata column that save_opt_out_signals adds."""
+
 
 class Group(str, Enum):
     """Headings of --help and of the reference, in this order."""
@@ -100,6 +103,13 @@ def not_empty(value: Any) -> str | None:
 def header_safe(value: Any) -> str | None:
     good = bool(value) and value.isascii() and value.isprintable()
     return None if good else "printable ASCII text"
+
+
+def contact(value: Any) -> str | None:
+    """Something to write to, which cannot end the comment that it stands in."""
+    good = re.fullmatch(r"(?:mailto:)?[^\s@/:]+@[^\s@/:]+|https?://[^\s]+", value)
+    safe = value.isascii() and value.isprintable() and not re.search(r"[()\\;]", value)
+    return None if good and safe else "an e-mail address or an http(s) URL"
 
 
 def finite_seconds(value: Any) -> str | None:
@@ -367,7 +377,9 @@ class Options:
         check=one_of("ignore", "respect"),
     )  # fmt: skip
     respect_tdm_reservation: bool = option(
-        False, "refuse images whose answer says tdm-reservation: 1", Group.MANNERS
+        True,
+        "refuse images whose answer says tdm-reservation: 1 (TDMRep); False = do not check",
+        Group.MANNERS,
     )
     private_addresses: str = option(
         "listed",
@@ -410,6 +422,33 @@ class Options:
         "that run the same command many times: Slurm arrays, Kubernetes indexed jobs",
         Group.RUN,
         check=index_and_count,
+    )
+    user_agent_contact: str | None = option(
+        None,
+        "an e-mail address or URL of yours, added to the User-Agent, where site owners can reach "
+        "you before they block you",
+        Group.MANNERS,
+        check=contact,
+    )
+    respect_content_usage: bool = option(
+        True,
+        "refuse images whose answer says Content-Usage: train-ai=n (AIPREF); False = do not check",
+        Group.MANNERS,
+    )
+    save_opt_out_signals: bool = option(
+        False,
+        "add opt_out to the metadata: a list of every opt-out signal of a row, as name=value, "
+        "from headers, robots.txt (if it is respected) and the image's own IPTC and C2PA data",
+        Group.OUTPUT,
+        shapes_output=True,
+    )
+
+    accept_changed_list: bool = option(
+        False,
+        "go on with a dataset whose list has changed: shards that are done and that the list, as "
+        "it is now, would not give are removed and made again; all others are kept. Without it "
+        "such a list is refused; one that touches no shard that is done is always taken",
+        Group.RUN,
     )
 
     def __post_init__(self) -> None:
@@ -545,6 +584,22 @@ def _check_together(options: Options) -> None:
             "or after the last"
         )
     _check_untouched(options)
+    _check_manners(options)
+
+
+def _check_manners(options: Options) -> None:
+    """Refuse what would silently not be sent, or not be stored."""
+    if options.user_agent is not None and options.user_agent_contact is not None:
+        raise OptionError(
+            f"user_agent is {options.user_agent!r}, which replaces the whole User-Agent, so that "
+            "user_agent_contact would not be sent: write the contact into user_agent, or leave one "
+            "of the two out"
+        )
+    if options.save_opt_out_signals and OPT_OUT in options.additional_columns:
+        raise OptionError(
+            f"save_additional_columns contains {OPT_OUT}: save_opt_out_signals stores something of "
+            "its own under this name; rename the column or leave one of the two out"
+        )
 
 
 def _check_untouched(options: Options) -> None:

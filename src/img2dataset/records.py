@@ -25,6 +25,8 @@ class ParquetRange:
     url: str
     start: int
     count: int
+    schema: pa.Schema | None = None
+    """Types of kept columns that are others over the whole list than in this file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Shard:
     rows: pa.Table | ParquetRange
     stored: bool = False
     """Whether it is done already, and only the rows are left that failed for a passing reason."""
+    file: int = field(default=0, compare=False)
+    """Which file of the list it is from, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class Body:
 
     data: bytes = field(repr=False)
     fetched: Fetched | None = None
+    signals: tuple[str, ...] = ()
+    """What its owner says of our use, each as name=value.  Kept only if asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ class Failure:
     detail: str = ""
     """What only this row has to say (a line number); stored, not counted."""
     fetched: Fetched | None = None
+    signals: tuple[str, ...] = ()
+    """As a Body's."""
 
     @classmethod
     def of(cls, error: RowError) -> Failure:
@@ -125,6 +133,8 @@ class Sample:
     """Hex digest of the downloaded bytes, if asked for and the row has a picture."""
     fetched: Fetched | None = None
     """How the answer came, if asked for and anything was asked."""
+    signals: tuple[str, ...] = ()
+    """As a Body's, and those inside the image."""
 
     @property
     def status(self) -> Status:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
+from img2dataset.apart import check_apart, own_files
 from img2dataset.distributors import (
     Crew,
     Work,
@@ -20,12 +21,15 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
 from img2dataset.journal import settle
 from img2dataset.ledger import Ledger
+from img2dataset.list_changes import ListCheck, same_rows
 from img2dataset.locks import held
 from img2dataset.options import Options, shaping_options
-from img2dataset.patience import try_once
+from img2dataset.patience import one_line, try_once
+from img2dataset.records import shard_name
 from img2dataset.reports import Reporter, default_reporters
-from img2dataset.shards import Identity, prepare, record
-from img2dataset.sources import Source, open_source
+from img2dataset.schemes import missing_library
+from img2dataset.shards import Comparison, Identity, prepare, record
+from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Report
 from img2dataset.writers import stored_names
@@ -39,14 +43,15 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
     fill_standard_files()
     if reporters is None:
         reporters = default_reporters(options)
+    options, ignored = without_idle_caption(options)
     with ExitStack() as stack:
         for reporter in reporters:
             stack.callback(reporter.close)
         distribute = find_distributor(options.distributor)
         workers = stack.enter_context(distribute(work_of(options)))
         config = source_config(options)
-        source = open_source(options.url_list, config)
         folder = open_folder(options)
+        source = open_source(options.url_list, config, own_files(folder, options))
         check_apart(source, folder, options)
         hold(folder, options.part_of, stack, lambda text: tell(reporters, text))
         crew = workers.crew()
@@ -56,15 +61,16 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             identity_of(source, options),
             lambda name: stored_names(options.output_format, name),
             options.part_of,
+            comparison=comparison_of(source, folder, config, options),
         )
-        ledger = Ledger(source, plan, options, reporters)
+        ledger = Ledger(source, plan, options, reporters, refused_modes(source, folder, options))
         if options.incremental_mode == "retry":
             from img2dataset.candidates import Candidates  # noqa: PLC0415  (few runs need it)
 
             ledger.complete(
                 Candidates(folder, plan.done, ledger.name_of), lambda: record(folder, plan)
             )
-        ledger.start(folder.url, [*source.notices, *limits_of(options, crew)])
+        ledger.start(folder.url, [*ignored, *source.notices, *limits_of(options, crew)])
         job = Job(
             job_options(options, folder),
             config,
@@ -91,6 +97,21 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             interrupted=False,
             images_before=ledger.found_images or has_images(folder, ledger.shards_before()),
         )
+
+
+def without_idle_caption(options: Options) -> tuple[Options, list[str]]:
+    """caption_col asks a list of bare URLs for what it cannot have: 1.47.0 takes no notice of it,
+    and scripts pass it to every list."""
+    is_bare = options.input_format.removesuffix(".gz") == "txt"
+    # a table in memory has columns whatever input_format says
+    in_files = isinstance(options.url_list, str | os.PathLike | list | tuple)
+    if options.caption_col is None or not (is_bare and in_files):
+        return options, []
+    text = (
+        f"caption_col is {options.caption_col!r}, but input_format is {options.input_format!r}: "
+        "such a list has no columns but the URL, so there are no captions"
+    )
+    return replace(options, caption_col=None), [text]
 
 
 def has_images(folder: Folder, names: Iterable[str]) -> bool:
@@ -123,32 +144,13 @@ def open_folder(options: Options) -> Folder:
         return Folder(options.output_folder, parts=parts_name(*options.part_of))
     except MissingExtraError as error:
         raise MissingExtraError("output_folder", error.package, error.extra) from error
-    except (ImportError, ValueError) as error:  # no library, or no such file system
-        raise OptionError(f"output_folder is {options.output_folder!r}: {error}") from error
-
-
-def check_apart(source: Source, folder: Folder, options: Options) -> None:
-    """Refuse to empty a folder that someone would miss."""
-    if options.incremental_mode != "overwrite":
-        return
-    for file in source.files:
-        if is_inside(file.url, folder):
-            raise OptionError(
-                f"incremental_mode is 'overwrite': it would empty {folder.url!r}, which has the "
-                f"list {file.url!r} in it; use another output_folder"
-            )
-    for place in (Path.cwd(), Path.home()):
-        if folder.local and Path(folder.root) in (place, *place.parents):
-            raise OptionError(
-                f"incremental_mode is 'overwrite': it would empty {folder.root!r}, which is or "
-                f"holds {str(place)!r}; use another output_folder"
-            )
-
-
-def is_inside(url: str, folder: Folder) -> bool:
-    if folder.local and "://" not in url:
-        return Path(folder.root) in Path(os.path.normpath(url)).parents
-    return url.startswith(f"{folder.url.rstrip('/')}/")
+    except ImportError as error:
+        problem = missing_library(options.output_folder, error.name)
+        raise OptionError(f"output_folder is {options.output_folder!r}: {problem}") from error
+    except (OSError, ValueError) as error:  # no such file system, or it does not start
+        raise OptionError(
+            f"output_folder is {options.output_folder!r}: {one_line(error)}"
+        ) from error
 
 
 def tell(reporters: Sequence[Reporter], text: str) -> None:
@@ -196,9 +198,34 @@ def limits_of(options: Options, crew: Crew) -> list[str]:
     return [f"{text}: a host may see up to {crew.workers} requests at once"]
 
 
+def refused_modes(source: Source, folder: Folder, options: Options) -> frozenset[str]:
+    """Modes that nobody should be sent to: the same command, not in parts, is refused in them."""
+    refused = set()
+    for mode in ("retry", "overwrite"):
+        try:
+            asked = replace(options, incremental_mode=mode, part=None)
+            check_apart(source, folder, asked)
+        except OptionError:  # noqa: PERF203  (twice in a run)
+            refused.add(mode)
+    return frozenset(refused)
+
+
+def comparison_of(
+    source: Source, folder: Folder, config: SourceConfig, options: Options
+) -> Comparison:
+    """What is asked only of a dataset whose list has changed."""
+    name_of = partial(shard_name, oom_shard_count=options.oom_shard_count)
+    is_same = same_rows(folder, config, name_of)
+    check = ListCheck(source, options.number_sample_per_shard, is_same)
+    return Comparison(check.touched, name_of, accepted=options.accept_changed_list)
+
+
 def identity_of(source: Source, options: Options) -> Identity:
     return Identity(
-        inputs=[asdict(file) for file in source.files],
+        inputs=[
+            {"url": file.url, "size": file.size, "fingerprint": file.fingerprint}
+            for file in source.files
+        ],
         options=shaping_options(options),
     )
 

@@ -28,7 +28,9 @@ def fetch_config(job: Job) -> FetchConfig:
         timeout=options.timeout,
         retries=options.retries,
         max_image_bytes=options.max_image_bytes,
-        user_agent=user_agent(options.user_agent_token, options.user_agent),
+        user_agent=user_agent(
+            options.user_agent_token, options.user_agent, options.user_agent_contact
+        ),
         user_agent_token=options.user_agent_token,
         disallowed_directives=(
             DEFAULT_DIRECTIVES
@@ -42,10 +44,12 @@ def fetch_config(job: Job) -> FetchConfig:
         sharers=job.sharers,
         respect_robots_txt=options.robots_txt == "respect",
         respect_tdm_reservation=options.respect_tdm_reservation,
+        respect_content_usage=options.respect_content_usage,
         private_addresses=options.private_addresses,
         dns_servers=tuple(options.dns_servers or ()),
         drop_pages=options.verify_hash is None,
         keep_fetched=options.save_fetch_metadata,
+        keep_signals=options.save_opt_out_signals,
     )
 
 
@@ -78,4 +82,5 @@ def writer_config(options: Options) -> WriterConfig:
         extract_exif=options.extract_exif,
         compute_hash=options.compute_hash,
         fetch_metadata=options.save_fetch_metadata,
+        opt_out_signals=options.save_opt_out_signals,
     )

@@ -27,6 +27,7 @@ from img2dataset.remote_files import (
     abort_uploads,
     is_atomic,
 )
+from img2dataset.schemes import scheme_of, single_slash, unknown_scheme, with_home
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -70,13 +71,18 @@ def open_url(url: str) -> tuple[Any, str]:
     Raises:
         MissingExtraError: the file system's library is missing, and an extra of ours has it.
         ImportError: it is missing, and fsspec says which.
-        ValueError: no such protocol.
+        ValueError: no such protocol; the message says which is near.
     """
+    url = with_home(url)
     if os.name == "posix" and ":" not in url:
         return Disk(), absolute(url)
     from fsspec.core import url_to_fs  # noqa: PLC0415  (see disk.py)
     from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
+    from fsspec.registry import available_protocols  # noqa: PLC0415
 
+    problem = single_slash(url) or unknown_scheme(url, available_protocols())
+    if problem is not None:
+        raise ValueError(problem)
     try:
         fs, path = url_to_fs(url)
     except ImportError as error:
@@ -84,6 +90,10 @@ def open_url(url: str) -> tuple[Any, str]:
         if protocol not in EXTRAS:
             raise
         raise MissingExtraError(url, *EXTRAS[protocol]) from error
+    except OSError as error:
+        if scheme_of(url) == "hdfs":  # pyarrow looks for Java's libraries
+            raise ImportError(str(error)) from error
+        raise
     return (Disk() if isinstance(fs, LocalFileSystem) else fs), path
 
 

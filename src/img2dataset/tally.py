@@ -174,6 +174,12 @@ class Report:
     shards_not_completed: tuple[str, ...] = ()
     """Of an interrupted retry: shards done before of which it was fetching rows again; they keep
     what they had."""
+    incremental_mode: str = "incremental"
+    """The mode of the run."""
+    refused_modes: frozenset[str] = frozenset()
+    """Modes in which the same command would be refused."""
+    list_findings: tuple[str, ...] = ()
+    """What was odd about lines of the list: malformed ones, other encodings; with examples."""
 
     @property
     def count(self) -> int:

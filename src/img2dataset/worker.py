@@ -37,6 +37,7 @@ from img2dataset.errors import (
 )
 from img2dataset.fetch import Engine
 from img2dataset.images import SLOWER
+from img2dataset.images.marks import marks
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.patience import Patience, passing_error, try_once
@@ -55,6 +56,7 @@ from img2dataset.records import (
 from img2dataset.shaping import Shaping
 from img2dataset.sizing import held_bytes, image_threads
 from img2dataset.sources import load_table
+from img2dataset.sources.digests import hex_digest
 from img2dataset.sources.rows import rows_of
 from img2dataset.stage_configs import fetch_config, image_config, output_of, writer_config
 from img2dataset.tally import ShardResult, Tally
@@ -419,16 +421,20 @@ def shape_of(
 
     def shape(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
-        if verify and not same_hash(row.expected_hash, digest):
-            return Sample(row, Failure.of(RowError(Reason.HASH_MISMATCH)), fetched=body.fetched)
+        signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
+        if verify and not same_hash(row.expected_hash, digest, wanted or ""):
+            mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
+            return Sample(row, mismatch, fetched=body.fetched, signals=signals)
         try:
-            return Sample(row, picture(row, body), digest, body.fetched)
+            return Sample(row, picture(row, body), digest, body.fetched, signals)
         except RowError as error:
-            return Sample(row, Failure.of(error), fetched=body.fetched)
+            return Sample(row, Failure.of(error), fetched=body.fetched, signals=signals)
 
     return shape
 
 
-def same_hash(expected: str | None, digest: str | None) -> bool:
-    """Whether two hex digests are equal; case and surrounding blanks do not matter."""
-    return expected is not None and expected.strip().lower() == digest
+def same_hash(expected: str | None, digest: str | None, hash_type: str) -> bool:
+    """Whether a hash as a list writes it is `digest`, in lower case hex."""
+    if expected is None or digest is None:
+        return False
+    return hex_digest(expected, hash_type) == digest

@@ -294,7 +294,9 @@ def test_a4_the_table_keeps_the_types_of_the_list_and_ours_are_as_ever(rich: Run
     assert rich.given is not None
     schema = rich.dataset.table.schema
     for name in ADDITIONAL:
-        assert schema.field(name).type == rich.given.schema.field(name).type
+        given = rich.given.schema.field(name).type
+        # a column of nothing but nulls is text: other files of the list may have values
+        assert schema.field(name).type == (pa.string() if pa.types.is_null(given) else given)
         before = rich.given.column(name).to_pylist()
         assert repr(rich.dataset.table.column(name).to_pylist()) == repr(before)  # NaN too
     types = {
@@ -395,7 +397,8 @@ def test_a4_features_have_the_kind_of_their_values(recorded: Run) -> None:
     found = examples(recorded)
     first, second, third, fourth = (found[recorded.key(name)] for name in recorded.names[:4])
     assert first["number"].int64_list.value == [0]
-    assert second["number"].bytes_list.value == [b""]  # null
+    assert second["number"].WhichOneof("kind") == "int64_list"
+    assert second["number"].int64_list.value == []  # null
     assert (first["flag"].int64_list.value, second["flag"].int64_list.value) == ([1], [0])
     assert first["single"].float_list.value == [0.5]
     assert math.isnan(first["ratio"].float_list.value[0])

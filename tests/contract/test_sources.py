@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import pickle
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +364,54 @@ def test_every_value_can_be_written_as_json(input_format: str, tmp_path: Path) -
         (0, 1, "00001"),
         (0, 2, "00002"),
     ]
+
+
+@every_format_with_columns
+def test_the_head_of_every_file_is_looked_at_before_work(input_format: str, tmp_path: Path) -> None:
+    for number in range(40):
+        write_list(tmp_path, URLS, input_format, f"part-{number:02}")
+    assert len(open_source(str(tmp_path), config(input_format)).files) == 40
+
+    bad = write_list(tmp_path, [{"link": "http://a"}], input_format, "part-33")
+
+    with pytest.raises(OptionError, match=r"part-33\S+ has no such column.*'link'") as caught:
+        open_source(str(tmp_path), config(input_format))
+    assert bad in str(caught.value)
+
+
+@every_format
+def test_files_longer_than_a_head_are_not_mistaken_for_bad_ones(
+    input_format: str, tmp_path: Path
+) -> None:
+    long = "x" * 70_000  # longer than a head: no line of it ends in there
+    several = [{"url": f"http://a/{n}/{'y' * 300}"} for n in range(500)]
+    for name, records in (("a", [{"url": long}]), ("b", several), ("c", URLS)):
+        write_list(tmp_path, records, input_format, name)
+
+    assert len(urls_in(str(tmp_path), config(input_format))) == 526
+
+
+def noting(opened: list[str], plain: Callable[[str], Any]) -> Callable[[str], Any]:
+    def opens(url: str) -> Any:
+        opened.append(url)
+        return plain(url)
+
+    return opens
+
+
+@pytest.mark.parametrize("input_format", ["csv", "tsv", "jsonl", "csv.gz", "jsonl.gz", "parquet"])
+def test_files_that_begin_well_are_not_opened_once_more(
+    input_format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [{"url": f"http://a/{n}/{n * 12345}"} for n in range(9000)]
+    for name in ("a", "b", "c"):
+        write_list(tmp_path, many, input_format, name)
+    opened: list[str] = []
+    for module, what in (("streams", "open_bytes"), ("parquet", "open_parquet")):
+        where = f"img2dataset.sources.{module}"
+        monkeypatch.setattr(f"{where}.{what}", noting(opened, getattr(import_module(where), what)))
+
+    open_source(str(tmp_path), config(input_format))
+
+    # for the first rows, and of lines for whether there are rows at all
+    assert len(opened) == (1 if input_format == "parquet" else 2)

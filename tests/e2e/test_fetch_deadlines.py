@@ -46,7 +46,7 @@ AT_ONCE = {
     "/hanging?status=302&header=Location: /image/1.jpg": None,
     "/hanging?status=302&header=Location: /status/404": Reason.HTTP_STATUS,
     "/hanging?size=1000001": Reason.BODY_TOO_LARGE,
-    "/hanging?header=Content-Encoding: br": Reason.BAD_ENCODING,
+    "/hanging?header=Content-Encoding: compress": Reason.BAD_ENCODING,
     "/hanging?start=<!doctype html><title>": Reason.NOT_AN_IMAGE,
     "/hanging?type=text/html&start=Sign in, please!": Reason.NOT_AN_IMAGE,
 }

@@ -13,6 +13,20 @@ from img2dataset.records import Body
 from tests.e2e.fetching import CONFIG, different, fetch, reason_of, reasons, rows, running
 from tests.site import Site
 from tests.site.front import Front, in_front_of
+from tests.site.plain_http2 import (
+    DATA,
+    ENDS_HEADERS,
+    ENDS_STREAM,
+    GOAWAY,
+    HEADERS,
+    PUSH,
+    RESET,
+    Answer,
+    code,
+    frame,
+    headers,
+    plain_http2,
+)
 
 TRUSTING = replace(CONFIG, verify_tls=False, timeout=5.0)
 
@@ -109,3 +123,89 @@ def test_a_connection_that_dies_takes_its_rows_and_no_more(site: Site, tmp_path:
     assert isinstance(fetched.in_order[0], Body)
     lost = {Reason.CONNECTION_LOST, Reason.BODY_INCOMPLETE, Reason.CONNECT_FAILED}
     assert set(fetched.reasons[1:]) <= lost
+
+
+# servers that break the rules of HTTP/2, and keep those of HTTP/1.1
+
+PICTURE = b"\xff\xd8\xff\xe0" + b"picture " * 40
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE
+
+
+def answering(*fields: tuple[bytes, bytes], body: bytes = PICTURE) -> Answer:
+    return lambda stream: (
+        frame(HEADERS, ENDS_HEADERS, stream, headers(*fields))
+        + frame(DATA, ENDS_STREAM, stream, body)
+    )
+
+
+def half_then(error: int) -> Answer:
+    """Half of a body, then its stream is reset."""
+    return lambda stream: (
+        frame(HEADERS, ENDS_HEADERS, stream, headers())
+        + frame(DATA, 0, stream, PICTURE[:99])
+        + frame(RESET, 0, stream, code(error))
+    )
+
+
+NOT_VALID: dict[str, Answer] = {
+    "Connection": answering((b"connection", b"keep-alive")),
+    "Transfer-Encoding": answering((b"transfer-encoding", b"chunked")),
+    "Keep-Alive": answering((b"keep-alive", b"timeout=5")),
+    "Upgrade": answering((b"upgrade", b"h2c")),
+    "Proxy-Connection": answering((b"proxy-connection", b"close")),
+    "capitals": answering((b"Content-Type", b"image/jpeg")),
+    "a length that is too small": answering((b"content-length", b"5")),
+    "a length that is too large": answering((b"content-length", b"9999")),
+    "a length that is none": answering((b"content-length", b"abc")),
+    "two lengths": answering((b"content-length", b"5"), (b"content-length", b"324")),
+    "no status": lambda stream: (
+        frame(HEADERS, ENDS_HEADERS, stream, headers()[len(headers()) :] + b"\0\1a\1b")
+        + frame(DATA, ENDS_STREAM, stream, PICTURE)
+    ),
+    "a body before the header": lambda stream: frame(DATA, ENDS_STREAM, stream, PICTURE),
+    "HTTP/1.1 after all": lambda _: GOOD,
+    "a push": lambda stream: frame(PUSH, ENDS_HEADERS, stream, code(2) + headers()),
+    "a header in no code": lambda stream: frame(HEADERS, ENDS_HEADERS, stream, b"\xff" * 5),
+    "refused streams": lambda stream: frame(RESET, 0, stream, code(7)),
+    "streams that fail": lambda stream: frame(RESET, 0, stream, code(2)),
+    "streams that are cancelled": lambda stream: frame(RESET, 0, stream, code(8)),
+    "a goodbye to everybody": lambda _: frame(GOAWAY, 0, 0, code(0) + code(0)),
+    "an angry goodbye": lambda _: frame(GOAWAY, 0, 0, code(0) + code(1)),
+    "a security that is not enough": lambda _: frame(GOAWAY, 0, 0, code(0) + code(12)),
+}
+
+
+@pytest.mark.parametrize("what", NOT_VALID)
+def test_what_is_not_valid_in_http_2_is_asked_for_by_http_1(what: str) -> None:
+    with (
+        plain_http2(NOT_VALID[what], GOOD) as server,
+        running(replace(TRUSTING, first_per_host=1)) as (engine, fetched),
+    ):
+        engine.submit(rows(server.url("/first")))
+        fetched.until_count(1)
+        streams = server.streams
+        engine.submit(rows(*(server.url(f"/{number}") for number in range(5)), start=1))
+        fetched.until_count(6)
+    assert fetched.reasons == [None] * 6
+    assert server.streams == streams, "the host is remembered"
+    assert len(server.http_1) == 6
+
+
+@pytest.mark.parametrize("error", [2, 8])
+def test_a_body_that_its_server_breaks_off_is_lost(error: int) -> None:
+    """There is nothing wrong with the HTTP/2 of it."""
+    with plain_http2(half_then(error), GOOD) as server:
+        assert reasons(server.url("/"), config=TRUSTING) == [Reason.CONNECTION_LOST]
+        assert server.http_1 == []
+
+
+def test_who_asks_for_calm_is_not_asked_again_at_once() -> None:
+    with plain_http2(lambda stream: frame(RESET, 0, stream, code(11)), GOOD) as server:
+        assert reasons(server.url("/"), config=TRUSTING) == [Reason.CONNECTION_LOST]
+        assert server.http_1 == []
+
+
+def test_a_good_server_is_asked_by_http_2_only() -> None:
+    with plain_http2(answering((b"content-type", b"image/jpeg")), GOOD) as server:
+        assert reasons(*different(server.url("/"), 9), config=TRUSTING) == [None] * 9
+        assert (server.streams, server.http_1) == (9, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from datetime import datetime, timedelta, timezone
@@ -10,8 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 
-from img2dataset import Report, download
+from img2dataset import Report, download, verify
+from img2dataset.version import VERSION
 from tests.e2e.dataset import Dataset
 from tests.e2e.fetching import ClosedPort
 from tests.site import Site
@@ -143,6 +146,70 @@ def test_what_the_last_answer_said_is_kept_where_a_redirect_leads_nowhere(
         (302, "redirect not allowed"),
         (302, "address not allowed: private or reserved"),
     ]
+
+
+# what owners say of our use
+
+MARKED = (
+    '<x:xmpmeta xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/"><plus:DataMining>'
+    "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED-AIMLTRAINING</plus:DataMining></x:xmpmeta>"
+)
+
+
+def marked_picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(file, "JPEG", xmp=MARKED.encode())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet", "tfrecord"])
+def test_opt_out_signals_are_stored_if_asked_for(
+    site: Site, tmp_path: Path, output_format: str
+) -> None:
+    site.robots_txt["127.0.0.1"] = "/say?text=User-agent: *%0AContent-Signal: search=no"
+    site.pictures["marked"] = marked_picture()
+    urls = [
+        site.url("/image/1.jpg"),
+        site.url("/image/2.jpg?header=X-Robots-Tag: noai"),
+        site.url("/picture/marked?header=Content-Usage: search=y"),
+        "no url",
+    ]
+    report, dataset = run(
+        tmp_path / "out", urls, save_opt_out_signals=True, robots_txt="respect",
+        output_format=output_format,
+    )  # fmt: skip
+    assert report.successes == 2
+    by_file = "robots.txt:content-signal=search=no"
+    marked = "iptc:DataMining=DMI-PROHIBITED-AIMLTRAINING"
+    expected = [
+        [by_file], [by_file, "x-robots-tag=noai"], [by_file, "content-usage=search=y", marked], []
+    ]  # fmt: skip
+    assert [row["opt_out"] for row in dataset.rows] == expected
+    assert dataset.table.schema.field("opt_out").type == pa.list_(pa.string())
+    if output_format == "files":
+        sample = json.loads((dataset.folder / "00000" / "000000002.json").read_text())
+        assert sample["opt_out"] == expected[2]
+    assert verify(str(dataset.folder), deep=True).whole
+
+
+def test_untouched_images_have_their_signals_too(site: Site, tmp_path: Path) -> None:
+    site.pictures["marked"] = marked_picture()
+    url = site.url("/picture/marked")
+    _, dataset = run(
+        tmp_path / "out", [url], save_opt_out_signals=True, disable_all_reencoding=True
+    )
+    assert dataset.rows[0]["opt_out"] == ["iptc:DataMining=DMI-PROHIBITED-AIMLTRAINING"]
+    _, dataset = run(tmp_path / "without", [url])
+    assert "opt_out" not in dataset.table.column_names
+
+
+def test_we_say_whom_to_write_to(site: Site, tmp_path: Path) -> None:
+    url = site.url("/image/10.jpg")
+    run(tmp_path / "out", [url], user_agent_contact="me@a.org")
+    (request,) = site.asked("/image/10.jpg")
+    assert request.headers["user-agent"] == (
+        f"img2dataset/{VERSION} (+https://github.com/rom1504/img2dataset; me@a.org)"
+    )
 
 
 # other options

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+import pyarrow as pa
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.records import Body
+from img2dataset.records import Body, Failure
 from tests.e2e.fetching import fetch, reasons, rows, running
 
 PICTURE = b"\xff\xd8\xff\xe0" + b"picture " * 40
@@ -197,3 +200,229 @@ def test_an_opt_out_with_space_before_its_colon_counts(space: bytes) -> None:
 
     with listening(serve) as url:
         assert reasons(url) == [Reason.OPTED_OUT]
+
+
+# connections that are used again, with something on them
+
+
+LEFT_OVER = {
+    "a 408": b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    "a 408 with a page": b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nslow",
+    "a 408 that hangs": b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 9\r\n\r\nslow",
+    "a large 408": b"HTTP/1.0 408 Request Timeout\r\nContent-Length: 99999\r\n\r\nslow",
+    "an empty line": b"\r\n",
+    "the end of a body": b"cture picture picture \r\n\r\n",
+    "a chunk": b"0\r\n\r\n",
+    "nothing at all": b"",
+}
+
+
+@pytest.mark.parametrize("what", LEFT_OVER)
+def test_what_is_left_on_a_used_connection_is_no_answer(what: str) -> None:
+    """It is asked for again over another connection, and that is no retry."""
+    asked = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(heard(connection))
+        connection.sendall(ANSWER)
+        if b"/first" in asked[-1]:
+            asked.append(heard(connection))
+            connection.sendall(LEFT_OVER[what] + (ANSWER if "line" in what else b""))
+            if "hangs" in what:
+                heard(connection)
+
+    with listening(serve) as url, running() as (engine, fetched):
+        engine.submit(rows(f"{url}/first"))
+        fetched.until_count(1)
+        engine.submit(rows(f"{url}/second", start=1))
+        fetched.until_count(2)
+    assert fetched.reasons == [None, None]
+    assert [b"/first" in head for head in asked] == [True, False, False]
+
+
+def test_a_408_on_a_new_connection_is_that_error() -> None:
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        connection.sendall(LEFT_OVER["a 408"])
+
+    with listening(serve) as url:
+        assert reasons(url) == [Reason.HTTP_STATUS_TRANSIENT]
+
+
+def test_one_who_always_says_408_is_asked_once_more_and_then_believed() -> None:
+    asked = []
+
+    def serve(connection: socket.socket) -> None:
+        while head := heard(connection):
+            asked.append(head)
+            connection.sendall(ANSWER if b"/first" in head else LEFT_OVER["a 408 with a page"])
+
+    with listening(serve) as url, running() as (engine, fetched):
+        engine.submit(rows(f"{url}/first"))
+        fetched.until_count(1)
+        engine.submit(rows(f"{url}/second", start=1))
+        fetched.until_count(2)
+    assert fetched.reasons == [None, Reason.HTTP_STATUS_TRANSIENT]
+    assert len(asked) == 3
+
+
+# headers that libcurl does not take, or not so
+
+BAD = Reason.BAD_RESPONSE
+COMPLETE = f"{len(PICTURE)}"
+ODD_HEADERS: dict[str, Reason | None] = {
+    # as browsers: what is no number says nothing, and the body ends with the connection
+    f"Content-Length: +{COMPLETE}": None,
+    f"Content-Length: {COMPLETE}abc": None,
+    f"Content-Length: {COMPLETE} {COMPLETE}": None,
+    f"Content-Length: {COMPLETE};": None,
+    f"Content-Length: {COMPLETE},": None,
+    f'Content-Length: "{COMPLETE}"': None,
+    f"Content-Length: {COMPLETE}.0": None,
+    "Content-Length: 0x144": None,
+    "Content-Length: -1": None,
+    "Content-Length: abc": None,
+    "Content-Length:": None,
+    "Content-Length: 99999999999999999999999999": None,
+    # equal ones are one
+    f"Content-Length: {COMPLETE}, {COMPLETE}": None,
+    f"Content-Length: {COMPLETE}\r\nContent-Length: {COMPLETE}": None,
+    # different ones may be an attack; browsers refuse them too
+    f"Content-Length: 5\r\nContent-Length: {COMPLETE}": BAD,
+    f"Content-Length: {COMPLETE}\r\nContent-Length: 5": BAD,
+    # a coding of no meaning
+    "Transfer-Encoding: binary": None,
+    "Transfer-Encoding: identity": None,
+    f"Content-Length: {COMPLETE}\r\nTransfer-Encoding: none": None,
+    # what libcurl insists on, and browsers do not: docs/fetching.md says so
+    "no colon at all": BAD,
+    "<br>": BAD,
+    "X-A: b\0c": BAD,
+    "X-A: b\rc": BAD,
+    # what it does take
+    "X A: b": None,
+    ": b": None,
+    "X-A: b\r\n folded": None,
+}
+
+
+@pytest.mark.parametrize("lines", ODD_HEADERS, ids=repr)
+def test_odd_headers_are_taken_as_browsers_do_as_far_as_libcurl_lets_us(lines: str) -> None:
+    asked = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(heard(connection))
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{lines}\r\n\r\n".encode() + PICTURE)
+
+    with listening(serve) as url:
+        (outcome,) = fetch(url)
+    if ODD_HEADERS[lines] is None:
+        assert isinstance(outcome, Body)
+        assert outcome.data == PICTURE
+    else:
+        assert isinstance(outcome, Failure)
+        assert outcome.reason is ODD_HEADERS[lines]
+    assert len(asked) <= 2
+
+
+# parts and codings
+
+RANGES: dict[str, Reason | None] = {
+    "bytes 0-323/324": None,
+    "bytes=0-323/324": None,
+    "Bytes 0-323/324": None,
+    "bytes 0-322/324": Reason.BODY_INCOMPLETE,
+    "bytes 1-323/324": Reason.BODY_INCOMPLETE,
+    "bytes 0-323/*": Reason.BODY_INCOMPLETE,
+    "bytes */324": Reason.BODY_INCOMPLETE,
+    "bytes 0-399/400": Reason.BODY_INCOMPLETE,
+    "": Reason.BODY_INCOMPLETE,
+}
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("span", RANGES)
+def test_a_part_that_is_the_whole_is_an_answer(span: str, length: bool) -> None:  # noqa: FBT001  (a column)
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        said = f"Content-Length: {len(PICTURE)}\r\n" if length else ""
+        head = f"HTTP/1.1 206 Partial Content\r\nContent-Range: {span}\r\n{said}\r\n"
+        connection.sendall(head.encode() + PICTURE)
+
+    assert len(PICTURE) == 324
+    with listening(serve) as url:
+        assert reasons(url) == [RANGES[span]]
+
+
+def deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+CODINGS: dict[str, tuple[str, bytes]] = {
+    "an image that is said to be gzip": ("gzip", PICTURE),
+    "an image that is said to be deflate": ("deflate", PICTURE),
+    "an image that is said to be br": ("br", PICTURE),
+    "an image that is said to be zstd": ("zstd", PICTURE),
+    "an image that is said to be compress": ("compress", PICTURE),
+    "an image that is said to be many things": ("gzip, br, gzip", PICTURE),
+    "gzip": ("gzip", gzip.compress(PICTURE)),
+    "br": ("br", pa.compress(PICTURE, "brotli", asbytes=True)),
+    "zstd": ("zstd", pa.compress(PICTURE, "zstd", asbytes=True)),
+    "deflate": ("deflate", zlib.compress(PICTURE)),
+    "raw deflate": ("deflate", deflated(PICTURE)),
+}
+
+
+@pytest.mark.parametrize("pause_after", [0, 1, 2, 3])
+@pytest.mark.parametrize("what", CODINGS)
+def test_a_body_is_undone_or_taken_as_it_is(what: str, pause_after: int) -> None:
+    """However it is split: the next piece comes when the one before has been read."""
+    name, body = CODINGS[what]
+
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {name}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body[:pause_after])
+        time.sleep(0.05 if pause_after else 0)
+        connection.sendall(body[pause_after:])
+
+    with listening(serve) as url:
+        (outcome,) = fetch(url)
+    assert isinstance(outcome, Body)
+    assert outcome.data == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("br", pa.compress(PICTURE, "brotli", asbytes=True)[:-2], Reason.BAD_ENCODING),
+        ("zstd", b"no zstd at all" * 9, Reason.BAD_ENCODING),
+        ("zstd", pa.compress(bytes(9_000_000), "zstd", asbytes=True), Reason.BODY_TOO_LARGE),
+        ("br", pa.compress(bytes(9_000_000), "brotli", asbytes=True), Reason.BODY_TOO_LARGE),
+    ],
+    ids=["cut short", "nonsense", "bomb", "bomb in br"],
+)
+def test_what_cannot_be_undone_is_said(name: str, body: bytes, reason: Reason) -> None:
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {name}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+
+    with listening(serve) as url:
+        assert reasons(url) == [reason]
+
+
+def test_an_opt_out_in_a_hint_does_not_count() -> None:
+    """It is not about the image that comes after it."""
+
+    def serve(connection: socket.socket) -> None:
+        heard(connection)
+        hint = (
+            b"HTTP/1.1 103 Early Hints\r\nX-Robots-Tag: noai\r\nContent-Usage: train-ai=n\r\n\r\n"
+        )
+        connection.sendall(hint + ANSWER)
+
+    with listening(serve) as url:
+        assert reasons(url) == [None]

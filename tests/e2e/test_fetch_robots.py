@@ -1,4 +1,4 @@
-"""What owners say of robots: robots.txt, X-Robots-Tag and tdm-reservation."""
+"""What owners say of robots and of training: robots.txt, tdmrep.json and headers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from img2dataset.errors import Reason
+from img2dataset.fetch.attempt import MOST_SIGNALS
 from img2dataset.fetch.robots import LARGEST
-from img2dataset.records import Failure
+from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, different, fetch, names, reasons, rows, running
 from tests.site import Site
 
@@ -29,8 +30,10 @@ def page(site: Site) -> Iterator[Callable[[str], str]]:
     """A path -> its URL at the site; each test starts without any robots.txt."""
     site.requests.clear()
     site.robots_txt.clear()
+    site.tdmrep.clear()
     yield site.url
     site.robots_txt.clear()
+    site.tdmrep.clear()
 
 
 # robots.txt
@@ -95,7 +98,6 @@ UNAVAILABLE = [
     "/truncated",
     "/bad-chunked",
     "/bad-gzip",
-    "/encoded?as=br",
     "/redirect-to?url=/silent",
     "/redirect-to?url=http://[bad",
     "/redirect-to?url=ftp://127.0.0.1/",
@@ -257,7 +259,9 @@ def test_directives_are_those_of_the_config(page: Callable[[str], str]) -> None:
     assert reasons(url, disallowed_directives=("noml",)) == [Reason.OPTED_OUT]
 
 
-def test_a_reservation_is_respected_if_asked_for(site: Site, page: Callable[[str], str]) -> None:
+def test_a_reservation_is_respected_unless_that_is_switched_off(
+    site: Site, page: Callable[[str], str]
+) -> None:
     urls = [
         page("/image/1.jpg?header=tdm-reservation: 1&header=tdm-policy: https://a.test/p.json"),
         page("/redirect?header=TDM-Reservation:1"),
@@ -265,9 +269,160 @@ def test_a_reservation_is_respected_if_asked_for(site: Site, page: Callable[[str
         page("/image/1.jpg?header=tdm-reservation: 0"),
     ]
     refused = Reason.TDM_RESERVED
-    assert reasons(*urls, respect_tdm_reservation=True) == [refused, refused, refused, None]
+    assert reasons(*urls) == [refused, refused, refused, None]
     assert site.asked("/image/0.jpg") == []
-    assert reasons(*urls) == [None] * 4
+    assert reasons(*urls, respect_tdm_reservation=False) == [None] * 4
+
+
+def test_a_usage_is_respected_unless_that_is_switched_off(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    urls = [
+        page("/image/1.jpg?header=Content-Usage: train-ai=n"),
+        page("/image/1.jpg?header=content-usage: search=y, train-ai=n;x=1"),
+        page("/redirect?header=Content-Usage: train-ai=n"),
+        page("/image/1.jpg?header=Content-Usage: train-ai=y&header=Content-Usage: train-ai=n"),
+        page("/image/1.jpg?header=Content-Usage: train-ai=y"),
+        page("/image/1.jpg?header=Content-Usage: search=n"),
+        page("/image/1.jpg?header=Content-Usage: train-ai no"),
+    ]
+    refused = Reason.CONTENT_USAGE
+    assert reasons(*urls) == [refused, refused, refused, refused, None, None, None]
+    assert site.asked("/image/0.jpg") == []
+    assert reasons(*urls, respect_content_usage=False) == [None] * 7
+
+
+# what robots.txt and tdmrep.json say of training
+
+
+@pytest.mark.parametrize(
+    "line", ["Content-Signal: search=yes,ai-train=no", "Content-Usage: /image/ train-ai=n"]
+)
+def test_training_may_be_forbidden_where_fetching_is_not(
+    site: Site, page: Callable[[str], str], line: str
+) -> None:
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Allow: /", line)
+    assert reasons(page("/image/1.jpg")) == [None], "robots.txt is not looked at"
+    assert reasons(page("/image/1.jpg"), config=RESPECT) == [Reason.ROBOTS_TXT_TRAINING]
+    assert len(site.asked("/image/1.jpg")) == 1
+    usage_only = [None if "Usage" in line else Reason.ROBOTS_TXT_TRAINING]
+    config = replace(RESPECT, respect_content_usage=False)
+    assert reasons(page("/image/1.jpg"), config=config) == usage_only
+
+
+RESERVED = '/say?type=application/json&text=[{"location":"/image/","tdm-reservation":1}]'
+
+
+def test_tdmrep_json_is_asked_for_once_after_robots_txt(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.tdmrep["127.0.0.1"] = RESERVED
+    urls = [*different(page("/image/1.jpg"), 20), page("/exif/1.jpg")]
+    assert reasons(*urls, config=RESPECT) == [Reason.TDMREP] * 20 + [None]
+    assert [request.path for request in site.requests][:2] == [
+        "/robots.txt",
+        "/.well-known/tdmrep.json",
+    ]
+    assert len(site.asked("/.well-known/tdmrep.json")) == 1
+
+
+def test_a_header_beats_tdmrep_json(site: Site, page: Callable[[str], str]) -> None:
+    site.tdmrep["127.0.0.1"] = RESERVED
+    urls = [
+        page("/image/1.jpg?header=tdm-reservation: 0"),
+        page("/image/1.jpg?header=tdm-reservation: 1"),
+        page("/image/1.jpg"),
+    ]
+    expected = [None, Reason.TDM_RESERVED, Reason.TDMREP]
+    assert reasons(*urls, config=RESPECT) == expected
+
+
+def test_tdmrep_json_counts_for_where_a_redirect_leads(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.tdmrep["127.0.0.1"] = RESERVED
+    url = page("/redirect?to=/image/1.jpg")
+    assert reasons(url, config=RESPECT) == [Reason.TDMREP]
+
+
+@pytest.mark.parametrize(
+    "answer", ["/status/404", "/status/500", "/html", "/reset", "/redirect-loop", "/silent"]
+)
+def test_where_there_is_no_tdmrep_json_nothing_is_reserved(
+    site: Site, page: Callable[[str], str], answer: str
+) -> None:
+    site.tdmrep["127.0.0.1"] = answer
+    assert reasons(page("/image/1.jpg"), config=RESPECT) == [None]
+
+
+def test_tdmrep_json_may_lie_elsewhere(site: Site, page: Callable[[str], str]) -> None:
+    site.pages["tdmrep"] = '[{"location": "/", "tdm-reservation": 1}]'
+    site.tdmrep["127.0.0.1"] = "/redirect?n=3&to=/kept/tdmrep"
+    assert reasons(page("/image/1.jpg"), config=RESPECT) == [Reason.TDMREP]
+
+
+def test_tdmrep_json_is_not_asked_for_where_it_does_not_count(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.tdmrep["127.0.0.1"] = RESERVED
+    assert reasons(page("/image/1.jpg")) == [None]
+    config = replace(RESPECT, respect_tdm_reservation=False)
+    assert reasons(page("/image/1.jpg"), config=config) == [None]
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Disallow: /.well-known/")
+    assert reasons(page("/image/1.jpg"), config=RESPECT) == [None]
+    assert site.asked("/.well-known/tdmrep.json") == []
+
+
+# signals that are kept
+
+
+def test_every_signal_of_the_way_is_kept_if_asked_for(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["127.0.0.1"] = says(
+        "User-agent: *", "Content-Signal: search=yes, ai-train=yes", "Content-Usage: /x train-ai=n"
+    )
+    site.tdmrep["127.0.0.1"] = (
+        '/say?text=[{"location":"/","tdm-reservation":0,"tdm-policy":"https://a.test/p"}]'
+    )
+    url = page(
+        "/redirect?header=X-Robots-Tag: noarchive"
+        "&to=/image/1.jpg?header=Content-Usage: search=n%26header=X-Robots-Tag: noai"
+    )
+    files = (
+        "robots.txt:content-signal=search=yes, ai-train=yes",
+        "tdmrep.json:tdm-reservation=0",
+        "tdmrep.json:tdm-policy=https://a.test/p",
+    )
+    (outcome,) = fetch(url, config=RESPECT, keep_signals=True)
+    assert isinstance(outcome, Failure)
+    assert outcome.reason is Reason.OPTED_OUT
+    assert outcome.signals == (
+        *files,
+        "x-robots-tag=noarchive",
+        "content-usage=search=n",
+        "x-robots-tag=noai",
+    )
+    (outcome,) = fetch(url, config=RESPECT, keep_signals=True, disallowed_directives=())
+    assert isinstance(outcome, Body)
+    assert outcome.signals[:3] == files
+    (outcome,) = fetch(url, config=RESPECT)
+    assert outcome.signals == ()
+
+
+def test_what_forbids_a_url_is_kept_though_it_is_not_asked_for(
+    site: Site, page: Callable[[str], str]
+) -> None:
+    site.robots_txt["127.0.0.1"] = says("User-agent: *", "Content-Signal: ai-train=no")
+    (outcome,) = fetch(page("/image/1.jpg"), config=RESPECT, keep_signals=True)
+    assert outcome.signals == ("robots.txt:content-signal=ai-train=no",)
+    assert site.asked("/image/1.jpg") == []
+
+
+def test_of_endless_signals_some_are_kept(page: Callable[[str], str]) -> None:
+    lines = "".join(f"&header=X-Robots-Tag: bot{n}: {'x' * 30}" for n in range(300))
+    (outcome,) = fetch(page(f"/image/1.jpg?{lines}"), keep_signals=True)
+    assert len(outcome.signals) == MOST_SIGNALS
 
 
 def test_every_refusal_has_a_name_of_its_own(site: Site, page: Callable[[str], str]) -> None:
@@ -278,7 +433,7 @@ def test_every_refusal_has_a_name_of_its_own(site: Site, page: Callable[[str], s
         site.url("/image/1.jpg", host="localhost"),
         page("/robots?tag=noai"),
         page("/image/1.jpg?header=tdm-reservation: 1"),
-        config=replace(RESPECT, respect_tdm_reservation=True),
+        config=RESPECT,
     )
     assert [outcome.label for outcome in outcomes if isinstance(outcome, Failure)] == [
         "disallowed by robots.txt",

@@ -252,7 +252,8 @@ def test_more_is_kept_with_every_kind_of_column(tmp_path: Path, fresh_site: Site
     options: dict[str, Any] = {
         "input_format": "parquet", "output_format": "parquet", "image_size": 16,
         "save_additional_columns": ["tags", "n"], "bbox_col": "boxes", "encode_format": "png",
-        "save_fetch_metadata": True, "compute_hash": "md5", "output_folder": out,
+        "save_fetch_metadata": True, "save_opt_out_signals": True, "compute_hash": "md5",
+        "output_folder": out,
     }  # fmt: skip
     download(str(tmp_path / "list.parquet"), **options)
     before = Dataset(Path(out)).table

@@ -74,6 +74,7 @@ def seeds() -> list[tuple[bytes, int, int, int]]:
                 ]
                 more = {"quality": quality, "optimize": True, "restart_marker_blocks": 2}
                 made.append((saved(pixels, "JPEG", **more), 3, width, height))
+                made.append((saved(pixels, "JPEG", progressive=True, **more), 3, width, height))
                 made.append((saved(pixels[:, :, 0].copy(), "JPEG", **more), 1, width, height))
     return made
 
@@ -116,6 +117,8 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
         out = bytearray(small[0] * small[1] * channels)
         tried += 1
         module.plain(data)
+        module.pixels_end(data, True)
+        module.pixels_end(data, False)
         done += module.shrink(out, data, channels, width, height, *small)
     return tried, done
 

@@ -1,6 +1,7 @@
 """A request -> an answer, good or bad.  The paths, by what they do:
 
 good       /image/<n>.<jpg|png|webp|gif>[?width=&height=&padding=]  /exif/<orientation>.jpg
+           /picture/<name>  (`site.pictures`)
            /no-length  /chunked  /gzip  (an image, framed or encoded in other ways)
            /bulk?size=[&rate=]  (an image and zeros, of which the site keeps no copy)
 statuses   /status/<code>[?size=]  /204  /206  /empty  /html  /html-for-ever  /text
@@ -280,6 +281,11 @@ async def kept(exchange: Exchange) -> bool:
     data = exchange.site.pages[exchange.path.rpartition("/")[2]].encode()
     await asyncio.sleep(exchange.number("seconds", 0))
     return await exchange.reply(200, data, [("Content-Type", "text/plain")])
+
+
+@page("picture")
+async def kept_picture(exchange: Exchange) -> bool:
+    return await exchange.image(exchange.site.pictures[exchange.path.rpartition("/")[2]])
 
 
 @page("say")

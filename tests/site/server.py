@@ -78,10 +78,14 @@ class Site:
     """Most requests for each ?token= of /crowd that there were at the same time."""
     robots_txt: dict[str, str] = field(default_factory=dict)
     """Host -> path and query that are answered instead of /robots.txt; else it is not there."""
+    tdmrep: dict[str, str] = field(default_factory=dict)
+    """The same for /.well-known/tdmrep.json."""
     broken: bool = False
     """While it is, every connection is reset as soon as something is asked over it."""
     pages: dict[str, str] = field(default_factory=dict)
     """Name -> text of /kept/<name>."""
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    """Name -> bytes of /picture/<name>."""
     port: int = 0
     crowds: Counter[str] = field(default_factory=Counter)
     """What there is at the moment of what `at_once` counts."""
@@ -190,6 +194,8 @@ class Site:
             request.local = local
             if request.path == "/robots.txt":
                 request.served = self.robots_txt.get(request.host, "")
+            if request.path == "/.well-known/tdmrep.json":
+                request.served = self.tdmrep.get(request.host, "")
             with self._came:
                 self.requests.append(request)
                 self._came.notify_all()

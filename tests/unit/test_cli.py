@@ -69,6 +69,27 @@ def test_the_exit_code_and_the_last_line_say_how_it_ended(
     assert err.splitlines()[-1].startswith(last)
 
 
+@pytest.mark.parametrize(
+    ("how", "last"),
+    [
+        (SourceError("gone"), "mend the list, then run the same command again{} to go on"),
+        (RunError("full"), "what is stored stays: run the same command again{} to go on"),
+        (KeyboardInterrupt(), "interrupted: run the same command again{} to go on"),
+    ],
+)
+def test_to_go_on_is_not_to_begin_anew(
+    how: BaseException, last: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for mode, more in (
+        ("incremental", ""),
+        ("retry", ""),
+        ("extend", " with incremental_mode=incremental"),
+        ("overwrite", " with incremental_mode=incremental"),
+    ):
+        main(["u.txt", f"--incremental_mode={mode}"], ending(how))
+        assert capsys.readouterr().err.rstrip().endswith(last.format(more))
+
+
 def test_a_bug_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         main(["u.txt"], ending(ZeroDivisionError()))

@@ -37,7 +37,13 @@ assert [shard.count for shard in source.shards(10)] == [2]
 
 def test_a_worker_imports_no_library_that_its_images_may_not_need() -> None:
     large = ("cv2", "PIL", "exifread", "fsspec", "pyarrow.compute", "pandas", "asyncio", "protego")
-    others = ("numpy", "img2dataset.completion", "img2dataset.turns", "img2dataset.locks")
+    others = (
+        "numpy",
+        "http_sf",
+        "img2dataset.completion",
+        "img2dataset.turns",
+        "img2dataset.locks",
+    )
     code = """
 from img2dataset.lean import start_lean
 start_lean()

@@ -129,6 +129,33 @@ def test_names_of_ours_cannot_be_additional_columns(column: str) -> None:
         Options("l", save_additional_columns=["fine", column])
 
 
+@pytest.mark.parametrize(
+    "contact", ["me@a.org", "mailto:me@a.org", "https://a.org/bot?x=1", "http://a.org"]
+)
+def test_a_contact_is_an_address_to_write_to(contact: str) -> None:
+    assert Options("list.txt", user_agent_contact=contact).user_agent_contact == contact
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["", "me", "a.org", "me@a.org)", "me@a.org; x", "me@a.org\r\nX: y", "m\u00e9@a.org", "ftp://a"],
+)
+def test_what_nobody_can_write_to_is_refused(contact: str) -> None:
+    with pytest.raises(OptionError, match=r"user_agent_contact is .* an e-mail address or an http"):
+        Options("list.txt", user_agent_contact=contact)
+
+
+def test_a_contact_that_would_not_be_sent_is_refused() -> None:
+    with pytest.raises(OptionError, match="write the contact into user_agent"):
+        Options("list.txt", user_agent="me/1.0", user_agent_contact="me@a.org")
+
+
+def test_the_column_of_signals_cannot_be_an_additional_one() -> None:
+    assert Options("list.txt", save_additional_columns=["opt_out"])
+    with pytest.raises(OptionError, match="save_opt_out_signals stores something"):
+        Options("list.txt", save_additional_columns=["opt_out"], save_opt_out_signals=True)
+
+
 def test_boxes_cannot_be_blurred_without_encoding() -> None:
     with pytest.raises(OptionError, match=r"disable_all_reencoding.*bbox_col"):
         Options("l", disable_all_reencoding=True, bbox_col="boxes")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,17 @@ import pytest
 
 from img2dataset.errors import OptionError, RunError
 from img2dataset.options import Options, shaping_options
-from img2dataset.shards import Identity, Plan, done_shards, load_sections, prepare, record
+from img2dataset.shards import (
+    Comparison,
+    Identity,
+    Plan,
+    done_shards,
+    load_sections,
+    prepare,
+    ranges,
+    record,
+    touched_shards,
+)
 from img2dataset.storage import Folder
 
 IDENTITY = Identity(
@@ -193,8 +205,10 @@ OTHER_VALUES: dict[str, Any] = {
     "max_shard_retry": 0, "user_agent_token": "t", "disallowed_header_directives": [],
     "ignore_ssl_certificate": True, "max_image_bytes": 1000, "max_decoded_pixels": 1000,
     "apply_exif_orientation": False, "user_agent": "me", "max_connections_per_host": 2,
-    "min_delay_per_host": 1.0, "robots_txt": "respect", "respect_tdm_reservation": True,
+    "min_delay_per_host": 1.0, "robots_txt": "respect", "respect_tdm_reservation": False,
     "private_addresses": "deny", "dns_servers": ["127.0.0.1"], "max_decode_seconds": 7, "max_storage_wait": 3, "part": "0/2", "save_fetch_metadata": True,
+    "user_agent_contact": "me@a.org",
+    "accept_changed_list": True,
 }  # fmt: skip
 FREE = {
     "output_folder", "processes_count", "thread_count", "timeout", "enable_wandb",
@@ -203,6 +217,8 @@ FREE = {
     "ignore_ssl_certificate", "max_image_bytes", "max_decoded_pixels", "user_agent",
     "max_connections_per_host", "min_delay_per_host", "robots_txt",
     "respect_tdm_reservation", "private_addresses", "dns_servers", "max_decode_seconds", "max_storage_wait", "part",
+    "user_agent_contact", "respect_content_usage",
+    "accept_changed_list",
 }  # fmt: skip
 """How images are fetched, not what is stored of them."""
 
@@ -367,3 +383,172 @@ def test_a_retry_of_an_old_dataset_leaves_it_to_the_caller_to_write_down_what_it
         plan(tmp_path, "retry", Identity([], IDENTITY.options))
     record(folder, plan(tmp_path, "retry"))
     assert len(load_sections(folder)) == 1
+
+
+# -- a list that has changed, and what of it is stored
+
+BEFORE = listed(("/a.txt", 10, "x"), ("/b.txt", 9, "y"))
+NOW = listed(("/a.txt", 10, "x"), ("/b.txt", 8, "q"))
+
+
+def name_of(shard_id: int) -> str:
+    return f"{shard_id:05}"
+
+
+def changed(
+    folder: Path, touched: Mapping[int, str], identity: Identity = NOW, *,
+    accepted: bool = False, mode: str = "incremental", part_of: tuple[int, int] = (0, 1),
+) -> Plan:  # fmt: skip
+    """Plan with a list of which the shards of `touched` are not made."""
+    comparison = Comparison(lambda *_: touched, name_of, accepted=accepted)
+    place = Folder(str(folder))
+    return prepare(place, mode, identity, stored_names, part_of, comparison=comparison)
+
+
+@pytest.fixture
+def four_done(tmp_path: Path) -> Path:
+    plan(tmp_path, identity=BEFORE)
+    finish(tmp_path, "00000", "00001", "00002", "00003")
+    return tmp_path
+
+
+@pytest.mark.parametrize("mode", ["incremental", "retry"])
+def test_a_changed_list_that_touches_nothing_done_is_taken_and_said(
+    four_done: Path, mode: str
+) -> None:
+    resumed = changed(four_done, {}, mode=mode)
+
+    assert resumed.first_id == 0
+    assert resumed.done == {0, 1, 2, 3}
+    assert "b.txt has other content" in resumed.notices[0]
+    assert "no shard that is done is touched" in resumed.notices[0]
+    assert plan(four_done, identity=NOW).notices == (), "it is the list from now on"
+
+
+def test_a_changed_list_that_touches_shards_is_refused_and_names_them(four_done: Path) -> None:
+    with pytest.raises(OptionError, match="accept_changed_list=True") as caught:
+        changed(four_done, {1: "/lists/b.txt", 2: "/lists/b.txt", 3: ""})
+
+    said = str(caught.value)
+    assert "3 shards: 00001 to 00002 (b.txt); 00003 (no longer in the list)" in said
+    assert "\n" not in said
+    assert plan(four_done, identity=BEFORE).done == {0, 1, 2, 3}, "nothing is changed by that"
+
+
+def test_what_is_touched_is_removed_where_that_is_accepted_and_nothing_else(
+    four_done: Path,
+) -> None:
+    resumed = changed(four_done, {1: "/b.txt", 3: ""}, accepted=True)
+
+    assert resumed.done == {0, 2}
+    assert "2 shards: 00001 (b.txt); 00003 (no longer in the list)" in resumed.notices[0]
+    assert visible(four_done) == {
+        f"0000{n}{end}" for n in (0, 2) for end in (".tar", ".parquet", "_stats.json")
+    }
+    assert plan(four_done, identity=NOW).done == {0, 2}
+
+
+@pytest.mark.parametrize("dies_at", range(1, 8))
+def test_a_run_that_dies_while_it_removes_them_leaves_no_shard_of_two_lists(
+    four_done: Path, dies_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+    plain = Folder.do
+
+    def dying(folder: Folder, step: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps >= dies_at:
+            raise KeyboardInterrupt
+        return plain(folder, step)
+
+    with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+        patched.setattr(Folder, "do", dying)
+        changed(four_done, {1: "/b.txt", 3: ""}, accepted=True)
+    left = done_shards([path.name for path in four_done.iterdir()])
+    touched = dict.fromkeys(left & {1, 3}, "/b.txt")
+    (section,) = load_sections(Folder(str(four_done)))
+
+    assert not touched or section.identity.inputs == BEFORE.inputs
+    assert changed(four_done, touched, accepted=True).done == {0, 2}
+    assert visible(four_done) == {
+        f"0000{n}{end}" for n in (0, 2) for end in (".tar", ".parquet", "_stats.json")
+    }
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_other_options_are_refused_with_any_list(four_done: Path, *, accepted: bool) -> None:
+    other = Identity(NOW.inputs, {**NOW.options, "image_size": 1})
+
+    with pytest.raises(OptionError, match=r"url_list \(b.txt.*image_size"):
+        changed(four_done, {}, other, accepted=accepted)
+
+
+def test_a_part_takes_a_changed_list_only_if_told_so_and_removes_nothing(tmp_path: Path) -> None:
+    prepare(Folder(str(tmp_path)), "incremental", BEFORE, stored_names, (0, 2))
+    finish(tmp_path, "00000", "00001")
+
+    with pytest.raises(OptionError, match="no part runs that has seen the list as it was"):
+        changed(tmp_path, {}, part_of=(1, 2))
+    with pytest.raises(OptionError, match=r"touches 1 shard: 00000 .*run once without part"):
+        changed(tmp_path, {0: "/b.txt"}, part_of=(1, 2), accepted=True)
+    assert changed(tmp_path, {}, part_of=(1, 2), accepted=True).done == {0, 1}
+    # the other part has the new list, too
+    assert prepare(Folder(str(tmp_path)), "incremental", NOW, stored_names, (0, 2)).done == {0, 1}
+
+
+def test_of_several_lists_only_the_last_may_change(four_done: Path) -> None:
+    other = listed(("/c.txt", 1, "c"), ("/d.txt", 1, "d"))
+    plan(four_done, "extend", other)
+    finish(four_done, "00004")
+
+    with pytest.raises(OptionError, match="made with other settings"):
+        changed(four_done, {4: "/a.txt"}, NOW, accepted=True)
+    grown = listed(("/c.txt", 1, "c"), ("/d.txt", 9, "D"))
+    assert changed(four_done, {}, grown).first_id == 4
+    assert plan(four_done, identity=BEFORE).first_id == 0, "the first list is as it was"
+
+
+def test_a_dataset_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """As written by 2.0.0: `differences` must not change what it means."""
+    (tmp_path / ".img2dataset").mkdir()
+    (tmp_path / ".img2dataset" / "identity").write_text(
+        json.dumps(
+            {
+                "parts": [
+                    {
+                        "first_id": 0,
+                        "identity": {
+                            "inputs": [{"url": "/old/a.txt", "size": 10, "fingerprint": "x"}],
+                            "options": {"image_size": 256, "max_image_area": "Infinity"},
+                        },
+                    }
+                ]
+            }
+        )
+    )
+    finish(tmp_path, "00000")
+    options = {"image_size": 256, "max_image_area": float("inf")}
+    same = Identity(listed(("/new/a.txt", 10, "x")).inputs, options)
+
+    assert plan(tmp_path, identity=same).done == {0}
+    more = Identity(listed(("/a.txt", 10, "x"), ("/b.txt", 1, "b")).inputs, options)
+    assert changed(tmp_path, {}, more).done == {0}
+
+
+@pytest.mark.parametrize(
+    ("ids", "text"),
+    [
+        ([1], "00001"),
+        ([1, 2, 3, 7, 9, 10], "00001 to 00003, 00007, 00009 to 00010"),
+        (range(0, 20, 2), "00000, 00002, 00004, 00006, 00008 and 5 more ranges"),
+    ],
+)
+def test_shards_are_named_in_ranges(ids: Sequence[int], text: str) -> None:
+    assert ranges(ids, name_of) == text
+
+
+def test_many_files_are_not_all_named() -> None:
+    touched = {number: f"/{number}.txt" for number in range(8)}
+
+    assert touched_shards(touched, name_of).endswith("00004 (4.txt) and shards of 3 more files")

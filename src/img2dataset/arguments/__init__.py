@@ -6,6 +6,7 @@ Nothing heavier than the standard library is imported here, so that --help is in
 from __future__ import annotations
 
 import difflib
+import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -25,6 +26,10 @@ SWITCHES = (HELP, VERSION_FLAG, PRINT_CONFIG)
 CONFIG = "config"
 SHORT = {
     "h": HELP,
+    "V": VERSION_FLAG,
+    # what tools of this kind have
+    "o": "output_folder",
+    "j": "processes_count",
     # the letters that the old tool had
     "b": "bbox_col",
     "n": "number_sample_per_shard",
@@ -36,6 +41,8 @@ SHORT = {
 TYPES = {declared.name: str(declared.type) for declared in fields(Options)}
 """Name of each option, in positional order -> its type as declared."""
 SEE_HELP = "img2dataset --help  lists the options"
+WORDS = (HELP, VERSION_FLAG)
+"""Switches that are understood without dashes too, as the only word."""
 
 
 @dataclass(slots=True)
@@ -54,7 +61,7 @@ def parse(argv: Sequence[str]) -> Options | str:
     Raises:
         OptionError: it cannot be understood, or a value is not allowed.
     """
-    given = _read(argv)
+    given = _asked_in_a_word(argv) or _read(argv)
     if given.switch == HELP:
         return help_text()
     if given.switch == VERSION_FLAG:
@@ -65,6 +72,17 @@ def parse(argv: Sequence[str]) -> Options | str:
     if values.get("url_list") is None:
         raise OptionError(f"url_list is missing: give the list of URLs first; {SEE_HELP}")
     return Options(**values)
+
+
+def _asked_in_a_word(argv: Sequence[str]) -> _Given | None:
+    """What `help`, `version` or `-v` alone ask for, unless that is the name of a list."""
+    if len(argv) != 1:
+        return None
+    word = argv[0]
+    if word in WORDS and not os.path.lexists(word):
+        return _Given(switch=word)
+    # with a value it is verify_hash, as it was
+    return _Given(switch=VERSION_FLAG) if word == "-v" else None
 
 
 def _values(given: _Given) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.options import Group, Options
+from img2dataset.schemes import with_home
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +25,7 @@ def read_config(path: str) -> Mapping[str, Any]:
     Raises:
         OptionError: the file cannot be read, or is not a list of names and values.
     """
+    path = with_home(path)
     suffix = Path(path).suffix.lower()
     if suffix not in (".toml", ".yaml", ".yml"):
         raise OptionError(f"--config {path}: the file's name must end in .toml, .yaml or .yml")

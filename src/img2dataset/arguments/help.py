@@ -32,10 +32,12 @@ Write --name=value or --name value, with _ or - inside names; --name and
 
 COMMAND_LINE = """\
 Command line:
-  -h, --help
+  -h, --help, help
       show this text
-  --version
+  -V, --version, version
       show the version
+  -o FOLDER, -j N
+      short for --output_folder=FOLDER, --processes_count=N
   --config=FILE
       read options from a .toml, .yaml or .yml file; flags override them
   --print_config

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from img2dataset.fetch.way import STRAIGHT, Place, Way, origin_of, place_of
 from img2dataset.records import Fetched, Row
+
+MOST_SIGNALS = 50
+LONGEST_SIGNAL = 1000
+"""Characters; honest ones are far shorter, and each is stored with every row of its host."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,7 +40,12 @@ class Attempt:
     """How the last redirect came, if that is to be told."""
     way: Way = STRAIGHT
     robots_of: str | None = None
-    """The origin whose robots.txt it is."""
+    """The origin whose robots.txt it is, or whose tdmrep.json."""
+    is_tdmrep: bool = False
+    reserved: bool = False
+    """Whether tdmrep.json reserves where we are."""
+    signals: dict[str, None] = field(default_factory=dict)
+    """What owners said on the way, each as name=value, in their order; empty unless asked for."""
     lookup_began: float = 0.0
     began: float = 0.0
     """When it was last started."""
@@ -50,6 +60,12 @@ class Attempt:
         """Whether nothing has to be delivered."""
         return not self.rows and self.robots_of is None
 
+    def note(self, signals: Iterable[tuple[str, str]]) -> None:
+        """Remember (name, value) pairs that owners said."""
+        for name, value in signals:
+            if len(self.signals) < MOST_SIGNALS:
+                self.signals[f"{name}={value}"[:LONGEST_SIGNAL]] = None
+
     def go_to(self, url: str) -> None:
         """Follow a redirect."""
         self.hops += 1
@@ -62,6 +78,8 @@ class Attempt:
         self.began = 0.0
         self.redirect = None
         self.probing = False
+        self.reserved = False
+        self.signals.clear()
         self.url = self.listed
         self.place = place_of(origin_of(self.listed))
         self.left = seconds

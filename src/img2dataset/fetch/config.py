@@ -42,7 +42,8 @@ class FetchConfig:
     """Workers like this one, each for itself, that share what may be asked of a host: each keeps
     to its part of the numbers above, and of a robots.txt's Crawl-delay."""
     respect_robots_txt: bool = False
-    respect_tdm_reservation: bool = False
+    respect_tdm_reservation: bool = True
+    respect_content_usage: bool = True
     private_addresses: str = "listed"
     """allow, listed or deny."""
     dns_servers: tuple[str, ...] = ()
@@ -52,6 +53,8 @@ class FetchConfig:
     to be compared, so that it counts as a mismatch."""
     keep_fetched: bool = False
     """Whether bodies and failures say how they came (records.Fetched)."""
+    keep_signals: bool = False
+    """Whether bodies and failures say which opt-out signals came with them."""
 
     @property
     def first_here(self) -> int:
@@ -64,9 +67,14 @@ class FetchConfig:
         return None if self.max_per_host is None else max(1, self.max_per_host // self.sharers)
 
 
-def user_agent(token: str | None, replacement: str | None) -> str:
-    """The User-Agent header: our name and version, plus the user's token and where to complain."""
+def user_agent(token: str | None, replacement: str | None, contact: str | None = None) -> str:
+    """The User-Agent header: our name and version, the user's token, and whom to write to.
+
+    `contact` = the user's own e-mail address or URL.  The project's URL is always there: some
+    sites, Wikimedia's among them, refuse agents that name nobody.
+    """
     if replacement is not None:
         return replacement
-    name = f"img2dataset/{VERSION}"
-    return name if token is None else f"{name} (compatible; {token}; +{CONTACT})"
+    named = [] if token is None else ["compatible", token]
+    comment = "; ".join([*named, f"+{CONTACT}", *([] if contact is None else [contact])])
+    return f"img2dataset/{VERSION} ({comment})"

@@ -17,10 +17,13 @@ import pycurl
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.handles import new_handle
+from img2dataset.fetch.handles import apply, new_handle, restore, use_http_1
 from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, UNANSWERED, outcome
+from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, outcome
+from img2dataset.fetch.refusals import Signals
+from img2dataset.fetch.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
 from img2dataset.fetch.response import Refuses, Response
+from img2dataset.fetch.way import origin_of
 from img2dataset.records import Body, Failure, Fetched
 
 LOWEST_SPEED = 1024
@@ -33,6 +36,9 @@ STALLED = 1.0
 LONGEST_DRAIN = 0.5
 """Seconds for the rest of a body that nobody wants; then its connection is given up for it."""
 
+SILENT_S = 1.0
+"""Seconds without a byte of an answer after which a socket is looked at again, see `_look_again`."""
+
 OUTDATED = 10_000
 """Deadlines of transfers that are over, which may be kept."""
 
@@ -44,6 +50,8 @@ ACTIONS = tuple(
 )
 """What came, as the loop says it -> as libcurl wants to hear it."""
 
+NO_SOCKET = -1
+"""What libcurl says if there is none."""
 GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
@@ -63,6 +71,8 @@ class Request:
     proxy: str = ""
     is_page: bool = False
     """Whether a text for us is expected (robots.txt), not an image."""
+    reserved: bool = False
+    """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +97,14 @@ class Ended(Generic[K]):
     """When the server wishes to be asked again, in its own words."""
     first_byte: float = 0.0
     """Seconds from having an address to the first byte of the answer; 0 = none came."""
+    signals: Signals = ()
+    """What the answer said of our use."""
 
 
 class Slot(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
-    __slots__ = ("anew", "began", "deadline", "handle", "key", "proxy", "resolved",
+    __slots__ = ("began", "deadline", "ends", "handle", "key", "proxy", "remedies", "resolved",
                  "response", "turn", "url")  # fmt: skip
 
     def __init__(self, response: Response) -> None:
@@ -104,9 +116,10 @@ class Slot(Generic[K]):
         self.url = ""
         self.resolved = ""
         self.proxy = ""
-        self.began = self.deadline = 0.0
-        self.anew = False
-        """Whether it has been sent again, over a connection of its own."""
+        self.began = self.deadline = self.ends = 0.0
+        """When it began; when it is given up; when that is while its answer still matters."""
+        self.remedies: set[Remedy] = set()
+        """In which other ways it has been sent."""
 
 
 class Transfers(Generic[K]):
@@ -139,12 +152,14 @@ class Transfers(Generic[K]):
         self._timer: float | None = None
         self._window = min(LONGEST_WINDOW, config.timeout / 3)
         self._window_ends = 0.0
+        self._look_again_at = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, kept_open)
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
         self._broken: Exception | None = None
+        self._http_1_hosts = Http1Hosts()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -162,7 +177,7 @@ class Transfers(Generic[K]):
     def start(self, key: K, request: Request) -> None:
         slot = self._free.pop() if self._free else self._new_slot()
         handle = slot.handle
-        slot.response.reset(is_page=request.is_page)
+        slot.response.reset(is_page=request.is_page, reserved=request.reserved)
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
@@ -180,7 +195,10 @@ class Transfers(Generic[K]):
         self._turns += 1
         slot.turn = self._turns
         slot.began = time.monotonic()
-        slot.deadline = slot.began + request.seconds
+        slot.deadline = slot.ends = slot.began + request.seconds
+        if origin_of(request.url) in self._http_1_hosts:
+            slot.remedies.add(Remedy.HTTP_1)
+            use_http_1(handle)
         self._running[slot] = None
         heappush(self._deadlines, (slot.deadline, slot.turn, slot))
         if len(self._deadlines) > 2 * len(self._running) + OUTDATED:
@@ -197,6 +215,8 @@ class Transfers(Generic[K]):
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._broken is not None:
             raise self._broken
+        if self._look_again_at <= now and self._running:
+            self._look_again(now)
         ended = self._over()
         if self._deadlines and self._deadlines[0][0] <= now:
             ended += self._drop_late(now)
@@ -208,9 +228,9 @@ class Transfers(Generic[K]):
 
     def patience(self, now: float) -> float | None:
         """Seconds until `ended` has something to do even if no socket gets ready."""
-        due = self._window_ends if self._running else None
+        due = min(self._window_ends, self._look_again_at) if self._running else None
         if self._connecting:  # one of them may be late soon
-            due = min(self._window_ends, now + STALLED / 4)
+            due = min(self._window_ends, self._look_again_at, now + STALLED / 4)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
         if self._deadlines:
@@ -232,26 +252,44 @@ class Transfers(Generic[K]):
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
-            ended += [self._end(handle.slot, OK) for handle in good]
-            for handle, code, _ in bad:
-                if self._found_only_closed(handle.slot, code):
-                    self._send_anew(handle.slot)
-                else:
-                    ended.append(self._end(handle.slot, code))
+            for handle in good:
+                ended += self._end_or_send_anew(handle.slot, OK)
+            for handle, code, message in bad:
+                ended += self._end_or_send_anew(handle.slot, code, message)
         return ended
 
-    def _found_only_closed(self, slot: Slot[K], code: int) -> bool:
-        """Whether all connections it was sent over were kept ones that their server had just
-        closed: libcurl itself takes no new one before it has tried five of those."""
-        unanswered = code in UNANSWERED and slot.response.untouched and not slot.anew
-        return unanswered and slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0
+    def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
+        remedy = self._remedy_for(slot, code, message)
+        if remedy is None or remedy in slot.remedies:
+            return [self._end(slot, code)]
+        self._send_anew(slot, remedy)
+        return []
 
-    def _send_anew(self, slot: Slot[K]) -> None:
-        """Over a connection of its own."""
-        slot.anew = True
+    def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
+        response = slot.response
+        if code == OK and response.status != REQUEST_TIMEOUT:
+            return None
+        ending = Ending(
+            code=code,
+            message=message,
+            status=response.status,
+            untouched=response.untouched,
+            # libcurl itself takes no new one before it has tried five kept ones
+            kept=slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
+            has_length=response.has_length,
+            secure=slot.url.startswith("https:"),
+        )
+        return remedy_for(ending)
+
+    def _send_anew(self, slot: Slot[K], remedy: Remedy) -> None:
+        """Over a connection of its own, in what is left of its time."""
+        slot.remedies.add(remedy)
+        slot.response.begin_again()
+        slot.deadline = slot.ends
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
         handle = slot.handle
         self._multi.remove_handle(handle)
-        handle.setopt(pycurl.FRESH_CONNECT, 1)
+        apply(handle, remedy)
         if slot.resolved:  # another slot may have made libcurl forget it
             handle.setopt(pycurl.RESOLVE, [f"+{slot.resolved}"])
         self._connecting[slot] = None
@@ -271,9 +309,11 @@ class Transfers(Generic[K]):
         self._multi.remove_handle(handle)
         del self._running[slot]
         self._connecting.pop(slot, None)
-        if slot.anew:
-            slot.anew = False
-            handle.setopt(pycurl.FRESH_CONNECT, 0)
+        if slot.remedies:
+            if Remedy.HTTP_1 in slot.remedies and response.status:
+                self._http_1_hosts.add(origin_of(slot.url))
+            slot.remedies.clear()
+            restore(handle)
         slot.turn = 0
         self._free.append(slot)
         return Ended(
@@ -283,6 +323,7 @@ class Transfers(Generic[K]):
             max(0.0, time.monotonic() - slot.began - slot.response.waited),
             response.retry_after,
             first_byte,
+            response.signals,
         )
 
     def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
@@ -318,7 +359,7 @@ class Transfers(Generic[K]):
             elif slot.deadline + slot.response.waited > now:
                 heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
             else:
-                ended.append(self._end(slot, TIMED_OUT))
+                ended += self._end_or_send_anew(slot, TIMED_OUT)
         return ended
 
     def _drop_slow(self, now: float) -> list[Ended[K]]:
@@ -331,6 +372,21 @@ class Transfers(Generic[K]):
         least = LOWEST_SPEED * self._window
         slow = [slot for slot in self._running if slot.response.crawls(least)]
         return [self._end(slot, TIMED_OUT) for slot in slow]
+
+    def _look_again(self, now: float) -> None:
+        """Let libcurl read from sockets over which no answer has come: where it gives up an
+        HTTP/2 connection while it sends, it tells nobody until something comes over that."""
+        self._look_again_at = now + SILENT_S
+        silent = {
+            slot.handle.getinfo(pycurl.ACTIVESOCKET)
+            for slot in self._running
+            if slot.began <= now - SILENT_S
+            and slot.response.untouched
+            and slot.url.startswith("https:")
+            and slot not in self._connecting
+        }
+        for file in silent - {NO_SOCKET}:
+            self._multi.socket_action(file, pycurl.CSELECT_IN)
 
     def _let_wait_no_longer(self) -> list[Ended[K]]:
         """Let bodies go on for which there is space now; those that are not wanted end here."""

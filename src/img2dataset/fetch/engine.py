@@ -106,7 +106,11 @@ class Engine:
         if config.respect_robots_txt:
             from img2dataset.fetch.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
 
-            self._robots = RobotsGate(our_names(config))
+            self._robots = RobotsGate(
+                our_names(config),
+                usage_counts=config.respect_content_usage,
+                reservations_count=config.respect_tdm_reservation or config.keep_signals,
+            )
         self._outage: OutageGuard[Attempt] = OutageGuard(say, outage_times or Times())
         self._transfers: Transfers[Attempt] = Transfers(
             config,
@@ -300,7 +304,12 @@ class Engine:
         if self._robots is None or attempt.robots_of is not None:
             self._admit(attempt, 0.0, now)
             return
-        match self._robots.check(attempt.place.origin, attempt.url, now):
+        told = self._robots.check(attempt.place.origin, attempt.url, now)
+        if told is not None:
+            attempt.reserved = self._robots.reserves(attempt.place.origin, attempt.url)
+            if self._config.keep_signals:
+                attempt.note(self._robots.signals(attempt.place.origin, attempt.url))
+        match told:
             case Failure() as failure:
                 self._conclude(attempt, failure)
             case None:
@@ -327,11 +336,16 @@ class Engine:
         assert self._robots is not None  # noqa: S101  (for the type checker)
         origin = attempt.place.origin
         if self._robots.wait(origin, attempt):
-            asking = Attempt.at(self._robots.where(attempt.url), self._config.timeout)
-            asking.listed_host = attempt.listed_host
-            asking.robots_of = origin
-            asking.probing = attempt.probing
-            self._enter(asking, now)
+            self._ask_for(self._robots.where(attempt.url), attempt, origin, now)
+
+    def _ask_for(self, file: str, attempt: Attempt, origin: str, now: float) -> None:
+        """Ask for a file of the origin, on behalf of `attempt`."""
+        asking = Attempt.at(file, self._config.timeout)
+        asking.listed_host = attempt.listed_host
+        asking.robots_of = origin
+        asking.is_tdmrep = attempt.robots_of is not None
+        asking.probing = attempt.probing
+        self._enter(asking, now)
 
     def _take_answers(self) -> None:
         """Let those go on whose names are known now."""
@@ -365,6 +379,7 @@ class Engine:
                 attempt.way.resolved,
                 attempt.way.proxy,
                 attempt.robots_of is not None,
+                attempt.reserved,
             )
             self._transfers.start(attempt, request)
 
@@ -406,6 +421,8 @@ class Engine:
         """Learn from a transfer, and see to its attempt."""
         now = time.monotonic()
         attempt, result = ended.key, ended.result
+        if self._config.keep_signals:
+            attempt.note(ended.signals)
         granted, attempt.left = attempt.left, attempt.left - ended.seconds
         said = ended.retry_after
         wish = None if said is None else seconds_to_wait(said, time.time())
@@ -462,8 +479,12 @@ class Engine:
     def _know_robots(self, attempt: Attempt, status: int | None, data: bytes, now: float) -> None:
         assert self._robots is not None  # noqa: S101  (for the type checker)
         assert attempt.robots_of is not None  # noqa: S101
-        for waiting in self._robots.store(attempt.robots_of, status, data, now):
+        store = self._robots.store_tdmrep if attempt.is_tdmrep else self._robots.store
+        for waiting in store(attempt.robots_of, status, data, now):
             self._enter(waiting, now)
+        if not attempt.is_tdmrep and self._robots.wants_tdmrep(attempt.robots_of):
+            file = self._robots.where_tdmrep(attempt.listed)
+            self._ask_for(file, attempt, attempt.robots_of, now)
 
     def _failed(
         self, attempt: Attempt, failure: Failure, now: float, wish: float | None = None
@@ -525,5 +546,7 @@ class Engine:
         self._copies -= len(attempt.rows) - 1
         if attempt.redirect is not None and isinstance(outcome, Failure) and not outcome.fetched:
             outcome = replace(outcome, fetched=attempt.redirect)
+        if attempt.signals:
+            outcome = replace(outcome, signals=tuple(attempt.signals))
         for row in attempt.rows:
             self._deliver(row, outcome)

@@ -8,6 +8,7 @@ from typing import Any
 import pycurl
 
 from img2dataset.fetch.config import FetchConfig
+from img2dataset.fetch.remedies import Remedy
 from img2dataset.fetch.response import Response
 from img2dataset.fetch.trust import certificates
 
@@ -19,7 +20,8 @@ LONGEST_CONNECT = 5.0
 comes again after 1 and after 3 seconds, and who has not answered the third is not there."""
 
 SUPPRESS_CONNECT_HEADERS = 265
-"""libcurl's number; pycurl has no name for it."""
+IGNORE_CONTENT_LENGTH = 136
+"""libcurl's numbers; pycurl has no names for them."""
 
 WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 ACCEPT = ["Accept: image/*,*/*;q=0.8", "Accept-Encoding: identity"]
@@ -48,6 +50,35 @@ def new_handle(config: FetchConfig, response: Response) -> Any:
     handle.setopt(pycurl.HTTPHEADER, ACCEPT)
     set_trust(handle, config)
     return handle
+
+
+def apply(handle: Any, remedy: Remedy) -> None:
+    """Let the next request of `handle` be sent in another way."""
+    handle.setopt(pycurl.FRESH_CONNECT, 1)
+    match remedy:
+        case Remedy.NEW_CONNECTION:
+            pass
+        case Remedy.HTTP_1:
+            use_http_1(handle)
+        case Remedy.NO_LENGTH:
+            handle.setopt(IGNORE_CONTENT_LENGTH, 1)
+            handle.setopt(pycurl.HTTPHEADER, [*ACCEPT, "Connection: close"])
+        case Remedy.NO_TRANSFER_CODING:
+            handle.setopt(pycurl.HTTP_TRANSFER_DECODING, 0)
+            handle.setopt(pycurl.HTTPHEADER, [*ACCEPT, "Connection: close"])
+
+
+def use_http_1(handle: Any) -> None:
+    handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+
+
+def restore(handle: Any) -> None:
+    """Undo `apply` and `use_http_1`."""
+    handle.setopt(pycurl.FRESH_CONNECT, 0)
+    handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_NONE)
+    handle.setopt(IGNORE_CONTENT_LENGTH, 0)
+    handle.setopt(pycurl.HTTP_TRANSFER_DECODING, 1)
+    handle.setopt(pycurl.HTTPHEADER, ACCEPT)
 
 
 def longest_connect(timeout: float) -> float:

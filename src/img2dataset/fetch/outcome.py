@@ -60,6 +60,8 @@ def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
     data = response.release()
     if code == OK and response.cut_short:
         code = CLOSED
+    if code == OK:
+        data = response.unpacked(data)
     reason = _why_not(code, response, asked=asked)
     if reason is Reason.HTTP_STATUS:
         return status_failure(response.status)
@@ -85,7 +87,7 @@ def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
         return Reason.CONNECT_TIMEOUT
     if code != OK:
         return REASONS.get(code, UNKNOWN)
-    return None if response.whole else Reason.BAD_ENCODING
+    return response.lacking
 
 
 def status_failure(status: int) -> Failure:

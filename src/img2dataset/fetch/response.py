@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
-from img2dataset.fetch.encoding import Decoder, EncodingError, decoder_for
-from img2dataset.fetch.sniff import cannot_be_image, why_no_image
+from img2dataset.fetch.content_range import whole_size
+from img2dataset.fetch.encoding import Decoder, Doubtful, EncodingError, Packed, decoder_for
+from img2dataset.fetch.refusals import Signals
+from img2dataset.fetch.sniff import ENOUGH, cannot_be_image, why_no_image
 
 STOP = -1
 """What a libcurl callback returns to end the transfer: anything but the length it was given."""
@@ -45,11 +47,16 @@ MOVED = frozenset({301, 302, 303, 307, 308})
 
 FIRST_LETTERS = frozenset(b"cCeElLrRtTxX")
 """Of the header names that matter, see `_field`."""
+SIGNALS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"content-usage"})
+"""Header names that concern our use."""
 
 LINE_ENDS = frozenset(b"\r\n")
 
-Refuses = Callable[[list[str], list[str]], "Reason | None"]
-"""Takes the values of X-Robots-Tag and of tdm-reservation; says why we may not use what follows."""
+
+class Refuses(Protocol):
+    """Says why we may not use what follows."""
+
+    def __call__(self, signals: Signals, *, reserved_by_file: bool) -> Reason | None: ...
 
 
 class Response:
@@ -68,19 +75,22 @@ class Response:
         "_limit",
         "_mark",
         "_most",
+        "_packed",
         "_paused_at",
+        "_range",
         "_reading",
         "_refuses",
-        "_reservation",
         "_reserved",
+        "_reserved_by_file",
         "_retry_after",
-        "_robots",
+        "_whole_size",
         "content_type",
         "etag",
         "last_modified",
         "location",
         "owner",
         "paused",
+        "signals",
         "size",
         "status",
         "stopped",
@@ -102,9 +112,9 @@ class Response:
         """Called when all is known, and the rest of the body may come, but need not."""
         self.reset()
 
-    def reset(self, *, is_page: bool = False) -> None:
+    def reset(self, *, is_page: bool = False, reserved: bool = False) -> None:
         """Forget everything; `is_page` = what comes is a text for us (robots.txt): nobody's
-        picture, and of which the beginning will do."""
+        picture, and of which the beginning will do; `reserved` = as in `curl.Request`."""
         self.status = 0
         """0 = no answer."""
         self.verdict: Reason | None = None
@@ -119,6 +129,7 @@ class Response:
         self.size = 0
         """Bytes of the body so far."""
         self._is_page = is_page
+        self._reserved_by_file = reserved
         self._most = LARGEST_PAGE if is_page else self._limit
         self._chunks: list[bytes] = []
         self._reading = False  # whether an image's body is expected or under way
@@ -128,13 +139,23 @@ class Response:
         self._in_header = False
         self._forget_answer()
 
+    def begin_again(self) -> None:
+        """Forget what came: it is asked for once more."""
+        waited = self.waited
+        self.release()
+        self.reset(is_page=self._is_page, reserved=self._reserved_by_file)
+        self.waited = waited
+
     def _forget_answer(self) -> None:
         self._content_length = 0
         self._encoding = ""
-        self._decoder: Decoder | None = None
+        self._decoder: Decoder | Doubtful | None = None
+        self._packed: Packed | None = None
+        self._range = ""
+        self._whole_size: int | None = None
         self._retry_after: str | None = None
-        self._robots: list[str] | None = None
-        self._reservation: list[str] | None = None
+        self.signals: list[tuple[str, str]] = []
+        """What it says of our use: header names, in lower case, and values."""
         self.location: bytes | None = None
         self.content_type = ""
         self.etag: str | None = None
@@ -151,6 +172,27 @@ class Response:
         return self._decoder is None or self._decoder.finished
 
     @property
+    def lacking(self) -> Reason | None:
+        """What is wrong with a body whose transfer ended well."""
+        if not self.whole:
+            return Reason.BAD_ENCODING
+        short = self._whole_size is not None and self.size != self._whole_size
+        return Reason.BODY_INCOMPLETE if short else None
+
+    def unpacked(self, data: bytes) -> bytes:
+        """The whole body `data`, undone if it is packed; `verdict` says why that may fail."""
+        if self._packed is None or self.verdict is not None:
+            return data
+        try:
+            data = self._packed.unpack(data, self._most + 1)
+        except EncodingError:
+            self.verdict = Reason.BAD_ENCODING
+            return b""
+        if len(data) > self._most and not self._is_page:
+            self.verdict = Reason.BODY_TOO_LARGE
+        return data
+
+    @property
     def enough(self) -> bool:
         """Whether we stopped because there is as much as we want."""
         return self.stopped and self._is_page and self.verdict is None
@@ -159,6 +201,11 @@ class Response:
     def untouched(self) -> bool:
         """Whether nothing has come."""
         return self._header_bytes == 0
+
+    @property
+    def has_length(self) -> bool:
+        """Whether a Content-Length came that is a number."""
+        return self._content_length > 0
 
     @property
     def cut_short(self) -> bool:
@@ -206,14 +253,14 @@ class Response:
             return self._stop(None if self._is_page else Reason.BODY_TOO_LARGE)
         return None
 
-    def _decoded(self, data: bytes, decoder: Decoder) -> bytes | None:
+    def _decoded(self, data: bytes, decoder: Decoder | Doubtful) -> bytes | None:
         """What `data` stands for; None = it has to wait, or stops.
 
         It gets space for as much as it can be before it is decoded, because a decoder cannot be
         given the same data again.
         """
         before, free = self._reserved, self._most - self.size + 1
-        largest = self.size + min(free, DENSEST * len(data))
+        largest = self.size + min(free, DENSEST * (len(data) + ENOUGH))
         if largest > before and not self._reserve(largest):
             return None
         try:
@@ -226,7 +273,7 @@ class Response:
 
     def _looks_like_a_page(self, first: bytes) -> bool:
         wanted = self._is_page or not self._drops_pages
-        return not wanted and cannot_be_image(self.content_type, first)
+        return not wanted and self._packed is None and cannot_be_image(self.content_type, first)
 
     def go_on(self) -> None:
         """Say that it no longer waits; `chunk` may find that it has to wait again."""
@@ -304,20 +351,22 @@ class Response:
                 self.last_modified = value.decode("latin-1").strip()
             case b"content-encoding":
                 self._encoding += "," + value.decode("latin-1")
+            case b"content-range":
+                self._range = value.decode("latin-1")
             case b"location":
                 self.location = value.strip()
             case b"retry-after":
                 self._retry_after = value.decode("latin-1")
-            case b"x-robots-tag":
-                self._robots = [*(self._robots or ()), value.decode("latin-1")]
-            case b"tdm-reservation":
-                self._reservation = [*(self._reservation or ()), value.decode("latin-1")]
+            case field if field in SIGNALS or (field == b"link" and b"rsl+xml" in value):
+                self.signals.append((field.decode("ascii"), value.decode("latin-1").strip()))
 
     def _end_header(self) -> int | None:
         """Decide, before the body, whether it is wanted."""
         self._in_header = False
         if self.status >= 400:
             return self._do_without(None)
+        if self.status < 200:  # it announces an answer, and says nothing about that
+            return None
         refusal = self._refusal()
         if refusal is not None:
             return self._stop(refusal)
@@ -335,24 +384,27 @@ class Response:
         return None
 
     def _refusal(self) -> Reason | None:
-        if self._robots is None and self._reservation is None:
+        nothing_said = not self.signals and not self._reserved_by_file
+        if nothing_said or self._is_page or self._refuses is None:
             return None
-        if self._is_page or self._refuses is None:
-            return None
-        return self._refuses(self._robots or [], self._reservation or [])
+        return self._refuses(self.signals, reserved_by_file=self._reserved_by_file)
 
     def _begin_body(self) -> int | None:
         if self.status in {204, 205}:
             self.verdict = Reason.BODY_EMPTY
             return None
         if self.status == 206:  # we asked for the whole
-            return self._stop(Reason.BODY_INCOMPLETE)
+            total = whole_size(self._range)
+            if total is None or (self._content_length and self._content_length != total):
+                return self._stop(Reason.BODY_INCOMPLETE)
+            self._whole_size = None if self._encoding else total
         if self._content_length > self._limit and not self._is_page:
             return self._stop(Reason.BODY_TOO_LARGE)
-        try:
-            self._decoder = decoder_for(self._encoding) if self._encoding else None
-        except EncodingError:
-            return self._stop(Reason.BAD_ENCODING)
+        decoder = decoder_for(self._encoding) if self._encoding else None
+        if isinstance(decoder, Packed):
+            self._packed = decoder
+        else:
+            self._decoder = decoder
         self.size = 0  # whatever came out of turn before
         self._reading = True
         return None

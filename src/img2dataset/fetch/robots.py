@@ -1,7 +1,8 @@
-"""The answer to /robots.txt -> what we may ask an origin for, and how often (RFC 9309).
+"""The answer to /robots.txt -> what we may ask an origin for, how often, and for what (RFC 9309).
 
 The lines of our group are picked here, in one pass, so that a hostile file costs little; Protego
-reads them: patterns, percent-encoding, delays.
+reads them: patterns, percent-encoding, delays.  Its lines about the training of models are read
+by `usage_rules`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 
 from ada_url import URL
 from protego import Protego
+
+from img2dataset.fetch.usage_rules import NO_RULES, UsageRules, usage_rules
 
 LARGEST = 500 * 1024
 """Bytes that are read; RFC 9309 asks for as many."""
@@ -27,14 +30,21 @@ KEPT_FOR = 24 * 3600.0
 
 EVERYONE = b"*"
 KINDS = {
-    b"u": "user-agent",
-    b"d": "disallow",
-    b"a": "allow",
-    b"c": "crawl-delay",
-    b"r": "request-rate",
+    b"us": "user-agent",
+    b"di": "disallow",
+    b"al": "allow",
+    b"cr": "crawl-delay",
+    b"re": "request-rate",
+    b"content-u": "content-usage",
+    b"content-s": "content-signal",
 }
-"""By their first letter, the lines that concern us."""
-SPELLINGS = rb"user[ -]?agent|diss?all?[oa]w|diasllow|allow|crawl[ -]delay|request[ -]rate"
+"""By their first letters, the lines that concern us."""
+NUMBERS = frozenset({"crawl-delay", "request-rate"})
+USAGE = frozenset({"content-usage", "content-signal"})
+SPELLINGS = (
+    rb"user[ -]?agent|diss?all?[oa]w|diasllow|allow|crawl[ -]delay|request[ -]rate"
+    rb"|content-usage|content-signals?"
+)
 LINE = re.compile(rb"[ \t]*(%s)(?:[ \t]*:|[ \t])([^#]*)" % SPELLINGS, re.IGNORECASE)
 TOKEN = re.compile(rb"\*(?!\S)|[^\s/*,;(]+")
 """A robot's name, without a version after it."""
@@ -51,6 +61,8 @@ class Rules:
     """Seconds for which this may be relied on."""
     size: int = 0
     """Characters of the rules that concern us; they take some 15 times as many bytes of memory."""
+    usage: UsageRules = NO_RULES
+    """What it says of the training of models."""
     _file: Protego | None = field(default=None, repr=False)
 
     def allows(self, url: str) -> bool:
@@ -77,12 +89,19 @@ def rules_for(status: int | None, body: bytes, agents: Sequence[str]) -> Rules |
 
 def _parse(body: bytes, agents: Sequence[str]) -> Rules:
     names = [_token(name.encode("utf-8", "replace")) for name in agents]
-    lines = _lines_for([*names, EVERYONE], body)
+    every_line = _lines_for([*names, EVERYONE], body)
+    usage = usage_rules([line for line in every_line if line[0] in USAGE])
+    lines = [line for line in every_line if line[0] not in USAGE]
     if sum(value.count(b"*") + value.endswith(b"$") for _, value in lines) > MOST_WILDCARDS:
         lines = [("disallow", b"/")]
     text = "\n".join(f"{kind}: {_escaped(value)}" for kind, value in lines)
     file = Protego.parse(f"User-agent: *\n{text}")
-    return Rules(crawl_delay=_delay(file), size=len(text), _file=file if lines else None)
+    return Rules(
+        crawl_delay=_delay(file),
+        size=len(text) + usage.size,
+        usage=usage,
+        _file=file if lines else None,
+    )
 
 
 def _lines_for(names: Sequence[bytes | None], body: bytes) -> list[tuple[str, bytes]]:
@@ -112,8 +131,9 @@ def _lines(body: bytes) -> Iterator[tuple[str, bytes]]:
     if len(body) > LARGEST:
         lines.pop()  # half of "/private/" might be "/"
     for match in filter(None, map(LINE.match, lines)):
-        kind, value = KINDS[match[1][:1].lower()], match[2].strip()
-        if len(value) <= LONGEST_NUMBER or kind in {"user-agent", "disallow", "allow"}:
+        spelling, value = match[1].lower(), match[2].strip()
+        kind = next(kind for start, kind in KINDS.items() if spelling.startswith(start))
+        if len(value) <= LONGEST_NUMBER or kind not in NUMBERS:
             yield kind, value
 
 

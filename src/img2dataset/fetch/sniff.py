@@ -22,6 +22,17 @@ LIKE_AN_IMAGE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|script)", re.IGNORECASE)
+SURELY_AN_IMAGE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|BM.{4}\0{4}|II\*\0|MM\0\*|\0\0[\1\2]\0.\0"
+    rb"|8BPS\0[\1\2]|\0\0\0\x0c(?:jP  |JXL )|\xff\x4f\xff\x51"
+    rb"|....ftyp(?:avi[fs]|hei[cxms]|hev[cxms]|mif[12]|msf1|jp2 )",
+    re.DOTALL,
+)
+"""Enough bytes that what begins so by chance is not to be expected."""
+IMAGES_BEGIN = frozenset({
+    b"\xff\xd8", b"\x89P", b"GI", b"RI", b"BM", b"II", b"MM", b"\0\0", b"8B", b"\xffO",
+})  # fmt: skip
+"""The first two bytes of all of these."""
 NOT_IMAGES = ("text/", "video/", "audio/", "application/json", "application/javascript")
 
 
@@ -32,6 +43,11 @@ def cannot_be_image(content_type: str, first: bytes) -> bool:
     if PAGE.match(first):
         return True
     return content_type.strip().lower().startswith(NOT_IMAGES) and not LIKE_AN_IMAGE.match(first)
+
+
+def begins_like_an_image(first: bytes) -> bool:
+    """Whether a body that begins with `first` is an image, whatever its header says."""
+    return len(first) >= ENOUGH and SURELY_AN_IMAGE.match(first) is not None
 
 
 def why_no_image(content_type: str) -> Reason:

@@ -997,6 +997,10 @@ static PyObject *plain(PyObject *module, PyObject *object)
     return PyBool_FromLong(found);
 }
 
+/* ---- are all pixels there ---- */
+
+#include "_scans.h"
+
 /* ---- the whole ---- */
 
 static int make_one_spread(Spread *spread, int32_t size, int32_t count, int halved, int32_t blocks)
@@ -1147,6 +1151,7 @@ static PyObject *shrink(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
+    {"pixels_end", pixels_end, METH_VARARGS, pixels_end_doc},
     {"plain", plain, METH_O, plain_doc},
     {"shrink", shrink, METH_VARARGS, shrink_doc},
     {NULL, NULL, 0, NULL},

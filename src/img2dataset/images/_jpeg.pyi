@@ -1,5 +1,6 @@
 from typing import Any
 
+def pixels_end(data: Any, walks: bool, /) -> int: ...
 def plain(data: Any, /) -> bool: ...
 def shrink(
     out: Any,

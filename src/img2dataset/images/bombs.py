@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.kernel import JPEG
 from img2dataset.images.probe import Header
 
 DENSEST = {"PNG": 8 * 1032, "JPEG": 1024, "PPM": 8, "PFM": 1, "QOI": 62}
@@ -55,6 +56,12 @@ def check_scans(data: bytes) -> None:
         scans = sum(marker == SCAN for marker, _ in _markers(data))
         if scans > MOST_SCANS:
             raise RowError(Reason.DECODE)
+
+
+def check_all_scans(data: bytes) -> None:
+    """Refuse a JPEG whose last scans are missing: libjpeg does not warn of it."""
+    if JPEG is not None and not _is_one_scan(data) and not JPEG.pixels_end(data, False):
+        raise RowError(Reason.DECODE)
 
 
 def _is_one_scan(data: bytes) -> bool:

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import avif, bmp, icc, ico, jpeg, jpeg2000, pfm, png, tiff
-from img2dataset.images.bombs import check_scans
+from img2dataset.images import avif, bare_jpeg, bmp, icc, ico, jpeg, jpeg2000, pfm, png, tiff
+from img2dataset.images.bombs import check_all_scans, check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
@@ -64,11 +64,12 @@ def decode(
 def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
     """CMYK, 255 = full ink; None if the pixels are others, or only read by detours."""
     if header.format == "JPEG" and header.own.colours in INKS:
+        check_scans(data)
+        check_all_scans(data)
         try:
-            check_scans(data)
             return 255 - jpeg.decode_channels(data, header.own, factor)
         except ValueError:
-            return None
+            return _decode_odd_jpeg(data, header, of=np.asarray)
     if header.format == "TIFF" and header.own.photometric == tiff.SEPARATED and header.own.readable:
         return _with_pillow(data, header, of=np.asarray)
     return None
@@ -76,14 +77,23 @@ def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
 
 def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool]:
     check_scans(data)
+    check_all_scans(data)
     plain = header.own.colours not in INKS
     try:
         return jpeg.decode(data, header.own, factor), plain
-    except ValueError:  # odd, but whole: Pillow decodes such files as far as they go, as ever
-        pixels = _with_pillow(data, header)
+    except ValueError:
+        pixels = _decode_odd_jpeg(data, header)
     if pixels is None:
         raise RowError(Reason.DECODE)
-    return pixels, plain
+    return pixels, plain and bare_jpeg.ends_well(data)
+
+
+def _decode_odd_jpeg(
+    data: bytes, header: Header, of: Callable[[Image.Image], Pixels] | None = None
+) -> Pixels | None:
+    """What libjpeg warns of, or has no name for: if all pixels are there, from these alone."""
+    bare = bare_jpeg.pixels_only(data)
+    return None if bare is None else _with_pillow(bare, header, of)
 
 
 def _decode_png(data: bytes, header: Header) -> Pixels | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images import bare_jpeg
 from img2dataset.images.kernel import JPEG
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ LAST = frozenset({0xDA, 0xD9})
 """Markers after which no header comes: the pixels, the end."""
 BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
 """Markers without a length, and what is no marker."""
-INCOMPLETE = "premature end"
-"""What libjpeg says, in different words, when bytes or rows are missing."""
+UNUSUAL = "subsampling"
+"""What libjpeg-turbo's simple interface says of sampling factors that it has no name for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ def read_header(data: bytes) -> JpegHeader:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except KeyError as error:  # of a table in simplejpeg: the header ends early
         raise ValueError("JPEG header without colours") from error
+    except ValueError as error:
+        found = bare_jpeg.read_frame(data) if UNUSUAL in str(error) else None
+        if found is None:
+            raise
+        height, width, colours = found
     return JpegHeader(width, height, colours, _exif(data))
 
 
@@ -83,21 +89,17 @@ def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
     """As `decode`, but inks as they are stored: inverted CMYK.
 
     Raises:
-        RowError: the file was cut short.
-        ValueError: there is something else about it that libjpeg warns of.
+        RowError: it has another size than its header promised.
+        ValueError: there is something about it that libjpeg warns of, harmless or not: only the
+            first warning is told.
     """
     import simplejpeg  # noqa: PLC0415  (see `read_header`)
 
     height, width = -(-header.height // factor), -(-header.width // factor)
     colours = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(header.colours, "BGR")
-    try:
-        pixels: Pixels = simplejpeg.decode_jpeg(
-            data, colours, min_height=height, min_width=width, min_factor=1
-        )
-    except ValueError as error:
-        if INCOMPLETE in str(error).lower():
-            raise RowError(Reason.DECODE) from error
-        raise
+    pixels: Pixels = simplejpeg.decode_jpeg(
+        data, colours, min_height=height, min_width=width, min_factor=1
+    )
     if pixels.shape[:2] != (height, width):
         raise RowError(Reason.DECODE)
     return pixels[:, :, 0] if colours == "GRAY" else pixels

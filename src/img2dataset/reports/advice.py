@@ -10,6 +10,8 @@ from img2dataset.tally import Report
 from img2dataset.words import plural
 
 AGAIN = "run the same command again"
+ONCE_ONLY = frozenset({"overwrite", "extend"})
+"""Modes that begin something new each time: to go on is another mode's work."""
 MAX_NAMES = 10
 
 NETWORK = "check this machine's network, proxy and firewall, or lower thread_count"
@@ -31,6 +33,9 @@ CAUSES: Mapping[Reason, str] = {
     Reason.HOST_GIVEN_UP: "their hosts do not answer; try later",
     Reason.HOST_ASKS_FOR_REST: "their hosts want to be left alone for now; try later",
     Reason.TDM_RESERVED: "their owners reserve this use; see respect_tdm_reservation",
+    Reason.TDMREP: "their owners reserve this use; see respect_tdm_reservation",
+    Reason.CONTENT_USAGE: "their owners forbid training; see respect_content_usage",
+    Reason.ROBOTS_TXT_TRAINING: "their owners forbid training; see robots_txt",
     Reason.ROBOTS_TXT: "their owners forbid this use; see robots_txt",
     Reason.ROBOTS_TXT_UNAVAILABLE: "the hosts' robots.txt cannot be had, which means no for now; "
     "try later",
@@ -64,6 +69,12 @@ CAUSES: Mapping[Reason, str] = {
 }
 """What to look into when a reason takes everything; the others have DEFAULTS."""
 
+OTHER_MODES = {
+    "retry": "retry fetches again what failed for a reason that may pass",
+    "overwrite": "overwrite starts afresh",
+}
+"""What else can be done with a dataset that is done."""
+
 DEFAULTS = {
     Status.SUCCESS: "",
     Status.FAILED_TO_DOWNLOAD: "open one URL of the list in a browser",
@@ -76,11 +87,13 @@ def last_line(report: Report) -> str:
     where = report.output_folder
     if report.interrupted:
         stored = plural(report.shards_done, "shard")
-        return f"interrupted: {stored} stored in {where}{unfinished(report)}; {AGAIN} to go on"
+        return (
+            f"interrupted: {stored} stored in {where}{unfinished(report)}; {again(report)} to go on"
+        )
     if report.shards_not_done:
         return (
             f"not done: {plural(len(report.shards_not_done), 'shard')} failed "
-            f"({some(report.shards_not_done)}); {AGAIN} to do what is left"
+            f"({some(report.shards_not_done)}); {again(report)} to do what is left"
         )
     if report.count == 0:
         return nothing_to_do(report)
@@ -90,6 +103,13 @@ def last_line(report: Report) -> str:
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
         f"({share(report.successes, report.count):.1%}) in {where}{came_back(report)}{may_pass(report)}"
     )
+
+
+def again(report: Report) -> str:
+    """The command that goes on with the dataset."""
+    if report.incremental_mode in ONCE_ONLY:
+        return f"{AGAIN} with incremental_mode=incremental"
+    return AGAIN
 
 
 def unfinished(report: Report) -> str:
@@ -111,8 +131,15 @@ def may_pass(report: Report) -> str:
     """How to get what may be there another time."""
     if report.again is not None or report.tally.transient == 0:
         return ""
-    rows = plural(report.tally.transient, "row")
-    return f"; {rows} failed for a reason that may pass: incremental_mode=retry fetches them again"
+    rows = f"; {plural(report.tally.transient, 'row')} failed for a reason that may pass"
+    if "retry" in report.refused_modes:
+        return rows
+    return f"{rows}: incremental_mode=retry fetches them again{without_part(report)}"
+
+
+def without_part(report: Report) -> str:
+    """What to leave out of the command of a part, to speak of the whole dataset."""
+    return "" if report.part is None else " (without part)"
 
 
 def came_back(report: Report) -> str:
@@ -130,10 +157,9 @@ def nothing_to_do(report: Report) -> str:
         return (
             f"nothing to do: {before(report)}, and no row in it failed for a reason that may pass"
         )
-    return (
-        f"nothing to do: {before(report)}; incremental_mode=retry fetches again what failed for a "
-        "reason that may pass, overwrite starts afresh"
-    )
+    ways = [text for mode, text in OTHER_MODES.items() if mode not in report.refused_modes]
+    more = f"; incremental_mode={', '.join(ways)}{without_part(report)}" if ways else ""
+    return f"nothing to do: {before(report)}{more}"
 
 
 def before(report: Report) -> str:

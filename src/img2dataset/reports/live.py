@@ -19,6 +19,8 @@ from img2dataset.reports.view import View
 class LiveScreen:
     """A bar, the counts and the reasons, redrawn in place."""
 
+    moves = True
+
     def __init__(self, stream: Unbreakable) -> None:
         # rich honours NO_COLOR
         self._console = Console(file=cast("IO[str]", stream), force_terminal=True, highlight=False)

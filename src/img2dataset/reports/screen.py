@@ -16,6 +16,11 @@ PLAIN_SECONDS = 30.0
 class Screen(Protocol):
     """Where a run is shown."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether what `show` is given is always to be seen."""
+        ...
+
     def open(self) -> None:
         """Begin; nothing is shown before."""
 
@@ -68,6 +73,8 @@ class Unbreakable:
 
 class PlainScreen:
     """Lines only: for files, pipes, notebooks and terminals that cannot move the cursor."""
+
+    moves = False
 
     def __init__(self, stream: Unbreakable) -> None:
         self._stream = stream

@@ -95,7 +95,7 @@ def http_code(label: str) -> str:
 
 
 def facts(report: Report) -> list[str]:
-    """What the tables do not say: shards and speed."""
+    """What the tables do not say: the list, shards and speed."""
     shards = [f"{report.shards_done:,} stored"]
     if report.shards_skipped:
         shards.append(f"{report.shards_skipped:,} done before")
@@ -105,10 +105,10 @@ def facts(report: Report) -> list[str]:
     if report.again is not None:
         lines.append(fetched_again(report.again))
     if report.count == 0:
-        return lines
+        return [*report.list_findings, *lines]
     rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
-    return [*lines, f"{rows}: {speed}"]
+    return [*report.list_findings, *lines, f"{rows}: {speed}"]
 
 
 def fetched_again(again: Again) -> str:

@@ -39,7 +39,8 @@ class TerminalReporter:
             back, rows = result.tally.successes, result.tally.count
             self._screen.line(f"shard {result.name}: {back} of {plural(rows, 'row')} came back")
         self._screen.line(rates_of_shard(result).line("worker"))
-        self._screen.line(self._stored.rates.line("total"))
+        if not self._screen.moves:  # the live display has the totals; scripts read these lines
+            self._screen.line(self._stored.rates.line("total"))
         self.progress(progress)
 
     def progress(self, progress: Progress) -> None:

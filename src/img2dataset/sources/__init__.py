@@ -5,6 +5,7 @@ This page imports no pyarrow: a run starts its workers first, and they all impor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +15,15 @@ from img2dataset.sources.config import InputFile, Source, SourceConfig
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FORMATS", "InputFile", "Source", "SourceConfig", "load_table", "open_source"]
+__all__ = [
+    "FORMATS",
+    "InputFile",
+    "Source",
+    "SourceConfig",
+    "close_tables",
+    "load_table",
+    "open_source",
+]
 
 FORMATS = {
     "txt": "img2dataset.sources.text",
@@ -27,15 +36,19 @@ FORMATS = {
 """Content of a file -> module with `open_files(files, config)`; each but parquet also as .gz."""
 
 
-def open_source(url_list: Any, config: SourceConfig) -> Source:
+def open_source(
+    url_list: Any, config: SourceConfig, leave_out: Callable[[str], bool] = lambda _: False
+) -> Source:
     """Find the files of a list and check what can be checked before work.
+
+    Of folders and patterns those files are no part of which `leave_out` says so.
 
     Raises:
         OptionError: a file, folder or column is missing or cannot be read, or there are no rows.
     """
     from img2dataset.sources.url_list import source_of  # noqa: PLC0415  (see above)
 
-    return source_of(url_list, config)
+    return source_of(url_list, config, leave_out)
 
 
 def load_table(shard: Shard, config: SourceConfig) -> pa.Table:
@@ -47,3 +60,8 @@ def load_table(shard: Shard, config: SourceConfig) -> pa.Table:
     if isinstance(shard.rows, ParquetRange):
         return cast("pa.Table", import_module(FORMATS["parquet"]).load_range(shard.rows, config))
     return shard.rows
+
+
+def close_tables() -> None:
+    """Close what `load_table` keeps open for the next shard of a file."""
+    import_module(FORMATS["parquet"]).close_idle_reader()

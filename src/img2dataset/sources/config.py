@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
@@ -41,6 +42,8 @@ class InputFile:
     size: int | None
     fingerprint: str
     """Hex SHA-256 over its first and last 64 KiB: part of a run's identity."""
+    rows: int | None = None
+    """Where the ends of the file tell."""
 
 
 class Source(Protocol):
@@ -49,10 +52,8 @@ class Source(Protocol):
     @property
     def files(self) -> tuple[InputFile, ...]: ...
 
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What a user should know of the list before it is read."""
-        ...
+    notices: tuple[str, ...]
+    """What a user should know of the list before it is read."""
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         """The list, file by file, in slices; lazily.
@@ -60,6 +61,10 @@ class Source(Protocol):
         Raises:
             SourceError: a file cannot be read further.
         """
+
+    def findings(self) -> tuple[str, ...]:
+        """What was odd about the lines read by `shards` so far, with examples; for the summary."""
+        ...
 
     def rows_total(self) -> int | None:
         """Rows of the whole list, if that is cheap to know."""
@@ -106,6 +111,13 @@ SHOWN_COLUMNS = 50
 """Column names that an error message lists at most."""
 
 
+def nearest_column(name: str, there: list[str]) -> str:
+    """Names the column that was probably meant; empty if none is near."""
+    by_folded = {one.strip().casefold(): one for one in there}
+    close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.66)
+    return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
 def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
     for column in wanted_columns(config):
@@ -114,10 +126,26 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
-        if there and there[0].startswith(("http://", "https://")):
-            more += "; a list of URLs without names of columns is input_format=txt"
+        more += without_header(there) + nearest_column(column.source, there) if count == 0 else ""
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
+        if count == 0 and f"/{column.source}=" in url:
+            more += (
+                f"; {column.source!r} is in the names of its folders, not in the files: it cannot "
+                "be read from there"
+            )
         raise BadListError(
             f"{column.option} is {column.source!r}: {url} {what}; "
             f"its columns are {shown or 'none'}{more}"
         )
+
+
+def without_header(names: list[str]) -> str:
+    """What to say if the names of the columns are rather the first row; else nothing."""
+    if not any(name.strip().lower().startswith(("http://", "https://")) for name in names):
+        return ""
+    if len(names) == 1:
+        return "; a list of URLs without names of columns is input_format=txt"
+    return (
+        "; its first line is taken for the names of the columns, but it reads like a row: "
+        "put a line with the names before it"
+    )

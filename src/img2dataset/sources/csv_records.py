@@ -1,34 +1,69 @@
-"""Lines of csv or tsv -> records (RFC 4180); a malformed one is one record with a problem."""
+"""Lines of csv or tsv -> records: every line is part of exactly one.  A malformed line is a record
+of its own, with a problem, and reading goes on at the next line."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 
-LONGEST_LINE = 16_000_000
-"""Characters; also the longest field."""
-RECORD_LINES = 1000
-RECORD_CHARACTERS = 1_000_000
-"""A quote that does not close within so many lines or characters is a stray one."""
+from img2dataset.sources.encodings import REPLACED
+from img2dataset.sources.findings import Oddity
+from img2dataset.sources.quotes import (
+    ESCAPED_QUOTE,
+    LONGEST_LINE,
+    QUOTE,
+    Quoted,
+    Record,
+    Shape,
+    hides_row,
+    read_doubled,
+    read_escaped,
+    read_literal,
+)
 
-QUOTE = '"'
-REPLACED = "\ufffd"
-"""What bytes that are not UTF-8 became."""
-Record = list[str]
+TOO_LONG = f"longer than {LONGEST_LINE} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of a file with their ends, in order."""
+
+    texts: list[str]
+    first: int
+    """Number of the first, from 1."""
+    odd: Mapping[int, Oddity] = field(default_factory=dict)
+    """Those that are not UTF-8, by position."""
+
+    def after(self, start: int) -> Lines:
+        odd = {place - start: oddity for place, oddity in self.odd.items() if place >= start}
+        return Lines(self.texts[start:], self.first + start, odd)
+
+    def joined(self, more: Lines) -> Lines:
+        moved = {place + len(self.texts): oddity for place, oddity in more.odd.items()}
+        return Lines(self.texts + more.texts, self.first, {**self.odd, **moved})
 
 
 @dataclass(slots=True)
 class Records:
-    """What the lines of a block hold, in order; filled by `parse`."""
+    """What lines hold, in order; filled by `RecordParser.parse`."""
 
     rows: list[Record | None] = field(default_factory=list)
     """None for a malformed record."""
     problems: dict[int, str] = field(default_factory=dict)
     """Position in `rows` -> number of the line, and what is wrong with it."""
-    rest: list[str] = field(default_factory=list)
-    """The last lines, if they are a record that goes on in the next block."""
+    example: str = ""
+    """The line of the first problem."""
+    rest: Lines | None = None
+    """The last lines, if they are a record that may go on in the next block."""
+
+    def add_problem(self, number: int, problem: str, line: str) -> None:
+        self.example = self.example if self.problems else line
+        self.problems[len(self.rows)] = f"{number}: {problem}"
+        self.rows.append(None)
 
 
 @contextmanager
@@ -41,134 +76,183 @@ def long_fields_allowed() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How the records of a file look."""
-
-    delimiter: str
-    width: int | None = None
-    """Fields of every record; None = any (the header)."""
-    suspect: int | None = None
-    """Position of the URL, if some bytes of the block were not UTF-8."""
+def shape_of(header: Record, url_col: str, delimiter: str) -> Shape:
+    """What the header says of the rows.  One that ends in a delimiter names no last column, so
+    rows may lack that."""
+    width = len(header)
+    may_lack_last = width > 1 and not header[-1]
+    return Shape(delimiter, width, width - may_lack_last, header.index(url_col))
 
 
-def parse(lines: list[str], first_line: int, dialect: Dialect, *, final: bool) -> Records:
-    """The records of `lines`; `final` if no more lines follow."""
-    with long_fields_allowed():
-        quick = None if dialect.suspect is not None else parse_one_liners(lines, dialect)
-        if quick is not None:
-            return checked(quick, first_line, dialect)
-        return parse_carefully(lines, first_line, dialect, final=final)
+def read_header(lines: Lines, delimiter: str) -> tuple[Quoted | None, int]:
+    """The first record that is not blank, or what is wrong with it; and at which line it is."""
+    for position, line in enumerate(lines.texts):
+        if line.strip():
+            with long_fields_allowed():
+                header = read_doubled(lines.texts, position, delimiter)
+            if header.record is None and delimiter == "\t":
+                header = Quoted(read_literal(line, delimiter))
+            return header, position
+    return None, 0
 
 
-def parse_one_liners(lines: list[str], dialect: Dialect) -> list[Record] | None:
-    """One record for each line, an empty one for a blank line; None if it is not so simple."""
-    if any(len(line) > LONGEST_LINE for line in lines):
-        return None
-    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
-    try:
-        records = list(reader)
-    except csv.Error:
-        return None
-    return records if len(records) == len(lines) else None
+class RecordParser:
+    """Reads the records of one file, block after block.
 
-
-def checked(lines: list[Record], first_line: int, dialect: Dialect) -> Records:
-    """The records of lines that hold one each."""
-    if set(map(len, lines)) == {dialect.width}:
-        return Records(list(lines))
-    records = Records()
-    for number, record in enumerate(lines, first_line):
-        if not record:
-            continue
-        wrong = wrong_width(record, dialect)
-        if wrong:
-            records.problems[len(records.rows)] = f"{number}: {wrong}"
-        records.rows.append(None if wrong else record)
-    return records
-
-
-def wrong_width(record: Record, dialect: Dialect) -> str | None:
-    if dialect.width is None or len(record) == dialect.width:
-        return None
-    columns = "1 column" if len(record) == 1 else f"{len(record)} columns"
-    return f"{columns} instead of {dialect.width}"
-
-
-def parse_carefully(lines: list[str], first_line: int, dialect: Dialect, *, final: bool) -> Records:
-    """Record by record: after a malformed one, reading goes on at the next line."""
-    records = Records()
-    position = 0
-    while position < len(lines):
-        if not lines[position].rstrip("\r\n"):
-            position += 1
-            continue
-        attempt = read_record(lines, position, dialect)
-        if attempt.goes_on and not final:
-            records.rest = lines[position:]
-            break
-        if attempt.problem is not None:
-            records.problems[len(records.rows)] = f"{first_line + position}: {attempt.problem}"
-        records.rows.append(None if attempt.problem is not None else attempt.record)
-        position += attempt.lines
-    return records
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A record, or why there is none."""
-
-    record: Record | None = None
-    lines: int = 1
-    problem: str | None = None
-    goes_on: bool = False
-    """A quote was still open at the end of the lines, and it may be a good one."""
-
-
-def read_record(lines: list[str], position: int, dialect: Dialect) -> Attempt:
-    """The record that begins at a line.
-
-    A record of several lines with a wrong number of fields may have been begun by a stray
-    quote: only its first line is given up, so that no good line is swallowed.
+    What it learns on the way depends on the records before, not on where the blocks end: each
+    pass over a file gives the same records.
     """
-    if len(lines[position]) > LONGEST_LINE:
-        return Attempt(problem=f"longer than {LONGEST_LINE} characters")
-    window = Window(lines, position)
-    reader = csv.reader(window, delimiter=dialect.delimiter, strict=True)
-    try:
-        record = next(reader)
-    except csv.Error as error:
-        if window.at_its_end and QUOTE in lines[position]:
-            return Attempt(problem="a quote that never closes", goes_on=not window.limited)
-        return Attempt(problem=str(error))
-    wrong = wrong_width(record, dialect)
-    if wrong:
-        return Attempt(problem=wrong)
-    if dialect.suspect is not None and REPLACED in record[dialect.suspect]:
-        return Attempt(lines=reader.line_num, problem="the URL is not UTF-8")
-    return Attempt(record, reader.line_num)
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._has_escapes = False  # a record has shown that backslashes escape quotes here
+        self._last_may_be_empty = False  # a record of the right width has ended in an empty cell
+
+    def parse(self, lines: Lines, *, final: bool) -> Records:
+        """The records of lines; `final` if no more follow."""
+        with long_fields_allowed():
+            quick = None if lines.odd else self._parse_quickly(lines.texts)
+            return quick if quick is not None else self._parse_carefully(lines, final=final)
+
+    def _parse_quickly(self, lines: list[str]) -> Records | None:
+        """The records, if each line is one of the right width (or blank) beyond doubt."""
+        if max(map(len, lines), default=0) > LONGEST_LINE or self._has_escapes:
+            return None
+        try:
+            records = list(csv.reader(lines, delimiter=self._shape.delimiter, strict=True))
+        except csv.Error:
+            return None
+        widths = set(map(len, records))
+        if len(records) != len(lines) or widths - {0, self._shape.width}:
+            return None
+        if 0 in widths:
+            records = list(filter(None, records))
+        self._note_last_cells(records)
+        return Records(list(records))
+
+    def _note_last_cells(self, records: list[Record]) -> None:
+        if not self._last_may_be_empty:
+            self._last_may_be_empty = not all(map(itemgetter(-1), records))
+
+    def _parse_carefully(self, lines: Lines, *, final: bool) -> Records:
+        """The records, one at a time where there are quotes."""
+        records = Records()
+        texts = lines.texts
+        marks = [place for place, line in enumerate(texts) if QUOTE in line]
+        position = 0
+        while position < len(texts):
+            mark = bisect_left(marks, position)
+            end = marks[mark] if mark < len(marks) else len(texts)
+            if end > position:
+                self._take_plain_lines(lines, range(position, end), records)
+                position = end
+                continue
+            found = self._read_quoted(texts, position, final=final)
+            if found.needs_more and not final:
+                records.rest = lines.after(position)
+                break
+            self._take(found, lines, position, records)
+            position += found.lines
+        return records
+
+    def _take_plain_lines(self, lines: Lines, places: range, records: Records) -> None:
+        """Lines without quotes: a record each."""
+        texts = [line.rstrip("\r\n") for line in lines.texts[places.start : places.stop]]
+        cells = [text.split(self._shape.delimiter) for text in texts]
+        is_simple = not lines.odd and max(map(len, texts)) <= LONGEST_LINE and all(texts)
+        if is_simple and set(map(len, cells)) == {self._shape.width}:
+            self._note_last_cells(cells)
+            records.rows.extend(cells)
+            return
+        for place, text, record in zip(places, texts, cells, strict=True):
+            if len(text) > LONGEST_LINE:
+                self._take(Quoted(problem=TOO_LONG), lines, place, records)
+            elif text:
+                self._take(self._fitted(Quoted(record)), lines, place, records)
+
+    def _take(self, found: Quoted, lines: Lines, place: int, records: Records) -> None:
+        """Add what was read at a place."""
+        problem = found.problem
+        if found.record is not None and lines.odd:
+            oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
+            problem = wrong_bytes(found.record[self._shape.url], oddities)
+        if found.record is None or problem:
+            records.add_problem(lines.first + place, problem, lines.texts[place])
+            return
+        records.rows.append(found.record)
+        if not found.is_mended and not found.record[-1]:
+            self._last_may_be_empty = True
+
+    def _read_quoted(self, lines: list[str], position: int, *, final: bool) -> Quoted:
+        """The record that begins at a line with a quote in it: by the rule for quotes that gives
+        a record of the right width, and swallows no other."""
+        if len(lines[position]) > LONGEST_LINE:
+            return Quoted(problem=TOO_LONG)
+        doubled = read_doubled(lines, position, self._shape.delimiter)
+        if doubled.needs_more and not final:
+            return doubled
+        checked = self._checked(doubled)
+        if checked.record is not None and not self._has_escapes:
+            return checked
+        escaped = self._read_escaped(lines, position, doubled.lines)
+        if escaped.record is not None or (escaped.needs_more and not final):
+            self._has_escapes = self._has_escapes or escaped.record is not None
+            return escaped
+        if checked.record is not None:
+            return checked
+        literal = self._read_literally(lines[position])
+        return literal if literal is not None else Quoted(problem=checked.problem)
+
+    def _read_escaped(self, lines: list[str], position: int, taken: int) -> Quoted:
+        """The record if backslashes escape quotes; `taken` lines are looked at for any."""
+        sign = "\\" if self._has_escapes else ESCAPED_QUOTE
+        if not any(sign in line for line in lines[position : position + taken]):
+            return Quoted()
+        return self._checked(read_escaped(lines, position, self._shape.delimiter))
+
+    def _read_literally(self, line: str) -> Quoted | None:
+        """The record of a line of which the quotes are part of the texts, if it can be one."""
+        shape = self._shape
+        record = read_literal(line, shape.delimiter)
+        if record is None:
+            return None
+        found = self._fitted(Quoted(record))
+        if found.record is None:
+            return None
+        is_sure = shape.delimiter == "\t" or QUOTE not in found.record[shape.url]
+        return found if is_sure else None
+
+    def _checked(self, found: Quoted) -> Quoted:
+        """The record with the right width, or what is wrong with it."""
+        if found.record is None:
+            return found
+        fitted = self._fitted(found)
+        if fitted.record is None or found.lines == 1:
+            return fitted
+        if hides_row(found.record, self._shape):
+            return Quoted(problem="a quote that does not close before the next row")
+        return fitted
+
+    def _fitted(self, found: Quoted) -> Quoted:
+        """The record with the right width: an empty cell more or less at the end is forgiven.
+
+        One more only while every record has ended in a text: it may as well come from a
+        delimiter inside a text, with the last cell empty.
+        """
+        record = found.record or []
+        width, surplus = self._shape.width, len(record) - self._shape.width
+        if surplus == 0:
+            return found
+        if surplus == 1 and not record[-1] and not self._last_may_be_empty:
+            return Quoted(record[:-1], found.lines, is_mended=True)
+        if surplus == -1 and len(record) == self._shape.least:
+            return Quoted([*record, ""], found.lines, is_mended=True)
+        columns = "1 column" if len(record) == 1 else f"{len(record)} columns"
+        return Quoted(problem=f"{columns} instead of {width}")
 
 
-class Window:
-    """The lines that one record may take."""
-
-    def __init__(self, lines: list[str], position: int) -> None:
-        self._lines = lines
-        self._start = self._position = position
-        self._characters = 0
-        self.at_its_end = False
-        self.limited = False
-
-    def __iter__(self) -> Window:
-        return self
-
-    def __next__(self) -> str:
-        taken = self._position - self._start
-        self.limited = taken > 0 and (taken >= RECORD_LINES or self._characters > RECORD_CHARACTERS)
-        if self.limited or self._position == len(self._lines):
-            self.at_its_end = True
-            raise StopIteration
-        line = self._lines[self._position]
-        self._position += 1
-        self._characters += len(line)
-        return line
+def wrong_bytes(url: str, oddities: set[Oddity | None]) -> str:
+    """What is wrong with the URL of a record, some lines of which are not UTF-8; or nothing."""
+    is_guessed = Oddity.READ_AS_WESTERN in oddities and not url.isascii()
+    is_damaged = Oddity.NOT_UTF8 in oddities and REPLACED in url
+    return "the URL is not UTF-8" if is_guessed or is_damaged else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 from operator import itemgetter
 
 import pyarrow as pa
@@ -17,15 +16,17 @@ from img2dataset.sources.config import (
     wanted_columns,
 )
 from img2dataset.sources.csv_records import (
-    LONGEST_LINE,
-    Dialect,
-    Record,
+    Lines,
+    RecordParser,
     Records,
-    parse,
-    read_record,
+    read_header,
+    shape_of,
 )
-from img2dataset.sources.lines import LineSource, Types, normalised
+from img2dataset.sources.encodings import decode_lines
+from img2dataset.sources.findings import place
+from img2dataset.sources.lines import LineSource, Types, check_head, normalised, scanned
 from img2dataset.sources.numbers import NumberTest
+from img2dataset.sources.quotes import LONGEST_LINE, Record
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -36,17 +37,29 @@ def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     return LineSource(files, config, DelimitedFormat())
 
 
+def look_at(
+    file: InputFile,
+    head: bytes,
+    tail: bytes | None,  # noqa: ARG001
+    config: SourceConfig,
+) -> None:
+    """Refuse a file that does not begin as it should."""
+    check_head(DelimitedFormat(), file, head, config)
+
+
 class DelimitedFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        """A column is one of numbers if all its values in the file are."""
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        """A column is one of numbers if all its values in the list are."""
         tests = {name: NumberTest() for name in config.additional_columns}
-        with Reading(file, config) as reading:
-            for batch in batches(reading, config):
-                for name, test in tests.items():
-                    test.feed(batch.values(name))
+        for batch in scanned(files, config, batches):
+            for name, test in tests.items():
+                test.feed(batch.values(name))
         return {name: test.type for name, test in tests.items()}
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return next(batches(reading, config)).names
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for batch in batches(reading, config):
@@ -65,6 +78,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def names(self) -> list[str]:
+        return [str(name) for name in self._header]
+
     def values(self, column: str) -> list[str | None]:
         """The texts of a column; None in malformed records."""
         return list(map(itemgetter(self._header.index(column)), self._rows))
@@ -72,22 +89,20 @@ class Batch:
 
 def batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
     """The records of a file.  A file without a header, that is, an empty one, has none."""
-    delimiter = DELIMITERS[config.base_format]
-    header: Record | None = None
-    rest: list[str] = []
+    parser: RecordParser | None = None
+    header: Record = []
+    rest: Lines | None = None
     for block, final in with_last(line_blocks(reading, LONGEST_LINE)):
-        lines, has_bad_bytes = text_lines(block.data)
-        first_line = block.first_line - len(rest)
-        lines = rest + lines
-        if header is None:
-            header, used = read_header(lines, Dialect(delimiter), reading.file.url)
-            if header is None:
+        lines = lines_of(block, reading)
+        lines = lines if rest is None else rest.joined(lines)
+        if parser is None:
+            opened = opened_parser(lines, config, reading.file.url)
+            if opened is None:
                 continue
-            check_columns(header, config, reading.file.url)
-            lines, first_line = lines[used:], first_line + used
-        suspect = header.index(config.url_col) if has_bad_bytes else None
-        records = parse(lines, first_line, Dialect(delimiter, len(header), suspect), final=final)
+            header, parser, lines = opened
+        records = parser.parse(lines, final=final)
         rest = records.rest
+        reading.findings.add_malformed(reading.file.url, records.problems, records.example)
         yield Batch(header, records)
 
 
@@ -102,24 +117,34 @@ def with_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
         yield held, True
 
 
-def text_lines(data: bytes) -> tuple[list[str], bool]:
-    """The lines with their ends, and whether some bytes had to be replaced."""
-    try:
-        text, has_bad_bytes = data.decode(), False
-    except UnicodeDecodeError:
-        text, has_bad_bytes = data.decode("utf-8", "replace"), True
-    return list(StringIO(text, newline="\n")), has_bad_bytes  # no other line ends count
+def lines_of(block: Block, reading: Reading) -> Lines:
+    """The lines of a block; those that are not UTF-8 are noted."""
+    texts, odd = decode_lines(block.data)
+    for position, oddity in odd.items():
+        example = place(reading.file.url, block.first_line + position, texts[position])
+        reading.findings.add(oddity, 1, example)
+    return Lines(texts, block.first_line, odd)
 
 
-def read_header(lines: list[str], dialect: Dialect, url: str) -> tuple[Record | None, int]:
-    """The first record that is not blank, and how many lines that took."""
-    for position, line in enumerate(lines):
-        if line.strip():
-            attempt = read_record(lines, position, dialect)
-            if attempt.record is None:
-                raise BadListError(f"{url}: line {position + 1}, the header, has {attempt.problem}")
-            return attempt.record, position + attempt.lines
-    return None, 0
+def opened_parser(
+    lines: Lines, config: SourceConfig, url: str
+) -> tuple[Record, RecordParser, Lines] | None:
+    """The header, what reads the records after it, and the lines of those; None if all lines are
+    blank.
+
+    Raises:
+        BadListError: the header is malformed, or lacks a column.
+    """
+    delimiter = DELIMITERS[config.base_format]
+    found, position = read_header(lines, delimiter)
+    if found is None:
+        return None
+    if found.record is None:
+        number = lines.first + position
+        raise BadListError(f"{url}: line {number}, the header, has {found.problem}")
+    check_columns(found.record, config, url)
+    parser = RecordParser(shape_of(found.record, config.url_col, delimiter))
+    return found.record, parser, lines.after(position + found.lines)
 
 
 def batch_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:

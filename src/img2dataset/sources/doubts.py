@@ -7,13 +7,20 @@ A file with a name like a table's that holds URLs and nothing else is a fine lis
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
-from img2dataset.sources.streams import BOM
+from img2dataset.sources.streams import BOM, unzip_head
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 NAMES = ("csv", "tsv", "json", "jsonl", "parquet")
+WEB = re.compile(r"https?://", re.IGNORECASE)
+CAPTIONED = re.compile(
+    r"https?://\S+\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif)(?:\?\S*)?\s+\S.*(?<!\.jpg)(?<!\.jpeg)"
+    r"(?<!\.png)(?<!\.gif)(?<!\.webp)",
+    re.IGNORECASE,
+)
+"""A URL of an image, blanks, and what is not the rest of a URL with blanks in it."""
 LINES = 1000
 """Lines that are looked at, at most."""
 
@@ -36,12 +43,19 @@ class Doubt:
         )
 
 
-def doubt_about(url: str, head: bytes, *, gzipped: bool = False) -> Doubt | None:
+def doubt_about(  # noqa: PLR0911  (one for each kind of file)
+    url: str, head: bytes, *, gzipped: bool = False
+) -> Doubt | None:
     """What to think of a txt file that has this name and begins so."""
-    lines = lines_of(unzipped(head) if gzipped else head)
+    lines = lines_of(unzip_head(head) if gzipped else head)
     named = format_of_name(url)
     other = named or format_of_lines(lines)
-    if other is None or not lines:
+    if not lines:
+        return None
+    table = table_with_urls(lines)
+    if table is not None:
+        return replace(table, input_format=table.input_format + (".gz" if gzipped else ""))
+    if other is None:
         return None
     suffix = ".gz" if gzipped and other != "parquet" else ""
     others = sum(not is_url(line) for line in lines[1:])  # the first may name the only column
@@ -51,7 +65,7 @@ def doubt_about(url: str, head: bytes, *, gzipped: bool = False) -> Doubt | None
     in_columns = separator is not None and all(separator in line for line in lines)
     if in_columns and not is_url(lines[0]):
         why = f"its first line reads like the names of columns ({lines[0]:.60})"
-        return Doubt(other + suffix, why, certain=named is not None)
+        return Doubt(other + suffix, why, certain=named is not None or separator == "\t")
     if in_columns:
         return Doubt(
             other + suffix, f"every line at its start has {separator!r} in it", certain=False
@@ -63,12 +77,23 @@ def doubt_about(url: str, head: bytes, *, gzipped: bool = False) -> Doubt | None
     return None
 
 
-def unzipped(head: bytes) -> bytes:
-    """What the beginning of a gzip file holds."""
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-    except zlib.error:  # whoever reads it will say so
-        return b""
+def table_with_urls(lines: list[str]) -> Doubt | None:
+    """The doubt about lines that are URLs with something else in the same line."""
+    tabs = sum("\t" in line for line in lines)
+    if any("\t" in line and WEB.search(line) for line in lines) and tabs * 2 > len(lines):
+        if not any(is_url(cell) for cell in lines[0].split("\t")):
+            return None  # it has names of columns
+        why = (
+            "its lines have tabs, and none has the names of the columns: add a first line of names"
+        )
+        return Doubt("tsv", why, certain=True)
+    if sum(CAPTIONED.fullmatch(line) is not None for line in lines) * 2 > len(lines):
+        why = (
+            f"its lines have more than a URL ({lines[0]!r:.60}): put a tab between URL and "
+            "caption, and a line of names (url, caption) before all"
+        )
+        return Doubt("tsv", why, certain=True)
+    return None
 
 
 def lines_of(head: bytes) -> list[str]:

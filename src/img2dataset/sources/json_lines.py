@@ -13,50 +13,80 @@ from img2dataset.sources.config import (
     InputFile,
     Source,
     SourceConfig,
-    check_columns,
 )
-from img2dataset.sources.json_values import LONG_NUMBER, Objects, column_types, load, table_of
-from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.json_keys import KeyCheck, url_alone
+from img2dataset.sources.json_values import (
+    LONG_NUMBER,
+    Objects,
+    column_types,
+    keys_of,
+    load,
+    table_of,
+)
+from img2dataset.sources.lines import LineSource, Types, check_head, scanned
 from img2dataset.sources.streams import Block, Reading, line_blocks
 
 LONGEST_LINE = 16_000_000
 """Bytes."""
+SHOWN_BYTES = 400
+"""Of a malformed line, at most."""
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """A list in jsonl files."""
-    return LineSource(files, config, JsonLinesFormat())
+    return LineSource(files, config, JsonLinesFormat(files))
+
+
+def look_at(
+    file: InputFile,
+    head: bytes,
+    tail: bytes | None,  # noqa: ARG001
+    config: SourceConfig,
+) -> None:
+    """Refuse a file that does not begin as it should; keys other than the URL's may be in other
+    files alone."""
+    check_head(JsonLinesFormat((file,)), file, head, url_alone(config))
 
 
 class JsonLinesFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        with Reading(file, config) as reading:
-            return column_types(batches(reading, config), config)
+    def __init__(self, files: tuple[InputFile, ...]) -> None:
+        self._keys = KeyCheck(files, batches)
+
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        return column_types(scanned(files, config, batches), config)
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return keys_of(next(iter(batches(reading, config))))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
-        for objects in batches(reading, config):
+        for objects in self._keys.checked(reading, config):
             yield table_of(objects, config, types)
 
 
 def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """The objects of a file; the first of them must have the wanted columns."""
-    is_checked = False
+    """The objects of a file.
+
+    Raises:
+        BadListError: not one of its first lines is an object.
+    """
+    is_first = True
     for block in line_blocks(reading, LONGEST_LINE):
         objects = objects_of(block)
-        if objects.rows and not is_checked:
-            check_first(objects, config, reading.file.url)
-            is_checked = True
+        if is_first and objects.rows:
+            refuse_no_objects(objects, config, reading.file.url)
+            is_first = False
         yield objects
 
 
-def check_first(objects: Objects, config: SourceConfig, url: str) -> None:
+def refuse_no_objects(objects: Objects, config: SourceConfig, url: str) -> None:
     if len(objects.problems) == len(objects.rows):
+        wanted = config.input_format.replace("jsonl", "json")
         raise BadListError(
-            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object"
+            f"{url} is not JSON lines: none of its first {len(objects.rows)} lines is an object; "
+            f"if it is one array, or one object over several lines, use input_format={wanted}"
         )
-    check_columns(list(dict.fromkeys(key for row in objects.rows for key in row)), config, url)
 
 
 def objects_of(block: Block) -> Objects:
@@ -82,7 +112,8 @@ def carefully(lines: list[bytes], first_line: int) -> Objects:
             continue
         row, problem = object_of(line)
         if problem:
-            objects.problems[len(objects.rows)] = f"{number}: {problem}"
+            text = line[:SHOWN_BYTES].decode(errors="replace")
+            objects.add_problem(f"{number}: {problem}", text)
         objects.rows.append(row)
     return objects
 

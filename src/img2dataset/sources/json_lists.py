@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,36 +16,53 @@ from img2dataset.sources.config import (
     check_columns,
     wanted_columns,
 )
+from img2dataset.sources.json_array import WHITESPACE, ArrayText, BadElement
+from img2dataset.sources.json_keys import KeyCheck, url_alone
 from img2dataset.sources.json_values import (
     Objects,
     column_types,
+    keys_of,
     load,
     table_of,
     without_surrogates,
 )
-from img2dataset.sources.lines import LineSource, Types
+from img2dataset.sources.lines import LineSource, Types, check_head, scanned
+from img2dataset.sources.nesting import describe_elements, describe_nesting
 from img2dataset.sources.streams import Reading
 
 BATCH = 4096
-LONGEST_OBJECT = 16_000_000
-"""Characters."""
-WHITESPACE = " \t\r\n"
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """A list in json files."""
-    return LineSource(files, config, JsonListFormat())
+    return LineSource(files, config, JsonListFormat(files))
+
+
+def look_at(
+    file: InputFile,
+    head: bytes,
+    tail: bytes | None,  # noqa: ARG001
+    config: SourceConfig,
+) -> None:
+    """Refuse a file that does not begin as it should; keys other than the URL's may be in other
+    files alone."""
+    check_head(JsonListFormat((file,)), file, head, url_alone(config))
 
 
 class JsonListFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:
-        with Reading(file, config) as reading:
-            return column_types(batches(reading, config), config)
+    def __init__(self, files: tuple[InputFile, ...]) -> None:
+        self._keys = KeyCheck(files, batches)
+
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
+        return column_types(scanned(files, config, batches), config)
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
+        return keys_of(next(iter(batches(reading, config))))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
-        for objects in batches(reading, config):
+        for objects in self._keys.checked(reading, config):
             yield table_of(objects, config, types)
 
 
@@ -56,7 +72,7 @@ def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     start = first_text(texts)
     url = reading.file.url
     if start.startswith("["):
-        return objects_in_array(ArrayText(start[1:], texts, url), config)
+        return objects_in_array(ArrayText(start[1:], texts, url))
     if start.startswith("{"):
         return rows_of_columns(start + "".join(texts), config, url)
     if start:
@@ -69,89 +85,39 @@ def first_text(texts: Iterator[str]) -> str:
     return next((text.lstrip(WHITESPACE) for text in texts if text.strip(WHITESPACE)), "")
 
 
-class ArrayText:
-    """The text of an array, read as far as needed."""
-
-    def __init__(self, text: str, more: Iterator[str], url: str) -> None:
-        self._text = text
-        self._position = 0
-        self._more = more
-        self.url = url
-        self._decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
-
-    def items(self) -> Iterator[Any]:
-        """The elements of the array, to its end."""
-        row = 0
-        if self._next_character() == "]":
-            return
-        while True:
-            yield self._item(row)
-            row += 1
-            match self._next_character():
-                case "]":
-                    return
-                case ",":
-                    self._position += 1
-                    self._next_character()
-                case _:
-                    raise BadListError(f"{self.url} is malformed JSON after element {row}")
-
-    def _next_character(self) -> str:
-        """The next character that is not white space; empty at the end."""
-        while True:
-            text, position = self._text, self._position
-            while position < len(text) and text[position] in WHITESPACE:
-                position += 1
-            self._position = position
-            if position < len(text):
-                return text[position]
-            if not self._read_on():
-                return ""
-
-    def _item(self, row: int) -> Any:
-        """The element that begins here; what cannot be parsed may only be incomplete."""
-        while True:
-            try:
-                item, self._position = self._decode(self._text, self._position)
-            except (ValueError, RecursionError) as error:  # noqa: PERF203  (seldom passed twice)
-                begun = len(self._text) - self._position
-                if begun > LONGEST_OBJECT or not self._read_on():
-                    raise BadListError(
-                        f"{self.url} is malformed JSON at element {row + 1}: "
-                        f"{getattr(error, 'msg', error)}"
-                    ) from error
-            else:
-                return item
-
-    def _read_on(self) -> bool:
-        more = next((text for text in self._more if text), "")
-        self._text = self._text[self._position :] + more
-        self._position = 0
-        return bool(more)
-
-
-def objects_in_array(text: ArrayText, config: SourceConfig) -> Iterator[Objects]:
-    """The objects of an array; the first of them must have the wanted columns."""
+def objects_in_array(text: ArrayText) -> Iterator[Objects]:
+    """The objects of an array."""
     items = text.items()
     number = 1
     while batch := list(islice(items, BATCH)):
         objects = Objects()
         for position, item in enumerate(batch):
             is_object = isinstance(item, dict)
-            objects.rows.append(without_surrogates(item) if is_object else {})
             if not is_object:
-                objects.problems[position] = f"{number + position}: not a JSON object"
+                objects.add_problem(f"{number + position}: {problem_of(item)}", str(item))
+            objects.rows.append(without_surrogates(item) if is_object else {})
         if number == 1:
-            keys = dict.fromkeys(key for row in objects.rows for key in row)
-            check_columns(list(keys), config, text.url)
+            foreign = describe_elements(batch)
+            if foreign is not None:
+                raise BadListError(f"{text.url} {foreign}")
         number += len(batch)
         yield objects
+
+
+def problem_of(item: Any) -> str:
+    return item.problem if isinstance(item, BadElement) else "not a JSON object"
 
 
 def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
     """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
     content = loaded(text, config, url)
-    check_columns(list(content), config, url)
+    try:
+        check_columns(list(content), config, url)
+    except BadListError as error:
+        nesting = describe_nesting(content, config.url_col)
+        if nesting is None:
+            raise
+        raise BadListError(f"{error}; {nesting}") from error
     wanted = dict.fromkeys(column.source for column in wanted_columns(config))
     columns = columns_of({name: content[name] for name in wanted}, config, url)
     length = len(columns[config.url_col])

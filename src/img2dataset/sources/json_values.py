@@ -27,6 +27,13 @@ class Objects:
     """An empty object stands for a malformed one."""
     problems: dict[int, str] = field(default_factory=dict)
     """Position in `rows` -> number of the line, and what is wrong with it."""
+    example: str = ""
+    """How the first malformed one begins."""
+
+    def add_problem(self, problem: str, text: str) -> None:
+        """Note what is wrong with the next row."""
+        self.example = self.example if self.problems else text
+        self.problems[len(self.rows)] = problem
 
 
 def load(text: bytes) -> Any:
@@ -57,6 +64,10 @@ def without_surrogates(value: Any) -> Any:
             return {without_surrogates(k): without_surrogates(v) for k, v in value.items()}
         case _:
             return value
+
+
+def keys_of(objects: Objects) -> list[str]:
+    return list(dict.fromkeys(key for row in objects.rows for key in row))
 
 
 def table_of(objects: Objects, config: SourceConfig, types: Types) -> pa.Table:

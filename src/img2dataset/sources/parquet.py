@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -25,11 +27,14 @@ from img2dataset.sources.config import (
 )
 from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
+from img2dataset.sources.types import common_type
+from img2dataset.sources.values import is_string_like
 from img2dataset.storage import is_local
 
-EAGER_FOOTERS = 200
-"""Footers read before the run starts; those of later files are read when they are reached."""
 FOOTERS_AT_ONCE = 16
+MAGIC = b"PAR1"
+FOOTER_END_BYTES = 8
+"""Its length, and the magic."""
 BUFFER = 1 << 20
 """Bytes of a column that are read at once."""
 BATCH = 4096
@@ -48,7 +53,7 @@ class ParquetSource:
     def __init__(self, files: tuple[InputFile, ...], config: SourceConfig) -> None:
         self.files = files
         self._config = config
-        self._rows = dict(zip(files, self._first_counts(), strict=False))
+        self._rows, self._schemas = self._look_at_footers()
         self._read = 0.0  # in files
         if self.rows_total() == 0:
             raise OptionError(f"url_list has no rows: there is nothing in {files[0].url}")
@@ -56,18 +61,36 @@ class ParquetSource:
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
         for number, file in enumerate(self.files):
-            if file not in self._rows:
-                with told_as(SourceError, file.url):
-                    self._rows[file] = rows_in(file, self._config)
-            rows = self._rows[file]
+            rows = self._rows[number]
             for start in range(0, rows, rows_per_shard):
                 length = min(rows_per_shard, rows - start)
                 self._read = number + (start + length) / rows
-                yield Shard(next(ids), length, ParquetRange(file.url, start, length))
+                part = ParquetRange(file.url, start, length, self._schemas.get(file))
+                yield Shard(next(ids), length, part, file=number)
 
-    def rows_total(self) -> int | None:
-        known = [self._rows[file] for file in self.files if file in self._rows]
-        return sum(known) if len(known) == len(self.files) else None
+    def first_rows(self, config: SourceConfig) -> pa.Table:
+        """Some of the first rows, normalised as `config` says."""
+        number = self._first_number
+        file = self.files[number]
+        rows = ParquetRange(file.url, 0, min(self._rows[number], BATCH))
+        with told_as(OptionError, file.url):
+            return read_once(rows, config)
+
+    def column_names(self) -> list[str]:
+        """The columns of the first file that may be URLs."""
+        url = self.files[self._first_number].url
+        with told_as(OptionError, url), open_parquet(url) as file:
+            return [field.name for field in file.schema_arrow if may_be_text(field.type)]
+
+    @property
+    def _first_number(self) -> int:
+        return next(number for number, rows in enumerate(self._rows) if rows)
+
+    def findings(self) -> tuple[str, ...]:
+        return ()
+
+    def rows_total(self) -> int:
+        return sum(self._rows)
 
     def fraction_read(self) -> float:
         whole = int(self._read)
@@ -77,20 +100,87 @@ class ParquetSource:
             read += int(sizes[whole] * (self._read - whole))
         return read / sum(sizes)
 
-    def _first_counts(self) -> list[int]:
+    def _look_at_footers(self) -> tuple[list[int], dict[InputFile, pa.Schema]]:
+        """Rows of each file, and the types that its columns are to have, where it has others.
+
+        If columns are kept, they must have one type all over; else the footers that no tail held
+        are read."""
         with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
-            return list(pool.map(self._first_count, self.files[:EAGER_FOOTERS]))
+            if self._config.additional_columns:
+                footers = list(pool.map(self._footer, self.files))
+                schemas = [footer.schema for footer in footers]
+                rows = [footer.rows for footer in footers]
+                return rows, schemas_to_fit(self.files, schemas, self._config)
+            return list(pool.map(self._row_count, self.files)), {}
 
-    def _first_count(self, file: InputFile) -> int:
+    def _row_count(self, file: InputFile) -> int:
+        return self._footer(file).rows if file.rows is None else file.rows
+
+    def _footer(self, file: InputFile) -> Footer:
         with told_as(OptionError, file.url):
-            return rows_in(file, self._config)
+            return footer_of(file, self._config)
 
 
-def rows_in(file: InputFile, config: SourceConfig) -> int:
-    """Rows of a file, from its footer, which must have the wanted columns."""
+def look_at(
+    file: InputFile,
+    head: bytes,  # noqa: ARG001
+    tail: bytes | None,
+    config: SourceConfig,
+) -> int | None:
+    """Rows of a file whose footer is in its tail; it must have the wanted columns."""
+    footer = footer_in(tail or b"")
+    if footer is None:
+        return None
+    metadata = pq.read_metadata(pa.BufferReader(MAGIC + footer))
+    check_columns(list(metadata.schema.to_arrow_schema().names), config, file.url)
+    return int(metadata.num_rows)
+
+
+def footer_in(tail: bytes) -> bytes | None:
+    """The footer that a file ends with, its length and magic included; None if it is longer
+    than what is there."""
+    if len(tail) < FOOTER_END_BYTES or not tail.endswith(MAGIC):
+        return None
+    length = int.from_bytes(tail[-FOOTER_END_BYTES : -len(MAGIC)], "little") + FOOTER_END_BYTES
+    return tail[-length:] if length <= len(tail) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What is known of a file before it is read."""
+
+    rows: int
+    schema: pa.Schema
+    """Of the columns that are kept."""
+
+
+def footer_of(file: InputFile, config: SourceConfig) -> Footer:
+    """The footer of a file, which must have the wanted columns."""
     with open_parquet(file.url) as parquet:
-        check_columns(list(parquet.schema_arrow.names), config, file.url)
-        return int(parquet.metadata.num_rows)
+        schema = parquet.schema_arrow
+        check_columns(list(schema.names), config, file.url)
+        kept = pa.schema([(name, schema.field(name).type) for name in config.additional_columns])
+        return Footer(int(parquet.metadata.num_rows), kept)
+
+
+def schemas_to_fit(
+    files: tuple[InputFile, ...], schemas: list[pa.Schema], config: SourceConfig
+) -> dict[InputFile, pa.Schema]:
+    """File -> types of the columns that are others over the whole list than in this file."""
+    types = {
+        name: common_type(schema.field(name).type for schema in schemas)
+        for name in config.additional_columns
+    }
+    found = {}
+    for file, schema in zip(files, schemas, strict=False):
+        others = [
+            (name, kind)
+            for name, kind in types.items()
+            if str(kind) != str(schema.field(name).type)
+        ]
+        if others:
+            found[file] = pa.schema(others)
+    return found
 
 
 def open_parquet(url: str) -> pq.ParquetFile:
@@ -171,14 +261,34 @@ _idle: deque[RangeReader] = deque(maxlen=1)
 atomic, so that threads never share one."""
 
 
+def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
+    """The normalised table of a range of a file that is not read on."""
+    columns = tuple(dict.fromkeys(column.source for column in wanted_columns(config)))
+    reader = RangeReader(rows.url, columns)
+    try:
+        return normalise(reader.read(rows.start, rows.count), config)
+    finally:
+        reader.close()
+
+
+def may_be_text(kind: pa.DataType) -> bool:
+    return is_string_like(kind) or pa.types.is_dictionary(kind)
+
+
 def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """The normalised table of a range of rows."""
     with told_as(SourceError, rows.url):
         columns = tuple(dict.fromkeys(column.source for column in wanted_columns(config)))
         reader = idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
-        table = normalise(reader.read(rows.start, rows.count), config)
+        table = normalise(reader.read(rows.start, rows.count), config, rows.schema)
         _idle.append(reader)
         return table
+
+
+def close_idle_reader() -> None:
+    """Forget what is open: a file may have changed when it is read the next time."""
+    with suppress(IndexError):
+        _idle.pop().close()
 
 
 def idle_reader(url: str, columns: tuple[str, ...]) -> RangeReader | None:

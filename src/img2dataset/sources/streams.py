@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
 from typing import IO, Any, cast
 
 import pyarrow as pa
@@ -15,28 +18,27 @@ import pyarrow as pa
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
 from img2dataset.patience import is_of_a_file_system, one_line
 from img2dataset.remote_files import protocols
+from img2dataset.schemes import missing_library
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.encodings import REPLACED, advice_for_wide, wide_encoding
+from img2dataset.sources.findings import Findings, Oddity
 from img2dataset.storage import open_url
 
 BLOCK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+"""How much of a file decides what ends its lines."""
 BOM = b"\xef\xbb\xbf"
-PACKAGES = {"http": "aiohttp requests", "https": "aiohttp requests", "hf": "huggingface_hub"}
-"""Protocol of a URL -> packages it needs, where fsspec's own error does not name them."""
+LINE_END = re.compile(rb"[\r\n]+")
 
 
 def open_file_system(url: str) -> tuple[Any, str]:
     """The file system of `url` and the path in it."""
-    protocol = url.partition("://")[0]
     try:
         return open_url(url)
     except MissingExtraError as error:
         raise MissingExtraError(f"url_list {url}", error.package, error.extra) from error
     except ImportError as error:
-        packages = error.name or PACKAGES.get(protocol)
-        advice = f": install it with  pip install {packages}" if packages else ""
-        raise OptionError(
-            f"url_list {url} needs a library that is missing ({one_line(error)}){advice}"
-        ) from error
+        raise OptionError(f"url_list {url}: {missing_library(url, error.name)}") from error
     except ValueError as error:
         raise OptionError(f"url_list {url} cannot be read: {one_line(error)}") from error
 
@@ -86,13 +88,21 @@ def told_as(kind: type[Img2datasetError], url: str) -> Iterator[None]:
 class Reading:
     """One pass over a file: the bytes as they are stored are counted."""
 
-    def __init__(self, file: InputFile, config: SourceConfig) -> None:
+    def __init__(
+        self, file: InputFile, config: SourceConfig, plain: IO[bytes] | None = None
+    ) -> None:
         self.file = file
         self.position = 0
-        self._raw = open_bytes(file.url)
-        self._plain: Any = (
-            gzip.GzipFile(fileobj=cast("Any", self), mode="rb") if config.gzipped else None
-        )
+        self.findings = Findings()
+        self._raw = open_bytes(file.url) if plain is None else plain
+        self._plain: Any = None
+        if config.gzipped and plain is None:
+            self._plain = gzip.GzipFile(fileobj=cast("Any", self), mode="rb")
+
+    @classmethod
+    def of_bytes(cls, file: InputFile, plain: bytes, config: SourceConfig) -> Reading:
+        """A pass over the beginning of a file, which is at hand and unzipped."""
+        return cls(file, config, BytesIO(plain))
 
     def __enter__(self) -> Reading:  # noqa: PYI034  (Self is new in 3.11)
         return self
@@ -116,9 +126,67 @@ class Reading:
     def text(self) -> Iterator[str]:
         """The content as text, block by block; bytes that are not UTF-8 become U+FFFD."""
         decoder = getincrementaldecoder("utf-8-sig")("replace")
-        while data := self.content():
-            yield decoder.decode(data)
+        number = 0
+        for number, data in enumerate(checked_chunks(self), 1):
+            text = decoder.decode(data)
+            if REPLACED in text and REPLACED.encode() not in data:
+                where = f"in megabyte {number} of {self.file.url.rpartition('/')[2]}"
+                self.findings.add(Oddity.NOT_UTF8, text.count(REPLACED), where)
+            yield text
         yield decoder.decode(b"", True)
+
+
+def unzip_head(head: bytes) -> bytes:
+    """What the beginning of a gzip file holds."""
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+    except zlib.error:  # whoever reads it will say so
+        return b""
+
+
+def checked_chunks(reading: Reading) -> Iterator[bytes]:
+    """The content as it comes.
+
+    Raises:
+        BadListError: it is UTF-16 or UTF-32.
+    """
+    chunk = reading.content()
+    wide = wide_encoding(chunk)
+    if wide is not None:
+        raise BadListError(f"{reading.file.url} {advice_for_wide(wide)}")
+    while chunk:
+        yield chunk
+        chunk = reading.content()
+
+
+def chunks_of_lines(reading: Reading) -> Iterator[bytes]:
+    """The content with newlines at the ends of lines, also where it has carriage returns alone."""
+    chunks = checked_chunks(reading)
+    head: list[bytes] = []
+    for chunk in chunks:
+        head.append(chunk)
+        if sum(map(len, head)) >= HEAD_BYTES:
+            break
+    if head:
+        head[0] = head[0].removeprefix(BOM)
+    ends_with_cr = has_returns_for_newlines(b"".join(head))
+    for chunk in chain(head, chunks):
+        yield chunk.replace(b"\r", b"\n") if ends_with_cr else chunk
+
+
+def has_returns_for_newlines(head: bytes) -> bool:
+    """Whether carriage returns alone end the lines of a file that begins so (old Macs, Excel).
+
+    The first line decides, or all others if only the first has a newline: a header that was put
+    in front later.
+    """
+    first = LINE_END.search(head)
+    if first is None:
+        return False
+    if b"\n" not in first.group():
+        return True
+    body = head[first.end() :]
+    return b"\n" not in body and b"\r" in body.rstrip(b"\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +206,7 @@ def line_blocks(reading: Reading, longest: int) -> Iterator[Block]:
     """
     first_line = 1
     rest = b""
-    is_start = True
-    while chunk := reading.content():
-        if is_start:
-            chunk = chunk.removeprefix(BOM)
-            is_start = False
+    for chunk in chunks_of_lines(reading):
         end = chunk.rfind(b"\n") + 1
         if end == 0:
             if len(rest) <= longest:

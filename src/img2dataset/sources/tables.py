@@ -13,13 +13,16 @@ from img2dataset.errors import OptionError
 from img2dataset.records import URL, Shard
 from img2dataset.sources.config import (
     BadListError,
+    Column,
     InputFile,
     SourceConfig,
     check_columns,
     wanted_columns,
 )
+from img2dataset.sources.digests import digest_text
 from img2dataset.sources.lines import compact
-from img2dataset.sources.values import as_text, text_of
+from img2dataset.sources.types import common_type, fitted
+from img2dataset.sources.values import as_text, is_bytes, text_of
 
 
 class TableSource:
@@ -36,6 +39,12 @@ class TableSource:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
         self._table = table.select(dict.fromkeys(c.source for c in wanted_columns(config)))
+        self._schema = pa.schema(
+            [
+                (name, common_type([self._table.schema.field(name).type]))
+                for name in config.additional_columns
+            ]
+        )
         self._handed_out = 0
         self.files = (InputFile(name, self._table.nbytes, fingerprint(self._table)),)
 
@@ -44,7 +53,12 @@ class TableSource:
         for start in range(0, self._table.num_rows, rows_per_shard):
             part = self._table.slice(start, rows_per_shard)
             self._handed_out = start + part.num_rows
-            yield Shard(next(ids), part.num_rows, compact(normalise(part, self._config)))
+            yield Shard(
+                next(ids), part.num_rows, compact(normalise(part, self._config, self._schema))
+            )
+
+    def findings(self) -> tuple[str, ...]:
+        return ()
 
     def rows_total(self) -> int | None:
         return int(self._table.num_rows)
@@ -53,17 +67,30 @@ class TableSource:
         return float(self._handed_out / self._table.num_rows)
 
 
-def normalise(table: pa.Table, config: SourceConfig) -> pa.Table:
-    """The wanted columns, in their order and by their final names."""
+def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = None) -> pa.Table:
+    """The wanted columns, in their order and by their final names; kept ones in the types of
+    `schema`, as far as it has them."""
+    for number, name in enumerate(table.column_names):
+        if schema is not None and name in schema.names and name in config.additional_columns:
+            column = fitted(table.column(number), schema.field(name).type)
+            table = table.set_column(number, name, column)
     wanted = wanted_columns(config)
     columns = [table.column(column.source) for column in wanted]
     return pa.Table.from_arrays(
         [
-            as_text(column) if want.is_text else column
+            text_column(column, want) if want.is_text else column
             for want, column in zip(wanted, columns, strict=True)
         ],
         names=[want.name for want in wanted],
     )
+
+
+def text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
+    """A column that is made text; bytes of a hash are a digest."""
+    if want.option != "verify_hash" or not is_bytes(column.type):
+        return as_text(column)
+    texts = [None if cell is None else digest_text(cell, want.name) for cell in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 class HashSink:

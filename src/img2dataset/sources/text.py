@@ -63,8 +63,11 @@ def refuse_columns(config: SourceConfig) -> None:
 class TextFormat:
     """A LineFormat."""
 
-    def column_types(self, file: InputFile, config: SourceConfig) -> Types:  # noqa: ARG002
+    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:  # noqa: ARG002
         return {}
+
+    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:  # noqa: ARG002
+        return [config.url_col]
 
     def tables(
         self,
@@ -84,7 +87,7 @@ def block_table(block: Block) -> pa.Table:
     except UnicodeDecodeError:
         lines = block.data.decode(errors="replace").split("\n")
         problems = undecodable(block.data)
-    problems |= overlong(block.data)
+    problems |= overlong(block.data) | tabbed(block.data)
     if problems:
         return problem_table(lines, problems, block.first_line)
     urls = [url.encode() for url in map(str.strip, lines) if url]
@@ -124,6 +127,17 @@ def overlong(data: bytes) -> dict[int, str]:
         position: f"longer than {LONGEST_LINE} bytes"
         for position, line in enumerate(data.split(b"\n"))
         if len(line) > LONGEST_LINE
+    }
+
+
+def tabbed(data: bytes) -> dict[int, str]:
+    """Positions of the lines with a tab inside, which are a URL and something else."""
+    if b"\t" not in data:
+        return {}
+    return {
+        position: "a URL and more, with a tab between"
+        for position, line in enumerate(data.split(b"\n"))
+        if b"\t" in line.strip()
     }
 
 

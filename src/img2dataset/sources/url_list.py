@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from os import PathLike
 from typing import Any, cast
@@ -15,18 +16,18 @@ from img2dataset.errors import OptionError
 from img2dataset.records import URL
 from img2dataset.sources import FORMATS
 from img2dataset.sources.config import Source, SourceConfig
-from img2dataset.sources.find import find_files
+from img2dataset.sources.find import LeaveOut, find_files
 from img2dataset.sources.text import refuse_columns
 
 
-def source_of(url_list: Any, config: SourceConfig) -> Source:
+def source_of(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """See `img2dataset.sources.open_source`."""
     if isinstance(url_list, str | PathLike):
-        return open_locations([url_list], config)
-    return source_in_python(url_list, config)
+        return open_locations([url_list], config, leave_out)
+    return source_in_python(url_list, config, leave_out)
 
 
-def source_in_python(url_list: Any, config: SourceConfig) -> Source:
+def source_in_python(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """A list that a Python program made."""
     from img2dataset.sources import tables  # noqa: PLC0415  (not for the command line)
 
@@ -47,7 +48,7 @@ def source_in_python(url_list: Any, config: SourceConfig) -> Source:
         refuse_columns(config)
         table = tables.table_of_urls(items)
         return tables.TableSource("<list>", table, replace(config, url_col=URL))
-    return open_locations(items, config)
+    return open_locations(items, config, leave_out)
 
 
 def is_frame(url_list: Any) -> bool:
@@ -82,13 +83,25 @@ def urlsplit_path(url: str) -> str:
         return ""
 
 
-def open_locations(locations: list[Any], config: SourceConfig) -> Source:
+def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveOut) -> Source:
     """A list in files."""
     if not locations:
         raise OptionError("url_list is empty: there is nothing to download")
     for location in locations:
         if not isinstance(location, str | PathLike):
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
-    files = find_files(locations, config)
     module = import_module(FORMATS[config.base_format])
-    return cast("Source", module.open_files(files, config))
+    look_at = getattr(module, "look_at", None)
+    files, notices = find_files(
+        locations,
+        config,
+        partial(look_at, config=config) if look_at else lambda *_: None,
+        leave_out,
+    )
+    source = cast("Source", module.open_files(files, config))
+    source.notices = (*notices, *source.notices)
+    if config.base_format != "txt":
+        from img2dataset.sources.first_rows import check_first_rows  # noqa: PLC0415  (not for txt)
+
+        check_first_rows(cast("Any", source), config)
+    return source

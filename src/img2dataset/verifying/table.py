@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.errors import DamagedError, Status
-from img2dataset.options import FETCH_COLUMNS
+from img2dataset.options import FETCH_COLUMNS, OPT_OUT
 from img2dataset.storage import Folder
 from img2dataset.verifying.checked import Problems
 from img2dataset.verifying.door import Door, opened
@@ -88,6 +88,8 @@ def expected_columns(options: Mapping[str, Any]) -> set[str]:
         expected.add(options["bbox_col"])
     if options.get("save_fetch_metadata"):
         expected.update(FETCH_COLUMNS)
+    if options.get("save_opt_out_signals"):
+        expected.add(OPT_OUT)
     if options.get("output_format") != "parquet":
         return expected
     return expected - {options.get("encode_format", "")}

@@ -25,6 +25,8 @@ class WriterConfig:
     compute_hash: str | None
     fetch_metadata: bool = False
     """Whether to say how each answer came: see `fetched`."""
+    opt_out_signals: bool = False
+    """Whether to say what owners say of our use: see `opt_out`."""
 
 
 class Writer(Protocol):

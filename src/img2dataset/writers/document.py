@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 
 from img2dataset.errors import Status
+from img2dataset.options import OPT_OUT
 from img2dataset.records import CAPTION, Picture, Row, Sample
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.fetched import fetch_values, fetched_of
+from img2dataset.writers.opt_out import signals_of
 
 JSON_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
@@ -36,6 +38,8 @@ def describe(sample: Sample, picture: Picture, config: WriterConfig) -> dict[str
         document[config.compute_hash] = sample.digest
     if config.fetch_metadata:
         document.update(fetch_values(fetched_of(sample)))
+    if config.opt_out_signals:
+        document[OPT_OUT] = signals_of(sample)
     return document
 
 

@@ -22,7 +22,7 @@ INT64 = range(-(2**63), 2**63)
 
 
 def example(features: Mapping[str, Any], empty: Mapping[str, int] | None = None) -> bytes:
-    """The Example with these features, in this order; `empty` has the kinds of empty lists."""
+    """The Example with these features, in this order; `empty` has the kinds of nulls and empty lists."""
     kinds = empty or {}
     entries = [
         _field(1, _field(1, utf8(name)) + _field(2, feature(value, kinds.get(name, BYTES))))
@@ -34,8 +34,8 @@ def example(features: Mapping[str, Any], empty: Mapping[str, int] | None = None)
 def feature(value: Any, empty: int = BYTES) -> bytes:
     """int and bool -> int64_list, float -> float_list, list -> by its elements, rest -> bytes."""
     values = value if isinstance(value, (list, tuple)) else (value,)
-    if not values:
-        return _field(empty, b"")
+    if not values or (value is None and empty != BYTES):
+        return _field(empty, b"")  # a null among numbers is no text
     if all(isinstance(element, int) and element in INT64 for element in values):
         return _field(INTEGERS, _field(1, b"".join(map(_varint, values))))
     if all(isinstance(element, float) for element in values):

@@ -8,10 +8,12 @@ import pyarrow as pa
 from pyarrow import types
 
 from img2dataset.errors import Status
+from img2dataset.options import OPT_OUT
 from img2dataset.records import BOXES, PROBLEM, Failure, Fetched, Sample
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.document import to_json, valid_text
 from img2dataset.writers.fetched import FETCHED, fetch_columns, fetched_of
+from img2dataset.writers.opt_out import SIGNALS, signals_of
 from img2dataset.writers.outputs import Outputs
 
 NEVER_STORED = (BOXES, PROBLEM)
@@ -56,6 +58,7 @@ class MetadataTable:
         self._config = config
         self._records: list[Record | None] = [None] * table.num_rows
         self._fetched: list[Fetched | None] = [None] * table.num_rows
+        self._signals: list[list[str]] = [[]] * table.num_rows
 
     def add(self, sample: Sample) -> None:
         if self._records[sample.row.index] is not None:
@@ -63,6 +66,8 @@ class MetadataTable:
         self._records[sample.row.index] = record_of(sample)
         if self._config.fetch_metadata:
             self._fetched[sample.row.index] = fetched_of(sample)
+        if self._config.opt_out_signals:
+            self._signals[sample.row.index] = signals_of(sample)
 
     def finish(self) -> pa.Table:
         """The whole table.
@@ -85,6 +90,8 @@ class MetadataTable:
         if self._config.fetch_metadata:
             for name, column in fetch_columns(self._fetched).items():
                 columns[name] = arrow(column, FETCHED.field(name).type)
+        if self._config.opt_out_signals:
+            columns[OPT_OUT] = pa.array(self._signals, SIGNALS)
         return pa.table(columns)
 
     def _input_columns(self) -> dict[str, Any]:

@@ -44,12 +44,10 @@ class ShardWriter:
 
 
 def kinds_of_empty_lists(schema: pa.Schema) -> dict[str, int]:
-    """An empty list has the kind that the full ones of its column have."""
+    """An empty list, or a null, has the kind that the other values of its column have."""
     kinds = {}
     for field in schema:
-        element = getattr(field.type, "value_type", None)
-        if element is None:
-            continue
+        element = getattr(field.type, "value_type", field.type)
         if pa.types.is_floating(element):
             kinds[field.name] = FLOATS
         elif pa.types.is_integer(element) or pa.types.is_boolean(element):

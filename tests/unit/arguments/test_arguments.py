@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,37 @@ def test_help_is_answered_wherever_it_stands(argv: list[str]) -> None:
 @pytest.mark.parametrize("text", ["[" * 5000, "(" * 5000, "[" + "-" * 200_000, "['\\x']", "\0"])
 def test_hostile_text_in_a_list_is_only_text(text: str) -> None:
     assert isinstance(parse(["u", f"--save_additional_columns={text}"]), Options)
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "value"),
+    [(["u", "-o", "out"], "output_folder", "out"), (["u", "-j", "3"], "processes_count", 3)],
+)
+def test_short_forms_that_hands_type(argv: list[str], name: str, value: Any) -> None:
+    options = parse(argv)
+
+    assert isinstance(options, Options)
+    assert getattr(options, name) == value
+
+
+@pytest.mark.parametrize("word", ["version", "-V", "-v", "--version"])
+def test_the_version_is_asked_for_in_many_ways(word: str) -> None:
+    assert str(parse([word])).startswith("img2dataset ")
+
+
+@pytest.mark.parametrize("word", ["help", "-h", "--help"])
+def test_help_is_asked_for_in_many_ways(word: str) -> None:
+    assert "Usage:" in str(parse([word]))
+
+
+@pytest.mark.parametrize("word", ["help", "version"])
+def test_a_list_may_be_called_as_a_switch_is(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / word).write_text("http://127.0.0.1/a.jpg")
+
+    options = parse([word])
+
+    assert isinstance(options, Options)
+    assert options.url_list == word

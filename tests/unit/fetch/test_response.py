@@ -7,12 +7,14 @@ import random
 import time
 import zlib
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
+from img2dataset.fetch.refusals import Signals
 from img2dataset.fetch.response import DRAINED, LARGEST_HEADER, PAUSE, STOP, Response
 
 LIMIT = 50_000
@@ -21,10 +23,14 @@ PAGE = b"<!DOCTYPE html><html><body>" + bytes(200)
 OK = "HTTP/1.1 200 OK"
 
 
-def refuses(robots: list[str], reservation: list[str]) -> Reason | None:
-    if "noai" in "".join(robots):
+def refuses(signals: Signals, *, reserved_by_file: bool) -> Reason | None:
+    if ("x-robots-tag", "noai") in signals:
         return Reason.OPTED_OUT
-    return Reason.TDM_RESERVED if "1" in "".join(reservation) else None
+    if ("content-usage", "train-ai=n") in signals:
+        return Reason.CONTENT_USAGE
+    if ("tdm-reservation", "1") in signals:
+        return Reason.TDM_RESERVED
+    return Reason.TDMREP if reserved_by_file else None
 
 
 def plenty() -> Budget:
@@ -76,7 +82,11 @@ GOES_ON: list[tuple[list[str], Reason | None]] = [
     (["HTTP/1.1 404 Not Found"], None),
     (["HTTP/1.1 404 Not Found", f"Content-Length: {DRAINED}"], None),
     (["HTTP/1.1 404 Not Found", "X-Robots-Tag: noai"], None),  # it is not there anyway
-    (["HTTP/1.1 503 Busy", "Content-Encoding: br"], None),
+    (["HTTP/1.1 503 Busy", "Content-Encoding: compress"], None),
+    (["HTTP/1.1 103 Early Hints", "X-Robots-Tag: noai"], None),
+    (["HTTP/1.1 103 Early Hints", "X-Robots-Tag: noai", "", OK], None),
+    (["HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-9/10"], None),
+    (["HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-9/10", "Content-Length: 10"], None),
 ]
 STOPS: list[tuple[list[str], Reason | None]] = [
     ([OK, "X-Robots-Tag: noai"], Reason.OPTED_OUT),
@@ -89,8 +99,12 @@ STOPS: list[tuple[list[str], Reason | None]] = [
     (["HTTP/1.1 301 Moved", "Location: /x", "tdm-reservation: 1"], Reason.TDM_RESERVED),
     ([OK, "Content-Length: 50001"], Reason.BODY_TOO_LARGE),
     (["HTTP/1.1 206 Partial Content"], Reason.BODY_INCOMPLETE),
-    ([OK, "Content-Encoding: br"], Reason.BAD_ENCODING),
-    ([OK, "Content-Encoding: gzip", "Content-Encoding: gzip"], Reason.BAD_ENCODING),
+    (["HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-9/11"], Reason.BODY_INCOMPLETE),
+    (
+        ["HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-9/10", "Content-Length: 9"],
+        Reason.BODY_INCOMPLETE,
+    ),
+    ([OK, "content-usage:  train-ai=n "], Reason.CONTENT_USAGE),
     ([OK, "X-A: " + "x" * LARGEST_HEADER], Reason.HEADER_TOO_LARGE),
     (["HTTP/1.1 404 Not Found", f"Content-Length: {DRAINED + 1}"], None),
     (["HTTP/1.1 302 Found", "Location: /x", f"Content-Length: {DRAINED + 1}"], None),
@@ -138,6 +152,53 @@ def test_which_answers_are_redirects(status: int, location: str | None, moved: b
     assert response.moved is moved
     if moved:
         assert response.location == b"/x"
+
+
+def test_what_concerns_our_use_is_kept_in_its_order() -> None:
+    response = respond(
+        OK, "TDM-Policy: https://a/p", "Content-Usage: search=y", "X-Robots-Tag : noarchive",
+        'Link: <https://a/l.xml>; rel="license"; type="application/rsl+xml"',
+        "Link: </style.css>; rel=preload", "",
+    )  # fmt: skip
+    assert response.signals == [
+        ("tdm-policy", "https://a/p"),
+        ("content-usage", "search=y"),
+        ("x-robots-tag", "noarchive"),
+        ("link", '<https://a/l.xml>; rel="license"; type="application/rsl+xml"'),
+    ]
+
+
+def test_what_is_reserved_by_a_file_is_asked_about_though_nothing_else_is_said() -> None:
+    response = Response(LIMIT, refuses, plenty())
+    response.reset(reserved=True)
+    for line in (OK, ""):
+        response.header(line.encode() + b"\r\n")
+    assert response.verdict is Reason.TDMREP
+
+
+def test_of_the_whole_all_has_to_come() -> None:
+    head = ["HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-9/10", ""]
+    short = respond(*head)
+    short.chunk(bytes(9))
+    assert short.lacking is Reason.BODY_INCOMPLETE
+    short.chunk(b"x")
+    assert short.lacking is None
+
+
+def test_what_is_packed_is_undone_at_its_end() -> None:
+    response = respond(OK, "Content-Encoding: br", "Content-Type: text/plain", "")
+    assert response.chunk(pa.compress(JPEG, "brotli", asbytes=True)) is None
+    assert response.unpacked(response.release()) == JPEG
+    assert response.verdict is None
+
+
+def test_begun_again_it_has_forgotten_all_but_how_long_it_waited() -> None:
+    budget = plenty()
+    response = respond("HTTP/1.1 408 Slow", "Content-Length: 3", "", budget=budget)
+    response.waited = 2.0
+    response.begin_again()
+    assert (response.status, response.untouched, response.waited) == (0, True, 2.0)
+    assert budget.reserved == 0
 
 
 def test_a_refused_redirect_is_not_followed() -> None:
@@ -379,8 +440,22 @@ def test_a_trailer_changes_nothing() -> None:
 
 def test_a_body_that_is_not_what_its_encoding_says_is_stopped() -> None:
     response = respond(OK, "Content-Encoding: gzip", "")
-    assert response.chunk(JPEG) == STOP
+    assert response.chunk(b"neither gzip nor an image") == STOP
     assert response.verdict is Reason.BAD_ENCODING
+
+
+@pytest.mark.parametrize("names", [["compress"], ["gzip", "gzip"]])
+def test_what_nobody_can_undo_is_stopped_at_its_first_byte_unless_it_is_an_image(
+    names: list[str],
+) -> None:
+    lines = [f"Content-Encoding: {name}" for name in names]
+    response = respond(OK, *lines, "")
+    assert response.chunk(b"x") == STOP
+    assert response.verdict is Reason.BAD_ENCODING
+    response = respond(OK, *lines, "")
+    assert response.chunk(JPEG) is None
+    assert response.release() == JPEG
+    assert response.whole
 
 
 def test_a_compressed_page_is_drained_as_it_comes() -> None:

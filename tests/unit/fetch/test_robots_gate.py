@@ -66,6 +66,64 @@ def test_what_it_says_is_done(
     assert said(known(status, body), path) == expected
 
 
+RESERVED = b'[{"location": "/photos/", "tdm-reservation": 1, "tdm-policy": "https://a/p"}]'
+
+
+def test_where_tdmrep_counts_both_files_are_waited_for() -> None:
+    made: RobotsGate[int] = RobotsGate(("img2dataset",), reservations_count=True)
+    assert made.wait(ORIGIN, 1)
+    assert made.store(ORIGIN, 200, b"", 0.0) == []
+    assert made.wants_tdmrep(ORIGIN)
+    assert said(made, "/1.jpg") is None, "the second file is on its way"
+    assert not made.wait(ORIGIN, 2)
+    assert made.store_tdmrep(ORIGIN, 200, RESERVED, 0.0) == [1, 2]
+    assert not made.wants_tdmrep(ORIGIN)
+    assert said(made, "/photos/1.jpg") == 0.0, "a header may know better"
+    assert made.reserves(ORIGIN, f"{ORIGIN}/photos/1.jpg")
+    assert not made.reserves(ORIGIN, f"{ORIGIN}/1.jpg")
+    assert made.signals(ORIGIN, f"{ORIGIN}/photos/1.jpg") == [
+        ("tdmrep.json:tdm-reservation", "1"),
+        ("tdmrep.json:tdm-policy", "https://a/p"),
+    ]
+    assert made.signals(ORIGIN, f"{ORIGIN}/1.jpg") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(500, b""), (None, b""), (200, b"User-agent: *\nDisallow: /")],
+)
+def test_where_nothing_may_be_asked_for_tdmrep_is_not(status: int | None, body: bytes) -> None:
+    made: RobotsGate[int] = RobotsGate(("img2dataset",), reservations_count=True)
+    made.wait(ORIGIN, 1)
+    assert made.store(ORIGIN, status, body, 0.0) == [1]
+    assert not made.wants_tdmrep(ORIGIN)
+
+
+@pytest.mark.parametrize(("status", "lasts"), [(404, KEPT_FOR), (None, UNAVAILABLE_FOR)])
+def test_a_tdmrep_that_could_not_be_had_is_asked_for_again(
+    status: int | None, lasts: float
+) -> None:
+    made: RobotsGate[int] = RobotsGate(("img2dataset",), reservations_count=True)
+    made.wait(ORIGIN, 1)
+    made.store(ORIGIN, 404, b"", 0.0)
+    assert made.store_tdmrep(ORIGIN, status, b"", 0.0) == [1]
+    assert said(made, "/1.jpg", lasts - 1) == 0.0
+    assert said(made, "/1.jpg", lasts) is None
+
+
+def test_what_it_says_of_training_is_done() -> None:
+    body = b"User-agent: *\nContent-Usage: /photos/ train-ai=n"
+    assert said(known(200, body), "/photos/1.jpg") is Reason.ROBOTS_TXT_TRAINING
+    assert said(known(200, body), "/1.jpg") == 0.0
+    made: RobotsGate[int] = RobotsGate(("img2dataset",), usage_counts=False)
+    made.wait(ORIGIN, 0)
+    made.store(ORIGIN, 200, body, 0.0)
+    assert said(made, "/photos/1.jpg") == 0.0
+    assert made.signals(ORIGIN, f"{ORIGIN}/photos/1.jpg") == [
+        ("robots.txt:content-usage", "train-ai=n")
+    ]
+
+
 def test_our_more_specific_name_comes_first() -> None:
     assert said(known(200, RULES, "mybot", "img2dataset"), "/1.jpg") is Reason.ROBOTS_TXT
     assert said(known(200, RULES, "img2dataset"), "/1.jpg") == 3.0

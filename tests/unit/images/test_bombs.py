@@ -131,8 +131,13 @@ def bomb(scans: int, side: int = 64) -> bytes:
     tables = segment(0xC4, bytes([0x00, 1, *[0] * 15, 0])) + segment(0xC4, bytes([0x10, 1, *[0] * 15, 0xE0]))  # fmt: skip
     done = bytes(2 * -(-blocks // 16384))
     first = scan(0, 0, 0) + bytes(-(-blocks // 8))
-    steps = [(band, low) for band in range(1, 64) for low in range(12, -1, -1)][: scans - 1]
-    rest = b"".join(scan(band, 0 if low == 12 else low + 1, low) + done for band, low in steps)
+    each, more = divmod(scans - 1, 63)  # to the last bit of all 63: else it would not be whole
+    rest = b"".join(
+        scan(band, 0 if low == steps - 1 else low + 1, low) + done
+        for band in range(1, 64)
+        for steps in [each + (band <= more)]
+        for low in reversed(range(steps))
+    )
     head = segment(0xDB, b"\0" + bytes([1] * 64)) + segment(
         0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0"
     )

@@ -108,6 +108,55 @@ from tests.unit.reports.runs import report, tally
         ),
         (report(part="3/4"), "nothing to do: the list has no shard for part 3/4"),
         (
+            report(shards_skipped=3, part="3/4"),
+            (
+                "nothing to do: 3 shards in out were done before; "
+                "incremental_mode=retry fetches again what failed for a reason that may pass, "
+                "overwrite starts afresh (without part)"
+            ),
+        ),
+        (
+            report(tally(3, timeout=1), part="3/4"),
+            (
+                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a reason that may pass: "
+                "incremental_mode=retry fetches them again (without part)"
+            ),
+        ),
+        # no line sends anybody to what would be refused, or would begin anew
+        (
+            report(tally(3, timeout=1), refused_modes=frozenset({"retry"})),
+            "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a reason that may pass",
+        ),
+        (
+            report(shards_skipped=3, refused_modes=frozenset({"overwrite"})),
+            (
+                "nothing to do: 3 shards in out were done before; "
+                "incremental_mode=retry fetches again what failed for a reason that may pass"
+            ),
+        ),
+        (
+            report(shards_skipped=3, refused_modes=frozenset({"retry", "overwrite"})),
+            "nothing to do: 3 shards in out were done before",
+        ),
+        (
+            report(interrupted=True, incremental_mode="overwrite"),
+            (
+                "interrupted: 0 shards stored in out; run the same command again with "
+                "incremental_mode=incremental to go on"
+            ),
+        ),
+        (
+            report(shards_not_done=("00003",), incremental_mode="extend"),
+            (
+                "not done: 1 shard failed (00003); run the same command again with "
+                "incremental_mode=incremental to do what is left"
+            ),
+        ),
+        (
+            report(interrupted=True, incremental_mode="retry"),
+            "interrupted: 0 shards stored in out; run the same command again to go on",
+        ),
+        (
             report(tally(host_not_resolved=9, timeout=1)),
             (
                 "not one image succeeded: 90% are host_not_resolved (host name not resolved): "

@@ -119,6 +119,10 @@ def test_a_terminal_shows_lines_above_a_display_that_goes_away() -> None:
     assert shown.splitlines()[-1].startswith("done: 8 images of 10 rows (80.0%) in out")
 
 
+def test_a_terminal_has_one_line_for_a_shard() -> None:
+    assert "total   - success" not in whole_run(Terminal())
+
+
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     coloured = whole_run(Terminal())
     monkeypatch.setenv("NO_COLOR", "1")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from img2dataset.errors import OptionError
-from img2dataset.sources import csv_records, load_table, open_source, streams
+from img2dataset.sources import load_table, open_source, quotes, streams
 from tests.unit.sources.lists import (
     config,
     fields_in,
@@ -138,15 +138,15 @@ def test_a_nul_character_is_no_end(tmp_path: Path) -> None:
 
 
 def test_replaced_bytes_in_a_caption_are_no_reason_to_fail(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", b'url,c\nhttp://a,caf\xe9\n"http://b",z\n')
+    path = write(tmp_path / "a.csv", b'url,c\nhttp://a,\xe7\x8c\xab \xe7\x8c\n"http://b",z\n')
 
-    assert fields_in(path, CAPTIONED)[0] == {"caption": "caf\ufffd", "url": "http://a"}
+    assert fields_in(path, CAPTIONED)[0] == {"caption": "猫 \ufffd", "url": "http://a"}
     assert problems_in(path, CAPTIONED) == [None, None]
 
 
 STRAY = [
     ('http://b,"never closed', "a quote that never closes"),
-    ('http://b,"closed" too early', "expected after"),
+    ('http://b,"closed, but" too early', "text between a closing quote and the next delimiter"),
     ("http://b", "1 column instead of 2"),
     ("http://b,1,2", "3 columns instead of 2"),
 ]
@@ -207,7 +207,7 @@ def test_records_of_several_lines_are_legal(
 
 
 def test_a_record_has_a_longest_length(tmp_path: Path) -> None:
-    longest = csv_records.RECORD_LINES
+    longest = quotes.RECORD_LINES
     good = '"' + "\n" * (longest - 1) + '"'
     bad = '"' + "\n" * longest + '"'
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,{good}\nhttp://b,{bad}\nhttp://c,x\n")
@@ -296,7 +296,7 @@ def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
 
 
 def test_a_monstrous_line_is_malformed(tmp_path: Path) -> None:
-    half = "x" * (csv_records.LONGEST_LINE // 2)
+    half = "x" * (quotes.LONGEST_LINE // 2)
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,x\n{half},{half}\nhttp://b,y\n")
 
     assert problems_in(path, CAPTIONED) == [None, "3: longer than 16000000 characters", None]

@@ -145,3 +145,37 @@ def test_a_file_without_one_object_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(OptionError, match="is not JSON lines"):
         open_source(path, JSONL)
+
+
+LATE = ['{"url": "http://a"}', '{"url": "http://b"}', '{"url": "http://c", "x": "late"}']
+
+
+@pytest.mark.parametrize("block", [30, 1 << 20])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_keys_that_come_late_are_found(
+    block: int, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    path = write(tmp_path / "a.jsonl", "\n".join(LATE) + end)
+
+    assert [row["x"] for row in fields_in(path, WITH_X)] == [None, None, "late"]
+    with pytest.raises(OptionError, match=r"has no such column; its columns are 'url', 'x'$"):
+        open_source(path, config("jsonl", caption_col="y"))
+
+
+def test_a_key_that_only_another_file_has_is_null(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", LATE[0])
+    write(tmp_path / "b.jsonl", "\n".join(LATE))
+
+    rows = fields_in(str(tmp_path), config("jsonl", caption_col="x"))
+
+    assert [row["caption"] for row in rows] == [None, None, None, "late"]
+
+
+def test_malformed_lines_are_shown(tmp_path: Path) -> None:
+    source = open_source(write(tmp_path / "a.jsonl", '{"url": "http://a"}\n{"url": \n'), JSONL)
+    list(source.shards(10))
+
+    (finding,) = source.findings()
+    assert finding.startswith("1 line of the list is malformed")
+    assert """a.jsonl, line 2, '{"url": ': not valid JSON""" in finding

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.sources import json_lists, open_source, streams
-from tests.unit.sources.lists import config, fields_in, shards_of, urls_in, write
+from img2dataset.sources import json_array, json_lists, open_source, streams
+from tests.unit.sources.lists import config, fields_in, rows_in, shards_of, urls_in, write
 
 JSON = config("json")
 WITH_X = config("json", additional_columns=("x",))
@@ -72,7 +72,7 @@ def test_the_first_shard_comes_before_the_file_is_read(tmp_path: Path) -> None:
         ('{"url": ["http://a"]', "malformed JSON"),
         ('{"url": ["http://a"], "x": [1, 2]}', "not of the same length"),
         ('{"url": ["http://a"], "x": {"0": 1}}', "must all be objects, or all lists"),
-        ("[1, 2]", "has no such column; its columns are none"),
+        ("[1, 2]", "is an array without objects"),
         ("[" * 100_000, "malformed JSON at element 1"),
     ],
 )
@@ -94,26 +94,72 @@ def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: 
         list(shards)
 
 
-def test_an_endless_object_is_not_read_to_its_end(
+def test_an_endless_object_is_not_held_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_lists, "LONGEST_OBJECT", 1000)
+    monkeypatch.setattr(json_array, "LONGEST_OBJECT", 1000)
     monkeypatch.setattr(streams.Reading.content, "__defaults__", (500,))
     path = write(tmp_path / "a.json", '[{"url": "' + "x" * 1_000_000)
-    read: list[bytes] = []
-    content = streams.Reading.content
+    held: list[int] = []
+    find = json_array.ElementEnd.find
 
-    def noted(reading: streams.Reading) -> bytes:
-        read.append(content(reading))
-        return read[-1]
+    def noted(scan: json_array.ElementEnd, text: str, start: int) -> int | None:
+        held.append(len(text))
+        return find(scan, text, start)
 
-    monkeypatch.setattr(streams.Reading, "content", noted)
+    monkeypatch.setattr(json_array.ElementEnd, "find", noted)
 
-    with pytest.raises(OptionError, match="malformed JSON at element 1"):
+    with pytest.raises(OptionError, match="malformed JSON at element 1: cut off"):
         open_source(path, JSON)
 
-    assert sum(map(len, read)) <= 2000
+    assert max(held) <= 2000
 
 
 def test_half_surrogates_are_replaced(tmp_path: Path) -> None:
     assert urls_in(write(tmp_path / "a.json", '[{"url": "\\ud83dx"}]'), JSON) == ["?x"]
+
+
+def test_an_element_that_is_too_long_costs_its_own_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_array, "LONGEST_OBJECT", 1000)
+    captions = ["small", "x" * 900, 'y\\"[{' * 10_000, "last"]
+    records = [{"url": f"http://{n}", "c": caption} for n, caption in enumerate(captions)]
+    path = write(tmp_path / "a.json", json.dumps(records))
+
+    for block in (100, 333):  # what is read in one piece is parsed at once
+        monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+        rows = rows_in(path, config("json", caption_col="c"))
+        assert [row.url for row in rows] == ["http://0", "http://1", None, "http://3"]
+        assert rows[2].problem == "3: longer than 1000 characters"
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+@pytest.mark.parametrize(
+    ("element", "problem"),
+    [
+        ('{"url": "http://b" "x"}', "not valid JSON"),
+        ('{"url": http://b}', "not valid JSON"),
+        ("[" * 50_000 + "]" * 50_000, "not valid JSON (nested too deeply)"),
+        ('"]},{["', "not a JSON object"),
+        ("[[1], {}]", "not a JSON object"),
+    ],
+)
+def test_a_malformed_element_is_a_failed_row(
+    element: str, problem: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    path = write(tmp_path / "a.json", f'[{{"url": "http://a"}}, {element}, {{"url": "http://c"}}]')
+
+    rows = rows_in(path, JSON)
+
+    assert [row.url for row in rows] == ["http://a", None, "http://c"]
+    assert rows[1].problem is not None
+    assert rows[1].problem.startswith(f"2: {problem}")
+
+
+def test_keys_that_come_after_the_first_thousands_are_found(tmp_path: Path) -> None:
+    records: list[dict[str, str]] = [{"url": "http://a"}] * (json_lists.BATCH + 1)
+    path = write(tmp_path / "a.json", json.dumps([*records, {"url": "http://b", "x": "late"}]))
+
+    assert fields_in(path, WITH_X)[-1] == {"x": "late", "url": "http://b"}

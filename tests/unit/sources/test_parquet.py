@@ -73,6 +73,7 @@ def test_ranges_that_follow_each_other_are_decoded_once(
     monkeypatch.setattr(parquet.RangeReader, "_seek", noted)
     one = shards_of(write_file(tmp_path / "a.parquet", 1000, 1000), PARQUET, 10)
     many = shards_of(write_file(tmp_path / "b.parquet", 1000, 50), PARQUET, 10)
+    seeks.clear()  # of the look at the first rows
 
     for shard in one:
         load_table(shard, PARQUET)
@@ -135,22 +136,31 @@ def test_two_workers_in_one_process_do_not_share_a_reader(tmp_path: Path) -> Non
     ]
 
 
-def test_footers_of_later_files_are_read_when_they_are_reached(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("long_footers", [False, True])
+def test_the_columns_of_every_file_are_looked_at_before_work(
+    *, long_footers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "EAGER_FOOTERS", 1)
-    write_file(tmp_path / "a.parquet", 3, 3)
-    write_file(tmp_path / "b.parquet", 3, 3)
-    later = tmp_path / "c.parquet"
-    pq.write_table(pa.table({"link": ["x"]}), later)
+    if long_footers:  # longer than the tail that is read of each file
+        monkeypatch.setattr(parquet, "footer_in", lambda _: None)
+    for number in range(230):
+        write_file(tmp_path / f"part-{number:03}.parquet", 3, 3)
+    assert open_source(str(tmp_path), PARQUET).rows_total() == 690
 
-    source = open_source(str(tmp_path), PARQUET)
-    assert source.rows_total() is None
-    shards = source.shards(2)
+    pq.write_table(pa.table({"link": ["x"]}), tmp_path / "part-217.parquet")
 
-    assert [next(shards).count for _ in range(4)] == [2, 1, 2, 1]
-    with pytest.raises(SourceError, match="'link'"):
-        next(shards)
+    with pytest.raises(OptionError, match=r"part-217\.parquet has no such column.*'link'"):
+        open_source(str(tmp_path), PARQUET)
+
+
+def test_a_footer_is_found_at_the_end_of_a_file_if_all_of_it_is_there(tmp_path: Path) -> None:
+    data = Path(write_file(tmp_path / "a.parquet", 5, 1)).read_bytes()
+    length = int.from_bytes(data[-8:-4], "little") + 8
+
+    assert parquet.footer_in(data) == data[-length:]
+    assert parquet.footer_in(data[-length:]) == data[-length:]
+    assert parquet.footer_in(data[-length + 1 :]) is None
+    assert parquet.footer_in(b"PAR1") is None
+    assert parquet.footer_in(b"") is None
 
 
 def test_a_file_that_shrank_is_a_source_error(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tfrecord.reader import tfrecord_loader
 
 from img2dataset.storage import Folder
+from img2dataset.writers.example import FLOATS, INTEGERS, feature
 from img2dataset.writers.tfrecord import kinds_of_empty_lists
 from tests.unit.writers.shard import (
     BARE,
@@ -105,4 +106,14 @@ def test_lists_of_anything_else_are_bytes() -> None:
             "x": pa.int8(),
         }
     )
-    assert set(kinds_of_empty_lists(schema)) == {"i", "f"}
+    assert set(kinds_of_empty_lists(schema)) == {"i", "f", "x"}
+
+
+def test_a_null_among_numbers_is_an_empty_list_of_their_kind() -> None:
+    schema = pa.schema({"i": pa.int64(), "f": pa.float32(), "s": pa.string()})
+    kinds = kinds_of_empty_lists(schema)
+
+    assert feature(None, kinds["i"]) == feature([], INTEGERS)
+    assert feature(None, kinds["f"]) == feature([], FLOATS)
+    assert feature(None) == feature("")
+    assert "s" not in kinds

@@ -1,0 +1,49 @@
+"""The bytes of an image -> what its own metadata says of data mining and of training models.
+
+IPTC/PLUS: the property plus:DataMining of XMP, whose value is a term DMI-... of a vocabulary.
+C2PA/CAWG: the assertion cawg.training-mining (c2pa.training-mining before), a map in CBOR or JSON
+of uses to allowed, notAllowed or constrained.
+
+Only the bytes are searched, in any format: no signature is verified, and what is compressed (an
+iTXt chunk of PNG may be) or cut into pieces is not found.
+"""
+
+from __future__ import annotations
+
+import re
+
+MINING = b"DataMining"
+TERM = re.compile(rb"DMI-[A-Z]+(?:-[A-Z]+)*")
+REACH = 400
+"""Bytes after the name of a property in which its value is looked for."""
+
+ASSERTION = b".training-mining"
+USE = re.compile(
+    rb"(?:cawg|c2pa)\.(data_mining|ai_training|ai_generative_training|ai_inference)"
+    rb"(?:(?!cawg\.|c2pa\.).){1,200}?use.{1,6}?(allowed|notAllowed|constrained)",
+    re.DOTALL,
+)
+MOST = 16
+"""Properties, or assertions, of one image that are looked at."""
+
+
+def marks(data: bytes) -> tuple[str, ...]:
+    """Each thing that is said, as name=value, once."""
+    found: dict[str, None] = {}
+    for start in _places(data, MINING):
+        term = TERM.search(data, start, start + REACH)
+        if term is not None:
+            found[f"iptc:DataMining={term[0].decode('ascii')}"] = None
+    for start in _places(data, ASSERTION):
+        for use in USE.finditer(data, start, start + 4 * REACH):
+            found[f"c2pa:{use[1].decode('ascii')}={use[2].decode('ascii')}"] = None
+    return tuple(found)
+
+
+def _places(data: bytes, name: bytes) -> list[int]:
+    places: list[int] = []
+    start = data.find(name)
+    while start >= 0 and len(places) < MOST:
+        places.append(start)
+        start = data.find(name, start + len(name))
+    return places

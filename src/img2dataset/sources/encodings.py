@@ -1,0 +1,107 @@
+"""Bytes of a list -> text.  Lists are UTF-8; what to do with those that are not."""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from io import BytesIO, StringIO
+
+from img2dataset.sources.findings import Oddity
+
+REPLACED = "\ufffd"
+"""What bytes that are not UTF-8 became."""
+BOMS = {  # the longer first: one of UTF-32 begins like that of UTF-16
+    BOM_UTF32_LE: "UTF-32",
+    BOM_UTF32_BE: "UTF-32",
+    BOM_UTF16_LE: "UTF-16",
+    BOM_UTF16_BE: "UTF-16",
+}
+SAMPLE_BYTES = 2000
+NOT_WESTERN = re.compile(
+    rb"[\x80-\xff]{3}"  # Cyrillic, Greek, Chinese, Japanese: whole words of such bytes
+    rb"|[\x81\x83\x86-\x89\x8d\x8f\x90\x98\x9d]"  # not used, or hardly
+    rb"|[a-z][\x8a\x8c\x8e\x9f\xc0-\xde]"  # a capital inside a word: Mac OS Roman, code page 850
+    rb"|[A-Z][\x8a\x8c\x8e\x9f][a-z]"
+    rb"|[A-Za-z][\x80\x82\x84\x95\x99\xa1-\xa9\xab-\xb1\xb3\xb6\xb9\xbb-\xbf][A-Za-z]"
+)
+"""What bytes do in other encodings, and hardly ever in texts in windows-1252: there letters with
+accents stand alone among others, and signs do not stand inside words."""
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, if a file that begins so is in it, with a byte order mark or without."""
+    for bom, name in BOMS.items():
+        if head.startswith(bom):
+            return name
+    sample = head[:SAMPLE_BYTES]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    half = len(sample) // 2
+    is_wide = half > 3 and max(even, odd) * 2 > half and min(even, odd) * 10 < half
+    return "UTF-16" if is_wide else None
+
+
+def advice_for_wide(name: str) -> str:
+    """What to do about a file in UTF-16 or UTF-32."""
+    return (
+        f"is {name} text: convert it to UTF-8, with  iconv -f {name} -t UTF-8 OLD > NEW  "
+        "(in Excel: save as 'CSV UTF-8')"
+    )
+
+
+def is_western(line: bytes) -> bool:
+    """Whether bytes that are not UTF-8 read like windows-1252 (Excel's, in the West)."""
+    return not NOT_WESTERN.search(line) and not is_damaged_utf8(line)
+
+
+def is_damaged_utf8(line: bytes) -> bool:
+    """Whether most of what is not ASCII in a line is UTF-8."""
+    lost = len(line) - len(line.decode(errors="ignore").encode())
+    return 2 * lost < sum(byte > 0x7F for byte in line)
+
+
+def decode_line(line: bytes) -> tuple[str, Oddity | None]:
+    """The text of a line, and what is odd about its bytes."""
+    try:
+        return line.decode(), None
+    except UnicodeDecodeError:
+        if is_western(line):
+            return line.decode("cp1252"), Oddity.READ_AS_WESTERN
+        return line.decode(errors="replace"), Oddity.NOT_UTF8
+
+
+def decode_lines(data: bytes) -> tuple[list[str], dict[int, Oddity]]:
+    """The lines with their ends; and, by position, those that are not UTF-8."""
+    try:
+        return list(StringIO(data.decode(), newline="\n")), {}  # no other line ends count
+    except UnicodeDecodeError:
+        pairs = [decode_line(line) for line in BytesIO(data)]
+    return [text for text, _ in pairs], {
+        position: oddity for position, (_, oddity) in enumerate(pairs) if oddity is not None
+    }
+
+
+def foreign_line(head: bytes) -> int | None:
+    """Number of the first line that is in another encoding than UTF-8 or windows-1252, if half
+    of the lines at the start of a file are."""
+    lines = [line for line in head.split(b"\n")[:-1] or [head] if line.strip()]
+    foreign = [
+        number
+        for number, line in enumerate(lines, 1)
+        if decode_line(line)[1] is Oddity.NOT_UTF8 and not is_damaged_utf8(line)
+    ]
+    return foreign[0] if len(foreign) > 1 and 2 * len(foreign) >= len(lines) - 1 else None
+
+
+def wrong_encoding(head: bytes, *, asks_for_texts: bool) -> str | None:
+    """What is wrong with the encoding of a file that begins so, if it must not be read on."""
+    wide = wide_encoding(head)
+    if wide is not None:
+        return advice_for_wide(wide)
+    number = foreign_line(head) if asks_for_texts else None
+    if number is None:
+        return None
+    return (
+        f"is not UTF-8 text (line {number} is the first that is not): convert it, with  "
+        "iconv -f ENCODING -t UTF-8 OLD > NEW  where ENCODING may be windows-1251, windows-1250, "
+        "GB18030, SHIFT_JIS, EUC-KR ..."
+    )

@@ -1,0 +1,84 @@
+"""What a pass over a file found odd -> lines for a person: how many, where the first is, why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from img2dataset.words import plural
+
+SHOWN_CHARACTERS = 80
+"""Of a line that is shown as an example."""
+
+
+class Oddity(Enum):
+    """What lines of a list can be, other than fine.  The value says it for a person."""
+
+    MALFORMED = "malformed, and recorded as failed rows"
+    READ_AS_WESTERN = (
+        "not UTF-8, and read as windows-1252 (if that is wrong, convert the list:"
+        " iconv -f ENCODING -t UTF-8)"
+    )
+    NOT_UTF8 = (
+        "not UTF-8: the bytes that cannot be read became U+FFFD"
+        " (convert the list: iconv -f ENCODING -t UTF-8)"
+    )
+
+
+@dataclass(slots=True)
+class Found:
+    """Some lines that are odd in one way."""
+
+    count: int
+    example: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found, in one file or in a list."""
+
+    found: dict[Oddity, Found] = field(default_factory=dict)
+
+    def add(self, oddity: Oddity, count: int, example: str) -> None:
+        """Count lines; the first example stays."""
+        if oddity in self.found:
+            self.found[oddity].count += count
+        else:
+            self.found[oddity] = Found(count, example)
+
+    def add_malformed(self, url: str, problems: Mapping[int, str], line: str) -> None:
+        """Count malformed rows: `problems` by position, each with the number of its line in
+        front; `line` is the text of the first."""
+        if problems:
+            number, _, why = problems[min(problems)].partition(": ")
+            self.add(Oddity.MALFORMED, len(problems), f"{place(url, number, line)}: {why}")
+
+    def merge(self, other: Findings) -> None:
+        for oddity, found in other.found.items():
+            self.add(oddity, found.count, found.example)
+
+    def lines(self) -> tuple[str, ...]:
+        """All that was found, for a person."""
+        return tuple(told(oddity, found) for oddity, found in self.found.items())
+
+    def lines_about_encodings(self) -> tuple[str, ...]:
+        """What to say before the work: it is better to convert a list than to do it again."""
+        return tuple(
+            f"the list has lines that are {oddity.value}; the first is {found.example}"
+            for oddity, found in self.found.items()
+            if oddity is not Oddity.MALFORMED
+        )
+
+
+def told(oddity: Oddity, found: Found) -> str:
+    lines = plural(found.count, "line")
+    are, first = ("is", "it is") if found.count == 1 else ("are", "the first is")
+    return f"{lines} of the list {are} {oddity.value}; {first} {found.example}"
+
+
+def place(url: str, number: int | str, line: str) -> str:
+    """A line of a file, cut short."""
+    text = line.rstrip("\r\n")
+    cut = f"{text[:SHOWN_CHARACTERS]!r}{'...' if len(text) > SHOWN_CHARACTERS else ''}"
+    return f"{url.rpartition('/')[2]}, line {number}, {cut}"

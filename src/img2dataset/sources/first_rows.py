@@ -1,0 +1,114 @@
+"""The first rows of a list -> refused if they cannot be what the options take them for.
+
+Else every row of the list would fail, after a run of days.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+import orjson
+import pyarrow as pa
+
+from img2dataset.errors import OptionError
+from img2dataset.records import URL
+from img2dataset.sources.config import SourceConfig
+from img2dataset.sources.digests import DIGEST_BYTES, hex_digest, type_of_digest
+
+LOOKED_AT = 100
+"""Rows."""
+COLUMNS_TRIED = 50
+SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+Texts = list[str]
+
+
+class Previewed(Protocol):
+    """A source whose first rows can be seen before it is read."""
+
+    def first_rows(self, config: SourceConfig) -> pa.Table:
+        """Some of the first rows, normalised."""
+
+    def column_names(self) -> list[str]:
+        """All columns of the first file."""
+
+
+def check_first_rows(source: Previewed, config: SourceConfig) -> None:
+    """Refuse a list whose first rows hold no URLs, or no hashes, where they should.
+
+    Raises:
+        OptionError: all of them would fail.
+    """
+    bare = replace(config, additional_columns=(), bbox_col=None, caption_col=None)
+    table = source.first_rows(bare)
+    urls = texts_of(table, URL)
+    check_urls(
+        urls,
+        config.url_col,
+        lambda name: texts_of(
+            source.first_rows(replace(bare, url_col=name, verify_hash=None)), URL
+        ),
+        source.column_names,
+    )
+    if config.verify_hash is not None:
+        check_hashes(texts_of(table, config.verify_hash[1]), *config.verify_hash)
+
+
+def texts_of(table: pa.Table, name: str) -> Texts:
+    """The first texts of a column that are not blank."""
+    position = len(table.column_names) - 1 - table.column_names[::-1].index(name)
+    texts = table.column(position).slice(0, LOOKED_AT).to_pylist()
+    return [text for text in texts if text and not text.isspace()]
+
+
+def check_urls(
+    urls: Texts, url_col: str, read: Callable[[str], Texts], names: Callable[[], Iterable[str]]
+) -> None:
+    """Refuse a column of lists, and one without URLs where another one has them."""
+    if not urls or any(map(SCHEME.match, urls)):
+        return
+    if all(map(is_nested, urls)):
+        raise OptionError(
+            f"url_col is {url_col!r}: its values are lists or objects, not URLs ({urls[0]:.80}); "
+            "write a list with one row for each URL (pandas: explode)"
+        )
+    others = [name for name in list(names())[:COLUMNS_TRIED] if name != url_col]
+    found = [name for name in others if are_urls(read(name))]
+    if found:
+        raise OptionError(
+            f"url_col is {url_col!r}: none of its first {len(urls)} values is a URL "
+            f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or mend "
+            "the names of the columns"
+        )
+
+
+def is_nested(text: str) -> bool:
+    """Whether this is a list or an object, with something in it, made text."""
+    if text.lstrip()[:1] not in {"[", "{"}:
+        return False
+    try:
+        return bool(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return False
+
+
+def are_urls(texts: Texts) -> bool:
+    """Whether most are web addresses."""
+    web = sum(text.lstrip().lower().startswith(("http:", "https:")) for text in texts)
+    return web * 2 > len(texts)
+
+
+def check_hashes(hashes: Texts, column: str, hash_type: str) -> None:
+    """Refuse a column none of whose values spells a hash of the type."""
+    if not hashes or any(hex_digest(text, hash_type) for text in hashes):
+        return
+    other = type_of_digest(hashes[0])
+    size = DIGEST_BYTES[hash_type]
+    wanted = f"{2 * size} hex digits, {(size + 2) // 3 * 4} characters of base64 or {size} bytes"
+    raise OptionError(
+        f"verify_hash is {[column, hash_type]!r}: none of the first {len(hashes)} values of "
+        f"{column!r} is an {hash_type} hash ({wanted}); the first is {hashes[0]!r:.80}"
+        + (f", which looks like {other}" if other else "")
+    )

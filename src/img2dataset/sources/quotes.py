@@ -1,0 +1,213 @@
+"""One record of csv or tsv, in each of the ways that quotes are written; pure functions.
+
+RFC 4180 (a quote inside a quoted field is doubled), backslashes before quotes (Spark, MySQL), and
+no quoting at all (the quotes of a line are part of its texts).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+LONGEST_LINE = 16_000_000
+"""Characters; also the longest field."""
+RECORD_LINES = 1000
+RECORD_CHARACTERS = 1_000_000
+"""A quote that does not close within so many lines or characters is a stray one."""
+
+QUOTE = '"'
+ESCAPED_QUOTE = '\\"'
+ESCAPED = re.compile(r'\\(["\\])')
+URL_LIKE = re.compile(
+    r"[\"']*(?:[a-z][a-z0-9+.-]*:)?(?://|www\.)\S"
+    r"|[^\s/]{1,100}\.[^\s/]{1,100}/\S"
+    r"|\S{1,200}\.(?:jpe?g|png|gif|webp|avif|tiff?|bmp)\b",
+    re.IGNORECASE,
+)
+"""How a cell begins that is likely a URL, with a scheme or without.  No white space: a text may
+well have a URL after a comma, but hardly without a space."""
+Record = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What came of reading a record by some rules for quotes."""
+
+    record: Record | None = None
+    lines: int = 1
+    problem: str = ""
+    needs_more: bool = False
+    """A quote was still open at the end of the lines, and it may close in the next ones."""
+    is_mended: bool = False
+    """An empty cell at the end was taken away or added."""
+
+
+class Window:
+    """The lines that one record may take."""
+
+    def __init__(self, lines: list[str], position: int) -> None:
+        self._lines = lines
+        self._start = self._position = position
+        self._characters = 0
+        self.at_its_end = False
+        self.limited = False
+
+    def __iter__(self) -> Window:
+        return self
+
+    def __next__(self) -> str:
+        self.limited = is_full(self.taken, self._characters)
+        if self.limited or self._position == len(self._lines):
+            self.at_its_end = True
+            raise StopIteration
+        line = self._lines[self._position]
+        self._position += 1
+        self._characters += len(line)
+        return line
+
+    @property
+    def taken(self) -> int:
+        return self._position - self._start
+
+
+def is_full(lines: int, characters: int) -> bool:
+    """Whether a record of so many lines and characters may not go on."""
+    return lines > 0 and (lines >= RECORD_LINES or characters > RECORD_CHARACTERS)
+
+
+def read_doubled(lines: list[str], position: int, delimiter: str) -> Quoted:
+    """The record that begins at a line, by RFC 4180; it may take several lines."""
+    window = Window(lines, position)
+    reader = csv.reader(window, delimiter=delimiter, strict=True)
+    try:
+        return Quoted(next(reader), reader.line_num)
+    except csv.Error as error:
+        if window.at_its_end and QUOTE in lines[position]:
+            problem = "a quote that never closes"
+            return Quoted(None, window.taken, problem, needs_more=not window.limited)
+        return Quoted(None, window.taken, words_for(error))
+
+
+def words_for(error: csv.Error) -> str:
+    """A message of the csv module, for a person."""
+    text = str(error)
+    if "expected after" in text:
+        return "text between a closing quote and the next delimiter"
+    if "new-line character" in text:
+        return "a carriage return outside of quotes"
+    return text
+
+
+@lru_cache
+def escaped_field(delimiter: str) -> re.Pattern[str]:
+    """A field of which the quotes have backslashes before them, up to its end."""
+    end = rf"(?=[{delimiter}\r\n]|\Z)"
+    return re.compile(
+        rf'"([^"\\]*(?:\\.[^"\\]*)*)"{end}|([^{delimiter}"\r\n][^{delimiter}\r\n]*|){end}',
+        re.DOTALL,
+    )
+
+
+OPEN_QUOTE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*\\?\Z', re.DOTALL)
+
+
+def read_escaped(lines: list[str], position: int, delimiter: str) -> Quoted:
+    """The record that begins at a line, where backslashes escape quotes and each other."""
+    attempt = escaped_record(lines[position], delimiter)
+    if attempt.record is not None or not attempt.needs_more:
+        return attempt
+    window = Window(lines, position)
+    attempt = escaped_record("".join(window), delimiter)
+    if window.limited and attempt.needs_more:
+        return Quoted(problem=attempt.problem)
+    return attempt
+
+
+def escaped_record(text: str, delimiter: str) -> Quoted:
+    """The record that `text` begins with."""
+    field = escaped_field(delimiter)
+    record: Record = []
+    position = 0
+    while True:
+        match = field.match(text, position)
+        if match is None:
+            is_open = OPEN_QUOTE.match(text, position) is not None
+            return Quoted(problem="a quote that never closes", needs_more=is_open)
+        quoted, plain = match.groups()
+        record.append(plain if quoted is None else ESCAPED.sub(r"\1", quoted))
+        position = match.end()
+        if not text.startswith(delimiter, position):
+            return Quoted(record, text.count("\n", 0, position) + 1)
+        position += len(delimiter)
+
+
+def read_literal(line: str, delimiter: str) -> Record | None:
+    """The cells of a line by its delimiters alone; None if a comma may be part of a quoted text.
+
+    A cell that is quoted as a whole loses its quotes, as in lines that are quoted throughout.
+    A tab is a delimiter in any case: texts hardly have any.
+    """
+    cells = line.rstrip("\r\n").split(delimiter)
+    if delimiter != "\t" and any(map(is_cut_text, cells)):
+        return None
+    return list(map(unquoted, cells))
+
+
+def is_cut_text(cell: str) -> bool:
+    """Whether a cell may be the beginning of a quoted text with a delimiter in it."""
+    return cell.startswith(QUOTE) and (cell.count(QUOTE) % 2 == 1 or ESCAPED_QUOTE in cell)
+
+
+def unquoted(cell: str) -> str:
+    """The text of a cell that is quoted as a whole; any other cell as it is."""
+    if len(cell) > 1 and cell[0] == cell[-1] == QUOTE:
+        text = cell[1:-1]
+        if QUOTE not in text.replace('""', ""):
+            return text.replace('""', QUOTE)
+    return cell
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What rows of a file look like."""
+
+    delimiter: str
+    width: int
+    least: int
+    """Cells that a row has at least: one less than the header, if that ends in a delimiter."""
+    url: int
+    """Position of the URL."""
+
+
+def hides_row(record: Record, shape: Shape) -> bool:
+    """Whether a quoted text of a record has a line in it that reads like a row of its own, with
+    a URL in its place: then a stray quote has swallowed that row."""
+    return any(
+        "\n" in text and text_hides_row(text, field, len(record), shape)
+        for field, text in enumerate(record)
+    )
+
+
+def text_hides_row(text: str, field: int, cells: int, shape: Shape) -> bool:
+    """As `hides_row`, of one text: a field of a record of so many cells."""
+    first, *inner, last = (line.split(shape.delimiter) for line in text.split("\n"))
+    before, after = field, cells - 1 - field
+    return (
+        (shape.url >= field and is_row(first, before, 0, shape))
+        or any(is_row(line, 0, 0, shape) for line in inner)
+        or (shape.url <= field and is_row(last, 0, after, shape))
+    )
+
+
+def is_row(line: Record, before: int, after: int, shape: Shape) -> bool:
+    """Whether cells of a line read like a row with a URL in its place, counted from the left or
+    from the right: the rest may have delimiters in it.  `before` and `after` are the cells of the
+    line that are not among them."""
+    if before + len(line) + after < shape.least:
+        return False
+    from_left, from_right = shape.url - before, shape.width - shape.url - after
+    return (0 <= from_left < len(line) and bool(URL_LIKE.match(line[from_left]))) or (
+        0 < from_right <= len(line) and bool(URL_LIKE.match(line[-from_right]))
+    )

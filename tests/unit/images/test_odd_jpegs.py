@@ -1,0 +1,108 @@
+"""JPEGs that libjpeg warns of, or has no name for: whole ones are stored, others refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from img2dataset.errors import Reason, RowError
+from tests.pictures import CASES
+from tests.pictures.case import by_pillow
+from tests.unit.images.made import pixels_of, saved, shaper, smooth, to_png
+
+PHOTO = smooth(130, 90)
+BASELINE = saved(PHOTO, "JPEG")
+PROGRESSIVE = saved(PHOTO, "JPEG", progressive=True)
+RESTARTS = saved(PHOTO, "JPEG", restart_marker_blocks=3)
+KINDS = {"baseline": BASELINE, "progressive": PROGRESSIVE, "restarts": RESTARTS}
+END = b"\xff\xd9"
+BAD_ICC = b"\xff\xe2\0\x12ICC_PROFILE\0\x07\x03ab"
+HARMLESS = {
+    "nothing": b"",
+    "junk": b"\x11\x22\x33",
+    "bad icc": BAD_ICC,
+    "fill bytes": b"\xff\xff\xff",
+    "bad adobe": b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\x07",
+}
+TAILS = {
+    "end": END,
+    "no end": b"",
+    "half an end": b"\xff",
+    "zeros": b"\0" * 64,
+    "a trailer": b"\0\0\x01\x0aSEFH" + b"\x5a" * 300 + b"\xff\xad\0\x04",
+    "another jpeg": saved(smooth(40, 40), "JPEG"),
+    "junk, then the end": b"\x11" * 90 + END,
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "full": {"resize_mode": "no"},
+    "one pass": {"resize_mode": "keep_ratio", "image_size": 40},
+    "srgb": {"convert_to_srgb": True},
+    "as it is": {"skip_reencode": True, "resize_mode": "no"},
+}
+
+
+def with_front(data: bytes, front: str) -> bytes:
+    return data[:20] + HARMLESS[front] + data[20:]
+
+
+def is_refused(data: bytes) -> bool:
+    for way in WAYS.values():
+        with pytest.raises(RowError) as caught:
+            shaper(**way).shape(data)
+        assert caught.value.reason is Reason.DECODE
+    return True
+
+
+@pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.parametrize("front", HARMLESS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_pixels_are_enough(kind: str, front: str, tail: str) -> None:
+    whole = KINDS[kind]
+    odd = with_front(whole[:-2], front) + TAILS[tail]
+    made = to_png().shape(odd)
+    assert np.array_equal(pixels_of(made.data), pixels_of(to_png().shape(whole).data))
+    for way in WAYS.values():
+        picture = shaper(**way).shape(odd)
+        assert (picture.original_width, picture.original_height) == (PHOTO.shape[1], PHOTO.shape[0])
+
+
+@pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.parametrize("front", HARMLESS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_missing_pixels_are_never_hidden(kind: str, front: str, tail: str) -> None:
+    whole = KINDS[kind]
+    assert is_refused(with_front(whole[: len(whole) * 3 // 4], front) + TAILS[tail])
+
+
+def test_a_progressive_file_without_its_last_scans_is_refused() -> None:
+    last = PROGRESSIVE.rindex(b"\xff\xda")
+    behind_tables = PROGRESSIVE.rindex(b"\xff\xc4", 0, last)
+    assert is_refused(PROGRESSIVE[:behind_tables] + END)
+
+
+@pytest.mark.parametrize("colours", ["YCbCr", "CMYK"])
+@pytest.mark.parametrize("factors", [0x13, 0x41, 0x12, 0x31])
+def test_unusual_sampling_is_recognised(colours: str, factors: int) -> None:
+    """Recognised by its header alone, whoever decodes it."""
+    flat = Image.new(colours, (8, 8))
+    data = bytearray(by_pillow(flat, "JPEG", subsampling=0))
+    at = data.index(b"\xff\xc0") + 11
+    data[at] = factors
+    odd = bytes(data)
+    assert shaper(disable_all_reencoding=True).shape(odd).data == odd
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name in CASES if name.startswith("jpeg") and "2000" not in name]
+)
+def test_every_jpeg_survives_the_loss_of_its_metadata_s_good_name(kind: str) -> None:
+    case = CASES[kind]
+    if "lossless" in kind:
+        pytest.skip("refused with warnings: its scans are not Huffman codes of coefficients")
+    odd = case.data[:2] + HARMLESS["bad icc"] + case.data[2:]
+    got = pixels_of(to_png().shape(odd).data)
+    rgb = got if got.ndim == 2 else got[:, :, ::-1]
+    assert np.abs(rgb.astype(int) - case.expected).max() <= case.most
