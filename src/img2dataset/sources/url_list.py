@@ -127,9 +127,9 @@ def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveO
         leave_out,
     )
     source = cast("Source", module.open_files(files, config))
-    source.notices = (*notices, *source.notices)
     if config.base_format != "txt":
         from img2dataset.sources.first_rows import check_first_rows  # noqa: PLC0415  (not for txt)
 
-        check_first_rows(cast("Any", source), config)
+        notices = (*notices, *check_first_rows(cast("Any", source), config))
+    source.notices = (*notices, *source.notices)
     return source
