@@ -32,7 +32,7 @@ def source_config(options: Options) -> SourceConfig:
     return SourceConfig(
         input_format=options.input_format,
         url_col=options.url_col,
-        caption_col=options.caption_col,
+        caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
         additional_columns=options.additional_columns,
         bbox_col=options.bbox_col,
         verify_hash=None if pair is None else (pair[0], pair[1]),

@@ -182,7 +182,7 @@ class Options:
     url_list: Any = field(
         metadata={
             "help": "the list: a file, a folder of such files, a glob pattern (** for any depth), "
-            "several of these, any fsspec URL; in Python also a list of URLs, a pyarrow Table or "
+            "several of these, any fsspec URL, - for standard input, or the URL of one image; in Python also a list of URLs, a pyarrow Table or "
             "a pandas DataFrame",
             "group": Group.INPUT,
             "check": None,
@@ -448,6 +448,12 @@ class Options:
         "go on with a dataset whose list has changed: shards that are done and that the list, as "
         "it is now, would not give are removed and made again; all others are kept. Without it "
         "such a list is refused; one that touches no shard that is done is always taken",
+        Group.RUN,
+    )
+
+    verbose: bool = option(
+        False,
+        "on a terminal, show the total after each shard too, as in logs",
         Group.RUN,
     )
 

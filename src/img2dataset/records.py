@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 URL = "url"
 CAPTION = "caption"
+NO_COLUMN = ""  # as caption_col: every caption is empty, and the list has no column of them
 BOXES = "_boxes"  # never stored: bbox_col keeps its own name in the metadata
 PROBLEM = "_problem"  # never stored: why a line is malformed
 """Names of input columns that mean something to the program."""

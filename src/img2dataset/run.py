@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from tempfile import mkstemp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from img2dataset.apart import check_apart, own_files
 from img2dataset.distributors import (
@@ -21,6 +21,7 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.job import Job, source_config
 from img2dataset.journal import settle
 from img2dataset.ledger import Ledger
+from img2dataset.leniency import taken_as_before
 from img2dataset.list_changes import ListCheck, same_rows
 from img2dataset.locks import held
 from img2dataset.options import Options, shaping_options
@@ -30,12 +31,10 @@ from img2dataset.reports import Reporter, default_reporters
 from img2dataset.schemes import missing_library
 from img2dataset.shards import Comparison, Identity, prepare, record
 from img2dataset.sources import Source, SourceConfig, open_source
+from img2dataset.standard_input import list_of
 from img2dataset.storage import Folder, parts_name
 from img2dataset.tally import Report
 from img2dataset.writers import stored_names
-
-if TYPE_CHECKING:
-    pass
 
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
@@ -43,15 +42,16 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
     fill_standard_files()
     if reporters is None:
         reporters = default_reporters(options)
-    options, ignored = without_idle_caption(options)
+    options, ignored = taken_as_before(options)
     with ExitStack() as stack:
         for reporter in reporters:
             stack.callback(reporter.close)
         distribute = find_distributor(options.distributor)
+        url_list = list_of(options, stack)
         workers = stack.enter_context(distribute(work_of(options)))
         config = source_config(options)
         folder = open_folder(options)
-        source = open_source(options.url_list, config, own_files(folder, options))
+        source = open_source(url_list, config, own_files(folder, options))
         check_apart(source, folder, options)
         hold(folder, options.part_of, stack, lambda text: tell(reporters, text))
         crew = workers.crew()
@@ -97,21 +97,6 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             interrupted=False,
             images_before=ledger.found_images or has_images(folder, ledger.shards_before()),
         )
-
-
-def without_idle_caption(options: Options) -> tuple[Options, list[str]]:
-    """caption_col asks a list of bare URLs for what it cannot have: 1.47.0 takes no notice of it,
-    and scripts pass it to every list."""
-    is_bare = options.input_format.removesuffix(".gz") == "txt"
-    # a table in memory has columns whatever input_format says
-    in_files = isinstance(options.url_list, str | os.PathLike | list | tuple)
-    if options.caption_col is None or not (is_bare and in_files):
-        return options, []
-    text = (
-        f"caption_col is {options.caption_col!r}, but input_format is {options.input_format!r}: "
-        "such a list has no columns but the URL, so there are no captions"
-    )
-    return replace(options, caption_col=None), [text]
 
 
 def has_images(folder: Folder, names: Iterable[str]) -> bool:

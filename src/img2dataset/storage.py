@@ -28,6 +28,7 @@ from img2dataset.remote_files import (
     is_atomic,
 )
 from img2dataset.schemes import scheme_of, single_slash, unknown_scheme, with_home
+from img2dataset.web_options import web_options
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -84,7 +85,7 @@ def open_url(url: str) -> tuple[Any, str]:
     if problem is not None:
         raise ValueError(problem)
     try:
-        fs, path = url_to_fs(url)
+        fs, path = url_to_fs(url, **web_options(url))
     except ImportError as error:
         protocol = url.partition("://")[0]
         if protocol not in EXTRAS:

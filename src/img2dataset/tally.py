@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from img2dataset.errors import Reason, Status, label_of_message
+from img2dataset.failed import Failed
 from img2dataset.records import Failure, Sample
 
 MAX_LABELS = 1000
@@ -24,6 +25,8 @@ class Tally:
     """"success" and each error string -> rows."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Name of the Reason -> rows; successes are not in it."""
+    failed: Failed = field(default_factory=Failed, compare=False)
+    """Some of the rows that failed: for people, not for counts."""
 
     @classmethod
     def of(cls, sample: Sample) -> Tally:
@@ -38,6 +41,8 @@ class Tally:
                 self.statuses[reason.status.value] += 1
                 self.labels[label] += 1
                 self.reasons[reason.value] += 1
+                if sample.row.url is not None:
+                    self.failed.add(reason.value, sample.row.url)
             case _:
                 self.statuses[SUCCESS] += 1
                 self.labels[SUCCESS] += 1
@@ -53,6 +58,7 @@ class Tally:
             self.statuses + other.statuses,
             bounded(self.labels + other.labels),
             self.reasons + other.reasons,
+            self.failed + other.failed,
         )
 
     @property

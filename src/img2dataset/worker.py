@@ -36,6 +36,7 @@ from img2dataset.errors import (
     TurnLostError,
 )
 from img2dataset.fetch import Engine
+from img2dataset.hash_check import HashCheck
 from img2dataset.images import SLOWER
 from img2dataset.images.marks import marks
 from img2dataset.job import Job
@@ -56,7 +57,6 @@ from img2dataset.records import (
 from img2dataset.shaping import Shaping
 from img2dataset.sizing import held_bytes, image_threads
 from img2dataset.sources import load_table
-from img2dataset.sources.digests import hex_digest
 from img2dataset.sources.rows import rows_of
 from img2dataset.stage_configs import fetch_config, image_config, output_of, writer_config
 from img2dataset.tally import ShardResult, Tally
@@ -129,7 +129,7 @@ class Worker:
         self._shaping = Shaping(image_config(options), options.max_decode_seconds, self._say)
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
-            shape_of(options, self._shaping.picture),
+            shape_of(options, self._shaping.picture, self._say_of_hashes),
             image_threads=image_threads(options, job.cores),
             limits=Limits(
                 count=max(64, options.thread_count), bytes=held_bytes(options, job.cores)
@@ -371,6 +371,9 @@ class Worker:
     def _say(self, text: str) -> None:
         self._link.send(Notice(text))
 
+    def _say_of_hashes(self, text: str) -> None:
+        self._link.send(Notice(text, topic="verify_hash"))
+
     def _count(self) -> None:
         if self._open:
             self._link.send(Counted({shard.id: shard.tally for shard in self._open.values()}))
@@ -411,18 +414,19 @@ def abandon(shard: OpenShard) -> None:
 
 
 def shape_of(
-    options: Options, picture: Callable[[Row, Body], Picture]
+    options: Options, picture: Callable[[Row, Body], Picture], say: Callable[[str], None]
 ) -> Callable[[Row, Body], Sample]:
     """The step from a body to a sample: hash, compare, shape.  Called from several threads."""
-    verify = options.verify_hash is not None
+    pair = options.verify_hash
+    check = None if pair is None else HashCheck(pair[0], pair[1], say)
     # the metadata of a dummy shard goes nowhere: what is only told there need not be found out
-    wanted = options.compute_hash if verify or options.output_format != "dummy" else None
+    wanted = options.compute_hash if check or options.output_format != "dummy" else None
     hashed = None if wanted is None else getattr(hashlib, wanted)
 
     def shape(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
         signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
-        if verify and not same_hash(row.expected_hash, digest, wanted or ""):
+        if check is not None and not check.is_right(row, digest or ""):
             mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
             return Sample(row, mismatch, fetched=body.fetched, signals=signals)
         try:
@@ -431,10 +435,3 @@ def shape_of(
             return Sample(row, Failure.of(error), fetched=body.fetched, signals=signals)
 
     return shape
-
-
-def same_hash(expected: str | None, digest: str | None, hash_type: str) -> bool:
-    """Whether a hash as a list writes it is `digest`, in lower case hex."""
-    if expected is None or digest is None:
-        return False
-    return hex_digest(expected, hash_type) == digest

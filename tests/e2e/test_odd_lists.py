@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.commands import run
+from tests.e2e.commands import run, write_list
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 
@@ -48,3 +48,24 @@ def test_a_list_in_windows_1252_keeps_its_letters_and_says_so_first(tmp_path: Pa
     assert [row["caption"] for row in Dataset(tmp_path / "out").rows] == ["café"]
     notice, summary = (said.index("read as windows-1252"), said.rindex("read as windows-1252"))
     assert notice < said.index("outcome") < summary
+
+
+def test_captions_of_bare_urls_are_empty_files_that_verify_knows(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Site() as site:
+        path = write_list(tmp_path / "list.txt", [site.url(f"/image/{n}.jpg") for n in range(3)])
+        command = [
+            f"--url_list={path}", "--caption_col=caption", f"--output_folder={out}",
+            "--processes_count=1",
+        ]  # fmt: skip
+        code, said = run(command)
+        again, _ = run(command)
+
+    captions = sorted((out / "00000").glob("*.txt"))
+    assert (code, again) == (0, 0)
+    assert [file.name for file in captions] == [f"{n:09d}.txt" for n in range(3)]
+    assert {file.read_bytes() for file in captions} == {b""}
+    assert all("caption" not in row for row in Dataset(out).rows)
+    assert "caption" not in (out / "00000" / "000000000.json").read_text()
+    assert said.count("caption_col is 'caption'") == 1
+    assert run(["verify", str(out), "--deep"])[0] == 0

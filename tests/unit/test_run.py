@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from img2dataset.distributors import Counted, Crew, Handle, Stored, Work
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
-from img2dataset.run import limits_of, run, without_idle_caption
+from img2dataset.run import limits_of, run
 from img2dataset.storage import Folder
 from img2dataset.tally import Progress, Report, ShardResult, Tally
 
@@ -186,23 +185,3 @@ def test_a_ceiling_that_workers_cannot_hold_together_is_said() -> None:
     assert limits_of(options, Crew(100)) == []
     (text,) = limits_of(options, Crew(100, 1, spread=True))
     assert "up to 100 requests at once" in text
-
-
-@pytest.mark.parametrize("input_format", ["txt", "txt.gz"])
-def test_a_caption_column_of_bare_urls_is_taken_with_one_notice(input_format: str) -> None:
-    options = Options("a.txt", input_format=input_format, caption_col="caption")
-
-    taken, notices = without_idle_caption(options)
-
-    assert taken.caption_col is None
-    assert len(notices) == 1
-    assert notices[0].startswith("caption_col is 'caption'")
-
-
-@pytest.mark.parametrize(
-    ("url_list", "input_format"), [("a.csv", "csv"), (pa.table({"url": ["x"]}), "txt")]
-)
-def test_a_caption_column_of_a_table_stays(url_list: Any, input_format: str) -> None:
-    options = Options(url_list, input_format=input_format, caption_col="caption")
-
-    assert without_idle_caption(options) == (options, [])

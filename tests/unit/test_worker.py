@@ -39,7 +39,9 @@ def row(**values: Any) -> Row:
 def shaped(row: Row, body: Body, **options: Any) -> Sample:
     given = Options("x", **options)
     shaper = make_shaper(image_config(given))
-    return shape_of(given, lambda row, body: shaper.shape(body.data, row.boxes))(row, body)
+    said = list[str]()
+    shape = shape_of(given, lambda row, body: shaper.shape(body.data, row.boxes), said.append)
+    return shape(row, body)
 
 
 def test_the_option_for_colours_reaches_the_pictures() -> None:

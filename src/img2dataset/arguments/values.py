@@ -37,16 +37,18 @@ def _boolean(text: str) -> bool | str:
 
 
 def _whole(text: str) -> int | str:
-    try:
-        return int(text)
-    except ValueError:
-        return text
+    """256.0 is a whole number too, as other programs write it."""
+    number = _number(text)
+    if isinstance(number, float):
+        return int(number) if number.is_integer() else text
+    return number
 
 
 def _number(text: str) -> float | str:
-    whole = _whole(text)
-    if isinstance(whole, int):
-        return whole
+    try:
+        return int(text)
+    except ValueError:
+        pass
     try:
         return float(text)
     except ValueError:

@@ -97,6 +97,13 @@ class Notice:
     """Something that a person wants to know."""
 
     text: str
+    topic: str = ""
+    """Of what one worker is to speak for all: each would say it with an example of its own."""
+
+    @property
+    def subject(self) -> str:
+        """What is said once: two notices of the same subject need not both be shown."""
+        return self.topic or self.text
 
 
 Event = Stored | Counted | Lost | Notice

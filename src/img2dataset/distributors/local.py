@@ -237,9 +237,9 @@ class Supervisor:
 
     def _pass_on(self, event: Counted | Notice) -> None:
         if isinstance(event, Notice):
-            if event.text in self._said:  # another worker has said it
+            if event.subject in self._said:  # another worker has said it
                 return
-            self._said.add(event.text)
+            self._said.add(event.subject)
         self._handle(event)
 
     def _feed(self, process: Process) -> None:

@@ -46,20 +46,20 @@ class Outcome:
 
     stored: tuple[ShardResult, ...]
     errors: Mapping[int, str]
-    notices: tuple[str, ...]
+    notices: tuple[Notice, ...]
 
 
 def do_task(entry: str, job: Any, data: bytes) -> Outcome:
     """Do the shards of a task."""
     stored: list[ShardResult] = []
-    notices: list[str] = []
+    notices: list[Notice] = []
 
     def take(event: Event | None) -> None:
         match event:
             case Stored(result=result):
                 stored.append(result)
-            case Notice(text=text):
-                notices.append(text)
+            case Notice() as notice:
+                notices.append(notice)
 
     with start_workers(Work(entry, processes=1, max_shard_retry=0)) as workers:
         shards: list[Shard] = pickle.loads(data)  # noqa: S301  (from our own driver)
@@ -167,8 +167,8 @@ class Book:
         if task is None:
             return
         self._failures = 0
-        for text in outcome.notices:
-            self._say(text)
+        for notice in outcome.notices:
+            self._pass_on(notice)
         stored = {result.id: result for result in outcome.stored}
         for shard in task.shards:
             if shard.id in stored:
@@ -206,9 +206,12 @@ class Book:
         self._say(f"{plural(workers, 'worker')} at once; each tells what it did when its task ends")
 
     def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            self._handle(Notice(text))
+        self._pass_on(Notice(text))
+
+    def _pass_on(self, notice: Notice) -> None:
+        if notice.subject not in self._said:
+            self._said.add(notice.subject)
+            self._handle(notice)
 
 
 def in_one_line(error: BaseException) -> str:

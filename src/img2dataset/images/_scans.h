@@ -2,7 +2,8 @@
  *
  * libjpeg fills up what is missing, and tells of its first complaint only.  So odd files are
  * walked here: every Huffman code of every scan is read, nothing is decoded.  A picture is whole
- * when each component's 64 coefficients have come to their last bit.
+ * when each component's 64 coefficients have come to their last bit; or all of them to some bit,
+ * and then its end marker: so an encoder says that it wants no more of them.
  *
  * Never reads out of bounds: header bytes come from a Reader; a scan without bits gets zeros,
  * which are counted; `seen` is indexed by blocks that the frame has.
@@ -11,6 +12,7 @@
  */
 
 #define MOST_COMPONENTS 4
+#define MOST_LEFT 13 /* bits: a scan cannot leave more */
 
 typedef struct {
     int32_t beyond[17], offset[17];
@@ -69,6 +71,7 @@ static int read_code(Walk *walk, Reader *reader)
 static int walk_frame(Walk *walk, int marker, Reader reader)
 {
     if (walk->count || byte_of(&reader) != 8) return 0;
+    if (walk->walks && (marker & 3) == 3) return 0; /* lossless: no coefficients */
     const int height = word_of(&reader), width = word_of(&reader), count = byte_of(&reader);
     int across = 1, down = 1;
     if (height < 1 || width < 1 || count < 1 || count > MOST_COMPONENTS) return 0;
@@ -140,7 +143,7 @@ static int walk_scan_header(Walk *walk, Reader reader)
     const int bits = byte_of(&reader);
     walk->high = bits >> 4, walk->low = bits & 15;
     if (!is_progressive(walk)) walk->from = walk->high = walk->low = 0, walk->to = 63;
-    if (walk->from > walk->to || walk->to > 63 || walk->low > 13) return LEFT;
+    if (walk->from > walk->to || walk->to > 63 || walk->low > MOST_LEFT) return LEFT;
     if (is_progressive(walk) && (walk->from == 0 ? walk->to != 0 : walk->members != 1)) return LEFT;
     return note_progress(walk) ? DONE : LEFT;
 }
@@ -343,12 +346,22 @@ static int pass_scan(Walk *walk)
     return DONE;
 }
 
-static int is_complete(const Walk *walk)
+/* Whether all coefficients have come, and at most so many of their bits have not. */
+static int is_complete(const Walk *walk, int most_left)
 {
     for (int i = 0; i < walk->count; i++)
         for (int k = 0; k < 64; k++)
-            if (walk->part[i].left[k] != 0) return 0;
+            if (walk->part[i].left[k] < 0 || walk->part[i].left[k] > most_left) return 0;
     return walk->count > 0;
+}
+
+/* Whether the end marker just read ends a picture of coarse coefficients, whose scans end at
+ * `behind`: bytes between would tell of something else that was to come. */
+static int is_ended(Walk *walk, const uint8_t *behind)
+{
+    walk->at -= 2;
+    if (walk->walks && (walk->at != behind || walk->held_count - walk->filled_up >= 8)) return 0;
+    return is_complete(walk, MOST_LEFT);
 }
 
 static int walk_segment(Walk *walk, int marker, Reader segment)
@@ -375,9 +388,11 @@ static int walk_file(Walk *walk)
 {
     if (walk->end - walk->at < 2 || walk->at[0] != 0xff || walk->at[1] != 0xd8) return LEFT;
     walk->at += 2;
-    while (!is_complete(walk)) {
+    while (!is_complete(walk, 0)) {
+        const uint8_t *behind = walk->at;
         const int marker = next_marker(walk);
-        if (marker == 0 || marker == 0xd9) return LEFT;
+        if (marker == 0) return LEFT;
+        if (marker == 0xd9) return is_ended(walk, behind) ? DONE : LEFT;
         if (marker == 1 || (marker >= 0xd0 && marker <= 0xd8)) continue;
         Reader reader = {walk->at, walk->end};
         const int length = word_of(&reader);

@@ -48,7 +48,8 @@ def check_length(data: bytes, header: Header) -> None:
 
 
 def check_scans(data: bytes) -> None:
-    """Refuse a JPEG of more than MOST_SCANS scans."""
+    """Refuse a JPEG of more than MOST_SCANS scans, or whose last ones are missing: libjpeg does
+    not warn of that."""
     if _is_one_scan(data):
         return
     # thumbnails and what comes behind the end may look like scans: so count twice
@@ -56,11 +57,7 @@ def check_scans(data: bytes) -> None:
         scans = sum(marker == SCAN for marker, _ in _markers(data))
         if scans > MOST_SCANS:
             raise RowError(Reason.DECODE)
-
-
-def check_all_scans(data: bytes) -> None:
-    """Refuse a JPEG whose last scans are missing: libjpeg does not warn of it."""
-    if JPEG is not None and not _is_one_scan(data) and not JPEG.pixels_end(data, False):
+    if JPEG is not None and not JPEG.pixels_end(data, False):
         raise RowError(Reason.DECODE)
 
 

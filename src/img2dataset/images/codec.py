@@ -15,7 +15,7 @@ import numpy as np
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import avif, bare_jpeg, bmp, icc, ico, jpeg, jpeg2000, pfm, png, tiff
-from img2dataset.images.bombs import check_all_scans, check_scans
+from img2dataset.images.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
@@ -65,7 +65,6 @@ def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
     """CMYK, 255 = full ink; None if the pixels are others, or only read by detours."""
     if header.format == "JPEG" and header.own.colours in INKS:
         check_scans(data)
-        check_all_scans(data)
         try:
             return 255 - jpeg.decode_channels(data, header.own, factor)
         except ValueError:
@@ -77,7 +76,6 @@ def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
 
 def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool]:
     check_scans(data)
-    check_all_scans(data)
     plain = header.own.colours not in INKS
     try:
         return jpeg.decode(data, header.own, factor), plain

@@ -41,12 +41,12 @@ def read_header(data: bytes) -> JpegHeader:
 
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except KeyError as error:  # of a table in simplejpeg: the header ends early
-        raise ValueError("JPEG header without colours") from error
-    except ValueError as error:
-        found = bare_jpeg.read_frame(data) if UNUSUAL in str(error) else None
+    except (KeyError, ValueError) as error:
+        # KeyError: of a table in simplejpeg, which lacks 1x4, or the header ends early
+        unnamed = isinstance(error, KeyError) or UNUSUAL in str(error)
+        found = bare_jpeg.read_frame(data) if unnamed else None
         if found is None:
-            raise
+            raise ValueError("JPEG header that makes no sense") from error
         height, width, colours = found
     return JpegHeader(width, height, colours, _exif(data))
 

@@ -43,5 +43,7 @@ def default_reporters(options: Options) -> list[Reporter]:
         from img2dataset.reports.wandb import WandbReporter  # noqa: PLC0415  (few ask for it)
 
         reporters.append(WandbReporter(options.wandb_project))
-    reporters.append(TerminalReporter())  # the last one, because its last line is the run's
+    reporters.append(
+        TerminalReporter(verbose=options.verbose)
+    )  # the last one, because its last line is the run's
     return reporters

@@ -13,6 +13,9 @@ from img2dataset.tally import Again, Report
 from img2dataset.words import plural
 
 MAX_CODES = 5
+MAX_REASONS = 3
+"""Reasons of which URLs are shown."""
+MAX_HOSTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,27 @@ def facts(report: Report) -> list[str]:
         return [*report.list_findings, *lines]
     rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
-    return [*report.list_findings, *lines, f"{rows}: {speed}"]
+    return [*examples(report), *report.list_findings, *lines, f"{rows}: {speed}"]
+
+
+def examples(report: Report) -> list[str]:
+    """URLs of the most frequent failures, and the hosts that have most of them."""
+    failed = report.tally.failed
+    lines = []
+    for reason in list(report.reasons)[:MAX_REASONS]:
+        urls = failed.urls.get(reason, ())
+        lines += [f"{reason}, for example:", *(f"  {shown(url)}" for url in urls)] if urls else []
+    worst = failed.hosts.most_common(MAX_HOSTS)
+    about = "at least " if failed.uncounted else ""
+    if len(failed.hosts) > 1 or failed.uncounted:  # one host alone says nothing of hosts
+        listed = ", ".join(f"{shown(host)} ({about}{count:,})" for host, count in worst)
+        lines += [f"hosts with most failures: {listed}"] if worst else []
+    return lines
+
+
+def shown(text: str) -> str:
+    """A text of the list, as it can do no harm to a terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def fetched_again(again: Again) -> str:

@@ -19,7 +19,11 @@ from img2dataset.words import plural
 class TerminalReporter:
     """Shows a run on stderr: with a live display on a terminal, as plain lines elsewhere."""
 
-    def __init__(self, stream: TextIO | None = None, screen: Screen | None = None) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, screen: Screen | None = None, *, verbose: bool = False
+    ) -> None:
+        """`verbose` = on a terminal, too, with the total after each shard."""
+        self._verbose = verbose
         self._screen = screen or find_screen(stream or sys.stderr)
         self._stored = Stored()
         self._recent = RecentRate()
@@ -39,7 +43,9 @@ class TerminalReporter:
             back, rows = result.tally.successes, result.tally.count
             self._screen.line(f"shard {result.name}: {back} of {plural(rows, 'row')} came back")
         self._screen.line(rates_of_shard(result).line("worker"))
-        if not self._screen.moves:  # the live display has the totals; scripts read these lines
+        if (
+            self._verbose or not self._screen.moves
+        ):  # the live display has the totals; scripts read these lines
             self._screen.line(self._stored.rates.line("total"))
         self.progress(progress)
 

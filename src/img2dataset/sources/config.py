@@ -9,6 +9,7 @@ from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
 from img2dataset.records import CAPTION, URL, Shard
+from img2dataset.sources.separators import other_separator
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,10 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             continue
         shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
-        more += without_header(there) + nearest_column(column.source, there) if count == 0 else ""
+        if count == 0:
+            more += without_header(there) + (
+                other_separator(there, config.input_format) or nearest_column(column.source, there)
+            )
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         if count == 0 and f"/{column.source}=" in url:
             more += (

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
+from img2dataset.sources.bare_hosts import lacks_schemes
 from img2dataset.sources.config import SourceConfig
 from img2dataset.sources.digests import DIGEST_BYTES, hex_digest, type_of_digest
 
@@ -22,6 +23,8 @@ LOOKED_AT = 100
 """Rows."""
 COLUMNS_TRIED = 50
 SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+SCHEMELESS = re.compile(r"\s*(?://|[\w-]+(?:\.[\w-]+)+(?:[:/?#]|\s*$))")
+"""//host/path, or a host with a dot in it."""
 Texts = list[str]
 
 
@@ -35,8 +38,10 @@ class Previewed(Protocol):
         """All columns of the first file."""
 
 
-def check_first_rows(source: Previewed, config: SourceConfig) -> None:
+def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]:
     """Refuse a list whose first rows hold no URLs, or no hashes, where they should.
+
+    Returns what is odd about them.
 
     Raises:
         OptionError: all of them would fail.
@@ -44,7 +49,7 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> None:
     bare = replace(config, additional_columns=(), bbox_col=None, caption_col=None)
     table = source.first_rows(bare)
     urls = texts_of(table, URL)
-    check_urls(
+    notices = check_urls(
         urls,
         config.url_col,
         lambda name: texts_of(
@@ -54,6 +59,7 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> None:
     )
     if config.verify_hash is not None:
         check_hashes(texts_of(table, config.verify_hash[1]), *config.verify_hash)
+    return notices
 
 
 def texts_of(table: pa.Table, name: str) -> Texts:
@@ -65,10 +71,16 @@ def texts_of(table: pa.Table, name: str) -> Texts:
 
 def check_urls(
     urls: Texts, url_col: str, read: Callable[[str], Texts], names: Callable[[], Iterable[str]]
-) -> None:
+) -> tuple[str, ...]:
     """Refuse a column of lists, and one without URLs where another one has them."""
-    if not urls or any(map(SCHEME.match, urls)):
+<<<<<<< HEAD
+    problem = lacks_schemes(urls)
+    if not urls or (problem is None and any(map(SCHEME.match, urls))):
         return
+=======
+    if not urls or any(map(SCHEME.match, urls)):
+        return ()
+>>>>>>> types2
     if all(map(is_nested, urls)):
         raise OptionError(
             f"url_col is {url_col!r}: its values are lists or objects, not URLs ({urls[0]:.80}); "
@@ -82,16 +94,29 @@ def check_urls(
             f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or mend "
             "the names of the columns"
         )
+<<<<<<< HEAD
+    if problem is not None:
+        raise OptionError(f"url_col is {url_col!r}: {problem}")
+=======
+    if any(map(SCHEMELESS.match, urls)):  # more can be said of these: elsewhere
+        return ()
+    notice = (
+        f"url_col is {url_col!r}: none of its first {len(urls)} values is a URL, nor are those of "
+        f"another column; the first is {urls[0]!r:.80}. If all are like this, every row will fail"
+    )
+    return (notice,)
+>>>>>>> types2
 
 
 def is_nested(text: str) -> bool:
-    """Whether this is a list or an object, with something in it, made text."""
+    """Whether this is a list or an object made text."""
     if text.lstrip()[:1] not in {"[", "{"}:
         return False
     try:
-        return bool(orjson.loads(text))
+        orjson.loads(text)
     except orjson.JSONDecodeError:
         return False
+    return True
 
 
 def are_urls(texts: Texts) -> bool:

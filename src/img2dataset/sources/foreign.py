@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+ONE_IMAGE = ": a list has the URL of an image in each line"
+
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs.github.com/spec/",
      "is a Git LFS pointer, not the file itself: fetch it with  git lfs pull"),
@@ -24,6 +26,9 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "is a NumPy file: write it as Parquet"),
     (b"\xd0\xcf\x11\xe0", "is an old Excel file: write it as csv"),
     (b"%PDF-", "is a PDF file, not a list"),
+    (b"\xff\xd8\xff", "is a JPEG image, not a list" + ONE_IMAGE),
+    (b"\x89PNG", "is a PNG image, not a list" + ONE_IMAGE),
+    (b"GIF8", "is a GIF image, not a list" + ONE_IMAGE),
 )  # fmt: skip
 """How a file begins -> what to say of it."""
 TAR_MAGIC = slice(257, 262)
@@ -37,6 +42,8 @@ def describe_foreign(head: bytes) -> str | None:
     for start, text in SIGNATURES:
         if head.startswith(start):
             return text
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return f"is a WebP image, not a list{ONE_IMAGE}"
     if head[TAR_MAGIC] == b"ustar":
         return "is a tar archive: unpack it, and give the files in it"
     if PAGE.match(head):

@@ -10,11 +10,19 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
+from img2dataset.sources.bare_hosts import lacks_schemes
 from img2dataset.sources.config import InputFile, Source, SourceConfig, wanted_columns
-from img2dataset.sources.doubts import Doubt, doubt_about, format_of_name
+from img2dataset.sources.doubts import Doubt, doubt_about, format_of_name, lines_of
 from img2dataset.sources.find import SAMPLE_BYTES, read_fully
 from img2dataset.sources.lines import LineSource, Types, normalised
-from img2dataset.sources.streams import Block, Reading, line_blocks, open_bytes, told_as
+from img2dataset.sources.streams import (
+    Block,
+    Reading,
+    line_blocks,
+    open_bytes,
+    told_as,
+    unzip_head,
+)
 
 LONGEST_LINE = 1_000_000
 """Bytes; what is longer is no URL."""
@@ -48,6 +56,9 @@ def doubts(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...
 def doubt_in(file: InputFile, config: SourceConfig) -> Doubt | None:
     with told_as(OptionError, file.url), open_bytes(file.url) as stream:
         head = read_fully(stream, SAMPLE_BYTES)
+    problem = lacks_schemes(lines_of(unzip_head(head) if config.gzipped else head))
+    if problem is not None:
+        raise OptionError(f"{file.url}: {problem}")
     return doubt_about(file.url, head, gzipped=config.gzipped)
 
 

@@ -19,9 +19,31 @@ from img2dataset.sources.config import Source, SourceConfig
 from img2dataset.sources.find import LeaveOut, find_files
 from img2dataset.sources.text import refuse_columns
 
+IMAGES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".gif",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".heic",
+    ".jxl",
+)
+"""Endings of the names of images, in lower case."""
+
 
 def source_of(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """See `img2dataset.sources.open_source`."""
+    if isinstance(url_list, str) and config.input_format == "txt" and names_image(url_list):
+        source = source_in_python([url_list], config, leave_out)
+        source.notices = (
+            *source.notices,
+            "url_list is the URL of an image: it is taken as a list of this one",
+        )
+        return source
     if isinstance(url_list, str | PathLike):
         return open_locations([url_list], config, leave_out)
     return source_in_python(url_list, config, leave_out)
@@ -76,6 +98,12 @@ def is_image_url(text: str) -> bool:
     return web and not urlsplit_path(text).endswith((".txt", ".txt.gz"))
 
 
+def names_image(text: str) -> bool:
+    """Whether this is the URL of an image, by its ending; no list ends so."""
+    is_one = not text.strip().count(",http")
+    return is_one and is_image_url(text.strip()) and urlsplit_path(text).lower().endswith(IMAGES)
+
+
 def urlsplit_path(url: str) -> str:
     try:
         return urlsplit(url).path
@@ -99,9 +127,9 @@ def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveO
         leave_out,
     )
     source = cast("Source", module.open_files(files, config))
-    source.notices = (*notices, *source.notices)
     if config.base_format != "txt":
         from img2dataset.sources.first_rows import check_first_rows  # noqa: PLC0415  (not for txt)
 
-        check_first_rows(cast("Any", source), config)
+        notices = (*notices, *check_first_rows(cast("Any", source), config))
+    source.notices = (*notices, *source.notices)
     return source

@@ -78,7 +78,7 @@ def expected_columns(options: Mapping[str, Any]) -> set[str]:
     """The columns that a shard made with these options has; without them, those always there."""
     expected = {"url", *COLUMNS.names}
     expected.update(options.get("save_additional_columns") or ())
-    if options.get("caption_col") is not None:
+    if options.get("caption_col"):  # of a list without columns there are only the files
         expected.add("caption")
     if options.get("extract_exif"):
         expected.add("exif")

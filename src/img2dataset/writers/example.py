@@ -25,17 +25,24 @@ def example(features: Mapping[str, Any], empty: Mapping[str, int] | None = None)
     """The Example with these features, in this order; `empty` has the kinds of nulls and empty lists."""
     kinds = empty or {}
     entries = [
-        _field(1, _field(1, utf8(name)) + _field(2, feature(value, kinds.get(name, BYTES))))
+        _field(1, _field(1, utf8(name)) + _field(2, feature(value, kinds.get(name))))
         for name, value in features.items()
     ]
     return _field(1, b"".join(entries))
 
 
-def feature(value: Any, empty: int = BYTES) -> bytes:
-    """int and bool -> int64_list, float -> float_list, list -> by its elements, rest -> bytes."""
+def feature(value: Any, empty: int | None = None) -> bytes:
+    """int and bool -> int64_list, float -> float_list, list -> by its elements, rest -> bytes.
+
+    `empty` is the kind of a column of numbers or lists: its nulls have that kind too.
+    """
     values = value if isinstance(value, (list, tuple)) else (value,)
-    if not values or (value is None and empty != BYTES):
-        return _field(empty, b"")  # a null among numbers is no text
+    if not values or (value is None and empty is not None):
+        return _field(empty or BYTES, b"")  # a null among numbers is no text
+    if empty == FLOATS:
+        values = [math.nan if element is None else element for element in values]
+    elif empty == INTEGERS:
+        values = [element for element in values if element is not None]  # none of them is no number
     if all(isinstance(element, int) and element in INT64 for element in values):
         return _field(INTEGERS, _field(1, b"".join(map(_varint, values))))
     if all(isinstance(element, float) for element in values):

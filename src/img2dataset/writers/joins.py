@@ -83,7 +83,7 @@ def join_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys) -
     """Each row fetched again stands where it stood."""
     table, rows = pq.read_table(stored), pq.read_table(new)
     schema = joint_schema(table.schema, rows.schema)
-    pq.write_table(substituted(table, rows.cast(schema), schema, keys), out)
+    pq.write_table(substituted(table, as_stored(rows, schema), schema, keys), out)
 
 
 def join_pictures(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys) -> None:
@@ -96,7 +96,8 @@ def join_pictures(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: Keys)
         for batch in file.iter_batches(max(1, PART_BYTES // size), use_threads=False):
             part = pa.Table.from_batches([batch])
             again = [key for key in part["key"].to_pylist() if key in keys.again]
-            writer.write_table(substituted(part, rows.take(again).cast(schema), schema, keys))
+            new_rows = as_stored(rows.take(again), schema)
+            writer.write_table(substituted(part, new_rows, schema, keys))
 
 
 def row_bytes(file: pq.ParquetFile) -> int:
@@ -139,6 +140,22 @@ def joint_schema(stored: pa.Schema, new: pa.Schema) -> pa.Schema:
         for field in stored
     ]
     return pa.schema(fields, metadata=stored.metadata)
+
+
+def as_stored(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The new rows with the types of the stored ones, which another version may have chosen."""
+    try:
+        return rows.cast(schema)
+    except pa.ArrowException as error:
+        others = [
+            f"{old.name} (stored as {old.type}, now {new.type})"
+            for old, new in zip(schema, rows.schema, strict=True)
+            if not old.type.equals(new.type)
+        ]
+        raise MismatchError(
+            f"the list gives other types to {', '.join(others)}, and its values do not fit those "
+            "stored: make the dataset anew with incremental_mode=overwrite"
+        ) from error
 
 
 def substituted(table: pa.Table, rows: pa.Table, schema: pa.Schema, keys: Keys) -> pa.Table:

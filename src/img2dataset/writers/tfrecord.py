@@ -8,7 +8,7 @@ from img2dataset.records import Failure, Sample
 from img2dataset.storage import Folder, whole
 from img2dataset.writers import WriterConfig
 from img2dataset.writers.document import caption_bytes, describe
-from img2dataset.writers.example import FLOATS, INTEGERS, example, frame
+from img2dataset.writers.example import BYTES, FLOATS, INTEGERS, example, frame
 from img2dataset.writers.metadata import MetadataTable, write_metadata
 from img2dataset.writers.outputs import Outputs
 
@@ -47,9 +47,12 @@ def kinds_of_empty_lists(schema: pa.Schema) -> dict[str, int]:
     """An empty list, or a null, has the kind that the other values of its column have."""
     kinds = {}
     for field in schema:
+        is_list = hasattr(field.type, "value_field")
         element = getattr(field.type, "value_type", field.type)
         if pa.types.is_floating(element):
             kinds[field.name] = FLOATS
         elif pa.types.is_integer(element) or pa.types.is_boolean(element):
             kinds[field.name] = INTEGERS
+        elif is_list:
+            kinds[field.name] = BYTES
     return kinds

@@ -106,9 +106,9 @@ def test_failed_shards_are_done_again_at_the_end_each_alone_and_then_given_up() 
     desk = Desk(shards(9))
     first = desk.ids()
     assert first[0] == (0, [0, 1])
-    desk.book.take(0, Outcome((), {0: "OSError: no", 1: "OSError: no"}, ("a worker died",)))
+    desk.book.take(0, Outcome((), {0: "OSError: no", 1: "OSError: no"}, (Notice("a worker died"),)))
     for number, ids in first[1:]:
-        desk.book.take(number, Outcome(stored(*ids), {}, ("a worker died",)))
+        desk.book.take(number, Outcome(stored(*ids), {}, (Notice("a worker died"),)))
 
     assert not desk.book.over
     again = desk.ids()
@@ -195,3 +195,12 @@ def test_pages_of_traces_become_a_line() -> None:
         "Job aborted: Task 0 failed 4 times (ModuleNotFoundError: No module named 'img2dataset')"
     )
     assert in_one_line(RuntimeError()) == "RuntimeError"
+
+
+def test_of_notices_on_one_topic_the_first_is_shown() -> None:
+    desk = Desk(shards(4))
+    for text, (number, ids) in zip(["one", "another"], desk.ids(), strict=False):
+        desk.book.take(number, Outcome(stored(*ids), {}, (Notice(text, topic="hashes"),)))
+
+    assert "one" in desk.notices
+    assert "another" not in desk.notices

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,13 @@ WAYS: dict[str, dict[str, Any]] = {
     "as it is": {"skip_reencode": True, "resize_mode": "no"},
 }
 
+OF_COEFFICIENTS = [
+    kind
+    for kind in CASES
+    if kind.startswith("jpeg") and kind != "jpeg lossless" and "2000" not in kind
+]
+"""A lossless one has none: with a warning it is refused."""
+
 
 def with_front(data: bytes, front: str) -> bytes:
     return data[:20] + HARMLESS[front] + data[20:]
@@ -77,10 +86,41 @@ def test_missing_pixels_are_never_hidden(kind: str, front: str, tail: str) -> No
     assert is_refused(with_front(whole[: len(whole) * 3 // 4], front) + TAILS[tail])
 
 
-def test_a_progressive_file_without_its_last_scans_is_refused() -> None:
-    last = PROGRESSIVE.rindex(b"\xff\xda")
-    behind_tables = PROGRESSIVE.rindex(b"\xff\xc4", 0, last)
-    assert is_refused(PROGRESSIVE[:behind_tables] + END)
+def test_a_lossless_file_with_a_warning_is_refused() -> None:
+    data = CASES["jpeg lossless"].data
+    assert is_refused(data[:2] + HARMLESS["bad icc"] + data[2:])
+
+
+def first_scans(count: int) -> bytes:
+    """What PROGRESSIVE is before its scan number `count`, and before the tables of that."""
+    scans = [found.start() for found in re.finditer(b"\xff\xda", PROGRESSIVE)]
+    return PROGRESSIVE[: PROGRESSIVE.rindex(b"\xff\xc4", 0, scans[count])]
+
+
+SCANS = PROGRESSIVE.count(b"\xff\xda")
+ALL_CAME = 5
+"""Scans of libjpeg's usual 10 that bring the first bits of all coefficients; the others refine."""
+
+
+@pytest.mark.parametrize("front", HARMLESS)
+@pytest.mark.parametrize("count", range(1, ALL_CAME))
+def test_a_progressive_file_that_lacks_coefficients_is_refused(count: int, front: str) -> None:
+    for tail in TAILS.values():
+        assert is_refused(with_front(first_scans(count), front) + tail)
+
+
+@pytest.mark.parametrize("front", HARMLESS)
+@pytest.mark.parametrize("count", range(ALL_CAME, SCANS))
+def test_coarse_coefficients_are_enough_if_the_file_says_that_it_ends(
+    count: int, front: str
+) -> None:
+    ended = first_scans(count) + END
+    assert np.array_equal(
+        pixels_of(to_png().shape(with_front(first_scans(count), front) + END).data),
+        np.asarray(Image.open(io.BytesIO(ended)).convert("RGB"))[:, :, ::-1],
+    )
+    for name in ("no end", "half an end", "zeros", "another jpeg"):
+        assert is_refused(with_front(first_scans(count), front) + TAILS[name])
 
 
 @pytest.mark.parametrize("colours", ["YCbCr", "CMYK"])
@@ -95,13 +135,9 @@ def test_unusual_sampling_is_recognised(colours: str, factors: int) -> None:
     assert shaper(disable_all_reencoding=True).shape(odd).data == odd
 
 
-@pytest.mark.parametrize(
-    "kind", [name for name in CASES if name.startswith("jpeg") and "2000" not in name]
-)
+@pytest.mark.parametrize("kind", OF_COEFFICIENTS)
 def test_every_jpeg_survives_the_loss_of_its_metadata_s_good_name(kind: str) -> None:
     case = CASES[kind]
-    if "lossless" in kind:
-        pytest.skip("refused with warnings: its scans are not Huffman codes of coefficients")
     odd = case.data[:2] + HARMLESS["bad icc"] + case.data[2:]
     got = pixels_of(to_png().shape(odd).data)
     rgb = got if got.ndim == 2 else got[:, :, ::-1]

@@ -66,3 +66,35 @@ def test_what_came_back_is_in_the_table_and_in_the_facts() -> None:
     assert tables_of(run)[0].rows[-1] == ("came back", "3", "75.0%")
     assert facts(run)[1] == "fetched again: 4 rows; 3 came back, in 2 shards"
     assert "fetched again: 0 rows; 0 came back" in facts(report(again=Again()))
+
+
+def test_frequent_failures_have_examples_and_the_worst_hosts_are_named() -> None:
+    rows = tally(5, timeout=9, tls=2, too_small=30, url_invalid=1)
+    for number in range(9):
+        rows.failed.add("timeout", f"http://slow.example/{number}.jpg")
+    rows.failed.add("tls", "https://b.example/\x1b[2J")
+    rows.failed.add("url_invalid", "nonsense")
+
+    lines = facts(report(rows))
+
+    assert lines[:6] == [
+        "timeout, for example:",
+        "  http://slow.example/0.jpg",
+        "  http://slow.example/1.jpg",
+        "  http://slow.example/2.jpg",
+        "tls, for example:",
+        "  https://b.example/\ufffd[2J",
+    ]
+    assert lines[6] == "hosts with most failures: slow.example (9), b.example (1)"
+
+
+def test_five_hosts_at_most_and_counts_that_may_be_too_low_say_so() -> None:
+    rows = tally(timeout=2000)
+    for number in range(2000):
+        host = number % 9 if number % 2 else number
+        rows.failed.add("timeout", f"http://h{host}.example/")
+
+    (line,) = (line for line in facts(report(rows)) if line.startswith("hosts"))
+
+    assert line.count("(at least ") == 5
+    assert all(f"h{number}." not in line for number in range(10, 2000))

@@ -132,6 +132,16 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[3" not in plain
 
 
+def test_a_verbose_terminal_has_the_totals_too() -> None:
+    stream = Terminal()
+    reporter = TerminalReporter(stream, verbose=True)
+    reporter.started(OPTIONS, "out")
+    reporter.shard_done(shard(tally(8)), progress(tally(8)))
+    reporter.close()
+
+    assert stream.getvalue().count("total   - success: 1.000") == 1
+
+
 def test_an_error_gives_the_terminal_back() -> None:
     stream = Terminal()
     stdout, stderr = sys.stdout, sys.stderr

@@ -35,6 +35,9 @@ def refusal(url_list: Any, input_format: str, url_col: str = "url", **more: Any)
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
         (b"<!DOCTYPE html><html></html>", "HTML"),
+        (b"\xff\xd8\xff\xe0\x00", "a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "a WebP image"),
         (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML"),
         (b"\x28\xb5\x2f\xfd\x00", "zstd -d"),
         (bz2.compress(b"url\n"), "bunzip2"),

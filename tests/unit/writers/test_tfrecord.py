@@ -12,7 +12,7 @@ import pytest
 from tfrecord.reader import tfrecord_loader
 
 from img2dataset.storage import Folder
-from img2dataset.writers.example import FLOATS, INTEGERS, feature
+from img2dataset.writers.example import BYTES, FLOATS, INTEGERS, feature
 from img2dataset.writers.tfrecord import kinds_of_empty_lists
 from tests.unit.writers.shard import (
     BARE,
@@ -106,7 +106,13 @@ def test_lists_of_anything_else_are_bytes() -> None:
             "x": pa.int8(),
         }
     )
-    assert set(kinds_of_empty_lists(schema)) == {"i", "f", "x"}
+    assert kinds_of_empty_lists(schema) == {
+        "i": INTEGERS,
+        "f": FLOATS,
+        "s": BYTES,
+        "n": BYTES,
+        "x": INTEGERS,
+    }
 
 
 def test_a_null_among_numbers_is_an_empty_list_of_their_kind() -> None:

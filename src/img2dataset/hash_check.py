@@ -1,0 +1,50 @@
+"""What was downloaded -> whether it has the hash that the list gives it; and word if none has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from img2dataset.records import Row
+from img2dataset.sources.digests import hex_digest
+
+FIRST_ROWS = 100
+"""Rows that were compared when something is said, if none of them was right."""
+
+
+class HashCheck:
+    """Compares hashes; called from several threads."""
+
+    def __init__(self, column: str, hash_type: str, say: Callable[[str], None]) -> None:
+        self._column = column
+        self._hash_type = hash_type
+        self._say = say
+        self._lock = Lock()
+        self._wrong = 0
+        self._over = False
+        """Whether a hash was right, or it has been said that none is."""
+
+    def is_right(self, row: Row, digest: str) -> bool:
+        """Whether `digest`, in lower case hex, is the hash that the row expects."""
+        expected = row.expected_hash
+        if expected is None:
+            return False
+        right = hex_digest(expected, self._hash_type) == digest
+        if not self._over and self._ends(right=right) and not right:
+            self._say(
+                f"verify_hash is {[self._column, self._hash_type]!r}: none of the first "
+                f"{FIRST_ROWS} downloaded files has the hash of its row; of {(row.url or '')[:200]!r} "
+                f"{self._column!r} says {expected[:140]!r}, but the {self._hash_type} of what came "
+                f"is {digest!r}. The run goes on; if they are hashes of something else, or of "
+                "files that have changed since, stop it and start it without verify_hash"
+            )
+        return right
+
+    def _ends(self, *, right: bool) -> bool:
+        """Note a comparison: whether there is nothing more to find out."""
+        with self._lock:
+            if self._over:
+                return False
+            self._wrong += not right
+            self._over = right or self._wrong == FIRST_ROWS
+            return self._over

@@ -1,0 +1,47 @@
+"""Options that 1.47.0 took though they ask for what cannot be: scripts pass them, and lose nothing.
+
+Each is taken with a notice.  Where data would miss a check or a blur that was asked for, the option
+stays refused: see decision 26.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from img2dataset.errors import OptionError
+from img2dataset.options import Options
+from img2dataset.records import NO_COLUMN
+
+
+def taken_as_before(options: Options) -> tuple[Options, list[str]]:
+    """What can be followed of the options, and what to say of the rest."""
+    if options.caption_col == NO_COLUMN:
+        raise OptionError("caption_col is '': it must be the name of a column, or None")
+    notices = []
+    if has_bare_urls(options):
+        why = f"input_format is {options.input_format!r}: such a list has no columns but the URL"
+        if options.caption_col is not None:
+            notices.append(
+                f"caption_col is {options.caption_col!r}, but {why}, so all captions are empty"
+            )
+            options = replace(options, caption_col=NO_COLUMN)
+        if options.save_additional_columns:
+            named = ", ".join(options.save_additional_columns)
+            notices.append(
+                f"save_additional_columns is {named}, but {why}, so none of them is kept"
+            )
+            options = replace(options, save_additional_columns=None)
+    if options.encode_format == "png" and options.png_level != options.encode_quality:
+        notices.append(
+            f"encode_quality is {options.encode_quality}, which is for jpg: png has levels 0 to 9, "
+            f"and {options.png_level} is taken"
+        )
+    return options, notices
+
+
+def has_bare_urls(options: Options) -> bool:
+    """Whether the list holds nothing but URLs; a table in memory has columns whatever
+    input_format says."""
+    in_files = isinstance(options.url_list, str | os.PathLike | list | tuple)
+    return in_files and options.input_format.removesuffix(".gz") == "txt"

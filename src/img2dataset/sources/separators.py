@@ -1,0 +1,27 @@
+"""The one name that a csv or tsv header seems to have -> the separator that it really has."""
+
+from __future__ import annotations
+
+SEPARATORS = {"\t": ("tabs", "tsv"), ",": ("commas", "csv"), ";": ("semicolons", None),
+              "|": ("pipes", None)}  # fmt: skip
+"""Character -> what it is called, and the format that reads it."""
+SHOWN_NAMES = 10
+
+
+def other_separator(names: list[str], input_format: str) -> str:
+    """What to say if the whole header is one name with other separators in it; else nothing."""
+    plain = input_format.removesuffix(".gz")
+    if len(names) != 1 or plain not in ("csv", "tsv"):
+        return ""
+    header = names[0]
+    found = max(SEPARATORS, key=header.count)
+    if found not in header or "://" in header:
+        return ""
+    cells = [cell.strip().strip("\"'") for cell in header.split(found)][:SHOWN_NAMES]
+    word, reader = SEPARATORS[found]
+    columns = ", ".join(repr(cell[:100]) for cell in cells)
+    if reader is not None:
+        advice = f"input_format={reader}{input_format.removeprefix(plain)} reads it"
+    else:
+        advice = "write it with commas or tabs (pandas: read_csv(path, sep=...).to_csv(...))"
+    return f"; it is separated by {word}: {advice}, its columns are then {columns}"

@@ -1,0 +1,131 @@
+"""Every kind of picture by every way it may be decoded: the same pixels, and Pillow's."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from img2dataset.images import bare_jpeg, bombs, jpeg, make_shaper, resize, shrink
+from img2dataset.sandbox import Sandbox
+from img2dataset.watch import Watch
+from tests.pictures import CASES
+from tests.pictures.case import Array
+from tests.unit.images.made import config, pixels_of, shaper, to_png
+
+SMALL = 12
+"""Less than the shorter side of every picture that is large enough to be made smaller."""
+LARGE_ENOUGH = [kind for kind, case in CASES.items() if min(case.expected.shape[:2]) > SMALL]
+LOSSLESS = {"resize_mode": "no", "encode_format": "png", "encode_quality": 1}
+SMALLER = {**LOSSLESS, "resize_mode": "keep_ratio", "image_size": SMALL}
+PATIENCE_S = 1000.0
+SHADES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"})
+"""What Pillow calls pixels of up to 8 bits, as it understands them all."""
+
+
+def levels_between(one: Array, other: Array) -> int:
+    one, other = in_colour(one), in_colour(other)
+    assert one.shape == other.shape
+    return int(np.abs(one.astype(int) - other).max())
+
+
+def in_colour(pixels: Array) -> Array:
+    return np.dstack([pixels] * 3) if pixels.ndim == 2 else pixels
+
+
+def rgb_of(data: bytes) -> Array:
+    stored = pixels_of(data)
+    return stored if stored.ndim == 2 else stored[:, :, ::-1]
+
+
+def by_pillow(data: bytes) -> Array | None:
+    """RGB as displayed, on white; None for what Pillow does not read, or not to 8 bits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it says of odd metadata
+        try:
+            image = Image.open(io.BytesIO(data))
+            upright = ImageOps.exif_transpose(image)
+        except OSError:
+            return None
+    if upright.mode not in SHADES:
+        return None
+    if upright.mode == "CMYK":
+        return np.asarray(upright.convert("RGB"))
+    colours = upright.convert("RGBA")
+    white = Image.new("RGBA", colours.size, "white")
+    return np.asarray(Image.alpha_composite(white, colours).convert("RGB"))
+
+
+BY_PILLOW = {kind: by_pillow(case.data) for kind, case in CASES.items()}
+PILLOW_IS_WRONG = {
+    "png 2 bits grey one transparent": "it takes another grey for the transparent one",
+    "png 4 bits grey one transparent": "it takes another grey for the transparent one",
+    "gif small frame": "it is black where the frame does not reach",
+    "jpeg 2000 16 bits": "it makes black what is white",
+}
+READ_BY_PILLOW = [
+    kind for kind, pixels in BY_PILLOW.items() if pixels is not None and kind not in PILLOW_IS_WRONG
+]
+
+
+def test_pillow_is_asked_of_most_kinds() -> None:
+    assert set(PILLOW_IS_WRONG) <= set(CASES)
+    assert len(READ_BY_PILLOW) > 140
+
+
+@pytest.mark.parametrize("kind", READ_BY_PILLOW)
+def test_the_pixels_are_pillow_s(kind: str) -> None:
+    wanted = BY_PILLOW[kind]
+    assert wanted is not None
+    assert levels_between(rgb_of(to_png().shape(CASES[kind].data).data), wanted) <= 1
+
+
+@pytest.mark.parametrize("kind", LARGE_ENOUGH)
+def test_made_smaller_they_are_averages(kind: str) -> None:
+    case = CASES[kind]
+    got = rgb_of(shaper(**SMALLER).shape(case.data).data)
+    size = got.shape[1::-1]
+    wanted = cv2.resize(np.ascontiguousarray(case.expected), size, interpolation=cv2.INTER_AREA)
+    assert levels_between(got, np.asarray(wanted)) <= case.most + 1
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_untouched_they_are_recognised(kind: str) -> None:
+    assert shaper(disable_all_reencoding=True).shape(CASES[kind].data).data == CASES[kind].data
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [LOSSLESS, SMALLER, {}], ids=["whole", "smaller", "by default"])
+def test_a_careful_worker_makes_the_same_of_all(way: dict[str, object]) -> None:
+    options = config(**way)
+    here = make_shaper(options)
+    apart = Sandbox("img2dataset.images:make_shaper", options, PATIENCE_S, Watch(PATIENCE_S))
+    try:
+        for case in CASES.values():
+            assert apart.shape(case.data) == here.shape(case.data)
+    finally:
+        apart.close()
+
+
+@pytest.fixture
+def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without a C compiler."""
+    for module in (bare_jpeg, bombs, jpeg, shrink):
+        monkeypatch.setattr(module, "JPEG", None)
+    monkeypatch.setattr(resize, "AREA", None)
+
+
+@pytest.mark.usefixtures("_no_compiler")
+@pytest.mark.parametrize("kind", LARGE_ENOUGH)
+def test_without_our_compiled_parts_they_are_the_same(kind: str) -> None:
+    case = CASES[kind]
+    whole = rgb_of(to_png().shape(case.data).data)
+    assert levels_between(whole, case.expected) <= case.most
+    smaller = rgb_of(shaper(**SMALLER).shape(case.data).data)
+    size = smaller.shape[1::-1]
+    wanted = cv2.resize(np.ascontiguousarray(case.expected), size, interpolation=cv2.INTER_AREA)
+    assert levels_between(smaller, np.asarray(wanted)) <= case.most + 1
