@@ -73,14 +73,9 @@ def check_urls(
     urls: Texts, url_col: str, read: Callable[[str], Texts], names: Callable[[], Iterable[str]]
 ) -> tuple[str, ...]:
     """Refuse a column of lists, and one without URLs where another one has them."""
-<<<<<<< HEAD
     problem = lacks_schemes(urls)
     if not urls or (problem is None and any(map(SCHEME.match, urls))):
-        return
-=======
-    if not urls or any(map(SCHEME.match, urls)):
         return ()
->>>>>>> types2
     if all(map(is_nested, urls)):
         raise OptionError(
             f"url_col is {url_col!r}: its values are lists or objects, not URLs ({urls[0]:.80}); "
@@ -94,18 +89,13 @@ def check_urls(
             f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or mend "
             "the names of the columns"
         )
-<<<<<<< HEAD
     if problem is not None:
         raise OptionError(f"url_col is {url_col!r}: {problem}")
-=======
-    if any(map(SCHEMELESS.match, urls)):  # more can be said of these: elsewhere
-        return ()
     notice = (
         f"url_col is {url_col!r}: none of its first {len(urls)} values is a URL, nor are those of "
         f"another column; the first is {urls[0]!r:.80}. If all are like this, every row will fail"
     )
     return (notice,)
->>>>>>> types2
 
 
 def is_nested(text: str) -> bool:
