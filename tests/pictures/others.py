@@ -78,9 +78,14 @@ def jpeg2000s() -> dict[str, Case]:
         "jpeg 2000 16 bits": Case(jpeg2000(deep(RGB)), RGB),
         **{
             f"jpeg 2000 {bits} bits": Case(
-                imagecodecs.jpeg2k_encode(
-                    RGB.astype(np.uint16) << np.uint16(bits - 8), codecformat="jp2", level=0,
-                    bitspersample=bits, reversible=True,
+                bytes(
+                    imagecodecs.jpeg2k_encode(
+                        RGB.astype(np.uint16) << np.uint16(bits - 8),
+                        codecformat="jp2",
+                        level=0,
+                        bitspersample=bits,
+                        reversible=True,
+                    )
                 ),
                 scaled_up(RGB.astype(np.uint16) << (bits - 8), bits),
                 most=1,

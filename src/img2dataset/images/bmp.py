@@ -41,7 +41,11 @@ def read_fields(data: bytes) -> BmpFields | None:
         return None
     start, size, width, height = struct.unpack_from("<IIii", data, 10)
     bits, compression = struct.unpack_from("<HI", data, 28)
-    if size < INFO_HEADER or compression not in (BITFIELDS, ALPHA_BITFIELDS) or bits not in (16, 32):
+    if (
+        size < INFO_HEADER
+        or compression not in (BITFIELDS, ALPHA_BITFIELDS)
+        or bits not in (16, 32)
+    ):
         return None
     with_alpha = size >= WITH_ALPHA or compression == ALPHA_BITFIELDS
     if len(data) < 54 + 16:

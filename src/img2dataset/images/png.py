@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ORDER = {b"IHDR": 0, b"PLTE": 1, b"tRNS": 2, b"IDAT": 3, b"IEND": 4}
@@ -60,49 +61,58 @@ def pixels_only(data: bytes) -> bytes | None:
     complete, with or without an end, whatever its chunks' order; where there is a checksum of
     them it must be right.
     """
-    view = memoryview(data)
-    header: list[bytes | memoryview] = []
-    pixels: list[memoryview] = []
-    ended = False
-    place = -1
+    header: list[bytes] = []
+    pixels: list[bytes] = []
+    place, ended = -1, False
     for kind, start, end in _chunks(data):
-        if kind not in ORDER:
-            if not kind[0] & 0x20:  # critical, and unknown
-                return None
-            continue
         if kind == b"IEND":
             ended = True
             break
-        cut = end > len(data)
-        if kind != b"IDAT" and (cut or ORDER[kind] <= place):
-            if kind in PASSED_OVER and not cut:  # as libpng and browsers do
-                continue
-            return None
-        if cut:
-            pixels.append(view[start + 8 : min(end - 4, len(data))])
+        if kind == b"IDAT" and end > len(data):  # cut off in its pixels, or behind them
+            pixels.append(data[start + 8 : min(end - 4, len(data))])
             break
-        if zlib.crc32(view[start + 4 : end - 4]) != _u32(data, end - 4):
-            if kind == b"tRNS":
-                continue
+        use = _use_of(data, kind, (start, end), place)
+        if use is Use.REFUSED:
             return None
-        if kind == b"tRNS" and place < ORDER[b"PLTE"] and data[25] == PALETTE:
-            continue  # of colours that are not there yet
-        if kind == b"IDAT":
-            if place < ORDER[b"PLTE"] and data[25] == PALETTE:
-                return None
-            pixels.append(view[start + 8 : end - 4])
-        else:
-            header.append(view[start:end])
-        place = ORDER[kind]
-    if not pixels:
+        if use is Use.TAKEN:
+            place = ORDER[kind]
+            if kind == b"IDAT":
+                pixels.append(data[start + 8 : end - 4])
+            else:
+                header.append(data[start:end])
+    packed: bytes | None = b"".join(pixels)
+    if packed and not ended:
+        rows = _all_rows(data, packed)
+        packed = None if rows is None else zlib.compress(rows, 0)
+    if not packed:
         return None
-    packed = b"".join(pixels)
-    if not ended:
-        inflated = _all_rows(data, packed)
-        if inflated is None:
-            return None
-        packed = zlib.compress(inflated, 0)
     return b"".join([SIGNATURE, *header, _chunk(b"IDAT", _with_window(packed)), END])
+
+
+class Use(Enum):
+    """What to do with a chunk."""
+
+    TAKEN = auto()
+    PASSED_OVER = auto()
+    REFUSED = auto()
+
+
+def _use_of(data: bytes, kind: bytes, span: tuple[int, int], place: int) -> Use:
+    """`place` is that of the last chunk that was taken."""
+    start, end = span
+    if kind not in ORDER:  # critical, and unknown: nobody knows what it does
+        return Use.PASSED_OVER if kind[0] & 0x20 else Use.REFUSED
+    if end > len(data):
+        return Use.REFUSED
+    early = place < ORDER[b"PLTE"] and data[25] == PALETTE  # its colours are not there yet
+    late = ORDER[kind] < place or (ORDER[kind] == place and kind != b"IDAT")
+    if late or (early and kind == b"tRNS"):  # as libpng and browsers do
+        return Use.PASSED_OVER if kind in PASSED_OVER else Use.REFUSED
+    if early and kind == b"IDAT":
+        return Use.REFUSED
+    if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != _u32(data, end - 4):
+        return Use.PASSED_OVER if kind == b"tRNS" else Use.REFUSED
+    return Use.TAKEN
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
