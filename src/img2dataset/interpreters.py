@@ -47,7 +47,26 @@ def pipes_to_parent() -> tuple[IO[bytes], IO[bytes]]:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # whatever a library prints must not end up between our messages
+    keep_libraries_quiet()
     return commands, replies
+
+
+def keep_libraries_quiet() -> None:
+    """Keep standard error for Python alone.
+
+    libpng, libtiff, OpenCV and others write to file descriptor 2 what they think of damaged
+    images: such rows have a reason of their own, and a thousand lines hide the few that matter.
+    Tracebacks and faulthandler go to a copy of it.
+    """
+    if sys.stderr is None:  # closed by who started us
+        return
+    kept = os.dup(2)
+    sys.stderr = sys.__stderr__ = os.fdopen(  # type: ignore[misc]
+        kept, "w", buffering=1, errors="backslashreplace"
+    )
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
 
 
 def malloc_arenas() -> str:

@@ -19,7 +19,7 @@ from tests.pictures.case import (
     scaled_up,
 )
 
-OS2, INFO, V4 = 12, 40, 108
+OS2, INFO, V4, V5 = 12, 40, 108, 124
 RGB_VALUES, RLE8, BITFIELDS = 0, 1, 3
 TABLE = np.random.default_rng(3).integers(0, 256, (256, 4), np.uint8)
 TABLE[:, 3] = 0
@@ -75,6 +75,12 @@ def bmps() -> dict[str, Case]:
     unused = np.dstack([bgr, np.zeros_like(GREY)])[::-1]
     alpha = np.dstack([bgr, ALPHA])[::-1]
     v4 = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + b"\0" * 48
+    v5 = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + b"\0" * 64
+    masks_odd = struct.pack("<III", 0xFF << 24, 0xFF << 16, 0xFF << 8)
+    masks_444 = struct.pack("<III", 0xF00, 0xF0, 0xF)
+    four_each = (RGB >> 4).astype(np.uint16)
+    of_444 = (four_each[:, :, 0] << 8) | (four_each[:, :, 1] << 4) | four_each[:, :, 2]
+    odd = np.dstack([np.zeros_like(GREY), bgr])[::-1]
     masks_565 = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
     few = GREY >> 5
     return {
@@ -95,6 +101,16 @@ def bmps() -> dict[str, Case]:
         "bmp 32 bits, one byte unused": Case(bmp(32, rows(unused)), RGB),
         "bmp alpha": Case(
             bmp(32, rows(alpha), packing=BITFIELDS, kind=V4, masks=v4), on_white(RGB, ALPHA)
+        ),
+        "bmp alpha that is 0 everywhere": Case(
+            bmp(32, rows(unused), packing=BITFIELDS, kind=V5, masks=v5), RGB
+        ),
+        "bmp masks at odd places": Case(
+            bmp(32, rows(odd), packing=BITFIELDS, masks=masks_odd), RGB
+        ),
+        "bmp 12 bits": Case(
+            bmp(16, rows(of_444.astype("<u2")[::-1]), packing=BITFIELDS, masks=masks_444),
+            scaled_up(four_each, 4),
         ),
         "bmp run lengths": Case(
             bmp(8, run_lengths(few), table=table, packing=RLE8), COLOURS[few]

@@ -76,6 +76,22 @@ def jpeg2000s() -> dict[str, Case]:
         "jpeg 2000 grey": Case(jpeg2000(GREY), GREY),
         "jpeg 2000 grey 16 bits": Case(jpeg2000(deep(GREY)), GREY),
         "jpeg 2000 16 bits": Case(jpeg2000(deep(RGB)), RGB),
+        **{
+            f"jpeg 2000 {bits} bits": Case(
+                bytes(
+                    imagecodecs.jpeg2k_encode(
+                        RGB.astype(np.uint16) << np.uint16(bits - 8),
+                        codecformat="jp2",
+                        level=0,
+                        bitspersample=bits,
+                        reversible=True,
+                    )
+                ),
+                scaled_up(RGB.astype(np.uint16) << (bits - 8), bits),
+                most=1,
+            )
+            for bits in (10, 12, 14)
+        },
         "jpeg 2000 alpha": Case(by_pillow(RGBA, "JPEG2000", irreversible=False), ON),
         "jpeg 2000 grey and alpha": Case(half, on_white(GREY, ALPHA)),
     }
@@ -140,9 +156,45 @@ def jxls() -> dict[str, Case]:
     }
 
 
+MASK = ALPHA < 128
+"""What an icon's mask hides."""
+MASKED = np.where(MASK[:, :, np.newaxis], np.uint8(255), RGB)
+
+
+def icon(bits: int, rows: Array, table: bytes = b"", mask: bytes | None = None) -> bytes:
+    """An icon of one picture; `rows` from the highest down, of whole bytes."""
+    hidden = np.packbits(MASK, axis=1)[::-1].tobytes() if mask is None else mask
+    head = struct.pack("<IiiHHIIiiII", 40, 64, 96, 1, bits, 0, 0, 0, 0, len(table) // 4, 0)
+    body = head + table + rows[::-1].tobytes() + hidden
+    colours = min(len(table) // 4, 255) & 0xFF
+    entry = struct.pack("<BBBBHHII", 64, 48, colours, 0, 1, bits, len(body), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + body
+
+
+def shallow_icons() -> dict[str, Case]:
+    """With palettes and masks, as favicons are."""
+    found = {}
+    for bits in (1, 4, 8):
+        values = GREY >> (8 - bits)
+        colours = np.random.default_rng(bits).integers(0, 256, (2**bits, 4), np.uint8)
+        places = (values[:, :, np.newaxis] >> np.arange(bits - 1, -1, -1)) & 1
+        rows = np.packbits(places.reshape(48, -1).astype(np.uint8), axis=1)
+        seen = np.where(MASK[:, :, np.newaxis], np.uint8(255), colours[values][:, :, 2::-1])
+        data = icon(bits, rows, colours.tobytes())
+        found[f"ico {bits} bits"] = Case(data, seen)
+        found[f"cur {bits} bits"] = Case(b"\0\0\2\0" + data[4:], seen)
+    return found
+
+
 def icos() -> dict[str, Case]:
     of_bmp = by_pillow(RGBA, "ICO", sizes=[(64, 48)], bitmap_format="bmp")
+    bgr = np.ascontiguousarray(RGB[:, :, ::-1])
+    without_alpha = np.dstack([bgr, np.zeros_like(GREY)])
     return {
+        **shallow_icons(),
+        "ico 24 bits": Case(icon(24, bgr.reshape(48, -1)), MASKED),
+        "ico 32 bits, all alpha 0": Case(icon(32, without_alpha.reshape(48, -1)), MASKED),
+        "ico without its mask": Case(icon(24, bgr.reshape(48, -1), mask=b""), RGB),
         "ico": Case(of_bmp, ON),
         "ico of png": Case(by_pillow(RGBA, "ICO", sizes=[(64, 48)]), ON),
         "cur": Case(b"\0\0\2\0" + of_bmp[4:], ON),

@@ -89,6 +89,37 @@ def shallow(depth: int) -> dict[str, Case]:
     }
 
 
+def odd_ends() -> dict[str, Case]:
+    """All pixels are there; what is not is their end, or what is said of them."""
+    whole = png(RGB, COLOUR)
+    end = len(chunk(b"IEND", b""))
+    at = whole.index(b"IDAT") - 4
+    packed = zlib.compress(scanlines(RGB))
+    bare = whole[:at]
+    # a header that promises a window of 256 bytes
+    small = bytes([0x08, 0x1D]) + packed[2:]
+    table = chunk(b"PLTE", np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
+    first = chunk(b"tRNS", bytes(256)) + table
+    palette = np.dstack([GREY] * 3)
+    return {
+        "png without an end": Case(whole[:-end], RGB),
+        "png cut in its end": Case(whole[:-4], RGB),
+        "png with a wrong checksum of its end": Case(whole[:-1] + b"?", RGB),
+        "png cut in its checksum of pixels": Case(whole[: -end - 6], RGB),
+        "png without the checksum of its pixels": Case(
+            bare + chunk(b"IDAT", packed[:-4]), RGB
+        ),
+        "png with too small a window": Case(
+            bare + chunk(b"IDAT", small) + chunk(b"IEND", b""), RGB
+        ),
+        "png in pieces, some empty": Case(
+            bare + chunk(b"IDAT", b"") + chunk(b"IDAT", packed[:1]) + chunk(b"IDAT", packed[1:])
+            + chunk(b"IEND", b""), RGB
+        ),
+        "png with a palette and alpha before it": Case(png(GREY, PALETTE, 8, first), palette),
+    }  # fmt: skip
+
+
 def pngs() -> dict[str, Case]:
     one = RGB[20, 20].astype(int)
     there = (one == RGB).all(axis=2)
@@ -131,6 +162,7 @@ def pngs() -> dict[str, Case]:
             by_pillow(Image.fromarray(BLACK_AND_WHITE), "PNG"),
             BLACK_AND_WHITE.astype(np.uint8) * 255,
         ),
+        **odd_ends(),
         "png one pixel": Case(png(RGB[:1, :1], COLOUR), RGB[:1, :1]),
         "png one row interlaced": Case(png(RGB[:1], COLOUR, adam7=True), RGB[:1]),
     }

@@ -6,12 +6,17 @@ the pixels would be what the header says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from img2dataset.images.av1 import Coded, coded_sizes
 from img2dataset.images.isobmff import Box, whole
 
+HEAD_BYTES = 1_000_000
+"""Within which the list of items is looked for."""
+EXIF_ITEM = re.compile(rb"infe(?:\x02.......|\x03.........)Exif", re.DOTALL)
+"""An entry of that list (ISO/IEC 14496-12, 8.11.6): version, flags, id, protection, type."""
 MOST_OBUS = 300_000
 """In all pictures of a file together; a grid has up to 65,536, with 2 or 3 each."""
 OVERHANG, SLACK = 4, 1_000_000
@@ -44,6 +49,14 @@ def is_true(data: bytes) -> bool:
     promised += [(size, (span,)) for size, span in items.first_frames]
     fit = all(_fits(data, items, grid) for grid in items.cells)
     return fit and _is_coded(data, promised)
+
+
+def without_exif(data: bytes) -> bytes | None:
+    """The file with its EXIF under a name that no decoder knows; None if it has none."""
+    found = EXIF_ITEM.search(data, 0, HEAD_BYTES)
+    if found is None:
+        return None
+    return data[: found.end() - 4] + b"Exi_" + data[found.end() :]
 
 
 def _fits(data: bytes, items: Items, grid: int) -> bool:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import avif, bare_jpeg, icc, ico, jpeg, jpeg2000, pfm, png, tiff
+from img2dataset.images import avif, bare_jpeg, bmp, icc, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Params = list[int]
+MIN_WEBP_BYTES = 32
 INKS = ("CMYK", "YCCK")
 """Colours of a JPEG that are not red, green and blue, nor grey."""
 
@@ -124,19 +125,37 @@ def _decode_tiff(data: bytes, header: Header) -> Pixels | None:
 def _decode_ico(data: bytes, header: Header) -> Pixels | None:
     own = header.own
     if not own.is_png:
-        return _with_pillow(ico.alone(data, own), header)
+        return ico.decode(data, own)
     inside = data[own.start : own.start + own.size]
     found = png.read_header(inside)
     return None if found is None else _decode_png(inside, replace(header, own=found))
 
 
 def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
-    """Pillow takes more kinds; of deep colours it makes black what is white."""
+    """Pillow takes more kinds; of deep colours it makes black what is white.  What it refuses, as
+    files whose tiles do not say how many parts they have, OpenCV may take; both refuse what is cut
+    short."""
     size = jpeg2000.size_of(data)
     if size is None or (size.width, size.height) != (header.width, header.height):
         return None
-    deep = size.bits > 8 and size.channels > 2
-    return _with_opencv(data, header) if deep else _with_pillow(data, header)
+    if jpeg2000.is_lab(data):
+        return None
+    if size.bits > 8 and size.channels > 2:
+        return _sixteen_bits(_with_opencv(data, header), size.bits)
+    try:
+        return _with_pillow(data, header)
+    except RowError:
+        if size.bits > 8:
+            raise
+        return _with_opencv(data, header)
+
+
+def _sixteen_bits(pixels: Pixels | None, bits: int) -> Pixels | None:
+    """Values of `bits` bits scaled to 16, which OpenCV leaves as they are."""
+    if pixels is None or pixels.dtype != np.uint16 or bits == 16:
+        return pixels
+    scaled: Pixels = cv2.convertScaleAbs(pixels, alpha=255.0 / ((1 << bits) - 1))
+    return scaled
 
 
 def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
@@ -164,8 +183,34 @@ def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_avif(data: bytes, header: Header) -> Pixels | None:
-    """Its decoder would scale what has another size than was promised."""
-    return _with_pillow(data, header) if avif.is_true(data) else None
+    """Its decoder would scale what has another size than was promised, and refuses EXIF that is
+    damaged."""
+    if not avif.is_true(data):
+        return None
+    try:
+        return _with_pillow(data, header)
+    except RowError:
+        bare = avif.without_exif(data)
+        if bare is None:
+            raise
+        return _with_pillow(bare, header)
+
+
+def _decode_bmp(data: bytes, header: Header) -> Pixels | None:
+    if header.own is None:
+        return _with_pillow(data, header)
+    return bmp.decode(data, header.own)
+
+
+def _decode_webp(data: bytes, header: Header) -> Pixels | None:
+    return _with_opencv(data.ljust(MIN_WEBP_BYTES, b"\0"), header)  # it takes no shorter ones
+
+
+def _decode_sun(data: bytes, header: Header) -> Pixels | None:
+    """OpenCV takes more kinds, and makes black of one bit."""
+    one_bit = int.from_bytes(data[12:16], "big") == 1
+    pixels = None if one_bit else _with_opencv(data, header)
+    return _with_pillow(data, header) if pixels is None else pixels
 
 
 def _with_opencv(data: bytes, _: Header) -> Pixels | None:
@@ -174,11 +219,6 @@ def _with_opencv(data: bytes, _: Header) -> Pixels | None:
     except cv2.error as error:  # of any kind: what its decoders say of hostile bytes
         raise RowError(Reason.DECODE) from error
     return pixels
-
-
-def _with_either(data: bytes, header: Header) -> Pixels | None:
-    pixels = _with_opencv(data, header)
-    return _with_pillow(data, header) if pixels is None else pixels
 
 
 def _with_pillow(
@@ -228,7 +268,7 @@ def _from_pillow(image: Image.Image) -> Pixels:
 
 DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "PNG": _decode_png,
-    "WEBP": _with_opencv,
+    "WEBP": _decode_webp,
     "HDR": _with_opencv,
     "PFM": _decode_pfm,
     "TIFF": _decode_tiff,
@@ -236,7 +276,8 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "JPEG2000": _decode_jpeg2000,
     "AVIF": _decode_avif,
     "JXL": _decode_jxl,
-    "SUN": _with_either,
+    "SUN": _decode_sun,
+    "BMP": _decode_bmp,
 }
 """Format -> its decoder; Pillow for the others."""
 

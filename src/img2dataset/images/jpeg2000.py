@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from img2dataset.images.isobmff import whole
+
 START = b"\xff\x4f\xff\x51"
 """The codestream begins, and with the segment of sizes."""
 
@@ -17,6 +19,22 @@ class Jpeg2000Size:
     height: int
     channels: int
     bits: int
+
+
+CIELAB = 14
+"""The value of EnumCS for it (ITU-T T.801, M.11.7.3)."""
+
+
+def is_lab(data: bytes) -> bool:
+    """Whether the colours are CIELab, which our decoders take for red, green and blue."""
+    for box in whole(data).children():
+        if box.kind != b"jp2h":
+            continue
+        for inner in box.children():
+            if inner.kind == b"colr" and inner.take(1) == 1:
+                inner.take(2)
+                return inner.take(4) == CIELAB
+    return False
 
 
 def size_of(data: bytes) -> Jpeg2000Size | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 
 from img2dataset.images.probe import Header
 
@@ -15,6 +16,8 @@ MAX_BYTES = 4_000_000
 MAX_TEXT = 1_000_000
 """Longest text kept, in characters."""
 NONE = "{}"
+TIFF_HEAD = re.compile(rb"II\*\0|MM\0\*")
+"""How every EXIF block begins."""
 
 logging.getLogger("exifread").setLevel(logging.CRITICAL)  # damaged EXIF is everywhere
 
@@ -42,7 +45,12 @@ class PatientFile(io.BytesIO):
 
 def exif_of(data: bytes, header: Header) -> str | None:
     """The EXIF tags of an image, as `read_exif` says."""
-    return read_exif(header.exif or data) if header.has_exif else NONE
+    if not header.has_exif:
+        return NONE
+    text = read_exif(header.exif or data)
+    block = header.exif or getattr(header.own, "exif", b"")
+    # ExifRead finds nothing where it makes no sense of a block
+    return None if text == NONE and block and not TIFF_HEAD.match(block) else text
 
 
 def read_exif(data: bytes) -> str | None:

@@ -6,10 +6,23 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ORDER = {b"IHDR": 0, b"PLTE": 1, b"tRNS": 2, b"IDAT": 3, b"IEND": 4}
 """The chunks that make the pixels -> their place.  libpng warns about oddities in others."""
+PASSED_OVER = frozenset({b"PLTE", b"tRNS"})
+"""What is passed over where it is out of place."""
+FULL_WINDOW = 0x78
+"""First byte of a zlib stream with a window of 32 kB (RFC 1950)."""
+END = b"\0\0\0\0IEND\xaeB`\x82"
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Colour type -> channels."""
+ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)  # fmt: skip
+"""Of each pass: first column, first row, steps (PNG 8.2)."""
 MAX_CHUNKS = 200_000
 GREY, PALETTE = 0, 3
 
@@ -44,26 +57,107 @@ def read_header(data: bytes) -> PngHeader | None:
 def pixels_only(data: bytes) -> bytes | None:
     """The PNG with the chunks that make its pixels; None if it is damaged or not complete.
 
-    Checked here, because libpng would print its complaints on stderr.
+    Checked here, because libpng would print its complaints on stderr.  What has all its pixels is
+    complete, with or without an end, whatever its chunks' order; where there is a checksum of
+    them it must be right.
     """
-    view = memoryview(data)
-    parts: list[bytes | memoryview] = [SIGNATURE]
-    place = -1
+    header: list[bytes] = []
+    pixels: list[bytes] = []
+    place, ended = -1, False
     for kind, start, end in _chunks(data):
-        if kind not in ORDER:
-            if not kind[0] & 0x20:  # critical, and unknown
-                return None
-            continue
-        if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _u32(data, end - 4):
-            return None
-        last, place = place, ORDER[kind]
-        no_palette = last < ORDER[b"PLTE"] < place and data[25] == PALETTE
-        if place < last or (place == last and kind != b"IDAT") or no_palette:
-            return None
-        parts.append(view[start:end])
         if kind == b"IEND":
-            return b"".join(parts)
-    return None
+            ended = True
+            break
+        if kind == b"IDAT" and end > len(data):  # cut off in its pixels, or behind them
+            pixels.append(data[start + 8 : min(end - 4, len(data))])
+            break
+        use = _use_of(data, kind, (start, end), place)
+        if use is Use.REFUSED:
+            return None
+        if use is Use.TAKEN:
+            place = ORDER[kind]
+            if kind == b"IDAT":
+                pixels.append(data[start + 8 : end - 4])
+            else:
+                header.append(data[start:end])
+    packed: bytes | None = b"".join(pixels)
+    if packed and not ended:
+        rows = _all_rows(data, packed)
+        packed = None if rows is None else zlib.compress(rows, 0)
+    if not packed:
+        return None
+    return b"".join([SIGNATURE, *header, _chunk(b"IDAT", _with_window(packed)), END])
+
+
+class Use(Enum):
+    """What to do with a chunk."""
+
+    TAKEN = auto()
+    PASSED_OVER = auto()
+    REFUSED = auto()
+
+
+def _use_of(data: bytes, kind: bytes, span: tuple[int, int], place: int) -> Use:
+    """`place` is that of the last chunk that was taken."""
+    start, end = span
+    if kind not in ORDER:  # critical, and unknown: nobody knows what it does
+        return Use.PASSED_OVER if kind[0] & 0x20 else Use.REFUSED
+    if end > len(data):
+        return Use.REFUSED
+    early = place < ORDER[b"PLTE"] and data[25] == PALETTE  # its colours are not there yet
+    late = ORDER[kind] < place or (ORDER[kind] == place and kind != b"IDAT")
+    if late or (early and kind == b"tRNS"):  # as libpng and browsers do
+        return Use.PASSED_OVER if kind in PASSED_OVER else Use.REFUSED
+    if early and kind == b"IDAT":
+        return Use.REFUSED
+    if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != _u32(data, end - 4):
+        return Use.PASSED_OVER if kind == b"tRNS" else Use.REFUSED
+    return Use.TAKEN
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    crc = zlib.crc32(body, zlib.crc32(kind))
+    return b"".join([len(body).to_bytes(4, "big"), kind, body, crc.to_bytes(4, "big")])
+
+
+def _with_window(packed: bytes) -> bytes:
+    """The zlib stream with a header that promises the largest window: some encoders promise less
+    than they use, and browsers read on."""
+    if len(packed) < 2 or packed[0] == FULL_WINDOW:
+        return packed
+    flags = packed[1] & 0xE0
+    flags += 31 - (FULL_WINDOW * 256 + flags) % 31
+    return bytes([FULL_WINDOW, flags]) + packed[2:]
+
+
+def _all_rows(data: bytes, packed: bytes) -> bytes | None:
+    """The inflated rows; None if some are missing, or their checksum is there and wrong."""
+    wanted = _inflated_size(data)
+    if wanted is None:
+        return None
+    inflate = zlib.decompressobj()
+    try:
+        rows = inflate.decompress(_with_window(packed), wanted)
+        if len(rows) == wanted and not inflate.eof:
+            inflate.decompress(inflate.unconsumed_tail, 1)  # reads the checksum, if there is one
+    except zlib.error:
+        return None
+    return rows if len(rows) == wanted else None
+
+
+def _inflated_size(data: bytes) -> int | None:
+    """Bytes of all rows, each with the number of its filter; None if that cannot be."""
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    channels = CHANNELS.get(colour)
+    if channels is None or data[28] > 1:
+        return None
+    passes = ADAM7 if data[28] else ((0, 0, 1, 1),)
+    size = 0
+    for left, top, right, down in passes:
+        columns, rows = -(-(width - left) // right), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            size += rows * (1 + -(-columns * channels * depth // 8))
+    return size
 
 
 def profile_in(data: bytes, most: int) -> bytes:

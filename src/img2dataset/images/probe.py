@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import ico, jpeg, jxl, kinds, pfm, png, tiff
+from img2dataset.images import avif, bmp, ico, jpeg, jxl, kinds, pfm, png, tiff
 from img2dataset.images.orientation import orientation_in, swaps_sides, valid
 from img2dataset.images.pillow import open_image, pillows_door, plug_in
 
 EXIF = b"Exif\0\0"
+DAMAGED_EXIF = b"damaged"
 PILLOW_FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG2000", "PPM", "QOI", "SUN")
 """What Pillow recognises reliably and opens without running anything else (as EPS would)."""
 
@@ -68,7 +69,14 @@ def _probe(data: bytes) -> Header | None:
     if kinds.is_heic(data):
         plug_in("HEIF")
         return _pillow(data, ("HEIF",))
-    return _pillow(data, PILLOW_FORMATS)
+    try:
+        return _pillow(data, PILLOW_FORMATS)
+    except RowError:
+        bare = avif.without_exif(data) if kinds.AVIF.intersection(kinds.brands_of(data)) else None
+        if bare is None:
+            raise
+        found = _pillow(bare, ("AVIF",))
+        return None if found is None else replace(found, has_exif=True, exif=DAMAGED_EXIF)
 
 
 def _jpeg(data: bytes) -> Header:
@@ -85,7 +93,7 @@ def _png(data: bytes) -> Header | None:
 
 def _webp(data: bytes) -> Header | None:
     kind = data[12:16]
-    if len(data) < 30:
+    if len(data) < (25 if kind == b"VP8L" else 30):
         return None
     if kind == b"VP8X":
         exif = riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
@@ -139,6 +147,13 @@ def _pfm(data: bytes) -> Header | None:
     return None if own is None else Header("PFM", own.width, own.height, own=own)
 
 
+def _bmp(data: bytes) -> Header | None:
+    own = bmp.read_fields(data)
+    if own is None:
+        return _pillow(data, ("BMP",))
+    return Header("BMP", own.width, own.height, own=own)
+
+
 def _jxl(data: bytes) -> Header | None:
     own = jxl.read_header(data)
     if own is None:
@@ -168,6 +183,7 @@ READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] 
     (re.compile(rb"#\?R"), _radiance),
     (re.compile(rb"PF\s"), _pfm),
     (re.compile(rb"II[*+]\0|MM\0[*+]"), _tiff),
+    (re.compile(rb"BM"), _bmp),
     (re.compile(rb"\0\0[\x01\x02]\0"), _ico),
     (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"), _jxl),
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import cv2
@@ -245,21 +246,53 @@ def test_a_flipped_bit_in_a_png_is_noticed(capfd: pytest.CaptureFixture[str]) ->
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize(
-    "parts", [("IHDR", "IDAT", "IEND"), ("IHDR", "tRNS", "PLTE", "IDAT", "IEND"),
-              ("IHDR", "PLTE", "PLTE", "IDAT", "IEND"), ("IHDR", "PLTE", "IDAT")]
-)  # fmt: skip
-def test_chunks_out_of_order_are_refused_in_silence(
-    parts: tuple[str, ...], capfd: pytest.CaptureFixture[str]
-) -> None:
+def rearranged(parts: tuple[str, ...]) -> bytes:
+    """A PNG with a palette and alpha, with its chunks in this order."""
     data = saved(PALETTE, "PNG", transparency=3)
     chunks, at = {}, 8
     while at < len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
         chunks[data[at + 4 : at + 8].decode()] = data[at:end]
         at = end
-    assert refusal(data[:8] + b"".join(chunks[part] for part in parts)) is Reason.DECODE
+    return data[:8] + b"".join(chunks[part] for part in parts)
+
+
+def test_pixels_without_their_palette_are_refused_in_silence(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert refusal(rearranged(("IHDR", "IDAT", "IEND"))) is Reason.DECODE
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("parts", "same_as"),
+    [
+        (("IHDR", "tRNS", "PLTE", "IDAT", "IEND"), ("IHDR", "PLTE", "IDAT", "IEND")),
+        (("IHDR", "PLTE", "PLTE", "IDAT", "IEND"), ("IHDR", "PLTE", "IDAT", "IEND")),
+        (("IHDR", "PLTE", "IDAT"), ("IHDR", "PLTE", "IDAT", "IEND")),
+        (("IHDR", "PLTE", "IDAT", "tRNS", "IEND"), ("IHDR", "PLTE", "IDAT", "IEND")),
+    ],
+)
+def test_chunks_out_of_order_are_passed_over_in_silence(
+    parts: tuple[str, ...], same_as: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As browsers do: all pixels are there."""
+    assert np.array_equal(decoded(rearranged(parts)), decoded(rearranged(same_as)))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("end", [b"", b"\0\0\0\0IEND\xaeB`\x82"])
+def test_pixels_with_a_wrong_checksum_are_refused(end: bytes) -> None:
+    """Of the chunk, or of the pixels in it."""
+    data = saved(RGB, "PNG")
+    at = data.index(b"IDAT") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    packed = data[at + 8 : at + 8 + size]
+    wrong = packed[:-1] + bytes([packed[-1] ^ 1])
+    crc = zlib.crc32(b"IDAT" + wrong).to_bytes(4, "big")
+    for body, checksum in ((packed, b"\0\0\0\0"), (wrong, crc)):
+        chunk = size.to_bytes(4, "big") + b"IDAT" + body + checksum
+        assert refusal(data[:at] + chunk + end) is Reason.DECODE
 
 
 def test_a_damaged_colour_profile_is_passed_over_in_silence(

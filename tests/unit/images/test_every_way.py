@@ -66,6 +66,11 @@ PILLOW_IS_WRONG = {
     "png 4 bits grey one transparent": "it takes another grey for the transparent one",
     "gif small frame": "it is black where the frame does not reach",
     "jpeg 2000 16 bits": "it makes black what is white",
+    "bmp alpha that is 0 everywhere": "it shows nothing",
+    "ico 32 bits, all alpha 0": "it shows nothing",
+    "ico without its mask": "it takes colours for the mask",
+    **{f"cur {bits} bits": "it takes the hot spot for a depth" for bits in (1, 4, 8)},
+    "png with a palette and alpha before it": "libpng and browsers pass over such an alpha",
 }
 READ_BY_PILLOW = [
     kind for kind, pixels in BY_PILLOW.items() if pixels is not None and kind not in PILLOW_IS_WRONG
