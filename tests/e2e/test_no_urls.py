@@ -12,12 +12,8 @@ from img2dataset import OptionError, download
 from tests.e2e.commands import run
 
 
-@pytest.mark.parametrize(
-    ("value", "said"), [("a caption", True), ("pictures/1", True), ("example.invalid/1", False)]
-)
-def test_a_list_without_urls_says_first_what_it_has(
-    tmp_path: Path, value: str, *, said: bool
-) -> None:
+@pytest.mark.parametrize("value", ["a caption", "pictures/1"])
+def test_a_list_without_urls_says_first_what_it_has(tmp_path: Path, value: str) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"url,caption\n{value},x\n{value},y\n")
     code, text = run([
@@ -27,9 +23,7 @@ def test_a_list_without_urls_says_first_what_it_has(
 
     assert code == 1
     notice = f"none of its first 2 values is a URL, nor are those of another column; the first is {value!r}"
-    assert (notice in text) is said
-    if said:
-        assert text.index(notice) < text.index("outcome")
+    assert text.index(notice) < text.index("outcome")
 
 
 @pytest.mark.parametrize(
