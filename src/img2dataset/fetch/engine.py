@@ -25,6 +25,7 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.files import transfers_allowed
+from img2dataset.fetch.host_cost import is_good
 from img2dataset.fetch.hosts import Hosts
 from img2dataset.fetch.later import Later
 from img2dataset.fetch.lookups import Lookups
@@ -37,6 +38,7 @@ from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
 from img2dataset.fetch.urls import sendable
 from img2dataset.fetch.way import Way, Ways
 from img2dataset.records import Body, Failure, Row
+from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
     from img2dataset.fetch.robots_gate import RobotsGate
@@ -50,6 +52,8 @@ MOST_ROBOTS_REDIRECTS = 5
 """As RFC 9309 has it."""
 LEAST_TIME = 0.05
 """Seconds; with less left nothing is asked."""
+RESTING_EVERY_S = 0.5
+"""Seconds between two looks at which hosts rest."""
 LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 Deliver = Callable[[Row, "Body | Failure"], None]
 
@@ -100,6 +104,7 @@ class Engine:
             max_per_host=config.most_here,
             min_delay=config.min_delay * config.sharers,
             shared=self._shared,
+            timeout=config.timeout,
             say=say,
         )
         self._robots: RobotsGate[Attempt] | None = None
@@ -123,6 +128,8 @@ class Engine:
         self._probes: deque[Attempt] = deque()  # which start even while it is out
         self._copies = 0  # rows whose URL is under way for another row
         self._reading_on = ReadingOn()
+        self._resting: tuple[RestingHost, ...] = ()
+        self._look_at_resting = 0.0
         self._waits_for_room = False
         self._stopping = False
         self._closed = False
@@ -155,6 +162,11 @@ class Engine:
     def reserved_bytes(self) -> int:
         """Bytes of bodies that are held here, or will be."""
         return self._budget.reserved
+
+    @property
+    def resting(self) -> tuple[RestingHost, ...]:
+        """Hosts for which rows wait, as of a moment ago; from any thread."""
+        return self._resting
 
     def start(self) -> None:
         self._thread.start()
@@ -201,6 +213,9 @@ class Engine:
         self._take_up(now)
         self._start_what_may(now)
         self._reading_on.look(self._aside, now, places_are_empty=self._places_are_empty)
+        if now >= self._look_at_resting:
+            self._look_at_resting = now + RESTING_EVERY_S
+            self._resting = self._hosts.resting(now)
         self._loop.wait(self._patience(now))
         for ended in self._transfers.ended():
             self._end(ended)
@@ -411,10 +426,15 @@ class Engine:
         wish = None if said is None else seconds_to_wait(said, time.time())
         seen = None if isinstance(result, Moved) else result
         late = isinstance(result, Failure) and result.reason in LATE
-        if late and granted < self._config.timeout / 2:  # others had taken most of its time
-            self._hosts.learn_nothing(attempt.place.origin, now)
+        origin = attempt.place.origin
+        others = origin not in attempt.passed
+        if late and others and granted < self._config.timeout / 2:  # they had most of its time
+            self._hosts.learn_nothing(origin, now)
         else:
-            self._hosts.ended(attempt.place.origin, seen, ended.first_byte, now, wish)
+            self._hosts.ended(origin, seen, ended.first_byte, now, wish)
+        if attempt.passed and is_good(seen):
+            for passed in attempt.passed:
+                self._hosts.credit(passed, now)
         self._deliver_failed()
         if ended.status:
             if isinstance(result, Body) and attempt.robots_of is None:
@@ -436,6 +456,8 @@ class Engine:
         """Go where a redirect leads."""
         attempt.redirect = moved.fetched
         if attempt.hops >= most:
+            self._hosts.blame(attempt.place.origin, now)
+            self._deliver_failed()
             self._conclude(attempt, Failure.of(RowError(Reason.TOO_MANY_REDIRECTS)))
             return
         try:
@@ -481,7 +503,8 @@ class Engine:
             if attempt.began < self._outage.over_at:  # it began before others had more luck
                 self._ask_again(attempt, now)
                 return
-        if failure.reason in RETRIED and attempt.number < self._config.retries:
+        given_up = self._hosts.is_given_up(attempt.place.origin, now)
+        if failure.reason in RETRIED and attempt.number < self._config.retries and not given_up:
             delay = delay_before(attempt.number + 1, wish, random.random())  # noqa: S311  (jitter)
             if delay is not None:
                 attempt.number += 1
@@ -509,8 +532,11 @@ class Engine:
     def _deliver_failed(self) -> None:
         """Deliver the attempts that waited for a host which has been given up."""
         for attempt, failure in self._hosts.failed():
+            now = time.monotonic()
             if attempt.robots_of is not None:
-                self._know_robots(attempt, None, b"", time.monotonic())
+                self._know_robots(attempt, None, b"", now)
+            elif failure.reason is Reason.HOST_GIVEN_UP and attempt.catches < MOST_CATCHES:
+                self._outage.keep(attempt, failure, now)  # in case it is not the host's fault
             else:
                 self._conclude(attempt, failure)
 
