@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 LONGEST_STOP = 2.0
 """Seconds that `stop` waits for the thread to end."""
 MOST_REDIRECTS = 10
+FEW_REDIRECTS = 3
+"""More of them, and back to a host that was asked before, may be a loop."""
 MOST_ROBOTS_REDIRECTS = 5
 """As RFC 9309 has it."""
 LEAST_TIME = 0.05
@@ -421,20 +423,9 @@ class Engine:
         """Learn from a transfer, and see to its attempt."""
         now = time.monotonic()
         attempt, result = ended.key, ended.result
-        granted, attempt.left = attempt.left, attempt.left - ended.seconds
         said = ended.retry_after
         wish = None if said is None else seconds_to_wait(said, time.time())
-        seen = None if isinstance(result, Moved) else result
-        late = isinstance(result, Failure) and result.reason in LATE
-        origin = attempt.place.origin
-        others = origin not in attempt.passed
-        if late and others and granted < self._config.timeout / 2:  # they had most of its time
-            self._hosts.learn_nothing(origin, now)
-        else:
-            self._hosts.ended(origin, seen, ended.first_byte, now, wish)
-        if attempt.passed and is_good(seen):
-            for passed in attempt.passed:
-                self._hosts.credit(passed, now)
+        self._learn(ended, now, wish)
         self._deliver_failed()
         if ended.status:
             if isinstance(result, Body) and attempt.robots_of is None:
@@ -452,6 +443,21 @@ class Engine:
         else:
             self._conclude(attempt, result)
 
+    def _learn(self, ended: Ended[Attempt], now: float, wish: float | None) -> None:
+        """Learn of the hosts that were asked."""
+        attempt, result = ended.key, ended.result
+        granted, attempt.left = attempt.left, attempt.left - ended.seconds
+        seen = None if isinstance(result, Moved) else result
+        late = isinstance(result, Failure) and result.reason in LATE
+        origin = attempt.place.origin
+        others = origin not in attempt.passed
+        if late and others and granted < self._config.timeout / 2:  # they had most of its time
+            self._hosts.learn_nothing(origin, now)
+        else:
+            self._hosts.ended(origin, seen, ended.first_byte, now, wish)
+        for passed in attempt.passed if is_good(seen) else ():
+            self._hosts.credit(passed, now)
+
     def _follow(self, attempt: Attempt, moved: Moved, most: int, now: float) -> None:
         """Go where a redirect leads."""
         attempt.redirect = moved.fetched
@@ -466,6 +472,9 @@ class Engine:
             self._conclude(attempt, Failure.of(error))
             return
         attempt.go_to(url)
+        if attempt.hops > FEW_REDIRECTS and attempt.place.origin in attempt.passed:
+            self._hosts.blame(attempt.place.origin, now)  # taken back if a good answer comes of it
+            self._deliver_failed()
         self._enter(attempt, now)
 
     def _end_robots(
@@ -531,14 +540,21 @@ class Engine:
 
     def _deliver_failed(self) -> None:
         """Deliver the attempts that waited for a host which has been given up."""
-        for attempt, failure in self._hosts.failed():
-            now = time.monotonic()
+        now = time.monotonic()
+        failed = self._hosts.failed()
+        for name, failure in self._hosts.given_up().items():
+            failed += [(attempt, failure) for attempt in self._retries_at(name)]
+        for attempt, failure in failed:
             if attempt.robots_of is not None:
                 self._know_robots(attempt, None, b"", now)
             elif failure.reason is Reason.HOST_GIVEN_UP and attempt.catches < MOST_CATCHES:
                 self._outage.keep(attempt, failure, now)  # in case it is not the host's fault
             else:
                 self._conclude(attempt, failure)
+
+    def _retries_at(self, origin: str) -> list[Attempt]:
+        """Those that waited to ask this host again: they need not wait any longer."""
+        return self._retries.remove(lambda attempt: attempt.place.origin == origin)
 
     def _conclude(self, attempt: Attempt, outcome: Body | Failure) -> None:
         """Deliver: the one place where a row that was asked for leaves."""

@@ -14,6 +14,8 @@ from img2dataset.records import Body, Failure
 
 LEAST_UNIT_S = 5.0
 """If `timeout` is less: ordinary rests of a few seconds are not worth giving up a host."""
+UNPROVEN_UNITS = 0.5
+"""What a host is allowed that has not given one good answer."""
 MAX_CREDIT_UNITS = 6
 """What good answers can earn, so that a host that worked may ask for a minute's rest."""
 MAIN_HOST_UNITS = 18
@@ -55,7 +57,7 @@ def unit_of(timeout: float) -> float:
 
 def allowed_time(unit_s: float, rows: int, all_rows: int) -> float:
     """Seconds that a host may take without a good answer; it has `rows` of `all_rows`."""
-    return unit_s * (MAIN_HOST_UNITS if rows >= MAIN_HOST_SHARE * all_rows else 1)
+    return unit_s * (MAIN_HOST_UNITS if rows >= MAIN_HOST_SHARE * all_rows else UNPROVEN_UNITS)
 
 
 def is_good(result: Body | Failure | None) -> bool:

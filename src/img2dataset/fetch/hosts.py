@@ -68,6 +68,7 @@ class Hosts(Generic[A]):
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
+        self._given_up: dict[str, Failure] = {}
         self._resting: list[tuple[float, str]] = []  # a heap of when to look at a host again
         self._parked = 0
 
@@ -168,6 +169,11 @@ class Hosts(Generic[A]):
         failed, self._failed = self._failed, []
         return failed
 
+    def given_up(self) -> dict[str, Failure]:
+        """Hosts that have been given up since the last call, and what becomes of their rows."""
+        given_up, self._given_up = self._given_up, {}
+        return given_up
+
     def resting(self, now: float) -> tuple[RestingHost, ...]:
         """The hosts that wanted a rest and for which most rows wait."""
         names = {name for _, name in self._resting}
@@ -250,6 +256,8 @@ class Hosts(Generic[A]):
 
     def _weigh(self, host: Host[A], now: float) -> None:
         host.weigh(now, allowed_time(self._unit_s, host.asked, self._asked))
+        if host.given_up_until > now:
+            self._given_up[host.name] = host.failure
 
     def _leave(self, host: Host[A]) -> None:
         host.active -= 1
