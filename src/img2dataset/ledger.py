@@ -13,6 +13,7 @@ from img2dataset.distributors import Counted, Event, Lost, Notice, Stored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter
+from img2dataset.rests import Rests
 from img2dataset.shards import Plan, done_shards, is_own
 from img2dataset.sources import Source
 from img2dataset.storage import Folder
@@ -48,6 +49,7 @@ class Ledger:
         self._stored_ids: set[int] = set()
         self._partial: dict[int, Tally] = {}  # shards under way
         self._missing: list[str] = []  # names of the first shards that were not done before
+        self._rests = Rests()
         self._shards_missing = 0
         self._shards_done = 0
         self._shards_skipped = 0
@@ -129,8 +131,9 @@ class Ledger:
                 progress = self.progress()
                 for reporter in self._reporters:
                     reporter.shard_done(result, progress)
-            case Counted(tallies=tallies):
+            case Counted(tallies=tallies, resting=resting):
                 self._partial.update(tallies)
+                self._rests.see(resting, monotonic())
             case Lost(shard_id=shard_id):
                 self._partial.pop(shard_id, None)
             case Notice(text=text):
@@ -167,6 +170,7 @@ class Ledger:
             shards_total=shards_total,
             rows_total=rows_total,
             estimated=estimated,
+            resting=self._rests.left(monotonic()),
         )
 
     def _totals(self) -> tuple[int | None, int | None, bool]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from img2dataset.records import Body, Failure, Picture, Row, Sample
+from img2dataset.tally import RestingHost
 
 Deliver = Callable[[Row, Body | Failure], None]
 
@@ -39,6 +40,9 @@ class Fetcher(Protocol):
 
     @property
     def waiting(self) -> int: ...
+
+    @property
+    def resting(self) -> tuple[RestingHost, ...]: ...
 
     def start(self) -> None: ...
 
@@ -110,6 +114,11 @@ class Pipeline:
     def waiting(self) -> int:
         """Rows whose download has not begun."""
         return self._fetcher.waiting
+
+    @property
+    def resting(self) -> tuple[RestingHost, ...]:
+        """Hosts that are left alone for now."""
+        return self._fetcher.resting
 
     def put(self, event: Any) -> None:
         """Let `event` come out by `get`; may be called from any thread."""

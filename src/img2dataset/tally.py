@@ -116,6 +116,16 @@ class ShardResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RestingHost:
+    """A host that is left alone for a while, and how much waits for it."""
+
+    name: str
+    rows: int
+    seconds: float
+    """How long its rest goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is.  `tally` counts every row finished in this run, stored or not yet."""
 
@@ -132,6 +142,8 @@ class Progress:
     """Rows of the whole list; None while it is unknown."""
     estimated: bool = False
     """Whether the totals are estimates, made from how much of the list has been read."""
+    resting: tuple[RestingHost, ...] = ()
+    """Hosts that are left alone for now, those with the longest rests first."""
 
 
 @dataclass(frozen=True, slots=True)

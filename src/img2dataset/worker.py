@@ -376,7 +376,8 @@ class Worker:
 
     def _count(self) -> None:
         if self._open:
-            self._link.send(Counted({shard.id: shard.tally for shard in self._open.values()}))
+            tallies = {shard.id: shard.tally for shard in self._open.values()}
+            self._link.send(Counted(tallies, self._pipeline.resting))
 
 
 class Closing:

@@ -160,6 +160,46 @@ def test_its_later_rows_fail_at_once_until_it_is_tried_again(
     assert fetched.reasons[200:] == [None] * 100
 
 
+SILENT_IN_ITS_WAY = {
+    "refuses": "/retry-after?seconds=30&status=503&times=9999&token=refuses",
+    "too often": "/retry-after?seconds=30&status=429&times=9999&token=often",
+    "in circles": "/redirect-loop?",
+}
+
+
+@pytest.mark.parametrize("kind", SILENT_IN_ITS_WAY)
+def test_what_never_gives_a_good_answer_does_not_hold_the_run(
+    kind: str, site: Site, other: Site
+) -> None:
+    """A Retry-After of 30 s would, if it were obeyed, last longer than any test may."""
+    bad = different(site.url(SILENT_IN_ITS_WAY[kind]), 40)
+    good = different(other.url("/image/1.jpg"), 300)
+    outcomes = reasons(*bad, *good, first_per_host=4)
+    assert outcomes[40:] == [None] * 300
+    if kind != "in circles":  # these cost no time, so they are all tried
+        assert outcomes.count(Reason.HOST_GIVEN_UP) >= 30
+        assert outcomes.count(Reason.HTTP_STATUS_TRANSIENT) >= 1
+
+
+def test_a_row_of_a_host_that_was_given_up_is_not_retried(site: Site, other: Site) -> None:
+    bad = different(site.url("/retry-after?seconds=30&status=429&times=9999&token=again"), 10)
+    good = different(other.url("/image/1.jpg"), 300)
+    outcomes = reasons(*bad, *good, first_per_host=4, retries=5)
+    assert set(outcomes[:10]) <= {Reason.HOST_GIVEN_UP, Reason.HTTP_STATUS_TRANSIENT}
+    assert site.counts["again"] <= 4
+
+
+def test_a_host_for_which_rows_wait_is_named(site: Site, other: Site) -> None:
+    url = site.url("/retry-after?seconds=2&status=429&token=named")
+    with running(replace(CONFIG, first_per_host=1)) as (engine, fetched):
+        engine.submit(rows(url, *different(site.url("/image/1.jpg"), 5)))
+        fetched.until(lambda: bool(engine.resting))
+        (resting,) = engine.resting
+        assert (resting.name, resting.rows) == (site.url("").rstrip("/"), 5)
+        assert 0 < resting.seconds <= 2
+        fetched.until_count(6)
+
+
 def until(moment: float) -> None:
     """Let time pass, which is what is tested."""
     time.sleep(max(0.0, moment - time.monotonic()))

@@ -14,6 +14,7 @@ import pytest
 from img2dataset.errors import Reason, RowError
 from img2dataset.pipeline import MOST_AT_ONCE, Deliver, Limits, Pipeline, Room
 from img2dataset.records import Body, Failure, Picture, Row, Sample
+from img2dataset.tally import RestingHost
 
 SIZE = 100
 """Bytes of each body."""
@@ -43,6 +44,7 @@ class FakeFetcher:
         self._stopped = False
         self._thread = threading.Thread(target=self._run)
         self.wakes = 0
+        self.resting: tuple[RestingHost, ...] = ()
         self.most_begun = 0
         """Bodies and pictures that there were at most."""
         self.out = 0

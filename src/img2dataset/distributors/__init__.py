@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 from img2dataset.errors import OptionError
 from img2dataset.records import Shard
-from img2dataset.tally import ShardResult, Tally
+from img2dataset.tally import RestingHost, ShardResult, Tally
 
 
 # -- what a worker says --
@@ -34,6 +34,8 @@ class Counted:
     """How far the shards are that the worker has open: shard id -> counts so far."""
 
     tallies: dict[int, Tally]
+    resting: tuple[RestingHost, ...] = ()
+    """Hosts for which the worker has rows that wait."""
 
 
 @dataclass(frozen=True, slots=True)

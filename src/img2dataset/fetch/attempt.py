@@ -32,6 +32,8 @@ class Attempt:
     number: int = 0
     """How often it failed before."""
     hops: int = 0
+    passed: list[str] = field(default_factory=list)
+    """Origins that sent it on."""
     catches: int = 0
     """Outages it was caught in."""
     probing: bool = False
@@ -69,12 +71,14 @@ class Attempt:
     def go_to(self, url: str) -> None:
         """Follow a redirect."""
         self.hops += 1
+        self.passed.append(self.place.origin)
         self.url = url
         self.place = place_of(origin_of(url))
 
     def begin_again(self, seconds: float) -> None:
         """From the URL of the list, with all of its time."""
         self.hops = 0
+        self.passed.clear()
         self.began = 0.0
         self.redirect = None
         self.probing = False

@@ -25,6 +25,7 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.files import transfers_allowed
+from img2dataset.fetch.host_cost import is_good
 from img2dataset.fetch.hosts import Hosts
 from img2dataset.fetch.later import Later
 from img2dataset.fetch.lookups import Lookups
@@ -37,6 +38,7 @@ from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
 from img2dataset.fetch.urls import sendable
 from img2dataset.fetch.way import Way, Ways
 from img2dataset.records import Body, Failure, Row
+from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
     from img2dataset.fetch.robots_gate import RobotsGate
@@ -46,10 +48,14 @@ log = logging.getLogger(__name__)
 LONGEST_STOP = 2.0
 """Seconds that `stop` waits for the thread to end."""
 MOST_REDIRECTS = 10
+FEW_REDIRECTS = 3
+"""More of them, and back to a host that was asked before, may be a loop."""
 MOST_ROBOTS_REDIRECTS = 5
 """As RFC 9309 has it."""
 LEAST_TIME = 0.05
 """Seconds; with less left nothing is asked."""
+RESTING_EVERY_S = 0.5
+"""Seconds between two looks at which hosts rest."""
 LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 Deliver = Callable[[Row, "Body | Failure"], None]
 
@@ -100,6 +106,7 @@ class Engine:
             max_per_host=config.most_here,
             min_delay=config.min_delay * config.sharers,
             shared=self._shared,
+            timeout=config.timeout,
             say=say,
         )
         self._robots: RobotsGate[Attempt] | None = None
@@ -127,6 +134,8 @@ class Engine:
         self._probes: deque[Attempt] = deque()  # which start even while it is out
         self._copies = 0  # rows whose URL is under way for another row
         self._reading_on = ReadingOn()
+        self._resting: tuple[RestingHost, ...] = ()
+        self._look_at_resting = 0.0
         self._waits_for_room = False
         self._stopping = False
         self._closed = False
@@ -159,6 +168,11 @@ class Engine:
     def reserved_bytes(self) -> int:
         """Bytes of bodies that are held here, or will be."""
         return self._budget.reserved
+
+    @property
+    def resting(self) -> tuple[RestingHost, ...]:
+        """Hosts for which rows wait, as of a moment ago; from any thread."""
+        return self._resting
 
     def start(self) -> None:
         self._thread.start()
@@ -205,6 +219,9 @@ class Engine:
         self._take_up(now)
         self._start_what_may(now)
         self._reading_on.look(self._aside, now, places_are_empty=self._places_are_empty)
+        if now >= self._look_at_resting:
+            self._look_at_resting = now + RESTING_EVERY_S
+            self._resting = self._hosts.resting(now)
         self._loop.wait(self._patience(now))
         for ended in self._transfers.ended():
             self._end(ended)
@@ -423,15 +440,9 @@ class Engine:
         attempt, result = ended.key, ended.result
         if self._config.keep_signals:
             attempt.note(ended.signals)
-        granted, attempt.left = attempt.left, attempt.left - ended.seconds
         said = ended.retry_after
         wish = None if said is None else seconds_to_wait(said, time.time())
-        seen = None if isinstance(result, Moved) else result
-        late = isinstance(result, Failure) and result.reason in LATE
-        if late and granted < self._config.timeout / 2:  # others had taken most of its time
-            self._hosts.learn_nothing(attempt.place.origin, now)
-        else:
-            self._hosts.ended(attempt.place.origin, seen, ended.first_byte, now, wish)
+        self._learn(ended, now, wish)
         self._deliver_failed()
         if ended.status:
             if isinstance(result, Body) and attempt.robots_of is None:
@@ -449,10 +460,27 @@ class Engine:
         else:
             self._conclude(attempt, result)
 
+    def _learn(self, ended: Ended[Attempt], now: float, wish: float | None) -> None:
+        """Learn of the hosts that were asked."""
+        attempt, result = ended.key, ended.result
+        granted, attempt.left = attempt.left, attempt.left - ended.seconds
+        seen = None if isinstance(result, Moved) else result
+        late = isinstance(result, Failure) and result.reason in LATE
+        origin = attempt.place.origin
+        others = origin not in attempt.passed
+        if late and others and granted < self._config.timeout / 2:  # they had most of its time
+            self._hosts.learn_nothing(origin, now)
+        else:
+            self._hosts.ended(origin, seen, ended.first_byte, now, wish)
+        for passed in attempt.passed if is_good(seen) else ():
+            self._hosts.credit(passed, now)
+
     def _follow(self, attempt: Attempt, moved: Moved, most: int, now: float) -> None:
         """Go where a redirect leads."""
         attempt.redirect = moved.fetched
         if attempt.hops >= most:
+            self._hosts.blame(attempt.place.origin, now)
+            self._deliver_failed()
             self._conclude(attempt, Failure.of(RowError(Reason.TOO_MANY_REDIRECTS)))
             return
         try:
@@ -461,6 +489,9 @@ class Engine:
             self._conclude(attempt, Failure.of(error))
             return
         attempt.go_to(url)
+        if attempt.hops > FEW_REDIRECTS and attempt.place.origin in attempt.passed:
+            self._hosts.blame(attempt.place.origin, now)  # taken back if a good answer comes of it
+            self._deliver_failed()
         self._enter(attempt, now)
 
     def _end_robots(
@@ -502,7 +533,8 @@ class Engine:
             if attempt.began < self._outage.over_at:  # it began before others had more luck
                 self._ask_again(attempt, now)
                 return
-        if failure.reason in RETRIED and attempt.number < self._config.retries:
+        given_up = self._hosts.is_given_up(attempt.place.origin, now)
+        if failure.reason in RETRIED and attempt.number < self._config.retries and not given_up:
             delay = delay_before(attempt.number + 1, wish, random.random())  # noqa: S311  (jitter)
             if delay is not None:
                 attempt.number += 1
@@ -529,11 +561,21 @@ class Engine:
 
     def _deliver_failed(self) -> None:
         """Deliver the attempts that waited for a host which has been given up."""
-        for attempt, failure in self._hosts.failed():
+        now = time.monotonic()
+        failed = self._hosts.failed()
+        for name, failure in self._hosts.given_up().items():
+            failed += [(attempt, failure) for attempt in self._retries_at(name)]
+        for attempt, failure in failed:
             if attempt.robots_of is not None:
-                self._know_robots(attempt, None, b"", time.monotonic())
+                self._know_robots(attempt, None, b"", now)
+            elif failure.reason is Reason.HOST_GIVEN_UP and attempt.catches < MOST_CATCHES:
+                self._outage.keep(attempt, failure, now)  # in case it is not the host's fault
             else:
                 self._conclude(attempt, failure)
+
+    def _retries_at(self, origin: str) -> list[Attempt]:
+        """Those that waited to ask this host again: they need not wait any longer."""
+        return self._retries.remove(lambda attempt: attempt.place.origin == origin)
 
     def _conclude(self, attempt: Attempt, outcome: Body | Failure) -> None:
         """Deliver: the one place where a row that was asked for leaves."""

@@ -5,7 +5,8 @@ resets, times out, says 429 or 503, or its answers take far longer to begin than
 did) they are halved, and grow by one a round, as TCP does.  A host that says "too much" or asks
 for a rest is left alone for as long as it asks; where that level was is remembered, and tried
 again only after a good while.  A host that does nothing but fail gets longer and longer rests,
-and is given up for a while after a few of them.
+and is given up for a while after a few of them; so is one that takes too long without a good answer,
+see `host_cost`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason, RowError, http_label
+from img2dataset.fetch.host_cost import MIN_FRUITLESS, HostCost, is_good
 from img2dataset.fetch.retry import FIRST_REST, LONGEST_OBEYED, rest_after
 from img2dataset.records import Body, Failure
 
@@ -39,9 +41,13 @@ GIVEN_UP = 60.0
 """Seconds until a host that was given up is tried again; doubles each time."""
 LONGEST_GIVEN_UP = 600.0
 
-DEAD = frozenset({Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.TIMEOUT})
+MUCH_ASKED = 100
+"""Requests after which it is remembered what good answers have earned."""
+
+DEAD = frozenset(
+    {Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.TIMEOUT, Reason.CONNECTION_LOST}
+)
 """No sign of life, if no first byte came either."""
-TROUBLE = DEAD | {Reason.CONNECTION_LOST}
 TOO_MUCH = frozenset({http_label(429), http_label(503)})
 
 A = TypeVar("A")
@@ -57,6 +63,11 @@ class Host(Generic[A]):
     delay: float
     """Seconds between the starts of two requests."""
     active: int = 0
+    running: int = 0
+    """Of these, those that have started."""
+    asked: int = 0
+    """Requests that ever wanted a place."""
+    cost: HostCost = field(default_factory=HostCost)
     started: float = float("-inf")
     """When it was asked last."""
     next_start: float = 0.0
@@ -103,13 +114,42 @@ class Host(Generic[A]):
     def is_forgettable(self, now: float) -> bool:
         """Lists have millions of hosts, and what is well is soon learnt again."""
         idle = self.active == 0 and not self.parked
-        return idle and not (self.troubled or self.failures) and self.waits_until <= now
+        known = self.troubled or self.failures or self.cost.fruitless or self.asked >= MUCH_ASKED
+        return idle and not known and self.waits_until <= now
 
     def wants_rest(self, now: float) -> bool:
         """Whether it, not our own doubts, wants to be left alone."""
         if self.given_up_until > now and self.why is Reason.HOST_ASKS_FOR_REST:
             return True
         return self.next_start > now and bool(self.refusals or self.reserved or self.delay)
+
+    def charge(self, now: float) -> None:
+        """Count the time since the last call, if it was asked, or rows waited for its rest."""
+        until = 0.0
+        if self.running:
+            until = now
+        elif self.parked and (self.refusals or self.trials) and not self.reserved:
+            until = min(now, self.next_start)
+        self.cost.charge(until, now)
+
+    def credit(self, now: float, unit_s: float) -> None:
+        """A good answer came, from it or by a redirect of its own."""
+        self.cost.earn(unit_s)
+        self.given_up_times = 0
+        if self.why is Reason.HOST_GIVEN_UP:
+            self.given_up_until = min(self.given_up_until, now)
+
+    def weigh(self, now: float, allowed_s: float) -> None:
+        """Give it up if it has taken too long without a good answer, or is about to."""
+        if self.given_up_until > now:
+            return
+        rests = bool(self.refusals) and not (self.running or self.reserved)
+        rest = max(0.0, self.next_start - now) if rests else 0.0
+        enough = self.cost.fruitless >= MIN_FRUITLESS and self.cost.spent_s >= allowed_s
+        if enough or (rest > 0 and self.cost.spent_s + rest > allowed_s):
+            self.limit = 1.0
+            self.cost.spent_s = min(self.cost.spent_s, allowed_s)
+            self._give_up(now)
 
     def learn(  # noqa: PLR0913  (what there is to know of an end)
         self,
@@ -120,11 +160,17 @@ class Host(Generic[A]):
         wish: float | None,
         level: int,
         ceiling: int,
+        unit_s: float = 0.0,
     ) -> None:
         """Learn from a request that is over, and no longer `active`; see `Hosts.ended`.
 
-        `level` = how many were active with it; `ceiling` = how many there may ever be.
+        `level` = how many were active with it; `ceiling` = how many there may ever be;
+        `unit_s` = seconds that a good answer earns.
         """
+        if is_good(result):
+            self.credit(now, unit_s)
+        elif result is not None:
+            self.cost.fruitless += 1
         self._count_failures(result if first_byte == 0 else None, now)
         if isinstance(result, Failure) and result.label in TOO_MUCH:
             self._obey(result.label, level, wish, now)
@@ -144,12 +190,13 @@ class Host(Generic[A]):
         if self.why is Reason.HOST_GIVEN_UP:
             self.given_up_until = 0.0
         self.failures = self.trials = self.given_up_times = 0
+        self.cost.forgive()
 
     def _count_failures(self, result: Body | Failure | None, now: float) -> None:
         if not isinstance(result, Failure) or result.reason not in DEAD:
             if self.trials and not self.reserved:  # a probe: it need not rest any longer
                 self.next_start = min(self.next_start, now)
-            self.failures = self.trials = self.given_up_times = 0
+            self.failures = self.trials = 0
             return
         self.failures += 1
         if self.failures < STREAK:
@@ -161,7 +208,11 @@ class Host(Generic[A]):
             self._put_off(now + FIRST_REST * 2.0**self.trials)
             self.trials += 1
             return
-        self.given_up_until = now + min(GIVEN_UP * 2.0**self.given_up_times, LONGEST_GIVEN_UP)
+        self._give_up(now)
+
+    def _give_up(self, now: float) -> None:
+        seconds = min(GIVEN_UP * 2.0 ** min(self.given_up_times, 16), LONGEST_GIVEN_UP)
+        self.given_up_until = max(now + seconds, self.next_start)
         self.given_up_times += 1
         self.why = Reason.HOST_GIVEN_UP
 
@@ -187,7 +238,7 @@ class Host(Generic[A]):
             self.reserved = False
 
     def _in_trouble(self, result: Body | Failure | None, first_byte: float) -> bool:
-        if isinstance(result, Failure) and (result.reason in TROUBLE or result.label in TOO_MUCH):
+        if isinstance(result, Failure) and (result.reason in DEAD or result.label in TOO_MUCH):
             return True
         return first_byte > max(SLOW, SLOWER * self.quickest)
 

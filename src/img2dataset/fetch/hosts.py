@@ -10,12 +10,15 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from img2dataset.fetch.host import Host
+from img2dataset.fetch.host_cost import allowed_time, unit_of
 from img2dataset.fetch.host_news import HostNews
 from img2dataset.records import Body, Failure
+from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
     from img2dataset.fetch.shared import Shared
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MOST_HOSTS = 100_000
 """Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
+MOST_NAMED = 3
+"""Resting hosts that are named at once."""
 ASK_AGAIN = 0.02
 LONGEST_POLL = 0.5
 """Seconds until it is looked again whether another process has given back a place; twice as long
@@ -43,22 +48,27 @@ class Hosts(Generic[A]):
         max_per_host: int | None = None,
         min_delay: float = 0.0,
         shared: Shared | None = None,
+        timeout: float = inf,
         say: Callable[[str], None] = log.debug,
     ) -> None:
         """A host is asked `first` at once, and `ceiling` at most.
 
         `max_per_host` and `min_delay` hold together with the other processes that have the same
-        `shared` file; `say` takes a line for the user.
+        `shared` file; `timeout` is what a host's time is counted in; `say` takes a line for the
+        user.
         """
         self._ceiling = min(ceiling, max_per_host or ceiling)
         self._first = min(first, self._ceiling)
         self._max_per_host = max_per_host
         self._min_delay = min_delay
         self._shared = shared
+        self._unit_s = unit_of(timeout)
+        self._asked = 0
         self._news = HostNews(say)
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
+        self._given_up: dict[str, Failure] = {}
         self._resting: list[tuple[float, str]] = []  # a heap of when to look at a host again
         self._parked = 0
 
@@ -72,6 +82,9 @@ class Hosts(Generic[A]):
         `delay` = seconds between two requests that the host wishes, if any.
         """
         host = self._host(name)
+        host.charge(now)
+        host.asked += 1
+        self._asked += 1
         if delay > host.delay:  # its wish is not known yet when it is asked for its robots.txt
             host.delay = delay
             self._news.see_wish(name, delay, now)
@@ -89,9 +102,27 @@ class Hosts(Generic[A]):
         host = self._host(name)
         if host.wants_rest(now) or host.active >= self._ceiling or not self._take_place(host):
             return False
+        self._start(host, now)
         host.active += 1
-        host.started = now
         return True
+
+    def is_given_up(self, name: str, now: float) -> bool:
+        """Whether a host's rows fail at once."""
+        host = self._hosts.get(name)
+        return host is not None and host.given_up_until > now
+
+    def credit(self, name: str, now: float) -> None:
+        """A redirect of this host has led to a good answer."""
+        if (host := self._hosts.get(name)) is not None:
+            host.credit(now, self._unit_s)
+
+    def blame(self, name: str, now: float) -> None:
+        """Redirects of this host have led to nothing but itself."""
+        host = self._host(name)
+        host.charge(now)
+        host.cost.fruitless += 1
+        self._weigh(host, now)
+        self._start_parked(host, now)
 
     def forgive(self, now: float) -> None:
         """Forget the failures in which the hosts had no part: the network was out."""
@@ -126,7 +157,7 @@ class Hosts(Generic[A]):
             host.next_start = max(host.next_start, soonest)
             self._rest(host, host.next_start)
             return None
-        host.started = now
+        self._start(host, now)
         return attempt
 
     @property
@@ -137,6 +168,22 @@ class Hosts(Generic[A]):
         """Attempts that had to wait and whose host has been given up since."""
         failed, self._failed = self._failed, []
         return failed
+
+    def given_up(self) -> dict[str, Failure]:
+        """Hosts that have been given up since the last call, and what becomes of their rows."""
+        given_up, self._given_up = self._given_up, {}
+        return given_up
+
+    def resting(self, now: float) -> tuple[RestingHost, ...]:
+        """The hosts that wanted a rest and for which most rows wait."""
+        names = {name for _, name in self._resting}
+        hosts = [host for name in names if (host := self._hosts.get(name)) is not None]
+        waiting = [host for host in hosts if host.parked and host.wants_rest(now)]
+        waiting.sort(key=lambda host: (-len(host.parked), host.name))
+        return tuple(
+            RestingHost(host.name, len(host.parked), host.next_start - now)
+            for host in waiting[:MOST_NAMED]
+        )
 
     def next_time(self) -> float | None:
         """When `look` has something to do; None = not before another attempt ends."""
@@ -166,8 +213,17 @@ class Hosts(Generic[A]):
         """
         host = self._hosts[name]
         level = host.active
-        self._leave(host)
-        host.learn(result, first_byte, now, wish=wish, level=level, ceiling=self._ceiling)
+        self._stop(host, now)
+        host.learn(
+            result,
+            first_byte,
+            now,
+            wish=wish,
+            level=level,
+            ceiling=self._ceiling,
+            unit_s=self._unit_s,
+        )
+        self._weigh(host, now)
         if host.next_start > now or host.given_up_until > now:
             self._news.see(host, now)
         self._start_parked(host, now)
@@ -177,7 +233,7 @@ class Hosts(Generic[A]):
     def learn_nothing(self, name: str, now: float) -> None:
         """Give back the place of an attempt whose end says nothing of the host."""
         host = self._hosts[name]
-        self._leave(host)
+        self._stop(host, now)
         self._start_parked(host, now)
 
     def _host(self, name: str) -> Host[A]:
@@ -187,6 +243,21 @@ class Hosts(Generic[A]):
                 self._forget_some()
             host = self._hosts[name] = Host(name, self._first, self._min_delay)
         return host
+
+    def _start(self, host: Host[A], now: float) -> None:
+        host.charge(now)
+        host.running += 1
+        host.started = now
+
+    def _stop(self, host: Host[A], now: float) -> None:
+        host.charge(now)
+        host.running -= 1
+        self._leave(host)
+
+    def _weigh(self, host: Host[A], now: float) -> None:
+        host.weigh(now, allowed_time(self._unit_s, host.asked, self._asked))
+        if host.given_up_until > now:
+            self._given_up[host.name] = host.failure
 
     def _leave(self, host: Host[A]) -> None:
         host.active -= 1
@@ -240,6 +311,7 @@ class Hosts(Generic[A]):
         return host.next_start <= now
 
     def _start_parked(self, host: Host[A], now: float) -> None:
+        host.charge(now)
         if host.given_up_until > now:
             while host.parked:
                 self._parked -= 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 A = TypeVar("A")
@@ -28,6 +29,14 @@ class Later(Generic[A]):
 
     def is_due(self, now: float) -> bool:
         return bool(self._waiting) and self._waiting[0][0] <= now
+
+    def remove(self, is_one: Callable[[A], bool]) -> list[A]:
+        """Take out those of which `is_one` holds, before their time."""
+        removed = [attempt for _, _, attempt in self._waiting if is_one(attempt)]
+        if removed:
+            self._waiting = [entry for entry in self._waiting if not is_one(entry[2])]
+            heapify(self._waiting)
+        return removed
 
     def take(self) -> A:
         """The one that is due first."""

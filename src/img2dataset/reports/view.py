@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from img2dataset.reports.rates import share
-from img2dataset.tally import Progress
+from img2dataset.tally import Progress, RestingHost
+from img2dataset.words import plural
 
 TOP_REASONS = 3
 
@@ -42,10 +43,32 @@ def view_of(progress: Progress, rows_per_sec: float) -> View:
     ]
     if tally.count:
         parts.append(f"{share(tally.successes, tally.count):.1%} success")
-    if progress.rows_total is not None and rows_per_sec > 0:
-        left = duration(max(0, progress.rows_total - done) / rows_per_sec)
-        parts.append(f"{'~' if progress.estimated else ''}{left} left")
+    seconds = seconds_left(progress, rows_per_sec)
+    if seconds is not None:
+        parts.append(f"{'~' if progress.estimated else ''}{duration(seconds)} left")
+    if progress.resting:
+        parts.append(rests_of(progress.resting))
     return View(progress.elapsed, done, progress.rows_total, tuple(parts), top(tally.reasons))
+
+
+def seconds_left(progress: Progress, rows_per_sec: float) -> float | None:
+    """At the rate of now, but no less than the longest rest; None = cannot be told."""
+    if progress.rows_total is None:
+        return None
+    left = max(0, progress.rows_total - progress.tally.count - progress.rows_skipped)
+    rest = progress.resting[0].seconds if progress.resting else 0.0
+    waiting = sum(host.rows for host in progress.resting)
+    if waiting >= left > 0:  # nothing else is left: the rate says nothing of what comes after
+        return rest
+    return max(left / rows_per_sec, rest) if rows_per_sec > 0 else None
+
+
+def rests_of(resting: Sequence[RestingHost]) -> str:
+    """Who rests for how long, and how many rows wait for it."""
+    first, others = resting[0], len(resting) - 1
+    also = f" and {plural(others, 'other host')}" if others else ""
+    rows = plural(sum(host.rows for host in resting), "row")
+    return f"{rows} waiting for {first.name} (rests {first.seconds:.0f} s){also}"
 
 
 def of_total(done: int, total: int | None, progress: Progress) -> str:

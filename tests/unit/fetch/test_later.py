@@ -37,3 +37,12 @@ def test_of_those_for_the_same_time_the_first_comes_first() -> None:
     later.add(first, 1.0)
     later.add(second, 1.0)
     assert [later.take(), later.take()] == [first, second]
+
+
+def test_some_can_be_taken_out_before_their_time_and_the_others_keep_theirs() -> None:
+    later: Later[int] = Later()
+    for number in range(10):
+        later.add(number, 10.0 - number)
+
+    assert sorted(later.remove(lambda number: number % 2 == 0)) == [0, 2, 4, 6, 8]
+    assert [later.take() for _ in range(len(later))] == [9, 7, 5, 3, 1]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from img2dataset.reports.view import top, view_of
+from img2dataset.tally import RestingHost
 from tests.unit.reports.runs import progress, tally
 
 
@@ -45,6 +48,31 @@ def test_an_unknown_list_has_counts_only() -> None:
 
     assert seen.parts == ("0 rows", "0 shards", "0 img/s")
     assert (seen.total, seen.percent, seen.reasons) == (None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("rate", "waiting", "seconds", "left"),
+    [
+        (100.0, 40, 30.0, "0:00:30"),  # the rest takes longer than the others
+        (1.0, 40, 30.0, "0:01:40"),
+        (0.0, 100, 30.0, "0:00:30"),  # nothing else is left
+        (0.001, 100, 30.0, "0:00:30"),
+    ],
+)
+def test_a_host_that_rests_is_named_and_the_time_left_is_no_less_than_its_rest(
+    rate: float, waiting: int, seconds: float, left: str
+) -> None:
+    resting = (RestingHost("http://a", waiting, seconds),)
+    seen = view_of(progress(tally(100), rows_total=200, resting=resting), rate)
+
+    assert seen.parts[-2:] == (f"{left} left", f"{waiting} rows waiting for http://a (rests 30 s)")
+
+
+def test_of_several_hosts_the_first_is_named() -> None:
+    resting = (RestingHost("http://a", 3, 9.0), RestingHost("http://b", 4, 2.0))
+    seen = view_of(progress(tally(1), resting=resting), 1.0)
+
+    assert seen.parts[-1] == "7 rows waiting for http://a (rests 9 s) and 1 other host"
 
 
 def test_the_three_most_frequent_reasons_are_shown() -> None:

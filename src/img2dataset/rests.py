@@ -1,0 +1,25 @@
+"""Hosts that rest, as workers tell it now and then -> those that rest now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from img2dataset.tally import RestingHost
+
+
+class Rests:
+    """Each worker learns of hosts by itself; of two that name the same host the last one counts."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[float, RestingHost]] = {}
+
+    def see(self, resting: Iterable[RestingHost], now: float) -> None:
+        for host in resting:
+            self._until[host.name] = (now + host.seconds, host)
+
+    def left(self, now: float) -> tuple[RestingHost, ...]:
+        """Those whose rests go on, the longest first."""
+        self._until = {name: seen for name, seen in self._until.items() if seen[0] > now}
+        hosts = [replace(host, seconds=until - now) for until, host in self._until.values()]
+        return tuple(sorted(hosts, key=lambda host: (-host.seconds, host.name)))
