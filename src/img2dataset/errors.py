@@ -129,6 +129,17 @@ class Reason(str, Enum):
     )
     CONNECT_FAILED = "connect_failed", "connection refused", Status.FAILED_TO_DOWNLOAD, True
     CONNECT_TIMEOUT = "connect_timeout", "connection timed out", Status.FAILED_TO_DOWNLOAD, True
+    PROXY_REFUSED = (
+        "proxy_refused",
+        "proxy refused the request",
+        Status.FAILED_TO_DOWNLOAD,
+    )
+    PROXY_FAILED = (
+        "proxy_failed",
+        "proxy did not reach the host",
+        Status.FAILED_TO_DOWNLOAD,
+        True,
+    )
     TLS = "tls", "TLS error", Status.FAILED_TO_DOWNLOAD, True
     CERTIFICATE = "certificate", "TLS certificate not trusted", Status.FAILED_TO_DOWNLOAD
     # the answer

@@ -475,3 +475,29 @@ def test_tls_that_ends_without_a_word_ends_a_body_without_a_length(
 
     with listening(serve) as url:
         assert reasons(url.replace("http:", "https:"), verify_tls=False) == [reason]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_who_wants_a_certificate_of_ours_has_failed_in_tls(
+    version: ssl.TLSVersion, protocol: str
+) -> None:
+    """TLS 1.3 says so when the handshake is over, and a request under way."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+    context.minimum_version = context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols([protocol])
+
+    def serve(connection: socket.socket) -> None:
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(into, out, server_side=True)
+        while data := connection.recv(65536):  # to the end: a reset would overtake the alert
+            into.write(data)
+            with suppress(ssl.SSLError):
+                tls.do_handshake()
+            connection.sendall(out.read())
+
+    with listening(serve) as url:
+        found = reasons(url.replace("http:", "https:"), verify_tls=False)
+    assert found == [Reason.TLS]

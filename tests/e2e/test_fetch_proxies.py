@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.records import Body
-from tests.e2e.fetching import CONFIG, fetch, reason_of
+from img2dataset.records import Body, Failure
+from tests.e2e.fetching import CONFIG, fetch, reason_of, reasons
+from tests.e2e.test_fetch_odd_servers import heard, listening
 from tests.site import Site
 
 
@@ -82,3 +83,68 @@ def test_answers_through_a_tunnel_are_the_sites() -> None:
         Reason.HTTP_STATUS_TRANSIENT,
         Reason.NOT_AN_IMAGE,
     ]
+
+
+REFUSED, FAILED = Reason.PROXY_REFUSED, Reason.PROXY_FAILED
+BY_SQUID = b"X-Squid-Error: ERR_ACCESS_DENIED 0\r\n"
+
+
+def failure_through(
+    monkeypatch: pytest.MonkeyPatch, url: str, status: int, marks: bytes = b""
+) -> Failure:
+    """What becomes of `url` if that is what the proxy answers."""
+    asked = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(heard(connection))
+        head = b"HTTP/1.1 %d No\r\nContent-Length: 3\r\n" % status
+        connection.sendall(head + marks + b"\r\nno!")
+
+    with listening(serve) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("https_proxy", proxy)
+        (outcome,) = fetch(url, config=replace(CONFIG, timeout=5))
+    assert len(asked) == 1
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (301, REFUSED),
+        (403, REFUSED),
+        (404, REFUSED),
+        (407, REFUSED),
+        (502, FAILED),
+        (503, FAILED),
+        (504, FAILED),
+    ],
+)
+def test_a_proxy_that_makes_no_tunnel_is_named(
+    monkeypatch: pytest.MonkeyPatch, status: int, reason: Reason
+) -> None:
+    failure = failure_through(monkeypatch, "https://a.test/1.jpg", status)
+    assert (failure.reason, failure.label) == (reason, reason.label)
+    assert failure.message == f"{reason.label} (HTTP {status})"
+
+
+@pytest.mark.parametrize(
+    ("status", "marks", "reason"),
+    [
+        (407, b"", REFUSED),
+        (407, b"Proxy-Authenticate: Basic\r\n", REFUSED),
+        (403, BY_SQUID, REFUSED),
+        (503, BY_SQUID, FAILED),
+        (403, b"", Reason.HTTP_STATUS),  # as far as can be told it is the site's
+        (503, b"", Reason.HTTP_STATUS_TRANSIENT),
+    ],
+)
+def test_what_a_proxy_says_without_a_tunnel_is_its_own_if_that_is_certain(
+    monkeypatch: pytest.MonkeyPatch, status: int, marks: bytes, reason: Reason
+) -> None:
+    assert failure_through(monkeypatch, "http://a.test/1.jpg", status, marks).reason is reason
+
+
+def test_without_a_proxy_a_407_is_the_sites(site: Site) -> None:
+    assert reasons(site.url("/status/407")) == [Reason.HTTP_STATUS]

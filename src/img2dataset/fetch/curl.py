@@ -19,7 +19,15 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.handles import apply, new_handle, restore, use_http_1
 from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.outcome import OK, STOPPED, TIMED_OUT, outcome
+from img2dataset.fetch.outcome import (
+    OK,
+    STOPPED,
+    TIMED_OUT,
+    TLS_CUT,
+    outcome,
+    proxy_failure,
+    specific_code,
+)
 from img2dataset.fetch.refusals import Signals
 from img2dataset.fetch.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
 from img2dataset.fetch.response import Refuses, Response
@@ -52,8 +60,8 @@ ACTIONS = tuple(
 
 NO_SOCKET = -1
 """What libcurl says if there is none."""
-RECEIVE_FAILED, TLS_CUT = 56, "unexpected eof"
-"""libcurl's code, and what its message contains, if TLS ended without a close_notify."""
+RECEIVE_FAILED = 56
+"""libcurl's code, among others if TLS ended without a close_notify."""
 LOOK_UP_DENIED = 42
 """libcurl's code if `may_look_up` says no."""
 GO_ON: int = pycurl.PREREQFUNC_OK
@@ -274,7 +282,7 @@ class Transfers(Generic[K]):
             code = OK  # as browsers: whether the image is whole is for the decoder to say
         remedy = self._remedy_for(slot, code, message)
         if remedy is None or remedy in slot.remedies:
-            return [self._end(slot, code)]
+            return [self._end(slot, specific_code(code, message))]
         self._send_anew(slot, remedy)
         return []
 
@@ -317,8 +325,13 @@ class Transfers(Generic[K]):
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
         moved = response.moved
         result = outcome(code, response, asked=asked)
+        status = response.status
+        if slot.proxy and isinstance(result, Failure):
+            by_proxy = proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
+            if by_proxy is not None:  # of the host nothing came
+                result, status = by_proxy, 0
         first_byte = 0.0
-        if response.status:
+        if status:
             began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
             first_byte = max(0.0, began - handle.getinfo(pycurl.NAMELOOKUP_TIME))
         self._multi.remove_handle(handle)
@@ -334,7 +347,7 @@ class Transfers(Generic[K]):
         return Ended(
             slot.key,
             self._with_facts(Moved(response.location or b"") if moved else result, slot),
-            response.status,
+            status,
             max(0.0, time.monotonic() - slot.began - slot.response.waited),
             response.retry_after,
             first_byte,

@@ -45,7 +45,13 @@ MUCH_ASKED = 100
 """Requests after which it is remembered what good answers have earned."""
 
 DEAD = frozenset(
-    {Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.TIMEOUT, Reason.CONNECTION_LOST}
+    {
+        Reason.CONNECT_FAILED,
+        Reason.CONNECT_TIMEOUT,
+        Reason.PROXY_FAILED,
+        Reason.TIMEOUT,
+        Reason.CONNECTION_LOST,
+    }
 )
 """No sign of life, if no first byte came either."""
 TOO_MUCH = frozenset({http_label(429), http_label(503)})

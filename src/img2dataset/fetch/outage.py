@@ -22,6 +22,7 @@ NETWORK = frozenset(
         Reason.HOST_NOT_RESOLVED,
         Reason.CONNECT_FAILED,
         Reason.CONNECT_TIMEOUT,
+        Reason.PROXY_FAILED,
         Reason.CONNECTION_LOST,
         Reason.TLS,
         Reason.TIMEOUT,

@@ -11,6 +11,7 @@ STOPPED = 23
 """A callback said so."""
 TIMED_OUT = 28
 CLOSED = 52
+PROXY_AUTHENTICATION = 407
 UNANSWERED = frozenset({CLOSED, 55, 56})
 """The connection was closed before, or while, it was asked."""
 
@@ -51,6 +52,12 @@ REASONS = {
 }
 """libcurl's error code -> Reason."""
 
+TLS_FAILED = 35
+TLS_CUT = "unexpected eof"
+"""What libcurl's message contains if TLS ended without a close_notify."""
+TLS_LIBRARY = "SSL routines"
+"""What it contains if it is OpenSSL that gave up."""
+
 UNKNOWN = Reason.CONNECTION_LOST
 """For a code that is in no table: it did not arrive, and asking again may help."""
 
@@ -88,6 +95,32 @@ def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
     if code != OK:
         return REASONS.get(code, UNKNOWN)
     return response.lacking
+
+
+def specific_code(code: int, message: str) -> int:
+    """libcurl's code, or that of TLS if TLS failed after the handshake: a server that wants a
+    certificate of ours says so only then, in TLS 1.3."""
+    late = code in UNANSWERED and TLS_LIBRARY in message and TLS_CUT not in message
+    return TLS_FAILED if late else code
+
+
+def proxy_failure(connect_status: int, response: Response) -> Failure | None:
+    """What a proxy said for itself; None = nothing.  `connect_status` is what it answered to
+    CONNECT, 0 = that it was not asked to.
+
+    Of answers without a tunnel only a 407 is a proxy's for certain, and what Squid marks: a bare
+    403 may be the site's.
+    """
+    own = response.status == PROXY_AUTHENTICATION or (
+        response.status >= 400 and response.marked_by_proxy
+    )
+    status = response.status if own else 0
+    if response.status == 0 and connect_status >= 300:
+        status = connect_status
+    if not status:
+        return None
+    reason = Reason.PROXY_FAILED if status in TRANSIENT_HTTP else Reason.PROXY_REFUSED
+    return Failure(reason, reason.label, f"(HTTP {status})")
 
 
 def status_failure(status: int) -> Failure:

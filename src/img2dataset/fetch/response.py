@@ -89,6 +89,7 @@ class Response:
         "etag",
         "last_modified",
         "location",
+        "marked_by_proxy",
         "owner",
         "paused",
         "signals",
@@ -160,6 +161,8 @@ class Response:
         self.signals: list[tuple[str, str]] = []
         """What it says of our use: header names, in lower case, and values."""
         self.location: bytes | None = None
+        self.marked_by_proxy = False
+        """Whether Squid says that the answer is its own."""
         self.content_type = ""
         self.etag: str | None = None
         self.last_modified: str | None = None
@@ -369,6 +372,8 @@ class Response:
                 self.location = value.strip()
             case b"retry-after":
                 self._retry_after = value.decode("latin-1")
+            case b"x-squid-error":
+                self.marked_by_proxy = True
             case field if field in SIGNALS or (field == b"link" and b"rsl+xml" in value):
                 self.signals.append((field.decode("ascii"), value.decode("latin-1").strip()))
 

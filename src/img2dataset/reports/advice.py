@@ -41,6 +41,9 @@ CAUSES: Mapping[Reason, str] = {
     "try later",
     Reason.CONNECT_FAILED: NETWORK,
     Reason.CONNECT_TIMEOUT: NETWORK,
+    Reason.PROXY_REFUSED: "check http_proxy, https_proxy and no_proxy: the proxy wants a user and "
+    "password (http://user:password@proxy:port), or forbids these hosts",
+    Reason.PROXY_FAILED: "check that the proxy is connected to the internet, or try later",
     Reason.TLS: NETWORK,
     Reason.CERTIFICATE: "check this machine's clock and CA certificates, or a proxy that replaces "
     "certificates",

@@ -131,6 +131,7 @@ def test_which_failures_our_own_network_could_be_to_blame_for(reason: Reason) ->
             "host_not_resolved",
             "connect_failed",
             "connect_timeout",
+            "proxy_failed",
             "connection_lost",
             "tls",
             "timeout",

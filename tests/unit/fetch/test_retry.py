@@ -28,6 +28,8 @@ DECISIONS = {
     Reason.HOST_NOT_RESOLVED: True,
     Reason.CONNECT_FAILED: True,
     Reason.CONNECT_TIMEOUT: True,
+    Reason.PROXY_REFUSED: False,
+    Reason.PROXY_FAILED: True,
     Reason.TLS: True,
     Reason.TIMEOUT: True,
     Reason.TOO_SLOW: True,
