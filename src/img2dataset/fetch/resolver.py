@@ -7,7 +7,7 @@ servers said, and "the host was not resolved", which is about them and not about
 
 How many look-ups are under way at once is the caller's choice (`in_flight`); they share one
 socket per name server.  Five hundred are plenty: at 50 ms each that is 10,000 names a second.
-No other module may import pycares.
+The channels of c-ares are in `dns_line`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
-import pycares
-
+from img2dataset.fetch.dns_line import NO_FD, Heard, How, Line
 from img2dataset.fetch.known_names import (
     HOSTS_FILE,
     LONGEST_MEMORY,
@@ -43,6 +41,14 @@ TRIES = 3
 """Times c-ares asks each name server.  It waits for `FIRST_WAIT` while it does not know a server;
 then five times the server's mean, at least 250 ms; and twice as long each time."""
 FIRST_WAIT = 1.0
+PATIENT_AFTER_S = 0.5
+"""Then each name server is asked once more, by a question that waits for as long as there is:
+c-ares drops what comes after its own waits, and with a server that takes 2 seconds for each
+answer, three questions in a row would be asked in vain."""
+MOST_PATIENT_LINES = 3
+"""Servers that are asked patiently for a name."""
+ANSWERS_PER_PATIENT_LINE = 2
+"""After three c-ares would wait for five times their mean, however long it was told to wait."""
 FIRST_PAUSE = 0.5
 """Seconds before our own first retry, after c-ares has given up; then twice as long each time."""
 GRACE = 0.1
@@ -51,21 +57,6 @@ GRACE = 0.1
 QUESTIONS_PER_LINE = 10_000
 """Then c-ares starts anew: it has a cache too, without bounds, 1.4 kB a name, and pycares cannot
 turn it off.  So the system's configuration is read again at times, and the port changes."""
-RECEIVE_BUFFER = 1 << 20
-"""Bytes for answers that come while the loop is busy; the system may allow less."""
-
-AI_NOSORT = 1 << 7
-"""c-ares would open a socket for each address to sort them (pycares has no name for this)."""
-NO_FD = pycares.ARES_SOCKET_BAD
-NO_SUCH = frozenset(
-    {
-        pycares.errno.ARES_ENOTFOUND,
-        pycares.errno.ARES_ENODATA,
-        pycares.errno.ARES_EBADNAME,
-        pycares.errno.ARES_ENONAME,
-    }
-)
-"""What name servers say of a name, and c-ares of names that cannot be.  All else is failure."""
 
 
 @dataclass(eq=False, slots=True)
@@ -75,99 +66,32 @@ class LookUp:
 
     name: str
     ends: float
+    missing: set[socket.AddressFamily]
+    """Families of which there is neither an address nor the word that there is none."""
     pause: float
     """Before it is asked again."""
     asking: int = 0
-    """Questions that c-ares has not answered."""
-    failed: bool = False
-    """For a family at least there was neither an address nor the word that there is none."""
+    """Questions that c-ares has not answered, patient ones left out."""
+    asking_patiently: int = 0
+    pausing: bool = False
+    """Whether it is to be asked again after a pause."""
     addresses: list[str] = field(default_factory=list)
     seconds: float = LONGEST_MEMORY
     over: bool = False
+
+    def take(self, heard: Heard[LookUp]) -> None:
+        """A name server has answered."""
+        self.missing.discard(heard.family)
+        self.addresses += heard.addresses
+        if heard.seconds is not None:
+            self.seconds = min(self.seconds, heard.seconds)
 
     @property
     def answer(self) -> Answer:
         """As things are."""
         if self.addresses:
             return Answer(in_order(self.addresses))
-        return NOT_RESOLVED if self.failed or self.asking else NO_SUCH_HOST
-
-
-class Line:
-    """A c-ares channel: questions go in, what is heard of them is appended to a list.
-
-    Nothing else happens in its callbacks, because cffi swallows what they raise.
-    """
-
-    def __init__(
-        self,
-        heard: list[Heard],
-        watch: Callable[[int, bool, bool], None],
-        servers: Sequence[str],
-        *,
-        search: bool,
-    ) -> None:
-        """`search`: try the system's search domains, as for names without a dot."""
-        self.asked = 0
-        self.asking = 0
-        self.fds: set[int] = set()
-        self._heard = heard
-        self._watch = watch
-        self._closed = False
-        # not `lookups` nor `resolvconf_path`: pycares 5.2 gives c-ares texts it has freed
-        self._channel = pycares.Channel(
-            # no EDNS: its cookies and options lose names with forwarders of mixed upstreams and
-            # with servers that drop what they do not know; long answers come over TCP
-            flags=0 if search else pycares.ARES_FLAG_NOSEARCH,
-            timeout=FIRST_WAIT,
-            tries=TRIES,
-            servers=servers or None,
-            socket_receive_buffer_size=RECEIVE_BUFFER,
-            sock_state_cb=self._tell,
-        )
-
-    def ask(self, lookup: LookUp, family: socket.AddressFamily) -> None:
-        """The answer may be heard before this returns: c-ares' own cache, or a name it refuses."""
-        self.asked += 1
-        self.asking += 1
-        lookup.asking += 1
-        self._channel.getaddrinfo(
-            lookup.name,
-            None,
-            family=family,
-            flags=AI_NOSORT,
-            callback=partial(self._hear, lookup),
-        )
-
-    def process(self, readable: int, writable: int) -> None:
-        self._channel.process_fd(readable, writable)
-
-    def timeout(self, longest: float) -> float:
-        return float(self._channel.timeout(longest))  # type: ignore[no-untyped-call]
-
-    def close(self) -> None:
-        """Forget what is under way.  pycares ends the channel later, in a thread of its own, which
-        therefore must find nothing left to tell."""
-        self._channel.cancel()
-        self._closed = True
-        self._channel.close()
-
-    def _hear(
-        self, lookup: LookUp, result: pycares.AddrInfoResult | None, error: int | None
-    ) -> None:
-        self._heard.append((self, lookup, result, error))
-
-    def _tell(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares calls)
-        if self._closed:
-            return
-        if reading or writing:
-            self.fds.add(fd)
-        else:
-            self.fds.discard(fd)
-        self._watch(fd, bool(reading), bool(writing))
-
-
-Heard = tuple[Line, LookUp, pycares.AddrInfoResult | None, int | None]
+        return NOT_RESOLVED if self.missing else NO_SUCH_HOST
 
 
 class Resolver:
@@ -192,16 +116,19 @@ class Resolver:
         self._clock = clock
         with_ipv6 = has_ipv6() if ipv6 is None else ipv6
         self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
-        self._heard: list[Heard] = []
+        self._heard: list[Heard[LookUp]] = []
         # by which server comes first; the last one searches, for names without a dot
-        self._lines: list[Line | None] = [None] * (max(1, len(servers)) + 1)
-        self._retired: list[Line] = []
+        self._lines: list[Line[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
+        # by server, and whether they search
+        self._patient: dict[tuple[str, bool], Line[LookUp]] = {}
+        self._retired: list[Line[LookUp]] = []
         self._asked = 0
         self._hosts = hosts_in(HOSTS_FILE)
         self._cache = Cache()
         self._under_way: dict[str, LookUp] = {}
         self._finished: dict[str, Answer] = {}
         self._ends: deque[LookUp] = deque()
+        self._silent: deque[tuple[float, LookUp]] = deque()
         self._later: list[tuple[float, int, LookUp]] = []
 
     def ask(self, name: str) -> Answer | None:
@@ -215,9 +142,10 @@ class Resolver:
         known = known_without_asking(name) or self._hosts.get(name.lower().removesuffix("."))
         if known is not None:
             return known
-        lookup = LookUp(name, now + LONGEST_LOOKUP, FIRST_PAUSE)
+        lookup = LookUp(name, now + LONGEST_LOOKUP, {*self._families}, FIRST_PAUSE)
         self._under_way[name] = lookup
         self._ends.append(lookup)
+        self._silent.append((now + PATIENT_AFTER_S, lookup))
         self._send(lookup)
         self._take_in()
         return self._finished.pop(name, None)
@@ -239,11 +167,15 @@ class Resolver:
             lookup = heapq.heappop(self._later)[2]
             if lookup.over:
                 continue
-            if lookup.asking:  # the other family is late
+            if lookup.addresses:  # the other family is late
                 self._finish(lookup)
             else:
-                lookup.failed = False
+                lookup.pausing = False
                 self._send(lookup)
+        while self._silent and (self._silent[0][1].over or self._silent[0][0] <= now):
+            lookup = self._silent.popleft()[1]
+            if not lookup.over:
+                self._send_patiently(lookup)
         while self._ends and (self._ends[0].over or self._ends[0].ends <= now):
             lookup = self._ends.popleft()
             if not lookup.over:
@@ -261,6 +193,10 @@ class Resolver:
         due = self._ends[0].ends
         if self._later:
             due = min(due, self._later[0][0])
+        while self._silent and self._silent[0][1].over:
+            self._silent.popleft()
+        if self._silent:
+            due = min(due, self._silent[0][0])
         longest = max(0.0, due - self._clock())
         return min(line.timeout(longest) for line in self._open_lines())
 
@@ -279,19 +215,41 @@ class Resolver:
         for line in self._open_lines():
             line.close()
         self._lines = [None] * len(self._lines)
+        self._patient.clear()
         self._retired.clear()
         self._heard.clear()
         self._under_way.clear()
 
-    def _open_lines(self) -> list[Line]:
-        return [*(line for line in self._lines if line is not None), *self._retired]
+    def _open_lines(self) -> list[Line[LookUp]]:
+        lines = (line for line in self._lines if line is not None)
+        return [*lines, *self._patient.values(), *self._retired]
 
     def _send(self, lookup: LookUp) -> None:
         line = self._line_for(lookup.name)
-        for family in self._families:
-            line.ask(lookup, family)
+        for family in tuple(lookup.missing):
+            lookup.asking += 1
+            line.ask(lookup, lookup.name, family)
 
-    def _line_for(self, name: str) -> Line:
+    def _send_patiently(self, lookup: LookUp) -> None:
+        """Ask each server once, and wait for its answer to the end."""
+        servers = self._servers or self._line_for(lookup.name).servers
+        for server in servers[:MOST_PATIENT_LINES]:
+            line = self._patient_line(server, search="." not in lookup.name)
+            for family in tuple(lookup.missing):
+                lookup.asking_patiently += 1
+                line.ask(lookup, lookup.name, family)
+
+    def _patient_line(self, server: str, *, search: bool) -> Line[LookUp]:
+        line = self._patient.get((server, search))
+        if line is not None and line.answered >= ANSWERS_PER_PATIENT_LINE:
+            self._retired.append(line)
+            line = None
+        if line is None:
+            how = How((server,), LONGEST_LOOKUP, tries=1, search=search, is_patient=True)
+            line = self._patient[server, search] = Line(self._heard, self._watch, how)
+        return line
+
+    def _line_for(self, name: str) -> Line[LookUp]:
         """A fresh line instead of one that was used long enough; servers take turns to be first,
         and c-ares goes on to the others when the first fails."""
         search = "." not in name
@@ -302,12 +260,8 @@ class Resolver:
             self._retired.append(line)
             line = None
         if line is None:
-            line = Line(
-                self._heard,
-                self._watch,
-                (*self._servers[first:], *self._servers[:first]),
-                search=search,
-            )
+            servers = (*self._servers[first:], *self._servers[:first])
+            line = Line(self._heard, self._watch, How(servers, FIRST_WAIT, TRIES, search))
             self._lines[first] = line
         return line
 
@@ -317,13 +271,14 @@ class Resolver:
             return
         heard = self._heard[:]
         self._heard.clear()
-        for line, lookup, result, error in heard:
-            line.asking -= 1
-            lookup.asking -= 1
-            if result is not None:
-                self._note(lookup, result)
-            elif error not in NO_SUCH:
-                lookup.failed = True
+        for each in heard:
+            lookup = each.what
+            if each.line.how.is_patient:
+                lookup.asking_patiently -= 1
+            else:
+                lookup.asking -= 1
+            if each.is_answer and each.family in lookup.missing:
+                lookup.take(each)
             if not lookup.over:
                 self._judge(lookup)
             elif lookup.addresses:  # too late for those who asked, not for the next
@@ -332,28 +287,20 @@ class Resolver:
             self._retired.remove(line)
             line.close()
 
-    def _note(self, lookup: LookUp, result: pycares.AddrInfoResult) -> None:
-        for node in result.nodes:
-            address = node.addr[0]
-            lookup.addresses.append(address.decode() if isinstance(address, bytes) else address)
-            lookup.seconds = min(lookup.seconds, node.ttl)
-        for alias in result.cnames:
-            lookup.seconds = min(lookup.seconds, alias.ttl)
-
     def _judge(self, lookup: LookUp) -> None:
         """Done, or to be waited for, or to be asked again?"""
         now = self._clock()
-        if lookup.asking:
-            if lookup.addresses:
-                self._return_to(lookup, now + GRACE)
-        elif lookup.addresses or not lookup.failed:
+        if not lookup.missing or (lookup.addresses and not lookup.asking):
             self._finish(lookup)
-        else:
+        elif lookup.addresses:
+            self._return_to(lookup, now + GRACE)
+        elif not lookup.asking and not lookup.pausing:
             again = now + lookup.pause * random.uniform(0.75, 1.25)  # noqa: S311  (no secret)
             lookup.pause *= 2
             if again < lookup.ends:
+                lookup.pausing = True
                 self._return_to(lookup, again)
-            else:
+            elif not lookup.asking_patiently:
                 self._finish(lookup)
 
     def _return_to(self, lookup: LookUp, when: float) -> None:

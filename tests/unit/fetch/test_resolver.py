@@ -200,6 +200,55 @@ def test_a_failing_resolver_is_not_a_missing_host(
     assert loop.resolve_one("a.test") == GOOD_ANSWER, "and soon forgotten"
 
 
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_a_server_that_is_slow_with_every_answer_loses_no_name(
+    monkeypatch: pytest.MonkeyPatch, *, ipv6: bool
+) -> None:
+    """As one that takes 2 to 4 seconds, while c-ares waits for 1, 2 and 4; here 0.25, 0.5 and 1,
+    which is the least."""
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.25)
+    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
+    names = {f"h{number}.test": GOOD for number in range(50)}
+    with NameServer(names, latency=1.1) as server:
+        loop = Loop([server.address], ipv6=ipv6)
+        found = loop.resolve(*names, "missing.test")
+        loop.close()
+    assert found == dict.fromkeys(names, GOOD_ANSWER) | {"missing.test": NO_SUCH_HOST}
+
+
+def test_nor_does_one_that_is_slow_while_another_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.25)
+    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
+    silent = Name(fail=SILENT, times=ALWAYS)
+    names = [f"h{number}.test" for number in range(20)]
+    with NameServer(other=silent) as one, NameServer(other=GOOD, latency=1.1) as two:
+        loop = Loop([one.address, two.address])
+        assert set(loop.resolve(*names).values()) == {GOOD_ANSWER}
+        loop.close()
+
+
+def test_nor_one_that_is_slow_now_and_was_quick_before(
+    server: NameServer, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From quick answers c-ares learns impatience."""
+    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
+    for number in range(10):
+        server.say(f"h{number}.test", Name(GOOD.addresses, fail=SILENT))
+        assert loop.resolve_one(f"h{number}.test") == GOOD_ANSWER
+    server.say("slow.test", Name(GOOD.addresses, seconds=1.1))
+    assert loop.resolve_one("slow.test") == GOOD_ANSWER
+
+
+def test_a_server_that_is_quick_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.5)
+    names = [f"h{number}.test" for number in range(50)]
+    with NameServer(other=GOOD) as server:
+        loop = Loop([server.address])
+        loop.resolve(*names)
+        loop.close()
+        assert set(server.asked.values()) == {1}
+
+
 def test_an_answer_that_comes_too_late_is_there_for_the_next_row(
     server: NameServer, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
