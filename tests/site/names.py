@@ -22,10 +22,13 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from types import TracebackType
 
 A, CNAME, AAAA = 1, 5, 28
-NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, REFUSED, BADCOOKIE = 0, 1, 2, 3, 5, 23
+OPT = 41
+COOKIE = 10
 SILENT = -1
 """Instead of a code: no answer at all."""
 PLAIN_UDP = 512
@@ -55,6 +58,17 @@ class Name:
     """This name's latency, if not the server's."""
 
 
+class Edns(Enum):
+    """What becomes of questions with an OPT record."""
+
+    TAKEN = "taken"
+    DROPPED = "dropped"
+    FORMERR = "FORMERR"
+    BADCOOKIE = "BADCOOKIE"
+    """Every cookie is a stale one, as behind a forwarder with several upstreams; who shows none
+    is answered."""
+
+
 NO_SUCH_NAME = Name(code=NXDOMAIN)
 
 
@@ -69,6 +83,9 @@ class Question:
     """The question section, to be repeated in the answer."""
     room: int
     """The longest answer over UDP."""
+    has_edns: bool = False
+    cookie: bytes = b""
+    """The client's part of it, if it shows one."""
 
 
 class NameServer:
@@ -82,10 +99,14 @@ class NameServer:
         latency: float = 0.0,
         fail: float = 0.0,
         port: int = 0,
+        edns: Edns = Edns.TAKEN,
     ) -> None:
         """`fail`: fraction of names whose first question fails, by turns SERVFAIL and silence."""
         self.asked: Counter[tuple[str, int]] = Counter()
         self.over_tcp = 0
+        self.with_edns = 0
+        """Questions that have an OPT record."""
+        self._edns = edns
         self._names = dict(names or {})
         self._other = other
         self._latency = latency
@@ -178,6 +199,16 @@ class NameServer:
 
     def _take(self, data: bytes, sender: Sender) -> None:
         question = parsed(data)
+        if question.has_edns:
+            self.with_edns += 1
+            if self._edns is Edns.DROPPED:
+                return
+            if self._edns is Edns.FORMERR:
+                self._send(refusal(question, FORMERR), sender)
+                return
+            if self._edns is Edns.BADCOOKIE and question.cookie:
+                self._send(refusal(question, BADCOOKIE), sender)
+                return
         times = self.asked[question.name, question.kind]
         self.asked[question.name, question.kind] = times + 1
         name = self._names.get(question.name) or self._failing(question.name)
@@ -251,10 +282,34 @@ def parsed(data: bytes) -> Question:
         at += 1 + length
     at += 5
     room = PLAIN_UDP
-    if data[11] and data[at : at + 3] == b"\0\0\x29":  # EDNS: how much the other side takes
+    cookie = b""
+    has_edns = bool(data[11]) and data[at : at + 3] == b"\0\0" + bytes([OPT])
+    if has_edns:  # how much the other side takes
         room = max(PLAIN_UDP, int.from_bytes(data[at + 3 : at + 5], "big"))
+        cookie = cookie_in(data[at + 11 :])
     name = b".".join(labels).decode("ascii").lower()
-    return Question(data[:2], name, data[at - 3], data[12:at], room)
+    return Question(data[:2], name, data[at - 3], data[12:at], room, has_edns, cookie)
+
+
+def cookie_in(options: bytes) -> bytes:
+    """The client's eight bytes; nothing if there is no cookie."""
+    while len(options) >= 4:
+        code, length = struct.unpack("!HH", options[:4])
+        if code == COOKIE:
+            return options[4:12]
+        options = options[4 + length :]
+    return b""
+
+
+def refusal(question: Question, code: int) -> bytes:
+    """An answer of nothing but a code; one of more than four bits needs an OPT record."""
+    extra = b""
+    if code > 15:
+        cookie = struct.pack("!HH", COOKIE, 16) + question.cookie + b"\x5a" * 8
+        record = struct.pack("!HHBBHH", OPT, 1232, code >> 4, 0, 0, len(cookie))
+        extra = b"\0" + record + cookie
+    head = struct.pack("!HHHHH", 0x8180 | code & 15, 1, 0, 0, 1 if extra else 0)
+    return question.number + head + question.wire + extra
 
 
 def built(question: Question, name: Name, code: int, *, cut: bool) -> bytes:

@@ -24,6 +24,7 @@ from tests.site.names import (
     SERVFAIL,
     SILENT,
     A,
+    Edns,
     Name,
     NameServer,
 )
@@ -413,6 +414,20 @@ def test_a_long_answer_comes_over_tcp(server: NameServer, loop: Loop) -> None:
     server.say("a.test", Name(addresses))
     assert set(loop.resolve_one("a.test").addresses) == set(addresses)
     assert server.over_tcp == 1
+
+
+@pytest.mark.parametrize("edns", Edns)
+def test_what_servers_make_of_edns_loses_no_name(edns: Edns) -> None:
+    """Forwarders and old servers drop it, refuse it, or never like a cookie: none is shown."""
+    many = tuple(f"192.0.2.{last}" for last in range(200))
+    names = {f"h{number}.test": GOOD for number in range(30)}
+    with NameServer({**names, "long.test": Name(many)}, edns=edns) as server:
+        loop = Loop([server.address], ipv6=True)
+        found = loop.resolve(*names, "long.test", "missing.test")
+        loop.close()
+    assert {*found.pop("long.test").addresses} == {*many}
+    assert found == dict.fromkeys(names, GOOD_ANSWER) | {"missing.test": NO_SUCH_HOST}
+    assert (server.with_edns, server.over_tcp) == (0, 1)
 
 
 def test_several_servers_share_the_names_and_stand_in_for_each_other() -> None:
