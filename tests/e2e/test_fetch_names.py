@@ -11,9 +11,11 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.fetch import known_names, resolver, retry
 from tests.e2e.fetching import CONFIG, different, names, reasons, rows, running
+from tests.e2e.test_fetch_http2 import NOT_VALID
 from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening
 from tests.site import Site
 from tests.site.names import REFUSED, SERVFAIL, SILENT, Name, NameServer
+from tests.site.plain_http2 import plain_http2
 
 HERE = "127.0.0.1"
 NOBODY = "127.0.0.1:1"
@@ -206,3 +208,45 @@ def test_connections_that_close_lead_to_no_look_up_of_libcurls(
         port = url.rpartition(":")[2]
         urls = [f"http://n{n % 7}.test:{port}/{n}" for n in range(280)]
         assert reasons(*urls, config=replace(config, thread_count=8, timeout=10)) == [None] * 280
+
+
+@pytest.mark.parametrize("served", [1, 3])
+@pytest.mark.parametrize("way", ["redirects", "retries", "drops"])
+def test_nor_do_redirects_and_retries(
+    served: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
+    seen: set[bytes] = set()
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(served):
+            head = heard(connection)
+            path = head.partition(b" ")[2].partition(b" ")[0]
+            is_first = path not in seen and path.endswith((b"1", b"4", b"7"))
+            seen.add(path)
+            if way == "redirects" and b"/there" not in path:
+                there = b"http://m%d.test:%s/there%s" % (len(seen) % 7, port, path)
+                moved = b"HTTP/1.1 302 No\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n" % there
+                connection.sendall(moved)
+            elif way == "retries" and is_first:
+                connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+            elif way == "drops" and is_first:
+                return
+            else:
+                connection.sendall(ANSWER)
+        heard(connection)
+
+    with listening(serve) as url, names(Name((HERE,))) as (_, config):
+        port = url.rpartition(":")[2].encode()
+        urls = [f"http://n{n % 7}.test:{port.decode()}/{n}" for n in range(140)]
+        outcomes = reasons(*urls, config=config, thread_count=8, timeout=10, retries=3)
+    assert outcomes == [None] * 140
+
+
+@pytest.mark.parametrize("what", ["refused streams", "a goodbye to everybody", "capitals"])
+def test_nor_does_http_2(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
+    with plain_http2(NOT_VALID[what], ANSWER) as server, names(Name((HERE,))) as (_, config):
+        urls = [f"https://n{n % 7}.test:{server.port}/{n}" for n in range(70)]
+        outcomes = reasons(*urls, config=config, thread_count=8, timeout=10, verify_tls=False)
+    assert outcomes == [None] * 70

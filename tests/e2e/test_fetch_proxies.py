@@ -7,13 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from img2dataset.errors import Reason
+from img2dataset.fetch import resolver
 from img2dataset.records import Body, Failure
-from tests.e2e.fetching import CONFIG, fetch, reason_of, reasons
-from tests.e2e.test_fetch_odd_servers import heard, listening
+from tests.e2e.fetching import CONFIG, different, fetch, names, reason_of, reasons
+from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening
 from tests.site import Site
 
 
@@ -148,3 +150,82 @@ def test_what_a_proxy_says_without_a_tunnel_is_its_own_if_that_is_certain(
 
 def test_without_a_proxy_a_407_is_the_sites(site: Site) -> None:
     assert reasons(site.url("/status/407")) == [Reason.HTTP_STATUS]
+
+
+# a proxy that has a name, which only our name server knows
+
+
+def socks(client: socket.socket) -> None:
+    """SOCKS 5, for names, all of which are here."""
+    client.recv(64)
+    client.sendall(b"\5\0")
+    asked = client.recv(512)
+    assert asked[3] == 3, "a name, not an address that libcurl has found"
+    with socket.create_connection(("127.0.0.1", int.from_bytes(asked[-2:], "big"))) as site:
+        client.sendall(b"\5\0\0\1\0\0\0\0\0\0")
+        threading.Thread(target=pump, args=(site, client), daemon=True).start()
+        pump(client, site)
+
+
+@pytest.mark.parametrize("served", [1, 3, 1000])
+@pytest.mark.parametrize("host", ["proxy.test", "PROXY.Test", "u:p%40s@proxy.test"])
+def test_the_name_of_a_proxy_is_looked_up_as_all_others(
+    monkeypatch: pytest.MonkeyPatch, host: str, served: int
+) -> None:
+    monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(served):
+            if heard(connection).startswith(b"GET http://"):
+                connection.sendall(ANSWER)
+        heard(connection)
+
+    with listening(serve) as url, names(proxy="127.0.0.1") as (server, config):
+        monkeypatch.setenv("http_proxy", url.replace("127.0.0.1", host))
+        urls = [f"http://n{number % 7}.test/{number}" for number in range(140)]
+        assert reasons(*urls, config=replace(config, thread_count=8, timeout=10)) == [None] * 140
+        assert {name for name, _ in server.asked} <= {"proxy.test"}, "it knows the others itself"
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5", "socks5h"])
+def test_so_is_that_of_one_that_makes_tunnels(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
+    serve = tunnel if kind == "http" else socks
+    with Site(tls=True) as site, listening(serve) as url, names(proxy="127.0.0.1") as (_, config):
+        monkeypatch.setenv("https_proxy", f"{kind}://proxy.test:{url.rpartition(':')[2]}")
+        host = "127.0.0.1" if kind == "http" else "n1.test"
+        urls = different(site.url("/image/1.jpg", host=host), 20)
+        assert reasons(*urls, config=config, verify_tls=False, timeout=5) == [None] * 20
+
+
+def test_a_proxy_whose_name_nobody_knows_is_said_to_be_the_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    with names() as (_, config):
+        (outcome,) = fetch("http://a.test/", config=config)
+    assert isinstance(outcome, Failure)
+    label = Reason.PROXY_FAILED.label
+    assert outcome.message == f"{label} (the name of the proxy is not resolved)"
+
+
+def test_hosts_that_need_no_proxy_are_looked_up_besides(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(answer_once) as url, names(proxy="127.0.0.1", direct="127.0.0.1") as (_, config):
+        monkeypatch.setenv("http_proxy", url.replace("127.0.0.1", "proxy.test"))
+        monkeypatch.setenv("no_proxy", "direct.test")
+        urls = [
+            each
+            for number in range(20)
+            for each in (
+                f"http://a.test/{number}",
+                site.url(f"/image/{number}.jpg", host="direct.test"),
+            )
+        ]
+        assert reasons(*urls, config=replace(config, thread_count=4, timeout=10)) == [None] * 40
+
+
+def answer_once(connection: socket.socket) -> None:
+    heard(connection)
+    connection.sendall(ANSWER)

@@ -79,7 +79,7 @@ class Request:
     seconds: float
     """Until it has to be over."""
     resolved: str = ""
-    """`host:port:addresses`; none = the URL holds an address, or its proxy knows one."""
+    """`host:port:addresses`, of the proxy if there is one; none = it is an address."""
     proxy: str = ""
     is_page: bool = False
     """Whether a text for us is expected (robots.txt), not an image."""
@@ -289,7 +289,10 @@ class Transfers(Generic[K]):
     def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
         response = slot.response
         if code == LOOK_UP_DENIED and response.verdict is None:
-            return Remedy.NEW_CONNECTION  # which is told the address, and needs none later
+            # a new connection is told the address, and needs none later; unless libcurl itself asks
+            # once more, which on a new one it only does where a server refuses HTTP/2 streams
+            again = Remedy.NEW_CONNECTION in slot.remedies and slot.url.startswith("https:")
+            return Remedy.HTTP_1 if again else Remedy.NEW_CONNECTION
         if code == OK and response.status != REQUEST_TIMEOUT:
             return None
         ending = Ending(
@@ -471,7 +474,7 @@ class Transfers(Generic[K]):
 
         def may_look_up() -> int:
             """Names are for `resolver`: libcurl, which asks the system where it has forgotten
-            one, is left only what is an address, or the name of a proxy."""
+            one, is left only what is an address."""
             return ABORT if slot.is_named else GO_ON
 
         slot.handle.setopt(pycurl.PREREQFUNCTION, connected)

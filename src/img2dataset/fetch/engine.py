@@ -311,7 +311,8 @@ class Engine:
                 self._failed(attempt, failure, now)
             case None:
                 attempt.began = attempt.lookup_began = now
-                self._lookups.add(attempt.place.host, attempt, now, attempt.left)
+                name = self._ways.name_for(attempt.place)
+                self._lookups.add(name, attempt, now, attempt.left)
             case Way() as way:
                 attempt.way = way
                 self._ask_robots(attempt, now)

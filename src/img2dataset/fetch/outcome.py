@@ -18,7 +18,7 @@ UNANSWERED = frozenset({CLOSED, 55, 56})
 REASONS = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
     3: Reason.URL_INVALID,  # libcurl is stricter about hosts than WHATWG
-    5: Reason.HOST_NOT_RESOLVED,  # of the proxy
+    5: Reason.PROXY_FAILED,  # its name is not resolved
     6: Reason.HOST_NOT_RESOLVED,
     7: Reason.CONNECT_FAILED,
     8: Reason.BAD_RESPONSE,

@@ -6,10 +6,16 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from img2dataset.errors import RowError
+from img2dataset.fetch.urls import sendable
 
 SCHEMES = ("http", "https")
 DEFAULT_PORTS = {"http": 80, "https": 443}
+PROXY_PORT = 1080
+"""libcurl's, for a proxy that is named without its port."""
 
 WITH_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*):(?P<port>\d{1,5})")
 """`name:8080` and `[::1]:8080`, but not `::1`."""
@@ -96,7 +102,31 @@ def _proxy_for(scheme: str, environment: Mapping[str, str]) -> str:
         "socks5": "socks5h",
         "socks4": "socks4a",
     }.get(name.lower(), name)
-    return f"{kind}://{rest}" if proxy else ""
+    return _with_plain_host(f"{kind}://{rest}") if proxy else ""
+
+
+@lru_cache(maxsize=100)
+def address_of_proxy(url: str) -> tuple[str, int]:
+    """Host and port of a proxy, as libcurl takes them from its URL."""
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    with_port = WITH_PORT.fullmatch(authority)
+    if with_port:
+        return with_port["host"], int(with_port["port"])
+    return authority.removesuffix(":"), 443 if scheme.lower() == "https" else PROXY_PORT
+
+
+def _with_plain_host(proxy: str) -> str:
+    """With the host in ASCII, and an address as such: libcurl does neither, or only for itself."""
+    host = address_of_proxy(proxy)[0]
+    if host.isascii() and not host[-1:].isdigit():
+        return proxy
+    try:
+        plain = sendable(f"http://{host}/").removeprefix("http://").removesuffix("/")
+    except RowError:
+        return proxy  # which is then said to be the trouble
+    before, _, after = proxy.rpartition(host)
+    return f"{before}{plain}{after}"
 
 
 def _setting(name: str, environment: Mapping[str, str]) -> str | None:

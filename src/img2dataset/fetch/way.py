@@ -10,7 +10,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.addresses import allowed, literal, may_ask
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.proxies import Proxies
+from img2dataset.fetch.proxies import Proxies, address_of_proxy
 from img2dataset.fetch.resolver import Answer, Resolver
 from img2dataset.records import Failure
 
@@ -40,6 +40,7 @@ class Way:
 
 
 STRAIGHT = Way()
+PROXY_NOT_RESOLVED = "(the name of the proxy is not resolved)"
 
 
 @lru_cache(maxsize=10_000)
@@ -62,7 +63,7 @@ def origin_of(url: str) -> str:
 
 
 class Ways:
-    """Finds ways; names that are not known yet come later, by `found`."""
+    """Finds ways; names that are not known yet, of hosts or proxies, come later, by `found`."""
 
     def __init__(self, config: FetchConfig, loop: Loop) -> None:
         """Look-ups wait in `loop`."""
@@ -76,14 +77,18 @@ class Ways:
         """The way to `place`; None = its name is being looked up.  `listed` = host in the list."""
         if not _may_ask(self._policy, place.host, listed):
             return _not_allowed()
-        if self._proxies.any:
-            proxy = self._proxies.for_url(place.scheme, place.host, place.port)
-            if proxy:
-                return Way(proxy=proxy)
+        proxy = self._proxy_for(place)
+        if proxy:
+            return self._way_by_proxy(proxy)
         if place.literal is not None:
             return STRAIGHT
         answer = self._resolver.ask(place.host)
         return None if answer is None else self._way_by(place, answer)
+
+    def name_for(self, place: Place) -> str:
+        """The name that has to be known to get to `place`: its own, or its proxy's."""
+        proxy = self._proxy_for(place)
+        return address_of_proxy(proxy)[0] if proxy else place.host
 
     def found(self, now: float) -> list[str]:
         """Names that were being looked up and are known now, one way or the other."""
@@ -111,6 +116,22 @@ class Ways:
 
     def _ready(self, file: int, mask: int) -> None:
         self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))
+
+    def _proxy_for(self, place: Place) -> str:
+        if not self._proxies.any:
+            return ""
+        return self._proxies.for_url(place.scheme, place.host, place.port)
+
+    def _way_by_proxy(self, proxy: str) -> Way | Failure | None:
+        host, port = address_of_proxy(proxy)
+        if literal(host) is not None:
+            return Way(proxy=proxy)
+        answer = self._resolver.ask(host)
+        if answer is None:
+            return None
+        if answer.reason is not None:
+            return Failure.of(RowError(Reason.PROXY_FAILED, detail=PROXY_NOT_RESOLVED))
+        return Way(_way_to(host, port, answer.addresses).resolved, proxy)
 
     def _way_by(self, place: Place, answer: Answer) -> Way | Failure:
         if answer.reason is not None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.proxies import Proxies
+from img2dataset.fetch.proxies import Proxies, address_of_proxy
 
 PROXY = "http://proxy.example:3128"
 
@@ -173,3 +173,34 @@ def test_names_are_resolved_by_the_proxy_never_by_libcurl(given: str, used: str)
 def test_socks_without_a_number_is_the_fifth() -> None:
     proxies = Proxies({"all_proxy": "socks://127.0.0.1:1080"})
     assert proxies.for_url("http", "a.test", None) == "socks5h://127.0.0.1:1080"
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://proxy:3128", ("proxy", 3128)),
+        ("http://proxy", ("proxy", 1080)),
+        ("https://proxy/", ("proxy", 443)),
+        ("socks5h://u:p@proxy:9/x", ("proxy", 9)),
+        ("http://u:p%40ss@proxy:9?x", ("proxy", 9)),
+        ("http://[::1]:3128", ("[::1]", 3128)),
+        ("http://[::1]", ("[::1]", 1080)),
+        ("http://127.0.0.1:1", ("127.0.0.1", 1)),
+        ("http://proxy:", ("proxy", 1080)),
+    ],
+)
+def test_where_a_proxy_is(url: str, address: tuple[str, int]) -> None:
+    assert address_of_proxy(url) == address
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("http://u:p@b\u00fccher.test:3128", "http://u:p@xn--bcher-kva.test:3128"),
+        ("127.1:3128", "http://127.0.0.1:3128"),
+        ("http://proxy1:3128", "http://proxy1:3128"),
+        ("http://a..\u00fc b:3128", "http://a..\u00fc b:3128"),
+    ],
+)
+def test_odd_spellings_of_a_proxy_are_made_plain(given: str, used: str) -> None:
+    assert found(http_proxy=given) == used

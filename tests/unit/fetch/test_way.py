@@ -176,13 +176,41 @@ def test_of_several_addresses_only_those_that_are_allowed_are_used(make_ways: Ma
 def test_a_proxy_is_asked_instead_of_a_name_server(
     make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("http_proxy", "http://192.0.2.7:3128")
     monkeypatch.setenv("no_proxy", "direct")
     ways = make_ways(direct=PUBLIC, a=PRIVATE)
-    assert way(ways, "http://a/") == Way(proxy="http://proxy:3128")
-    assert way(ways, "http://8.8.8.8/") == Way(proxy="http://proxy:3128")
+    assert way(ways, "http://a/") == Way(proxy="http://192.0.2.7:3128")
+    assert way(ways, "http://8.8.8.8/") == Way(proxy="http://192.0.2.7:3128")
     assert way(ways, "http://direct/") == Way("direct:80:2606:4700::1,8.8.8.8")
     assert way(ways, "http://10.0.0.1/", "http://b/") is NO, "nor may a proxy be sent there"
+
+
+@pytest.mark.parametrize("url", ["http://a/", "http://8.8.8.8/"])
+def test_a_proxy_has_a_name_too_and_may_be_private(
+    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://u:p@proxy:3128/")
+    place = place_of(origin_of(url))
+    assert make_ways().name_for(place) == "proxy"
+    assert way(make_ways(), url) is None
+    found = way(make_ways("deny", proxy=PRIVATE), url)
+    assert found == Way("proxy:3128:10.0.0.1,169.254.169.254", "http://u:p@proxy:3128/")
+
+
+@pytest.mark.parametrize("answer", [NO_SUCH_HOST, NOT_RESOLVED])
+def test_a_proxy_without_an_address_says_nothing_of_the_host(
+    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    assert way(make_ways(proxy=answer), "http://a/") is Reason.PROXY_FAILED
+
+
+def test_the_name_to_be_known_is_the_hosts_where_no_proxy_is_asked(
+    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "direct")
+    assert make_ways().name_for(place_of("http://direct")) == "direct"
 
 
 @pytest.mark.parametrize(
