@@ -25,12 +25,12 @@ def spin() -> None:
 
 
 def sleep() -> None:
-    os.write(2, HANGS)
+    os.write(sys.stderr.fileno(), HANGS)
     time.sleep(10_000)
 
 
 def freeze() -> None:
-    os.write(2, HANGS)
+    os.write(sys.stderr.fileno(), HANGS)
     ctypes.PyDLL(None).sleep(10_000)  # keeps the GIL
 
 

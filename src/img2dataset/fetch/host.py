@@ -41,9 +41,6 @@ GIVEN_UP = 60.0
 """Seconds until a host that was given up is tried again; doubles each time."""
 LONGEST_GIVEN_UP = 600.0
 
-MUCH_ASKED = 100
-"""Requests after which it is remembered what good answers have earned."""
-
 DEAD = frozenset(
     {
         Reason.CONNECT_FAILED,
@@ -78,6 +75,8 @@ class Host(Generic[A]):
     """When it was asked last."""
     next_start: float = 0.0
     """No request may start before."""
+    rests_until: float = 0.0
+    """The end of the rest that it wanted last, whatever it has said since."""
     reserved: bool = False
     """Whether `next_start` is a time that was given to us, not a rest."""
     free_at: float = 0.0
@@ -120,7 +119,7 @@ class Host(Generic[A]):
     def is_forgettable(self, now: float) -> bool:
         """Lists have millions of hosts, and what is well is soon learnt again."""
         idle = self.active == 0 and not self.parked
-        known = self.troubled or self.failures or self.cost.fruitless or self.asked >= MUCH_ASKED
+        known = self.troubled or self.failures or self.cost.fruitless
         return idle and not known and self.waits_until <= now
 
     def wants_rest(self, now: float) -> bool:
@@ -134,8 +133,8 @@ class Host(Generic[A]):
         until = 0.0
         if self.running:
             until = now
-        elif self.parked and (self.refusals or self.trials) and not self.reserved:
-            until = min(now, self.next_start)
+        elif self.parked:
+            until = min(now, self.next_start, self.rests_until)
         self.cost.charge(until, now)
 
     def credit(self, now: float, unit_s: float) -> None:
@@ -149,8 +148,7 @@ class Host(Generic[A]):
         """Give it up if it has taken too long without a good answer, or is about to."""
         if self.given_up_until > now:
             return
-        rests = bool(self.refusals) and not (self.running or self.reserved)
-        rest = max(0.0, self.next_start - now) if rests else 0.0
+        rest = 0.0 if self.running else min(self.next_start, self.rests_until) - now
         enough = self.cost.fruitless >= MIN_FRUITLESS and self.cost.spent_s >= allowed_s
         if enough or (rest > 0 and self.cost.spent_s + rest > allowed_s):
             self.limit = 1.0
@@ -235,6 +233,7 @@ class Host(Generic[A]):
             self.given_up_until = now + rest
             self.why = Reason.HOST_ASKS_FOR_REST
         else:
+            self.rests_until = max(self.rests_until, now + rest)
             self._put_off(now + rest)
 
     def _put_off(self, until: float) -> None:

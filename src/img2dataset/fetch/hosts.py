@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MOST_HOSTS = 100_000
 """Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
+MAX_STANDINGS = 20_000
+"""Hosts that are well of which it is remembered what they have earned."""
 MOST_NAMED = 3
 """Resting hosts that are named at once."""
 ASK_AGAIN = 0.02
@@ -68,6 +70,7 @@ class Hosts(Generic[A]):
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
+        self._standings: dict[str, tuple[int, float]] = {}  # of forgotten hosts; oldest first
         self._given_up: dict[str, Failure] = {}
         self._resting: list[tuple[float, str]] = []  # a heap of when to look at a host again
         self._parked = 0
@@ -228,6 +231,9 @@ class Hosts(Generic[A]):
             self._news.see(host, now)
         self._start_parked(host, now)
         if host.is_forgettable(now):
+            self._standings[name] = (host.asked, host.cost.spent_s)
+            if len(self._standings) > MAX_STANDINGS:
+                del self._standings[next(iter(self._standings))]
             del self._hosts[name]
 
     def learn_nothing(self, name: str, now: float) -> None:
@@ -242,6 +248,7 @@ class Hosts(Generic[A]):
             if len(self._hosts) >= MOST_HOSTS:
                 self._forget_some()
             host = self._hosts[name] = Host(name, self._first, self._min_delay)
+            host.asked, host.cost.spent_s = self._standings.pop(name, (0, 0.0))
         return host
 
     def _start(self, host: Host[A], now: float) -> None:

@@ -85,6 +85,19 @@ BAD: dict[str, Behaviour] = {
 }
 
 
+def in_turn(*ends: End) -> Behaviour:
+    return lambda number, _now: ends[number % len(ends)]
+
+
+BAD["429, Retry-After: 60, and 500"] = in_turn(
+    End(0.05, TOO_OFTEN, 0.05, 60.0), End(0.3, status(500), 0.3)
+)
+BAD["429, Retry-After: 60, and silence"] = in_turn(
+    End(0.05, TOO_OFTEN, 0.05, 60.0), End(TIMEOUT, failure(Reason.TIMEOUT))
+)
+BAD["503, resets and late closes"] = in_turn(End(0.05, BUSY, 0.05), End(0.01, LOST), End(3.0, LOST))
+
+
 @dataclass
 class Run:
     """What the engine does with its hosts, by a clock of its own."""
@@ -202,8 +215,8 @@ def test_bad_hosts_cost_a_run_little_and_the_good_ones_nothing(
 # -- hosts that work, after their fashion --
 
 
-def quota(per_minute: int, wish: float) -> Behaviour:
-    """So many a minute; then 429 until the minute is over."""
+def quota(per_minute: int, wish: float | None = None) -> Behaviour:
+    """So many a minute; then 429, with the time until the minute is over if `wish` is None."""
     seen: Counter[int] = Counter()
 
     def answer(_number: int, now: float) -> End:
@@ -211,7 +224,7 @@ def quota(per_minute: int, wish: float) -> Behaviour:
         seen[minute] += 1
         if seen[minute] <= per_minute:
             return End(0.1, GOOD, 0.1)
-        return End(0.05, TOO_OFTEN, 0.05, wish)
+        return End(0.05, TOO_OFTEN, 0.05, 60.0 - now % 60 if wish is None else wish)
 
     return answer
 
@@ -260,6 +273,14 @@ def test_a_host_that_was_well_may_rest_for_a_minute_and_no_longer() -> None:
 
     assert run.outcomes["bad-0"]["host_given_up"] > 0
     assert run.now <= (MAX_CREDIT_UNITS + 1) * TIMEOUT + 1.3 * TIMEOUT
+
+
+def test_good_answers_between_rests_earn_the_next_rest_also_where_others_have_most_rows() -> None:
+    """Each rest is longer than what a host is allowed that has given nothing."""
+    run = run_of(listed(1, "mixed"), quota(per_minute=30))
+
+    assert "host_given_up" not in run.outcomes["bad-0"]
+    assert run.outcomes["bad-0"]["success"] > 0.7 * BAD_ROWS
 
 
 def test_slow_answers_are_waited_for() -> None:

@@ -397,7 +397,7 @@ def fall_silent(one: Caller, result: Failure = TIMEOUT) -> None:
             one.wait(due - one.now)
 
 
-@pytest.mark.parametrize("result", [REFUSED, TIMEOUT, failure(Reason.CONNECT_TIMEOUT)])
+@pytest.mark.parametrize("result", [REFUSED, TIMEOUT, LOST, failure(Reason.CONNECT_TIMEOUT)])
 def test_a_host_that_only_fails_is_tried_singly_with_growing_rests_then_given_up(
     result: Failure,
 ) -> None:
