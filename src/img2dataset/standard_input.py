@@ -22,7 +22,8 @@ STANDARD_INPUT = "-"
 
 def list_of(options: Options, stack: ExitStack) -> Any:
     """The list to open; a file that holds standard input is gone when `stack` closes."""
-    if options.url_list != STANDARD_INPUT or not isinstance(options.url_list, str):
+    # the type first: to compare a pandas frame with a text gives a frame
+    if not isinstance(options.url_list, str) or options.url_list != STANDARD_INPUT:
         return options.url_list
     if options.input_format == "parquet" and options.distributor != "multiprocessing":
         raise OptionError(

@@ -236,7 +236,15 @@ class Folder:
                 self.do(partial(self._remove, name))
 
     def _remove(self, name: str) -> None:
-        self.fs.rm(self.path(name), recursive=True)
+        path = self.path(name)
+        try:
+            self.fs.rm(path, recursive=True)
+        except OSError as error:
+            # the sign of life of a lock may come into a folder that is being emptied
+            if isinstance(error, FileNotFoundError) or not self.fs.isdir(path):
+                raise
+            self.fs.invalidate_cache()
+            self.fs.rm(path, recursive=True)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file, whole."""

@@ -503,6 +503,26 @@ def test_a_remote_folder_has_scratch_files_here(tmp_path: Path) -> None:
     assert folder.names() == []
 
 
+def test_a_folder_is_emptied_though_something_comes_into_it_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = memory_folder(tmp_path)
+    folder.write("parts/a", b"1")
+    late = [folder.path("parts/late")]
+    original = folder.fs.rm_file
+
+    def rm_file(path: str) -> None:
+        original(path)
+        if late:
+            folder.fs.pipe_file(late.pop(), b"2")
+
+    monkeypatch.setattr(folder.fs, "rm_file", rm_file)
+    folder.remove(["parts"])
+
+    assert folder.names() == []
+    assert late == []
+
+
 # -- blocks
 
 
