@@ -109,7 +109,10 @@ def test_a_resolver_that_is_down_is_named(
     with (
         NameServer(other=down) as server,
         names() as (_, config),
-        running(replace(config, dns_servers=(server.address,)), times=QUICK) as (engine, fetched),
+        running(replace(config, dns_servers=(server.address,), timeout=10.0), times=QUICK) as (
+            engine,
+            fetched,
+        ),
     ):
         engine.submit(rows(*(site.url("/image/1.jpg", host=host) for host in hosts)))
         fetched.until(lambda: bool(fetched.said))

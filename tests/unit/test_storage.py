@@ -519,7 +519,8 @@ def test_a_folder_is_emptied_though_something_comes_into_it_meanwhile(
     monkeypatch.setattr(folder.fs, "rm_file", rm_file)
     folder.remove(["parts"])
 
-    assert folder.names() == []
+    assert folder.names("parts") == []
+    assert not folder.fs.exists(folder.path("parts"))
     assert late == []
 
 
