@@ -154,6 +154,7 @@ def test_a1_all_reserved_names_are_those_of_the_spec_and_the_offenders_are_named
 # -- A2, A3: the command line and txt lists in a folder
 
 
+@pytest.mark.slow
 def test_a2_spellings_reach_the_run_and_a_config_gives_way_to_flags_c9(commanded: Run) -> None:
     rows = commanded.dataset.rows
     assert commanded.printed is not None
@@ -215,6 +216,7 @@ def as_text(input_format: str, rows: list[dict[str, str]]) -> str:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("input_format", "form"),
     [
@@ -251,6 +253,7 @@ def test_a3_formats_of_the_list_and_c1_ways_to_name_it(
         assert [row["caption"] for row in rows] == [text for text, _ in ROWS]
 
 
+@pytest.mark.slow
 def test_a3_columns_are_those_asked_for_then_caption_hash_url(rich: Run, recorded: Run) -> None:
     assert rich.dataset.table.column_names == [
         *ADDITIONAL, "caption", "url", *OWN, "exif", "sha256",
@@ -272,6 +275,7 @@ def test_a4_a_webdataset_is_a_tar_a_table_and_stats_and_nothing_else_is_seen(ric
     assert len(samples) == len(set(samples))  # adjacent
 
 
+@pytest.mark.slow
 def test_a4_the_json_of_a_sample_has_its_keys_in_order(rich: Run) -> None:
     for name in KEPT:
         sample = rich.json(name)
@@ -339,6 +343,7 @@ def test_a4_the_stats_count_every_row_and_every_error_string(rich: Run) -> None:
     assert max(written) == (rich.folder / "00000_stats.json").stat().st_mtime_ns
 
 
+@pytest.mark.slow
 def test_a4_parquet_output_holds_the_bytes_in_a_column_named_as_the_format(
     boxed: Run, untouched: Run
 ) -> None:
@@ -565,6 +570,7 @@ def test_a6_boxes_are_blurred_by_the_formula(boxed: Run) -> None:
 # -- A7: requests
 
 
+@pytest.mark.slow
 def test_a7_redirects_are_followed_ten_times(manners: Manners) -> None:
     assert manners.messages["/redirect?n=10"] is None
     assert manners.messages["/redirect?n=11"] == "too many redirects"
@@ -622,6 +628,7 @@ def test_a8_weights_and_biases_gets_curves_a_table_and_the_config(rich: Run) -> 
     assert table.data[0] == ("success", pytest.approx(len(KEPT) / len(rich.names)), len(KEPT))
 
 
+@pytest.mark.slow
 def test_a8_a_failed_shard_is_tried_again_then_named_and_the_same_command_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -670,6 +677,7 @@ def test_c3_the_command_shows_a_table_at_its_end(commanded: Run) -> None:
     assert ["failed_to_download", "1", "20.0%"] in lines
 
 
+@pytest.mark.slow
 def test_c9_the_options_are_printed_in_the_form_of_a_config(tmp_path: Path) -> None:
     (tmp_path / "given.toml").write_text("image_size = 5\nretries = 3\n")
     first = call("u.txt", "--config", "given.toml", "--image_size=8", "--print_config",

@@ -188,6 +188,7 @@ def test_b4_a_malformed_line_is_a_failed_row_with_its_number(untouched: Run) -> 
     assert "malformed input line" in untouched.dataset.stats[0]["status_dict"]
 
 
+@pytest.mark.slow
 def test_b6_downloads_begin_before_the_list_is_read(tmp_path: Path) -> None:
     with Site() as site:
         lines = "".join(site.url(f"/image/{n % 9}.jpg?n={n}\n") for n in range(200))
@@ -243,6 +244,7 @@ def test_b7_files_are_not_downloaded(rich: Run) -> None:
     assert row["url"].startswith("file:///")
 
 
+@pytest.mark.slow
 def test_b9_the_timeout_is_for_all_hops_together(tmp_path: Path) -> None:
     with shelf() as site:
         download(
@@ -301,6 +303,7 @@ def test_b13_photos_are_stored_upright(rich: Run) -> None:
     assert picture[48:].max() < 60
 
 
+@pytest.mark.slow
 def test_b13_boxes_are_those_of_the_upright_photo(tmp_path: Path) -> None:
     top = [[0.3, 0.25, 0.7, 0.4]]  # over the edge between white and black, when upright
     with Site() as site:
@@ -361,6 +364,7 @@ def test_b17_a_row_with_boxes_is_blurred_even_if_originals_are_kept(boxed: Run) 
     assert rows["boxed"]["status"] == "success"
 
 
+@pytest.mark.slow
 def test_b17_boxes_and_untouched_bytes_are_refused_together(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("url,box\nhttp://127.0.0.1:1/,[]\n")
     done = call(
@@ -379,6 +383,7 @@ def test_b18_png_has_a_default_level(rich: Run) -> None:
     assert rich.member("plain.png", "png") == level_6
 
 
+@pytest.mark.slow
 def test_b19_nothing_but_whole_shards_is_there_and_leftovers_go(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Site() as site:
@@ -458,6 +463,7 @@ def test_b25_rows_are_in_order_and_members_have_a_fixed_time(rich: Run) -> None:
         assert len({member.mtime for member in tar}) == 1
 
 
+@pytest.mark.slow
 def test_b26_captions_are_utf8_in_any_locale(tmp_path: Path) -> None:
     with Site() as site:
         (tmp_path / "list.tsv").write_text(

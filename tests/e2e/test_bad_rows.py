@@ -93,6 +93,7 @@ def test_every_kind_of_trouble_has_a_reason_and_the_run_ends(tmp_path: Path) -> 
     assert took < 20  # the slowest costs its timeout, not the run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retries", [0, 2])
 def test_only_what_may_pass_is_asked_for_again(tmp_path: Path, retries: int) -> None:
     with Site() as site:
@@ -110,6 +111,7 @@ def test_only_what_may_pass_is_asked_for_again(tmp_path: Path, retries: int) -> 
     assert len(site.asked("/status/404")) == 1
 
 
+@pytest.mark.slow
 def test_bytes_are_kept_untouched_but_only_of_images(tmp_path: Path) -> None:
     with Site() as site:
         download(
@@ -126,6 +128,7 @@ def test_bytes_are_kept_untouched_but_only_of_images(tmp_path: Path) -> None:
     assert rows[0]["width"] is None
 
 
+@pytest.mark.slow
 def test_malformed_lines_are_rows_with_their_number(tmp_path: Path) -> None:
     with Site() as site:
         path = tmp_path / "list.csv"

@@ -35,6 +35,7 @@ def test_a_plain_script_needs_no_main_guard(tmp_path: Path) -> None:
     assert (tmp_path / "images" / "00000" / "000000000.jpg").exists()
 
 
+@pytest.mark.slow
 def test_code_from_standard_input_works_like_a_notebook_cell(tmp_path: Path) -> None:
     with Site() as site:
         code = (
@@ -46,6 +47,7 @@ def test_code_from_standard_input_works_like_a_notebook_cell(tmp_path: Path) -> 
     assert result.stdout == "1\n", result.stderr
 
 
+@pytest.mark.slow
 def test_relative_folders_are_relative_to_the_caller(tmp_path: Path) -> None:
     with Site() as site:
         (tmp_path / "list.txt").write_text(site.url("/image/1.jpg"))
@@ -82,6 +84,7 @@ def test_what_is_left_may_fail_where_there_are_images(tmp_path: Path) -> None:
     assert result.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_table_that_is_taken_for_txt_is_said_before_the_work(tmp_path: Path) -> None:
     with Site() as site:
         urls = [site.url(f"/image/{number}.jpg") for number in range(3)]
@@ -94,6 +97,7 @@ def test_a_table_that_is_taken_for_txt_is_said_before_the_work(tmp_path: Path) -
     assert result.stderr.index(said[0]) < result.stderr.index("worker  - success")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "closed",
     [

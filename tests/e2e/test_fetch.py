@@ -294,6 +294,7 @@ def test_https_to_a_server_that_does_not_speak_it_is_a_tls_error() -> None:
     assert reason_of(outcome) is Reason.TLS
 
 
+@pytest.mark.slow
 def test_a_host_that_does_not_take_connections_is_a_connect_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first:
         first.connect(server.getsockname())  # the queue is full now
@@ -360,6 +361,7 @@ def test_a_server_that_names_a_time_is_obeyed_and_holds_nobody_up(site: Site) ->
 # the engine
 
 
+@pytest.mark.slow
 def test_never_more_in_flight_than_allowed(site: Site) -> None:
     seen: list[int] = []
     with running(replace(CONFIG, thread_count=5)) as (engine, fetched):
@@ -392,6 +394,7 @@ def test_nothing_starts_without_room_and_all_of_it_when_there_is(site: Site) -> 
         fetched.until_count(30)
 
 
+@pytest.mark.slow
 def test_room_that_appears_while_it_is_asked_for_does_not_hold_up_retries(site: Site) -> None:
     answers = cycle([True, False])
 
@@ -425,6 +428,7 @@ def test_rows_may_come_in_from_several_threads(site: Site) -> None:
     assert len({index for index, _ in fetched.outcomes}) == 100
 
 
+@pytest.mark.slow
 def test_an_engine_with_nothing_to_do_uses_no_processor(site: Site) -> None:
     with running() as (engine, fetched):
         engine.submit(rows(*different(site.url("/image/1.jpg"), 10)))
@@ -485,6 +489,7 @@ def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(
         fetched.until(lambda: engine.waiting == 84)
 
 
+@pytest.mark.slow
 def test_a_host_that_does_not_answer_is_not_asked_by_all_at_once(site: Site) -> None:
     with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
         path = site.url("/silent?token=gently")

@@ -22,6 +22,7 @@ from tests.e2e.fetching import (
 from tests.site import Site
 
 
+@pytest.mark.slow
 def test_the_timeout_is_for_all_hops_together(site: Site) -> None:
     outcomes = reasons(
         site.url("/redirect?n=2&seconds=0.25"),
@@ -33,6 +34,7 @@ def test_the_timeout_is_for_all_hops_together(site: Site) -> None:
     assert outcomes == [None, *[Reason.TIMEOUT] * 4]
 
 
+@pytest.mark.slow
 def test_an_error_page_that_does_not_end_is_an_error_all_the_same(site: Site) -> None:
     short = site.url("/hanging?status=404&size=100")  # it might still come
     assert reasons(short, timeout=0.3) == [Reason.HTTP_STATUS]
@@ -72,12 +74,14 @@ def test_a_body_without_a_length_has_a_limit_too(site: Site) -> None:
     assert max(request.body_bytes for request in site.asked("/endless")) < 20_000_000
 
 
+@pytest.mark.slow
 def test_a_slow_answer_has_all_of_its_time_and_a_dripping_one_has_not(site: Site) -> None:
     slow, dripping = fetch(site.url("/slow?seconds=0.7"), site.url("/drip"), timeout=1.2)
     assert isinstance(slow, Body)
     assert reason_of(dripping) is Reason.TOO_SLOW
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_a_silent_host(site: Site) -> None:
     config = replace(CONFIG, thread_count=32, first_per_host=8, timeout=30.0)
     with running(config) as (engine, fetched):
@@ -89,6 +93,7 @@ def test_nobody_waits_for_a_silent_host(site: Site) -> None:
         assert engine.in_flight == 8
 
 
+@pytest.mark.slow
 def test_silent_hosts_by_the_dozen_cost_one_timeout(site: Site) -> None:
     """One after the other they would take 50 s, and `fetch` waits for 15."""
     hosts = [f"n{number}.localhost" for number in range(100)]
@@ -119,6 +124,7 @@ def test_time_in_which_we_let_it_wait_does_not_count(site: Site) -> None:
     assert took > 1.1
 
 
+@pytest.mark.slow
 def test_nor_does_time_in_which_nothing_may_start(site: Site) -> None:
     room = Room(full=True)
     with running(replace(CONFIG, timeout=0.3), room) as (engine, fetched):

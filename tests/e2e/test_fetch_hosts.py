@@ -87,6 +87,7 @@ def test_a_host_that_asks_for_a_very_long_rest_is_left_alone(site: Site, other: 
     assert fetched.reasons[100:] == [None, Reason.HOST_ASKS_FOR_REST]
 
 
+@pytest.mark.slow
 def test_without_a_time_a_refusal_means_a_short_rest(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ def test_without_a_time_a_refusal_means_a_short_rest(
     assert second.time - first.time >= 0.29
 
 
+@pytest.mark.slow
 def test_how_many_a_host_takes_is_found_out(
     site: Site, other: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_host_that_only_fails_is_given_up_and_asked_little(
     assert host.STREAK <= asked <= 16 + host.TRIALS
 
 
+@pytest.mark.slow
 def test_nor_is_a_silent_one_asked_for_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "FIRST_REST", 0.01)
     urls = different(site.url("/silent?token=given-up"), 500)
@@ -138,6 +141,7 @@ def test_nor_is_a_silent_one_asked_for_long(site: Site, monkeypatch: pytest.Monk
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
 
 
+@pytest.mark.slow
 def test_its_later_rows_fail_at_once_until_it_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -167,6 +171,7 @@ SILENT_IN_ITS_WAY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SILENT_IN_ITS_WAY)
 def test_what_never_gives_a_good_answer_does_not_hold_the_run(
     kind: str, site: Site, other: Site
@@ -181,6 +186,7 @@ def test_what_never_gives_a_good_answer_does_not_hold_the_run(
         assert outcomes.count(Reason.HTTP_STATUS_TRANSIENT) >= 1
 
 
+@pytest.mark.slow
 def test_a_row_of_a_host_that_was_given_up_is_not_retried(site: Site, other: Site) -> None:
     bad = different(site.url("/retry-after?seconds=30&status=429&times=9999&token=again"), 10)
     good = different(other.url("/image/1.jpg"), 300)
@@ -189,6 +195,7 @@ def test_a_row_of_a_host_that_was_given_up_is_not_retried(site: Site, other: Sit
     assert site.counts["again"] <= 4
 
 
+@pytest.mark.slow
 def test_a_host_for_which_rows_wait_is_named(site: Site, other: Site) -> None:
     url = site.url("/retry-after?seconds=2&status=429&token=named")
     with running(replace(CONFIG, first_per_host=1)) as (engine, fetched):
@@ -227,12 +234,14 @@ def test_one_dead_port_does_not_make_the_others_of_its_address_dead(
 # ceilings
 
 
+@pytest.mark.slow
 def test_a_host_never_sees_more_at_once_than_it_may(site: Site) -> None:
     crowd = site.url("/crowd?seconds=0.005&token=three")
     assert reasons(*different(crowd, 100), max_per_host=3) == [None] * 100
     assert site.at_once["three"] == 3
 
 
+@pytest.mark.slow
 def test_each_host_has_a_ceiling_of_its_own(site: Site) -> None:
     paths = [
         site.url(f"/crowd?seconds=0.01&token={host}", host=f"{host}.localhost") for host in "ab"
@@ -242,6 +251,7 @@ def test_each_host_has_a_ceiling_of_its_own(site: Site) -> None:
     assert site.at_once["a"] == site.at_once["b"] == 2
 
 
+@pytest.mark.slow
 def test_there_is_a_delay_between_the_starts_of_two_requests(site: Site) -> None:
     urls = different(site.url("/image/1.jpg?token=delay"), 6)
     assert reasons(*urls, min_delay=0.1) == [None] * 6
@@ -271,6 +281,7 @@ def two_processes(folder: Path, urls: list[str], **options: Any) -> None:
     assert report.successes == len(urls)
 
 
+@pytest.mark.slow
 def test_the_ceiling_holds_for_all_processes_of_a_run(fresh_site: Site, tmp_path: Path) -> None:
     urls = different(fresh_site.url("/crowd?seconds=0.02&token=all"), 60)
     two_processes(tmp_path / "out", urls, max_connections_per_host=3)
@@ -288,6 +299,7 @@ def test_so_does_the_delay(fresh_site: Site, tmp_path: Path) -> None:
 # what is asked for twice
 
 
+@pytest.mark.slow
 def test_equal_urls_are_fetched_once_and_answered_to_all_their_rows(site: Site) -> None:
     same = [
         site.url("/slow?seconds=0.2&token=same"),

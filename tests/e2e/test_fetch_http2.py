@@ -75,6 +75,7 @@ def test_a_stalled_stream_costs_its_own_row_only(front: Front) -> None:
     assert {outcomes[0], outcomes[-1]} <= {Reason.TIMEOUT, Reason.TOO_SLOW}
 
 
+@pytest.mark.slow
 def test_many_rows_go_over_few_connections(front: Front) -> None:
     """Only those that are asked for before the first is there open one each."""
     urls = different(front.url("/image/1.jpg"), 600)
@@ -82,6 +83,7 @@ def test_many_rows_go_over_few_connections(front: Front) -> None:
     assert front.connections <= 20
 
 
+@pytest.mark.slow
 def test_the_ceiling_of_a_host_counts_streams_not_connections(site: Site, front: Front) -> None:
     crowd = different(front.url("/crowd?seconds=0.01&token=streams"), 100)
     assert reasons(*crowd, config=TRUSTING, max_per_host=3) == [None] * 100
@@ -89,6 +91,7 @@ def test_the_ceiling_of_a_host_counts_streams_not_connections(site: Site, front:
     assert front.connections <= 3
 
 
+@pytest.mark.slow
 def test_more_than_a_connection_takes_at_once_is_fetched_all_the_same(
     site: Site, tmp_path: Path
 ) -> None:
@@ -97,6 +100,7 @@ def test_more_than_a_connection_takes_at_once_is_fetched_all_the_same(
     assert outcomes == [None] * 300
 
 
+@pytest.mark.slow
 def test_connections_that_say_goodbye_cost_no_row(site: Site, tmp_path: Path) -> None:
     """After so many requests a server ends a connection (GOAWAY), whatever has been asked."""
     with in_front_of(site, tmp_path, requests=20) as front:
@@ -105,6 +109,7 @@ def test_connections_that_say_goodbye_cost_no_row(site: Site, tmp_path: Path) ->
     assert outcomes == [None] * 400
 
 
+@pytest.mark.slow
 def test_a_connection_that_dies_takes_its_rows_and_no_more(site: Site, tmp_path: Path) -> None:
     """All that were under way over it are lost at once; nobody waits for them.  (libcurl may ask
     once more over a new connection, where nobody listens any more.)"""

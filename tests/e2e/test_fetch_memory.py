@@ -65,6 +65,7 @@ class Watched:
             self.engine.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "size"),
     [

@@ -51,6 +51,7 @@ def known(url: str | None, status: int | None, **others: Any) -> dict[str, Any]:
     return expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["files", "parquet"])
 def test_how_each_answer_came_is_stored_if_asked_for(
     site: Site, tmp_path: Path, output_format: str
@@ -94,6 +95,7 @@ def test_how_each_answer_came_is_stored_if_asked_for(
     assert [row["url"] for row in dataset.rows] == urls  # as they were given
 
 
+@pytest.mark.slow
 def test_the_json_of_a_sample_says_it_too(site: Site, tmp_path: Path) -> None:
     moved = site.url("/redirect?to=/image/3.jpg")
     _, dataset = run(tmp_path / "out", [moved], save_fetch_metadata=True)
@@ -106,6 +108,7 @@ def test_the_json_of_a_sample_says_it_too(site: Site, tmp_path: Path) -> None:
     assert abs(moment.timestamp() - time.time()) < 60
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_stored_unless_asked_for(site: Site, tmp_path: Path) -> None:
     _, dataset = run(tmp_path / "out", [site.url("/image/1.jpg")])
     assert not {*COLUMNS} & {*dataset.table.column_names}
@@ -113,6 +116,7 @@ def test_nothing_of_it_is_stored_unless_asked_for(site: Site, tmp_path: Path) ->
     assert not {*COLUMNS} & {*sample}
 
 
+@pytest.mark.slow
 def test_equal_urls_have_equal_facts(site: Site, tmp_path: Path) -> None:
     url = site.url("/slow?seconds=0.3&token=metadata")
     _, dataset = run(tmp_path / "out", [url] * 5, save_fetch_metadata=True)
@@ -122,6 +126,7 @@ def test_equal_urls_have_equal_facts(site: Site, tmp_path: Path) -> None:
     assert len([each for each in site.requests if "token=metadata" in each.target]) == 1
 
 
+@pytest.mark.slow
 def test_a_shaped_image_that_fails_has_its_facts(site: Site, tmp_path: Path) -> None:
     url = site.url("/image/4.jpg")
     _, dataset = run(tmp_path / "out", [url], save_fetch_metadata=True, min_image_size=1000)
@@ -132,6 +137,7 @@ def test_a_shaped_image_that_fails_has_its_facts(site: Site, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_what_the_last_answer_said_is_kept_where_a_redirect_leads_nowhere(
     site: Site, tmp_path: Path
 ) -> None:
@@ -162,6 +168,7 @@ def marked_picture() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet", "tfrecord"])
 def test_opt_out_signals_are_stored_if_asked_for(
     site: Site, tmp_path: Path, output_format: str
@@ -192,6 +199,7 @@ def test_opt_out_signals_are_stored_if_asked_for(
     assert verify(str(dataset.folder), deep=True).whole
 
 
+@pytest.mark.slow
 def test_untouched_images_have_their_signals_too(site: Site, tmp_path: Path) -> None:
     site.pictures["marked"] = marked_picture()
     url = site.url("/picture/marked")
@@ -203,6 +211,7 @@ def test_untouched_images_have_their_signals_too(site: Site, tmp_path: Path) -> 
     assert "opt_out" not in dataset.table.column_names
 
 
+@pytest.mark.slow
 def test_we_say_whom_to_write_to(site: Site, tmp_path: Path) -> None:
     url = site.url("/image/10.jpg")
     run(tmp_path / "out", [url], user_agent_contact="me@a.org")
@@ -215,6 +224,7 @@ def test_we_say_whom_to_write_to(site: Site, tmp_path: Path) -> None:
 # other options
 
 
+@pytest.mark.slow
 def test_the_options_of_manners_reach_the_engine(site: Site, tmp_path: Path) -> None:
     site.robots_txt["127.0.0.1"] = "/say?text=User-agent: *%0ADisallow: /exif/"
     urls = [
@@ -244,6 +254,7 @@ def test_the_options_of_manners_reach_the_engine(site: Site, tmp_path: Path) -> 
     assert {request.headers["user-agent"] for request in site.asked("/image/5.jpg")} == {"Mine/1.0"}
 
 
+@pytest.mark.slow
 def test_addresses_may_be_denied_and_names_asked_of_a_server(site: Site, tmp_path: Path) -> None:
     urls = [site.url("/image/9.jpg"), "http://a.test/", site.url("/image/9.jpg", host="localhost")]
     _, dataset = run(
@@ -263,6 +274,7 @@ def test_addresses_may_be_denied_and_names_asked_of_a_server(site: Site, tmp_pat
     assert site.asked("/image/9.jpg") == []
 
 
+@pytest.mark.slow
 def test_certificates_may_be_ignored(secure_site: Site, tmp_path: Path) -> None:
     url = secure_site.url("/image/1.jpg")
     _, dataset = run(tmp_path / "strict", [url, url + "?2"])

@@ -68,6 +68,7 @@ def test_a_name_without_an_address_is_no_host() -> None:
         assert reasons("http://a.test/", config=config, retries=3) == [Reason.NO_SUCH_HOST]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [SERVFAIL, REFUSED, SILENT])
 def test_a_failing_name_server_does_not_make_a_host_unknown(
     monkeypatch: pytest.MonkeyPatch, how: int
@@ -83,6 +84,7 @@ def test_nor_does_one_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reasons("http://a.test/", config=config) == [Reason.HOST_NOT_RESOLVED]
 
 
+@pytest.mark.slow
 def test_a_host_that_was_not_resolved_is_tried_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +122,7 @@ def test_silence_holds_up_nobody_else(site: Site) -> None:
             assert {index for index, _ in fetched.outcomes} == {200, 201, 202}
 
 
+@pytest.mark.slow
 def test_silence_costs_no_more_than_the_timeout_at_any_hop(site: Site) -> None:
     silent = Name(fail=SILENT, times=1000)
     with names(a=silent, b=HERE, c=silent) as (_, config):
@@ -128,6 +131,7 @@ def test_silence_costs_no_more_than_the_timeout_at_any_hop(site: Site) -> None:
         assert reasons(first, second, config=config) == [Reason.HOST_NOT_RESOLVED] * 2
 
 
+@pytest.mark.slow
 def test_the_time_of_the_look_up_counts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """0.3 + 0.3 seconds are more than 0.5."""
     monkeypatch.setattr(resolver, "FIRST_WAIT", 1.0)
@@ -191,6 +195,7 @@ def test_names_of_the_hosts_file_count(
 # libcurl asks nobody
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", [1, 3])
 def test_connections_that_close_lead_to_no_look_up_of_libcurls(
     served: int, monkeypatch: pytest.MonkeyPatch
@@ -210,6 +215,7 @@ def test_connections_that_close_lead_to_no_look_up_of_libcurls(
         assert reasons(*urls, config=replace(config, thread_count=8, timeout=10)) == [None] * 280
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", [1, 3])
 @pytest.mark.parametrize("way", ["redirects", "retries", "drops"])
 def test_nor_do_redirects_and_retries(
@@ -243,6 +249,7 @@ def test_nor_do_redirects_and_retries(
     assert outcomes == [None] * 140
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["refused streams", "a goodbye to everybody", "capitals"])
 def test_nor_does_http_2(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))

@@ -128,6 +128,7 @@ STALLING: dict[str, tuple[bytes, Reason | None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", STALLING)
 def test_nobody_waits_for_the_rest_of_what_is_known_already(what: str) -> None:
     answer, reason = STALLING[what]

@@ -35,6 +35,7 @@ def urls_of(port: int, *, hosts: int, each: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("many", "each"), [(400, 1), (40, 10), (25, 60)])
 def test_what_an_outage_catches_is_fetched_once_it_is_over(
     config: FetchConfig, monkeypatch: pytest.MonkeyPatch, many: int, each: int
@@ -57,6 +58,7 @@ def test_what_an_outage_catches_is_fetched_once_it_is_over(
     assert "the network is back" in back
 
 
+@pytest.mark.slow
 def test_a_host_that_was_given_up_in_it_is_forgiven(
     config: FetchConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ def test_little_is_asked_while_it_lasts(config: FetchConfig, *, respect: bool) -
         assert len(asked) < len(urls) + 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [SERVFAIL, SILENT])
 def test_a_resolver_that_is_down_is_named(
     site: Site, monkeypatch: pytest.MonkeyPatch, how: int
@@ -124,6 +127,7 @@ def test_a_resolver_that_is_down_is_named(
     assert "the network is back" in fetched.said[1]
 
 
+@pytest.mark.slow
 def test_an_outage_that_does_not_end_is_waited_for_only_so_long(config: FetchConfig) -> None:
     with ClosedPort() as closed, running(config, times=SHORT) as (engine, fetched):
         urls = urls_of(closed.number, hosts=50, each=10)
@@ -137,6 +141,7 @@ def test_an_outage_that_does_not_end_is_waited_for_only_so_long(config: FetchCon
     assert "a reason that may pass" in over
 
 
+@pytest.mark.slow
 def test_after_one_that_was_too_long_the_guard_is_on_again(config: FetchConfig) -> None:
     with ClosedPort() as closed, running(config, times=SHORT) as (engine, fetched):
         first = urls_of(closed.number, hosts=120, each=1)

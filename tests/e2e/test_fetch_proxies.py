@@ -187,6 +187,7 @@ def test_the_name_of_a_proxy_is_looked_up_as_all_others(
         assert {name for name, _ in server.asked} <= {"proxy.test"}, "it knows the others itself"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["http", "socks5", "socks5h"])
 def test_so_is_that_of_one_that_makes_tunnels(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))

@@ -59,6 +59,7 @@ def test_connections_that_break_are_tried_again(site: Site, how: str) -> None:
     assert site.counts[how] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("path", "reason"),
@@ -130,6 +131,7 @@ def test_a_redirect_is_asked_again_from_its_beginning(site: Site) -> None:
     assert len([each for each in site.asked("/redirect") if "/flaky" in each.target]) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_every_try_has_as_much_time_and_no_more(site: Site) -> None:
     began = time.monotonic()
@@ -155,6 +157,7 @@ def test_tries_are_further_and_further_apart_and_not_all_at_the_same_time(
     assert max(waits) - min(waits) > 0.04  # "full jitter": anything from 0 to 0.1
 
 
+@pytest.mark.slow
 def test_what_waits_for_its_next_try_is_in_nobodys_way(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

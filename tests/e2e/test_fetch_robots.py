@@ -107,6 +107,7 @@ UNAVAILABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("page")
 def test_where_it_cannot_be_had_nothing_is_asked_for(site: Site) -> None:
     hosts = {f"n{number}.localhost": path for number, path in enumerate(UNAVAILABLE)}
@@ -120,6 +121,7 @@ def test_where_it_cannot_be_had_nothing_is_asked_for(site: Site) -> None:
     assert not [request for request in site.requests if request.path.startswith("/image/")]
 
 
+@pytest.mark.slow
 def test_a_failure_that_passes_does_not_keep_a_whole_host_out(
     site: Site, page: Callable[[str], str]
 ) -> None:
@@ -212,6 +214,7 @@ def test_a_small_limit_for_images_is_none_for_it(site: Site, page: Callable[[str
     assert reasons(page("/image/1.jpg"), config=config) == [Reason.ROBOTS_TXT]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours", [0.0, 0.01])
 def test_the_delay_it_asks_for_is_left_between_requests(
     site: Site, page: Callable[[str], str], ours: float

@@ -51,6 +51,7 @@ def temporary_in(folder: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("input_format", ["txt", "csv.gz", "jsonl", "json", "parquet"])
 def test_standard_input_is_a_list_and_the_same_bytes_go_on(
     tmp_path: Path, input_format: str
@@ -69,6 +70,7 @@ def test_standard_input_is_a_list_and_the_same_bytes_go_on(
     assert not list(temporary.glob("img2dataset-list-*"))
 
 
+@pytest.mark.slow
 def test_other_bytes_in_standard_input_are_another_list(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     with Site() as site:
@@ -81,6 +83,7 @@ def test_other_bytes_in_standard_input_are_another_list(tmp_path: Path) -> None:
     assert "url_list has changed" in said
 
 
+@pytest.mark.slow
 def test_an_empty_standard_input_is_told(tmp_path: Path) -> None:
     code, said = piped(b"", f"--output_folder={tmp_path / 'out'}", temporary=tmp_path / "tmp")
 
@@ -88,6 +91,7 @@ def test_an_empty_standard_input_is_told(tmp_path: Path) -> None:
     assert said == "img2dataset: error: url_list is '-': there is nothing in standard input\n"
 
 
+@pytest.mark.slow
 def test_the_url_of_an_image_is_a_list_of_one(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Site() as site:
@@ -136,6 +140,7 @@ def signed_links(data: bytes) -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/main/x.parquet?download=true", "/signed?key=a%2Fb%3d&x=%7E"])
 @pytest.mark.parametrize("input_format", ["parquet", "txt"])
 def test_signed_links_to_lists_keep_their_escapes(

@@ -12,6 +12,7 @@ from img2dataset import OptionError, download
 from tests.e2e.commands import run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["a caption", "pictures/1"])
 def test_a_list_without_urls_says_first_what_it_has(tmp_path: Path, value: str) -> None:
     path = tmp_path / "list.csv"

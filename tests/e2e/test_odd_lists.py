@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.commands import run, write_list
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 
 
+@pytest.mark.slow
 def test_stray_quotes_cost_no_row_and_malformed_lines_are_shown(tmp_path: Path) -> None:
     captions = ["plain", '"No more rain" a poster', '"open', 'a 6" pipe', 'close"', "last"]
     with Site() as site:
@@ -34,6 +37,7 @@ def test_stray_quotes_cost_no_row_and_malformed_lines_are_shown(tmp_path: Path) 
     assert ": 3 columns instead of 2" in said
 
 
+@pytest.mark.slow
 def test_a_list_in_windows_1252_keeps_its_letters_and_says_so_first(tmp_path: Path) -> None:
     with Site() as site:
         path = tmp_path / "list.csv"
@@ -50,6 +54,7 @@ def test_a_list_in_windows_1252_keeps_its_letters_and_says_so_first(tmp_path: Pa
     assert notice < said.index("outcome") < summary
 
 
+@pytest.mark.slow
 def test_captions_of_bare_urls_are_empty_files_that_verify_knows(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Site() as site:

@@ -150,6 +150,7 @@ def listed(value: Any) -> list[Any]:
     return [each.item() if hasattr(each, "item") else each for each in value]
 
 
+@pytest.mark.slow
 @every_format
 def test_files_of_different_types_become_one_dataset(
     site: Site, tmp_path: Path, output_format: str
@@ -160,6 +161,7 @@ def test_files_of_different_types_become_one_dataset(
     check_one(tmp_path, output_format)
 
 
+@pytest.mark.slow
 @every_format
 def test_a_run_that_goes_on_gives_the_same_types(
     site: Site, tmp_path: Path, output_format: str
@@ -175,6 +177,7 @@ def test_a_run_that_goes_on_gives_the_same_types(
     check_one(tmp_path, output_format)
 
 
+@pytest.mark.slow
 @every_format
 def test_rows_fetched_again_have_the_same_types(
     site: Site, tmp_path: Path, output_format: str
@@ -188,6 +191,7 @@ def test_rows_fetched_again_have_the_same_types(
     check_one(tmp_path, output_format)
 
 
+@pytest.mark.slow
 def test_csv_parts_of_whole_numbers_fractions_and_nothing(site: Site, tmp_path: Path) -> None:
     (tmp_path / "list").mkdir()
     for number, value in enumerate(["1", "1.5", ""]):
@@ -203,6 +207,7 @@ def test_csv_parts_of_whole_numbers_fractions_and_nothing(site: Site, tmp_path: 
     assert table["score"].to_pylist() == [1.0, 1.5, None]
 
 
+@pytest.mark.slow
 def test_a_retry_whose_types_do_not_fit_what_is_stored_says_so(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,7 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_hidden_is_hidden(tmp_path: Path) -> None:
     code = (
         "import importlib.util, os, select, sys\n"

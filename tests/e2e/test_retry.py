@@ -206,6 +206,7 @@ def test_a_retry_ends_where_an_undisturbed_run_would_have(
     ]
 
 
+@pytest.mark.slow
 def test_shards_that_are_not_done_are_done(listed: Path, out: str, fresh_site: Site) -> None:
     run(listed, out, "webdataset")
     for name in ("00002.tar", "00002.parquet", "00002_stats.json", "00001_stats.json"):
@@ -218,6 +219,7 @@ def test_shards_that_are_not_done_are_done(listed: Path, out: str, fresh_site: S
     Dataset(Path(out)).check_whole(14)
 
 
+@pytest.mark.slow
 def test_nothing_to_retry_is_said(tmp_path: Path, fresh_site: Site, out: str) -> None:
     listed = tmp_path / "list.csv"
     listed.write_text(f"url,caption\n{fresh_site.url('/status/404')},x\n")
@@ -237,6 +239,7 @@ def test_dummy_keeps_no_rows_and_is_refused_before_any_work(out: str) -> None:
     assert not Path(out).exists()
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_as_ever(listed: Path, out: str) -> None:
     run(listed, out, "webdataset")
 
@@ -268,6 +271,7 @@ def test_more_is_kept_with_every_kind_of_column(tmp_path: Path, fresh_site: Site
     assert len(row["png"]) > 0
 
 
+@pytest.mark.slow
 def test_a_list_that_does_not_fit_is_refused_once_and_the_right_one_is_taken_afterwards(
     listed: Path, out: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -291,6 +295,7 @@ def test_a_list_that_does_not_fit_is_refused_once_and_the_right_one_is_taken_aft
         retry(wrong, out, "webdataset")
 
 
+@pytest.mark.slow
 def test_a_retry_that_makes_shards_of_an_old_dataset_says_what_they_are_made_from(
     listed: Path, out: str, tmp_path: Path
 ) -> None:
@@ -306,6 +311,7 @@ def test_a_retry_that_makes_shards_of_an_old_dataset_says_what_they_are_made_fro
         run(listed, out, "webdataset")
 
 
+@pytest.mark.slow
 @every_format
 def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format: str) -> None:
     run(listed, out, output_format)

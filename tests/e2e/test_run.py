@@ -41,6 +41,7 @@ def images(site: Site, count: int) -> list[str]:
     return [site.url(f"/image/{number}.jpg") for number in range(count)]
 
 
+@pytest.mark.slow
 def test_files_by_default_as_the_old_tool_stores_them(site: Site, tmp_path: Path) -> None:
     urls = [*images(site, 3), site.url("/status/404")]
 
@@ -72,6 +73,7 @@ def test_files_by_default_as_the_old_tool_stores_them(site: Site, tmp_path: Path
     assert report.exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     # webdataset leaves the files it read to the garbage collector
     "ignore::ResourceWarning",
@@ -114,6 +116,7 @@ def test_a_webdataset_with_captions_loads_as_users_load_it(site: Site, tmp_path:
     assert loaded["000010"][1]["tags"] == ["y", "z"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["parquet", "tfrecord", "dummy"])
 def test_the_other_output_formats(site: Site, tmp_path: Path, output_format: str) -> None:
     download(
@@ -132,6 +135,7 @@ def test_the_other_output_formats(site: Site, tmp_path: Path, output_format: str
             assert Image.open(io.BytesIO(row["jpg"])).size == (32, 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -183,6 +187,7 @@ def test_equal_samples_give_equal_bytes(site: Site, tmp_path: Path) -> None:
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_resuming_with_other_settings_is_refused_and_changes_nothing(
     site: Site, tmp_path: Path
 ) -> None:
@@ -271,6 +276,7 @@ def test_a_list_inside_the_folder_to_be_emptied_is_safe(site: Site, tmp_path: Pa
     assert Path(path).exists()
 
 
+@pytest.mark.slow
 def test_hashes_are_checked_before_anything_else(site: Site, tmp_path: Path) -> None:
     urls = images(site, 2)
     first = download(urls, output_folder=str(tmp_path / "a"), compute_hash="md5")
@@ -287,6 +293,7 @@ def test_hashes_are_checked_before_anything_else(site: Site, tmp_path: Path) -> 
     assert [row["status"] for row in rows] == ["success", "failed_to_download"]
 
 
+@pytest.mark.slow
 def test_boxes_are_blurred_and_kept(site: Site, tmp_path: Path) -> None:
     table = pa.table({"url": images(site, 1) * 2, "faces": pa.array([[[0.2, 0.2, 0.8, 0.8]], []])})
 
@@ -336,6 +343,7 @@ def test_more_shards_than_rows_in_flight(site: Site, tmp_path: Path) -> None:
     assert set(keys) == {f"{n:02d}" for n in range(150)}
 
 
+@pytest.mark.slow
 def test_it_works_in_a_thread(site: Site, tmp_path: Path) -> None:
     reports = []
     thread = threading.Thread(
@@ -349,6 +357,7 @@ def test_it_works_in_a_thread(site: Site, tmp_path: Path) -> None:
     assert reports[0].successes == 2
 
 
+@pytest.mark.slow
 def test_the_output_may_be_a_url(site: Site, tmp_path: Path) -> None:
     report = download(images(site, 2), output_folder=f"file://{tmp_path}/out")
 
@@ -356,6 +365,7 @@ def test_the_output_may_be_a_url(site: Site, tmp_path: Path) -> None:
     assert Dataset(tmp_path / "out").visible[0] == "00000"
 
 
+@pytest.mark.slow
 def test_a_good_run_warns_of_nothing(
     site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -286,6 +286,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @every_format
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_whole_dataset_is_whole(
@@ -317,6 +318,7 @@ def test_what_is_damaged_is_said_in_a_line_of_its_shard(
     assert said in lines[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "output_format",
     [
@@ -418,6 +420,7 @@ def test_a_dataset_that_does_not_say_how_it_was_made_is_looked_at_all_the_same(
     assert [each.name for each in verify(str(folder)).broken] == ["00001"]
 
 
+@pytest.mark.slow
 def test_untouched_bytes_are_compared_with_their_hash(dataset: Callable[..., Path]) -> None:
     folder = dataset("files", disable_all_reencoding=True)
     assert verify(str(folder), deep=True).whole
@@ -515,6 +518,7 @@ def test_bad_usage_is_one_line_and_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_one_of_a_kind_is_one(
     fresh_site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_shard_is_looked_at_unless_its_stats_rule_it_out(data: bytes, worth: o
     assert worth_a_look(data) is worth
 
 
+@pytest.mark.slow
 def test_stats_are_read_many_at_once_and_only_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

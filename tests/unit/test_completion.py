@@ -224,6 +224,7 @@ def attempt(folder: Folder, output_format: str, kill_at: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @one_of_them_quickly
@@ -255,6 +256,7 @@ def test_killed_at_any_step_the_old_shard_or_the_new_one_is_there(
     assert True in seen
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @one_of_them_quickly

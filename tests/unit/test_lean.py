@@ -19,10 +19,12 @@ def imported_by(code: str, *wanted: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_a_run_imports_nothing_large_before_its_workers_start() -> None:
     assert not imported_by("import img2dataset.run", "numpy", "pyarrow", "fsspec", "orjson")
 
 
+@pytest.mark.slow
 def test_a_txt_list_is_read_without_what_other_lists_need(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("http://a/1.jpg\nhttp://a/2.jpg\n")
     code = f"""
@@ -35,6 +37,7 @@ assert [shard.count for shard in source.shards(10)] == [2]
     assert imported_by(code, "pyarrow", *large) == ["pyarrow"]
 
 
+@pytest.mark.slow
 def test_a_worker_imports_no_library_that_its_images_may_not_need() -> None:
     large = ("cv2", "PIL", "exifread", "fsspec", "pyarrow.compute", "pandas", "asyncio", "protego")
     others = (
@@ -70,6 +73,7 @@ assert pyarrow.py_buffer(numpy.zeros(3, numpy.uint8)).to_pybytes() == bytes(3)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "threads"), [(None, "1"), ("3", "3")])
 def test_a_lean_process_has_no_pandas_and_no_threads_for_algebra(
     asked: str | None, threads: str, monkeypatch: pytest.MonkeyPatch
@@ -81,6 +85,7 @@ def test_a_lean_process_has_no_pandas_and_no_threads_for_algebra(
     assert imported_by(LEAN, "pandas") == [threads]
 
 
+@pytest.mark.slow
 def test_a_call_from_python_leaves_the_callers_process_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

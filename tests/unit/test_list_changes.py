@@ -250,6 +250,7 @@ def slices(lists: Lists) -> Iterator[list[str]]:
         yield from (rows[start : start + SIZE] for start in range(0, len(rows), SIZE))
 
 
+@pytest.mark.slow
 @given(lists=changed_lists(), missing=st.frozensets(st.integers(0, 20)))
 def test_they_are_those_whose_rows_differ_whatever_was_done_to_the_list(
     tmp_path_factory: pytest.TempPathFactory, lists: tuple[Lists, Lists], missing: frozenset[int]

@@ -74,6 +74,7 @@ def test_emptying_a_folder_leaves_its_lock(folder: Folder) -> None:
         assert folder.names() == [HIDDEN]
 
 
+@pytest.mark.slow
 def test_a_lock_of_a_dead_process_of_this_machine_is_not_waited_for(elsewhere: Folder) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", "from img2dataset.locks import dump; print(dump(0).decode())"],
@@ -88,6 +89,7 @@ def test_a_lock_of_a_dead_process_of_this_machine_is_not_waited_for(elsewhere: F
     assert said == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [of_another_machine(3), b"damaged"], ids=["silent", "damaged"])
 def test_a_lock_of_another_machine_is_watched_and_a_silent_one_is_removed(
     left: bytes, elsewhere: Folder

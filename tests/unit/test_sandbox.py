@@ -47,6 +47,7 @@ def text(made: Sandbox, data: bytes) -> str:
     return made.shape(data).data.decode()
 
 
+@pytest.mark.slow
 def test_what_comes_back_is_what_the_shaper_made() -> None:
     with sandbox() as made:
         assert made.shape(b"x", [[0.0, 0.0, 1.0, 1.0]]) == Picture(
@@ -67,6 +68,7 @@ def test_a_refusal_comes_back_as_it_was_and_the_process_goes_on() -> None:
         assert text(made, b"pid") == before != str(os.getpid())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "how"),
     [
@@ -91,6 +93,7 @@ def test_a_body_that_ends_the_process_is_blamed_and_the_next_one_is_made(
         assert text(made, b"good") == "config b'good' None"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "seconds", "watched"),
     [
@@ -110,6 +113,7 @@ def test_a_body_that_takes_too_long_is_blamed_and_the_next_one_is_made(
         assert text(made, b"good") == "config b'good' None"
 
 
+@pytest.mark.slow
 def test_a_body_is_not_blamed_for_what_an_earlier_one_did_to_the_process() -> None:
     with sandbox() as made:
         before = text(made, b"pid")
@@ -124,6 +128,7 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_body() -> None:
     assert "shapers.py" in str(caught.value), "the traceback is that of the process"
 
 
+@pytest.mark.slow
 def test_processes_that_do_not_start_are_no_bodys_fault() -> None:
     with (
         sandbox(make="tests.unit.shapers:make_none") as made,
@@ -137,6 +142,7 @@ def test_processes_that_do_not_start_are_no_bodys_fault() -> None:
         made.shape(b"x")
 
 
+@pytest.mark.slow
 def test_each_thread_has_a_process_of_its_own_from_its_first_body_on() -> None:
     pids: list[str] = []
     with sandbox() as made:
@@ -174,6 +180,7 @@ def test_the_process_is_what_the_system_should_end_when_memory_runs_out() -> Non
         assert text(made, b"oom") == "1000"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a promise for Linux only")
 @pytest.mark.parametrize("body", ["sleep", "freeze"])
 def test_a_process_that_hangs_ends_when_its_worker_is_killed(body: str) -> None:
@@ -200,6 +207,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_closing_ends_the_processes_and_they_are_started_again_when_needed() -> None:
     with sandbox() as made:
         pid = int(text(made, b"pid"))

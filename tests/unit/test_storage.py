@@ -110,6 +110,7 @@ def test_a_file_appears_with_its_commit(folder: Folder) -> None:
     assert folder.names(PARTS) == []
 
 
+@pytest.mark.slow
 def test_an_aborted_file_never_appears(folder: Folder) -> None:
     pending = folder.begin("a.bin")
     pending.file.write(b"x")
@@ -262,6 +263,7 @@ def test_what_a_killed_try_stored_in_a_folder_does_not_stay_there(folder: Folder
     assert folder.read("00000/both") == b"whole"
 
 
+@pytest.mark.slow
 def test_an_upload_that_failed_is_begun_again_from_the_start(tmp_path: Path) -> None:
     folder = store_folder(tmp_path)
     folder._patience = Patience(10)

@@ -201,6 +201,7 @@ def opened_by(worker: Worker, folder: Folder, output_format: str) -> OpenShard:
     return OpenShard(3, NAME, 0, writer, 1.0, result_of(OURS).tally)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output_format", "down_after"),
     [("webdataset", ".tar"), ("webdataset", ".parquet"), ("files", "1.jpg"), ("files", ".parquet")],
@@ -237,6 +238,7 @@ def test_a_worker_that_was_taken_for_dead_leaves_what_the_other_stored(
     assert elsewhere.names(TURNS) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_lost_its_turn_to_one_that_died_says_that_the_shard_failed(
     elsewhere: Folder,
 ) -> None:
@@ -285,6 +287,7 @@ def contents(folder: Folder) -> dict[str, bytes]:
 # -- while one waits for it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["disk", "elsewhere"])
 def test_who_waits_for_a_turn_hears_that_the_run_is_to_end(
     tmp_path: Path, elsewhere: Folder, place: str, monkeypatch: pytest.MonkeyPatch

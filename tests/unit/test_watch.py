@@ -33,6 +33,7 @@ def watch(seconds: float) -> Iterator[Watch]:
         made.stop()
 
 
+@pytest.mark.slow
 def test_a_thread_that_computes_too_long_is_noticed_once() -> None:
     calls: list[int] = []
     with watch(0.1) as made, made.over(lambda: calls.append(threading.get_ident())):
@@ -43,6 +44,7 @@ def test_a_thread_that_computes_too_long_is_noticed_once() -> None:
     assert calls[0] != threading.get_ident()
 
 
+@pytest.mark.slow
 def test_a_thread_that_only_waits_is_noticed_later() -> None:
     noticed = threading.Event()
     began = time.monotonic()
@@ -51,6 +53,7 @@ def test_a_thread_that_only_waits_is_noticed_later() -> None:
     assert time.monotonic() - began > 0.1 * WALL * 0.9
 
 
+@pytest.mark.slow
 def test_each_piece_of_work_counts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("img2dataset.watch.WALL", 1000)  # by CPU time, however busy the machine
     noticed = threading.Event()
@@ -63,6 +66,7 @@ def test_each_piece_of_work_counts_by_itself(monkeypatch: pytest.MonkeyPatch) ->
     assert not noticed.is_set()
 
 
+@pytest.mark.slow
 def test_what_waits_between_two_pieces_of_work_is_not_watched() -> None:
     noticed = threading.Event()
     with watch(0.02) as made:
@@ -81,6 +85,7 @@ ctypes.PyDLL(None).sleep(1000)
 """
 
 
+@pytest.mark.slow
 def test_a_process_whose_watch_cannot_run_is_ended_and_shows_where_it_was() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FROZEN], capture_output=True, text=True, timeout=60, check=False
@@ -90,6 +95,7 @@ def test_a_process_whose_watch_cannot_run_is_ended_and_shows_where_it_was() -> N
     assert 'File "<string>", line 6' in done.stderr
 
 
+@pytest.mark.slow
 def test_a_process_that_was_stopped_has_not_worked_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

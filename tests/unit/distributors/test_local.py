@@ -69,6 +69,7 @@ def tries(tmp_path: Path, name: str = "tries.txt") -> Counter[int]:
     return Counter(int(line) for line in (tmp_path / name).read_text().split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 3])
 def test_every_shard_is_done_once(tmp_path: Path, processes: int) -> None:
     errors, seen = run(tmp_path, shards(20), processes=processes)
@@ -84,6 +85,7 @@ def test_a_list_without_shards_ends_at_once(tmp_path: Path) -> None:
     assert seen.stored == Counter()
 
 
+@pytest.mark.slow
 def test_shards_of_a_killed_worker_are_done_by_another(tmp_path: Path) -> None:
     errors, seen = run(tmp_path, shards(6), open=2, die_once=[3])
 
@@ -92,6 +94,7 @@ def test_shards_of_a_killed_worker_are_done_by_another(tmp_path: Path) -> None:
     assert "SIGKILL" in seen.notices
 
 
+@pytest.mark.slow
 def test_a_shard_that_always_kills_its_worker_is_given_up_and_the_others_go_on(
     tmp_path: Path,
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_shard_that_always_kills_its_worker_is_given_up_and_the_others_go_on(
     assert tries(tmp_path)[3] == 2
 
 
+@pytest.mark.slow
 def test_two_shards_that_kill_take_no_neighbour_with_them_twice(tmp_path: Path) -> None:
     errors, seen = run(tmp_path, shards(6), open=2, die=[1, 3])
 
@@ -110,6 +114,7 @@ def test_two_shards_that_kill_take_no_neighbour_with_them_twice(tmp_path: Path) 
     assert seen.stored == Counter({0: 1, 2: 1, 4: 1, 5: 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retry", [0, 1])
 def test_what_was_open_in_a_worker_that_died_is_done_carefully_however_few_retries_there_are(
     tmp_path: Path, retry: int
@@ -122,6 +127,7 @@ def test_what_was_open_in_a_worker_that_died_is_done_carefully_however_few_retri
     assert "shard 1 failed and will be done again, carefully: its worker died" in seen.notices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retry", [0, 2])
 def test_a_shard_that_kills_even_then_is_given_up(tmp_path: Path, retry: int) -> None:
     errors, _ = run(tmp_path, shards(3), retry=retry, die=[1])
@@ -131,6 +137,7 @@ def test_a_shard_that_kills_even_then_is_given_up(tmp_path: Path, retry: int) ->
     assert tries(tmp_path, "careful.txt")[1] == max(1, retry)
 
 
+@pytest.mark.slow
 def test_when_workers_die_often_the_rest_is_done_carefully_at_once(tmp_path: Path) -> None:
     errors, seen = run(tmp_path, shards(MANY_DEATHS + 5), careless=list(range(MANY_DEATHS + 5)))
 
@@ -140,12 +147,14 @@ def test_when_workers_die_often_the_rest_is_done_carefully_at_once(tmp_path: Pat
     assert sorted(twice) == list(range(MANY_DEATHS))
 
 
+@pytest.mark.slow
 def test_a_shard_that_could_not_be_stored_is_not_done_carefully(tmp_path: Path) -> None:
     run(tmp_path, shards(2), fail=[0])
 
     assert not (tmp_path / "careful.txt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retry", [0, 2])
 def test_a_failed_shard_is_done_again_at_the_end_as_often_as_allowed(
     tmp_path: Path, retry: int
@@ -158,6 +167,7 @@ def test_a_failed_shard_is_done_again_at_the_end_as_often_as_allowed(
     assert order[:4] == ["0", "1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_a_shard_that_no_try_can_do_is_not_done_again(tmp_path: Path) -> None:
     errors, _ = run(tmp_path, shards(3), retry=2, hopeless=[1])
 
@@ -165,6 +175,7 @@ def test_a_shard_that_no_try_can_do_is_not_done_again(tmp_path: Path) -> None:
     assert tries(tmp_path) == Counter({0: 1, 1: 1, 2: 1})
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_start_end_the_run(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +183,7 @@ def test_workers_that_do_not_start_end_the_run(
         run(tmp_path, shards(2), entry="serve_nothing")
 
 
+@pytest.mark.slow
 def test_what_was_read_before_the_list_broke_is_finished(tmp_path: Path) -> None:
     def broken() -> Iterator[Shard]:
         yield from shards(3)
@@ -187,6 +199,7 @@ def test_what_was_read_before_the_list_broke_is_finished(tmp_path: Path) -> None
     assert seen.stored == Counter(range(3))
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = noted_starts(monkeypatch)
 
@@ -214,6 +227,7 @@ def noted_starts(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes
     return started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "processes"), [(0, 1), (1, 1), (2, 2), (20, 3)])
 def test_there_are_no_more_processes_than_shards(
     count: int, processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

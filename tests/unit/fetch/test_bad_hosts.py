@@ -193,6 +193,7 @@ def alone() -> float:
     return run_of(listed(0, "bad last"), WELL).now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad_hosts", "order"),
     [(1, "mixed"), (1, "bad first"), (1, "bad last"), (20, "mixed"), (100, "mixed")],

@@ -260,6 +260,7 @@ def test_an_address_is_looked_at_each_time_a_connection_is_used(make_driver: Mak
 # -- time --
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/silent", "/stall", "/slow-header"])
 def test_an_answer_that_does_not_come_is_not_waited_for(
     driver: Driver, site: Site, path: str
@@ -269,6 +270,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
     assert 0.3 <= ended.seconds < 1.0
 
 
+@pytest.mark.slow
 def test_time_that_was_over_for_one_request_is_not_for_the_next(driver: Driver, site: Site) -> None:
     driver.one(site.url("/image/1.jpg"), seconds=0.2)
     ended = driver.one(site.url("/silent"), seconds=0.5)
@@ -289,12 +291,14 @@ def deaf() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_connection_that_does_not_come_about_is_another_matter(driver: Driver, deaf: int) -> None:
     ended = driver.one(f"http://127.0.0.1:{deaf}/", seconds=0.3)
     assert reason_of(ended) is Reason.CONNECT_TIMEOUT
     assert (ended.status, ended.first_byte) == (0, 0)
 
 
+@pytest.mark.slow
 def test_connections_that_do_not_come_about_are_counted(
     driver: Driver, site: Site, deaf: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +314,7 @@ def test_connections_that_do_not_come_about_are_counted(
     driver.until(lambda: driver.transfers.stalled == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lowest", "reason"), [(1, Reason.TIMEOUT), (1024, Reason.TOO_SLOW)])
 def test_a_body_that_crawls_is_given_up_before_its_time(
     make_driver: MakeDriver,
@@ -324,6 +329,7 @@ def test_a_body_that_crawls_is_given_up_before_its_time(
     assert reason_of(ended) is reason
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_what_is_over(driver: Driver, site: Site) -> None:
     assert driver.transfers.patience(time.monotonic()) is None
     driver.start("one", site.url("/silent"), seconds=0.2)
@@ -370,6 +376,7 @@ def hold_the_only_space(driver: Driver) -> object:
     return holder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waits", [0.3, 0.7])
 def test_the_time_in_which_a_body_waits_for_us_does_not_count(
     driver: Driver, site: Site, waits: float

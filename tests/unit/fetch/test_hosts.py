@@ -276,6 +276,7 @@ class Server:
         return (len(self.answered) - bisect(self.answered, since)) / (until - since)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wish", [2.0, None])
 @pytest.mark.parametrize("at_once", [1, 5, 50])
 def test_a_host_that_refuses_more_than_a_few_at_once_soon_gets_what_it_can_take(
@@ -288,6 +289,7 @@ def test_a_host_that_refuses_more_than_a_few_at_once_soon_gets_what_it_can_take(
     assert server.throughput(since=10, until=60) >= 0.6 * at_once / server.seconds
 
 
+@pytest.mark.slow
 def test_the_number_that_was_too_many_is_tried_again_after_a_while() -> None:
     server = Server(Caller(Hosts(FIRST, 256), now=0.0))
     server.run(until=60)
@@ -452,6 +454,7 @@ def test_a_host_that_comes_back_is_trusted_again() -> None:
     assert one.now - given_up == GIVEN_UP, "not longer than the first time"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [NOT_FOUND, GOOD, None, LOST, status(503)])
 def test_any_sign_of_life_ends_the_streak(sign: Body | Failure | None) -> None:
     one = caller()

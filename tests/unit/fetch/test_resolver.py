@@ -186,6 +186,7 @@ def test_after_failures_the_last_word_counts(server: NameServer, loop: Loop) -> 
     assert loop.resolve_one("a.test") == NO_SUCH_HOST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fail", [SERVFAIL, SILENT])
 def test_a_failing_resolver_is_not_a_missing_host(
     server: NameServer, loop: Loop, fail: int, monkeypatch: pytest.MonkeyPatch
@@ -201,6 +202,7 @@ def test_a_failing_resolver_is_not_a_missing_host(
     assert loop.resolve_one("a.test") == GOOD_ANSWER, "and soon forgotten"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ipv6", [False, True])
 def test_a_server_that_is_slow_with_every_answer_loses_no_name(
     monkeypatch: pytest.MonkeyPatch, *, ipv6: bool
@@ -217,6 +219,7 @@ def test_a_server_that_is_slow_with_every_answer_loses_no_name(
     assert found == dict.fromkeys(names, GOOD_ANSWER) | {"missing.test": NO_SUCH_HOST}
 
 
+@pytest.mark.slow
 def test_nor_does_one_that_is_slow_while_another_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_WAIT", 0.25)
     monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
@@ -228,6 +231,7 @@ def test_nor_does_one_that_is_slow_while_another_is_silent(monkeypatch: pytest.M
         loop.close()
 
 
+@pytest.mark.slow
 def test_nor_one_that_is_slow_now_and_was_quick_before(
     server: NameServer, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +254,7 @@ def test_a_server_that_is_quick_is_asked_once(monkeypatch: pytest.MonkeyPatch) -
         assert set(server.asked.values()) == {1}
 
 
+@pytest.mark.slow
 def test_an_answer_that_comes_too_late_is_there_for_the_next_row(
     server: NameServer, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -454,6 +459,7 @@ def test_a_server_that_is_gone_loses_no_name() -> None:
         loop.close()
 
 
+@pytest.mark.slow
 def test_thousands_of_names_share_a_socket_and_none_is_lost() -> None:
     names = [f"h{number}.test" for number in range(2000)]
     with NameServer(other=GOOD, latency=0.02, fail=0.02) as server:
@@ -467,6 +473,7 @@ def test_thousands_of_names_share_a_socket_and_none_is_lost() -> None:
         loop.close()
 
 
+@pytest.mark.slow
 def test_channels_are_replaced_without_losing_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "QUESTIONS_PER_LINE", 50)
     names = [f"h{number}.test" for number in range(300)]

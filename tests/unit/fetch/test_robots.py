@@ -265,6 +265,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_file_costs_much(text: str) -> None:
     url = "https://example.com/" + "a" * 500 + ".jpg"
@@ -281,6 +282,7 @@ def test_only_what_concerns_us_takes_memory() -> None:
     assert rules(others + "User-agent: *\nDisallow: /x").size == len("disallow: /x")
 
 
+@pytest.mark.slow
 def test_a_file_of_nothing_but_wildcards_is_a_no() -> None:
     assert not allows(HOSTILE["different wildcards"], "/nothing")
     assert allows(HOSTILE["as many wildcards as we take"], "/nothing")

@@ -86,6 +86,7 @@ def test_who_opens_the_file_again_finds_what_is_in_it(path: str) -> None:
 # -- two processes --
 
 
+@pytest.mark.slow
 def test_places_are_shared_and_come_back_when_their_holder_is_killed(
     path: str, shared: Shared
 ) -> None:
@@ -102,6 +103,7 @@ def test_places_are_shared_and_come_back_when_their_holder_is_killed(
         assert shared.take_place("a", 3) is None
 
 
+@pytest.mark.slow
 def test_times_are_shared_and_a_killed_process_holds_up_nobody(path: str, shared: Shared) -> None:
     with Elsewhere(path) as other:
         assert other.do("time", "a", 0.5, 10.0) == 10.0
@@ -128,6 +130,7 @@ def test_the_ceiling_of_a_host_holds_for_both_together(path: str) -> None:
     here.shared.close()
 
 
+@pytest.mark.slow
 def test_who_waits_for_anothers_place_sees_soon_that_it_is_free(path: str) -> None:
     here = Asker(path, 1, 0.0)
     with Elsewhere(path, 1) as other:
@@ -141,6 +144,7 @@ def test_who_waits_for_anothers_place_sees_soon_that_it_is_free(path: str) -> No
     here.shared.close()
 
 
+@pytest.mark.slow
 def test_a_probe_keeps_to_the_places_of_all(path: str) -> None:
     here = Asker(path, 1, 0.0)
     with Elsewhere(path, 1) as other:
@@ -155,6 +159,7 @@ def test_a_probe_keeps_to_the_places_of_all(path: str) -> None:
     here.shared.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [None, 1, 5])
 def test_the_delay_of_a_host_holds_for_both_together(path: str, most: int | None) -> None:
     here = Asker(path, most, 0.5)
@@ -177,6 +182,7 @@ def test_the_delay_of_a_host_holds_for_both_together(path: str, most: int | None
     assert min(gaps) >= 0.5 - 1e-9
 
 
+@pytest.mark.slow
 def test_a_time_that_comes_when_no_place_is_free_is_not_used_later(path: str) -> None:
     here = Asker(path, 1, 1.0)
     with Elsewhere(path, 1, 1.0) as other:
@@ -192,6 +198,7 @@ def test_a_time_that_comes_when_no_place_is_free_is_not_used_later(path: str) ->
     here.shared.close()
 
 
+@pytest.mark.slow
 def test_a_time_that_comes_while_the_host_rests_is_not_used_later(path: str) -> None:
     here = Asker(path, None, 1.0)
     with Elsewhere(path, None, 1.0) as other:
@@ -202,6 +209,7 @@ def test_a_time_that_comes_while_the_host_rests_is_not_used_later(path: str) -> 
     here.shared.close()
 
 
+@pytest.mark.slow
 def test_a_time_that_comes_when_enough_are_under_way_is_not_used_later(path: str) -> None:
     here = Asker(path, None, 10.0, first=4)
     with Elsewhere(path, None, 10.0) as other:

@@ -180,6 +180,7 @@ def test_a_second_sequence_counts_as_the_first() -> None:
     assert not avif.is_true(with_picture(PLAIN, one + other))
 
 
+@pytest.mark.slow
 def test_endless_pictures_are_refused() -> None:
     assert not avif.is_true(with_picture(PLAIN, b"\x12\0" * avif.MOST_OBUS))
 

@@ -107,6 +107,7 @@ def test_a_file_too_short_for_its_pixels_or_too_wordy_gets_no_space(data: bytes)
     assert refusal(data) is Reason.DECODE
 
 
+@pytest.mark.slow
 def test_files_that_are_as_dense_as_can_be_are_decoded() -> None:
     blank = np.zeros((2000, 2000), np.uint8)
     for data in (

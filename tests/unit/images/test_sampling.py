@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -64,11 +65,17 @@ def name_of(kind: str, factors: list[Factors], restart: int) -> str:
 
 
 FILES = {
-    name_of(kind, factors, restart): KINDS[kind].encode(factors, restart)
+    name_of(kind, factors, restart): (kind, factors, restart)
     for kind, all_factors in SAMPLING.items()
     for factors in all_factors
     for restart in (0, 3)
 }
+
+
+@cache
+def file_of(name: str) -> bytes:
+    kind, factors, restart = FILES[name]
+    return KINDS[kind].encode(factors, restart)
 
 
 def by_pillow(data: bytes) -> Array:
@@ -89,29 +96,29 @@ def levels_between(one: Array, other: Array) -> int:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_pixel_is_pillow_s(name: str) -> None:
-    picture = to_png().shape(FILES[name])
+    picture = to_png().shape(file_of(name))
     assert (picture.original_width, picture.original_height) == (WIDTH, HEIGHT)
-    assert levels_between(pixels_of(picture.data), by_pillow(FILES[name])) <= 1
+    assert levels_between(pixels_of(picture.data), by_pillow(file_of(name))) <= 1
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_made_smaller_it_is_the_average_of_them(name: str) -> None:
-    made = to_png(resize_mode="keep_ratio", image_size=40).shape(FILES[name])
+    made = to_png(resize_mode="keep_ratio", image_size=40).shape(file_of(name))
     got = pixels_of(made.data)
-    wanted = cv2.resize(by_pillow(FILES[name]), got.shape[1::-1], interpolation=cv2.INTER_AREA)
+    wanted = cv2.resize(by_pillow(file_of(name)), got.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert levels_between(got, np.asarray(wanted)) <= 6
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_untouched_it_is_recognised(name: str) -> None:
-    assert shaper(disable_all_reencoding=True).shape(FILES[name]).data == FILES[name]
+    assert shaper(disable_all_reencoding=True).shape(file_of(name)).data == file_of(name)
 
 
 def test_a_careful_worker_makes_the_same_of_all() -> None:
     options = config(resize_mode="no", encode_format="png", encode_quality=1)
     apart = Sandbox("img2dataset.images:make_shaper", options, PATIENCE_S, Watch(PATIENCE_S))
     try:
-        for data in FILES.values():
+        for data in map(file_of, FILES):
             assert apart.shape(data) == to_png().shape(data)
     finally:
         apart.close()
@@ -119,7 +126,7 @@ def test_a_careful_worker_makes_the_same_of_all() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_cut_one_is_refused(name: str) -> None:
-    data = FILES[name]
+    data = file_of(name)
     for way in ({"resize_mode": "no"}, {"resize_mode": "keep_ratio", "image_size": 40}):
         for end in (b"", END):
             with pytest.raises(RowError) as caught:
@@ -140,6 +147,6 @@ class Recorder:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("cmyk", "ycck"))])
 def test_inks_to_be_converted_are_pillow_s(name: str) -> None:
-    recorder, data = Recorder(), FILES[name]
+    recorder, data = Recorder(), file_of(name)
     decode(data, probe(data), 1, Conversion("CMYK", recorder))
     assert levels_between(recorder.inks[0], np.asarray(Image.open(io.BytesIO(data)))) <= 1

@@ -167,6 +167,7 @@ def outcome(made: Shaper | Untouched, data: bytes) -> Picture | RowError:
         return error
 
 
+@pytest.mark.slow
 def test_hostile_bytes_give_a_picture_or_a_reason() -> None:
     chance = random.Random(20261122)
     made = shaper(image_size=32, max_decoded_pixels=4_000_000)
@@ -180,6 +181,7 @@ def test_hostile_bytes_give_a_picture_or_a_reason() -> None:
     assert {pixels_of(got.data).shape[:2] for got in pictures} == {(32, 32)}
 
 
+@pytest.mark.slow
 def test_many_threads_may_use_one_shaper() -> None:
     made = to_png(resize_mode="border", image_size=48)
     bodies = samples()

@@ -72,6 +72,7 @@ print(*sorted({"cv2", "numpy", "PIL", "exifread"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "exif", "imported"),
     [("raw", "", ""), ("raw", "exif", "numpy"), ("pixels", "exif", "cv2 numpy")],

@@ -28,6 +28,7 @@ def both(source: Array, side: int, name: str) -> tuple[Array, Array]:
     return made[0], made[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lanczos", "linear", "cubic"])
 @given(st.integers(1, 12), st.integers(100, 2000), st.integers(24, 60), st.booleans())
 def test_the_part_that_is_kept_is_that_of_the_whole(

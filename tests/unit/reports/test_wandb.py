@@ -44,6 +44,7 @@ def records(folder: Path) -> list[Any]:
     return stored_records(folder)
 
 
+@pytest.mark.slow
 def test_curves_the_table_and_the_config_arrive(folder: Path) -> None:
     reporter = WandbReporter("my-project")
     first, second = tally(6, timeout=2), tally(0, timeout=2)
@@ -99,6 +100,7 @@ def test_curves_the_table_and_the_config_arrive(folder: Path) -> None:
     assert ending.exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_with_an_error_is_marked_failed(folder: Path) -> None:
     reporter = WandbReporter("p")
     reporter.started({}, "out")

@@ -216,10 +216,10 @@ def test_every_row_is_recorded_whatever_wrote_it(
 
     try:
         rows = read("".join(parts), table, input_format, tmp_path, block)
-    except OptionError as error:
-        assert any(moved)
-        assert "is a URL" in str(error)
-        return
+    except OptionError:
+        if any(moved):
+            return
+        raise
 
     recorded = [row.url for row in rows if row.problem is None]
     odd = [url for url in recorded if not (url or "").startswith("http://h/")]

@@ -152,6 +152,7 @@ STRAY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "problem"), STRAY)
 @pytest.mark.parametrize("block", [24, 1 << 20])
 def test_a_malformed_record_swallows_no_other(
@@ -248,6 +249,7 @@ texts = st.text(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=st.lists(st.tuples(texts, texts), min_size=1, max_size=8),
@@ -279,6 +281,7 @@ def test_what_the_csv_module_writes_is_read_back(
     assert {row.problem for row in rows} == {None}
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.text(st.sampled_from(list('ab,"\n\r')), max_size=60), block=st.integers(1, 70))
 def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
@@ -295,6 +298,7 @@ def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
     assert whole[0] == ({"caption": "x", "url": "first"}, None)
 
 
+@pytest.mark.slow
 def test_a_monstrous_line_is_malformed(tmp_path: Path) -> None:
     half = "x" * (quotes.LONGEST_LINE // 2)
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,x\n{half},{half}\nhttp://b,y\n")

@@ -51,6 +51,7 @@ def test_an_array_is_streamed_in_blocks_of_any_size(
     ]
 
 
+@pytest.mark.slow
 def test_the_first_shard_comes_before_the_file_is_read(tmp_path: Path) -> None:
     records = [{"url": f"http://example.com/{n}"} for n in range(100_000)]
     source = open_source(write(tmp_path / "a.json", json.dumps(records)), JSON)
@@ -85,6 +86,7 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, message: str, tmp_path
     assert path in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: Path) -> None:
     records = [{"url": f"http://example.com/{n}"} for n in range(2 * json_lists.BATCH)]
     shards = open_source(write(tmp_path / "a.json", json.dumps(records)[:-20]), JSON).shards(100)
@@ -158,6 +160,7 @@ def test_a_malformed_element_is_a_failed_row(
     assert rows[1].problem.startswith(f"2: {problem}")
 
 
+@pytest.mark.slow
 def test_keys_that_come_after_the_first_thousands_are_found(tmp_path: Path) -> None:
     records: list[dict[str, str]] = [{"url": "http://a"}] * (json_lists.BATCH + 1)
     path = write(tmp_path / "a.json", json.dumps([*records, {"url": "http://b", "x": "late"}]))

@@ -136,6 +136,7 @@ def test_two_workers_in_one_process_do_not_share_a_reader(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("long_footers", [False, True])
 def test_the_columns_of_every_file_are_looked_at_before_work(
     *, long_footers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

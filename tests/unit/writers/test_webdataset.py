@@ -90,6 +90,7 @@ def test_a_shard_without_pictures_is_an_empty_tar(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.slow
 def test_the_webdataset_library_reads_samples(tmp_path: Path) -> None:
     shard = shard_of(
         {"n": [3, None, 4], "caption": ["plain", "gone", None]},
