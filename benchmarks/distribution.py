@@ -27,7 +27,7 @@ from img2dataset.tally import ShardResult, Tally
 
 SHARDS = 100_000
 WORKERS = 64
-ENTRY = "img2dataset.worker:serve"
+ENTRY = "img2dataset.worker.main:serve"
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from benchmarks.photos import photo
 from benchmarks.run import OURS, heading, tell
 from benchmarks.site import serving
 from img2dataset.options import Options
-from img2dataset.sizing import held_bytes, image_threads
+from img2dataset.worker.resources import held_bytes, image_threads
 
 WIDTH, HEIGHT = 3872, 2592
 MB = 1_000_000

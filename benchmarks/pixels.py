@@ -25,8 +25,8 @@ import simplejpeg
 
 from benchmarks.run import heading
 from img2dataset.images import ImageConfig, make_shaper
-from img2dataset.images.kernel import JPEG
-from img2dataset.images.shape import Shaper
+from img2dataset.images.native import JPEG
+from img2dataset.images.process import Shaper
 
 PROCESSES = 2
 SIDE = 256

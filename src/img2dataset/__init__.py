@@ -14,7 +14,7 @@ from img2dataset.tally import Report
 from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual name)
 
 if TYPE_CHECKING:
-    from img2dataset.verifying import Verification
+    from img2dataset.verification.main import Verification
 
 __all__ = [
     "Img2datasetError", "OptionError", "Reason", "Report", "__version__", "download", "verify",
@@ -66,7 +66,7 @@ def download(options: Options) -> Report:
         SourceError: the list became unreadable under way.  The same call goes on later.
         KeyboardInterrupt: Ctrl-C; shards that are done stay, the same call goes on later.
     """
-    from img2dataset.run import run  # noqa: PLC0415  (heavy: not for --help)
+    from img2dataset.run.main import run  # noqa: PLC0415  (heavy: not for --help)
 
     return run(options)
 
@@ -86,7 +86,7 @@ def verify(
         OptionError: there is no dataset; or, with `repair`, a run is writing it.
         RunError: something cannot be read, which is no reason to call it broken.
     """
-    from img2dataset.verifying import verify_folder  # noqa: PLC0415  (heavy, as above)
+    from img2dataset.verification.main import verify_folder  # noqa: PLC0415  (heavy, as above)
 
     return verify_folder(
         output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None

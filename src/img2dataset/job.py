@@ -17,13 +17,13 @@ class Job:
     """Without the list, and with an output_folder that does not depend on the cwd."""
     source: SourceConfig
     shared_file: str | None = None
-    """Where the workers of a machine note what they do to a host, see fetch/shared.py."""
+    """Where the workers of a machine note what they do to a host, see fetch/hosts/shared.py."""
     cores: int | None = None
     """Of one worker; None = an equal share of the machine's."""
     sharers: int = 1
     """Workers, each for itself, that share what may be asked of a host."""
     overlapping: bool = False
-    """Whether another attempt at a shard may be under way somewhere: see turns.py."""
+    """Whether another attempt at a shard may be under way somewhere: see dataset/shard_lock.py."""
 
 
 def source_config(options: Options) -> SourceConfig:

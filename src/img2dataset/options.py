@@ -186,7 +186,7 @@ class Options:
             "a pandas DataFrame",
             "group": Group.INPUT,
             "check": None,
-            "shapes_output": False,  # the files themselves are compared, see shards.py
+            "shapes_output": False,  # the files themselves are compared, see dataset/plan.py
         }
     )
     image_size: int = option(

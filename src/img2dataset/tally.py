@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from img2dataset.errors import Reason, Status, label_of_message
-from img2dataset.failed import Failed
+from img2dataset.failure_samples import Failed
 from img2dataset.records import Failure, Sample
 
 MAX_LABELS = 1000

@@ -8,7 +8,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from img2dataset.writers import WRITERS
+from img2dataset.formats import WRITERS
 
 SHARD = 4
 

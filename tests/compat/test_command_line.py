@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from img2dataset.arguments import parse
+from img2dataset.cli.parse import parse
 from img2dataset.options import Options
 
 A1 = """

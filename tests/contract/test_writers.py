@@ -15,11 +15,11 @@ import pyarrow as pa
 import pytest
 from tfrecord import example_pb2
 
+from img2dataset.formats import WRITERS, WriterConfig, stored_names
 from img2dataset.options import FETCH_COLUMNS
 from img2dataset.records import BOXES, PROBLEM, Picture
-from img2dataset.storage import Folder
-from img2dataset.writers import WRITERS, WriterConfig, stored_names
-from tests.unit.writers.shard import (
+from img2dataset.storage.folder import Folder
+from tests.unit.formats.shard import (
     ANSWER,
     BARE,
     CONFIG,

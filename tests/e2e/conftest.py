@@ -7,7 +7,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from img2dataset.fetch import addresses, way
+from img2dataset.fetch.route import addresses
+from img2dataset.fetch.route import router as way
 from tests.site import Site
 
 

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from img2dataset.dataset.shard_lock import PAUSE, turn_to_store
 from img2dataset.distributors.tasks import Outcome, do_task
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.records import Shard
-from img2dataset.storage import Folder
-from img2dataset.turns import PAUSE, turn_to_store
+from img2dataset.storage.folder import Folder
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 from tests.stores.s3 import BUCKET, S3Server
@@ -41,7 +41,7 @@ def attempts(site: Site, output_folder: str, output_format: str, count: int) -> 
     data = pickle.dumps([shard])
     with ThreadPoolExecutor(count) as pool:
         waiting = [
-            pool.submit(do_task, "img2dataset.worker:serve", job, data) for _ in range(count)
+            pool.submit(do_task, "img2dataset.worker.main:serve", job, data) for _ in range(count)
         ]
         return [one.result() for one in waiting]
 
@@ -128,8 +128,8 @@ def test_only_one_is_in_its_turn(tmp_path: Path, name: str, place: str) -> None:
 def test_the_turn_of_a_dead_worker_at_an_object_store_ends(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("img2dataset.turns.LEASE", 0.1)
-    monkeypatch.setattr("img2dataset.turns.PAUSE", 0.02)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.LEASE", 0.1)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.PAUSE", 0.02)
     folder = Folder(f"s3://{BUCKET}/{name}")
     assert folder.create(".img2dataset/turns/00000", b"of somebody who is gone")
 
@@ -142,10 +142,10 @@ def test_a_live_worker_keeps_its_turn_at_an_object_store(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a busy machine may keep it from giving a sign for a second or two
-    monkeypatch.setattr("img2dataset.turns.LEASE", 4.0)
-    monkeypatch.setattr("img2dataset.turns.SIGN_EVERY", 0.2)
-    monkeypatch.setattr("img2dataset.turns.PAUSE", 0.2)
-    monkeypatch.setattr("img2dataset.turns.PATIENCE", 6.0)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.LEASE", 4.0)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.SIGN_EVERY", 0.2)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.PAUSE", 0.2)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.PATIENCE", 6.0)
     folder = Folder(f"s3://{BUCKET}/{name}")
 
     with (

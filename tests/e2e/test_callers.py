@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.cli import main
+from img2dataset.cli.command import main
 from tests.site import Site
 
 

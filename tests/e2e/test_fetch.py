@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import Engine, reading_on, retry
+from img2dataset.fetch import Engine, retry
+from img2dataset.fetch import read_ahead as reading_on
 from img2dataset.records import Body, Failure, Row
 from tests.e2e.fetching import (
     CONFIG,

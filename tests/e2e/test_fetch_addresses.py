@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import Engine, resolver, way
-from img2dataset.fetch.way import Way
+from img2dataset.fetch import Engine
+from img2dataset.fetch.dns import resolver
+from img2dataset.fetch.route import router as way
+from img2dataset.fetch.route.router import Way
 from img2dataset.records import Body
 from tests.e2e.fetching import CONFIG, fetch, names, reasons, rows, running
 from tests.site import Site

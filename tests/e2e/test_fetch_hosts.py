@@ -13,7 +13,7 @@ import pytest
 from img2dataset import download
 from img2dataset.errors import Reason
 from img2dataset.fetch import engine as engine_module
-from img2dataset.fetch import host
+from img2dataset.fetch.hosts import host
 from img2dataset.records import Body
 from tests.e2e.fetching import (
     CONFIG,

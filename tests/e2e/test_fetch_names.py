@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import known_names, resolver, retry
+from img2dataset.fetch import retry
+from img2dataset.fetch.dns import name_cache as known_names
+from img2dataset.fetch.dns import resolver
 from tests.e2e.fetching import CONFIG, different, names, reasons, rows, running
 from tests.e2e.test_fetch_http2 import NOT_VALID
 from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening

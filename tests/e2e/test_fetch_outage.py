@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import FetchConfig, host, known_names, resolver
+from img2dataset.fetch import FetchConfig
+from img2dataset.fetch.dns import name_cache as known_names
+from img2dataset.fetch.dns import resolver
+from img2dataset.fetch.hosts import host
 from img2dataset.fetch.outage import Times
 from tests.e2e.fetching import ClosedPort, names, reason_of, rows, running
 from tests.site import Site

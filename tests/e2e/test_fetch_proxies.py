@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import resolver
+from img2dataset.fetch.dns import resolver
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, different, fetch, names, reason_of, reasons
 from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening

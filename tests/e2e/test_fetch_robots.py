@@ -10,7 +10,7 @@ import pytest
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.attempt import MOST_SIGNALS
-from img2dataset.fetch.robots import LARGEST
+from img2dataset.fetch.policy.robots import LARGEST
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, different, fetch, names, reasons, rows, running
 from tests.site import Site

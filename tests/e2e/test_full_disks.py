@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.writers import WRITERS
+from img2dataset.formats import WRITERS
 from tests.chaos.contents import check_done_shards, contents, differences
 from tests.chaos.plans import FOR_EVER
 from tests.chaos.rounds import FAULTS

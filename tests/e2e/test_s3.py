@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.writers import WRITERS
+from img2dataset.formats import WRITERS
 from tests.chaos.contents import contents, differences
 from tests.e2e.commands import Running, run, write_list
 from tests.site import Site

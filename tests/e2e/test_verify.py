@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from img2dataset import OptionError, download, verify
-from img2dataset.cli import main
-from img2dataset.locks import held
-from img2dataset.storage import Folder
-from img2dataset.verifying import door, verify_folder
+from img2dataset.cli.command import main
+from img2dataset.dataset.run_lock import held
+from img2dataset.storage import checked_file as door
+from img2dataset.storage.folder import Folder
+from img2dataset.verification.main import verify_folder
 from tests.e2e.dataset import Dataset
 from tests.site import Site
-from tests.unit.writers.shard import jpeg, memory_folder
+from tests.unit.formats.shard import jpeg, memory_folder
 
 FORMATS = ["files", "webdataset", "parquet", "tfrecord", "dummy"]
 every_format = pytest.mark.parametrize("output_format", FORMATS)

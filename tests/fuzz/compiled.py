@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-SOURCE = Path(__file__).parents[2] / "src/img2dataset/images/_jpeg.c"
+SOURCE = Path(__file__).parents[2] / "src/img2dataset/images/native/_jpeg.c"
 FLAGS = [
     "-O1", "-g", "-shared", "-fPIC", "-fno-omit-frame-pointer", "-Wno-psabi",
     "-fsanitize=address,undefined", "-fno-sanitize-recover=all",

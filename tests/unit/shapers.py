@@ -82,8 +82,8 @@ def make_none(config: Any) -> None:
 
 HANGING = """
 import sys
-from img2dataset.sandbox import Sandbox
-from img2dataset.watch import Watch
+from img2dataset.worker.sandbox import Sandbox
+from img2dataset.process.watchdog import Watch
 sandbox = Sandbox("tests.unit.shapers:Shaper", "", 1000.0, Watch(1000.0))
 print(sandbox.shape(b"pid").data.decode(), flush=True)
 sandbox.shape(sys.argv[1].encode())

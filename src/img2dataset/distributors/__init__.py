@@ -162,7 +162,7 @@ class Distributor(Protocol):
 DISTRIBUTORS = {
     "multiprocessing": "img2dataset.distributors.local",
     "pyspark": "img2dataset.distributors.spark",
-    "ray": "img2dataset.distributors.rays",
+    "ray": "img2dataset.distributors.ray",
 }
 
 

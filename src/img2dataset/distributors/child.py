@@ -17,8 +17,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import IO, Any
 
-from img2dataset.interpreters import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
-from img2dataset.lean import start_lean
+from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
+from img2dataset.process.startup import start_lean
 
 
 class PipeLink:

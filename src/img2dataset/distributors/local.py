@@ -38,9 +38,9 @@ from img2dataset.distributors import (
     Want,
     Work,
 )
-from img2dataset.distributors.supply import Supply
+from img2dataset.distributors.shard_supply import Supply
 from img2dataset.errors import RunError
-from img2dataset.interpreters import describe_exit, start_python
+from img2dataset.process.spawn import describe_exit, start_python
 from img2dataset.records import Shard
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from typing import Any
 from uuid import uuid4
 
 from img2dataset.distributors import Crew, Handle, Work
-from img2dataset.distributors.handlers import handlers_kept
+from img2dataset.distributors.signals import handlers_kept
 from img2dataset.distributors.tasks import (
     TICK,
     Book,
@@ -37,7 +37,7 @@ from img2dataset.distributors.tasks import (
     version_there,
 )
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.lean import end_lean
+from img2dataset.process.startup import end_lean
 from img2dataset.records import Shard
 
 MOST_JOBS = 64

@@ -17,12 +17,12 @@ from typing import Any
 
 from img2dataset.distributors import Event, Handle, Lost, Notice, Stored, Work
 from img2dataset.distributors.local import start_workers
-from img2dataset.distributors.supply import Supply
+from img2dataset.distributors.shard_supply import Supply
 from img2dataset.errors import OptionError, RunError
 from img2dataset.records import Shard
 from img2dataset.tally import ShardResult
+from img2dataset.text import plural
 from img2dataset.version import VERSION
-from img2dataset.words import plural
 
 MOST_SHARDS = 2
 """Shards of a task at most.  The second is downloaded while the slowest URLs of the first time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from img2dataset.fetch.way import STRAIGHT, Place, Way, origin_of, place_of
+from img2dataset.fetch.route.router import STRAIGHT, Place, Way, origin_of, place_of
 from img2dataset.records import Fetched, Row
 
 MOST_SIGNALS = 50

@@ -23,25 +23,25 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.curl import Ended, Moved, Request, Transfers
-from img2dataset.fetch.files import transfers_allowed
-from img2dataset.fetch.host_cost import is_good
-from img2dataset.fetch.hosts import Hosts
-from img2dataset.fetch.later import Later
-from img2dataset.fetch.lookups import Lookups
+from img2dataset.fetch.dns.lookups import Lookups
+from img2dataset.fetch.hosts.cost import is_good
+from img2dataset.fetch.hosts.delay_queue import Later
+from img2dataset.fetch.hosts.hosts import Hosts
+from img2dataset.fetch.http.curl import Ended, Moved, Request, Transfers
+from img2dataset.fetch.http.fd_limit import transfers_allowed
+from img2dataset.fetch.http.redirects import target
+from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.outage import MOST_CATCHES, NETWORK, OutageGuard, Times
-from img2dataset.fetch.reading_on import ReadingOn
-from img2dataset.fetch.redirects import target
-from img2dataset.fetch.refusals import Refusals, our_names
+from img2dataset.fetch.policy.refusals import Refusals, our_names
+from img2dataset.fetch.read_ahead import ReadingOn
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
-from img2dataset.fetch.urls import sendable
-from img2dataset.fetch.way import Way, Ways
+from img2dataset.fetch.route.router import Way, Ways
 from img2dataset.records import Body, Failure, Row
 from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
-    from img2dataset.fetch.robots_gate import RobotsGate
+    from img2dataset.fetch.policy.robots_gate import RobotsGate
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Engine:
         self._ways = Ways(config, self._loop)
         self._shared = None
         if config.shared_file is not None:
-            from img2dataset.fetch.shared import Shared  # noqa: PLC0415  (not on Windows)
+            from img2dataset.fetch.hosts.shared import Shared  # noqa: PLC0415  (not on Windows)
 
             self._shared = Shared(config.shared_file)
         self._hosts: Hosts[Attempt] = Hosts(
@@ -111,7 +111,7 @@ class Engine:
         )
         self._robots: RobotsGate[Attempt] | None = None
         if config.respect_robots_txt:
-            from img2dataset.fetch.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
+            from img2dataset.fetch.policy.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
 
             self._robots = RobotsGate(
                 our_names(config),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, http_label
-from img2dataset.fetch.response import Response
+from img2dataset.fetch.http.response import Response
 from img2dataset.records import Body, Failure
 
 OK = 0

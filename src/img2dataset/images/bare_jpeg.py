@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from img2dataset.images.kernel import JPEG
+from img2dataset.images.native import JPEG
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import avif, bare_jpeg, bmp, icc, ico, jpeg, jpeg2000, pfm, png, tiff
-from img2dataset.images.bombs import check_scans
+from img2dataset.images import bare_jpeg, bmp, icc
+from img2dataset.images.headers import avif, ico, jpeg, jpeg2000, pfm, png, tiff
+from img2dataset.images.headers.bombs import check_scans
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import png, tiff
+from img2dataset.images.headers import png, tiff
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels
 from img2dataset.images.probe import Header, riff_chunk

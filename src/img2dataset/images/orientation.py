@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from img2dataset.images import tiff
+from img2dataset.images.headers import tiff
 
 ORIENTATION = 0x0112
 

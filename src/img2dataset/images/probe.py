@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import avif, bmp, ico, jpeg, jxl, kinds, pfm, png, tiff
+from img2dataset.images import bmp
+from img2dataset.images.headers import avif, ico, jpeg, jxl, pfm, png, tiff
+from img2dataset.images.headers import signatures as kinds
 from img2dataset.images.orientation import orientation_in, swaps_sides, valid
 from img2dataset.images.pillow import open_image, pillows_door, plug_in
 

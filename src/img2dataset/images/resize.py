@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from img2dataset.images.geometry import Plan
-from img2dataset.images.kernel import AREA
+from img2dataset.images.native import AREA
 from img2dataset.images.pixels import Pixels
 
 WHITE = 255

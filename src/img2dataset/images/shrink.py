@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from img2dataset.images.geometry import Plan
-from img2dataset.images.kernel import JPEG
+from img2dataset.images.native import JPEG
 from img2dataset.images.orientation import swaps_sides
 from img2dataset.images.pixels import Pixels
 from img2dataset.images.probe import Header

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from img2dataset.errors import Reason, Status
 from img2dataset.reports.rates import share
 from img2dataset.tally import Report
-from img2dataset.words import plural
+from img2dataset.text import plural
 
 AGAIN = "run the same command again"
 ONCE_ONLY = frozenset({"overwrite", "extend"})

@@ -10,7 +10,7 @@ from img2dataset.reports.advice import REASONS, some
 from img2dataset.reports.rates import share
 from img2dataset.reports.view import duration
 from img2dataset.tally import Again, Report
-from img2dataset.words import plural
+from img2dataset.text import plural
 
 MAX_CODES = 5
 MAX_REASONS = 3

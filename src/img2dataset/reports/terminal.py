@@ -12,8 +12,8 @@ from img2dataset.reports.screen import Screen, find_screen
 from img2dataset.reports.summary import facts, tables_of
 from img2dataset.reports.view import view_of
 from img2dataset.tally import Progress, Report, ShardResult
+from img2dataset.text import plural
 from img2dataset.version import VERSION
-from img2dataset.words import plural
 
 
 class TerminalReporter:

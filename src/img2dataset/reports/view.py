@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from img2dataset.reports.rates import share
 from img2dataset.tally import Progress, RestingHost
-from img2dataset.words import plural
+from img2dataset.text import plural
 
 TOP_REASONS = 3
 

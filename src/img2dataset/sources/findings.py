@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from img2dataset.words import plural
+from img2dataset.text import plural
 
 SHOWN_CHARACTERS = 80
 """Of a line that is shown as an example."""

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.patience import one_line
 from img2dataset.records import ParquetRange, Shard
 from img2dataset.sources.config import (
     BadListError,
@@ -29,7 +28,8 @@ from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
 from img2dataset.sources.types import common_type
 from img2dataset.sources.values import is_string_like
-from img2dataset.storage import is_local
+from img2dataset.storage.folder import is_local
+from img2dataset.storage.retry import one_line
 
 FOOTERS_AT_ONCE = 16
 MAGIC = b"PAR1"

@@ -16,13 +16,13 @@ from typing import IO, Any, cast
 import pyarrow as pa
 
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
-from img2dataset.patience import is_of_a_file_system, one_line
-from img2dataset.remote_files import protocols
-from img2dataset.schemes import missing_library
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.encodings import REPLACED, advice_for_wide, wide_encoding
 from img2dataset.sources.findings import Findings, Oddity
-from img2dataset.storage import open_url
+from img2dataset.storage.folder import open_url
+from img2dataset.storage.remote import protocols
+from img2dataset.storage.retry import is_of_a_file_system, one_line
+from img2dataset.storage.schemes import missing_library
 
 BLOCK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16

@@ -120,7 +120,9 @@ def hurt_connections(fault: Fault) -> None:
 
 def main() -> None:
     plan = json.loads(os.environ["CHAOS"])
-    role = "worker" if any("img2dataset.worker" in part for part in sys.orig_argv) else "parent"
+    role = (
+        "worker" if any("img2dataset.worker.main" in part for part in sys.orig_argv) else "parent"
+    )
     if role != plan["role"]:
         return
     fault = Fault(plan)

@@ -15,7 +15,7 @@ from typing import Any
 
 import simplejpeg
 
-from img2dataset.images.kernel import JPEG
+from img2dataset.images.native import JPEG
 
 
 def spin() -> None:

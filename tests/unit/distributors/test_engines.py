@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from img2dataset.distributors import Work, find_distributor
-from img2dataset.distributors.handlers import handlers_kept
-from img2dataset.distributors.rays import connect
+from img2dataset.distributors.ray import connect
+from img2dataset.distributors.signals import handlers_kept
 from img2dataset.distributors.spark import Mail, check_java
 from img2dataset.errors import MissingExtraError, OptionError
 

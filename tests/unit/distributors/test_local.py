@@ -16,7 +16,7 @@ import pytest
 from img2dataset.distributors import Event, Notice, Stored, Work, find_distributor
 from img2dataset.distributors.local import MANY_DEATHS
 from img2dataset.errors import OptionError, RunError, SourceError
-from img2dataset.interpreters import describe_exit
+from img2dataset.process.spawn import describe_exit
 from img2dataset.records import Shard
 
 TABLE = pa.table({"url": ["http://a/"]})

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, final
 
 from img2dataset.errors import Reason, http_label
-from img2dataset.fetch.hosts import Hosts
-from img2dataset.fetch.shared import Shared
+from img2dataset.fetch.hosts.hosts import Hosts
+from img2dataset.fetch.hosts.shared import Shared
 from img2dataset.records import Body, Failure
 
 HOST = "http://a"

@@ -13,8 +13,8 @@ import pytest
 
 from img2dataset.errors import Reason, RowError, http_label
 from img2dataset.fetch.engine import FEW_REDIRECTS
-from img2dataset.fetch.host_cost import MAIN_HOST_UNITS, MAX_CREDIT_UNITS
-from img2dataset.fetch.hosts import Hosts
+from img2dataset.fetch.hosts.cost import MAIN_HOST_UNITS, MAX_CREDIT_UNITS
+from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.records import Body, Failure
 
 TIMEOUT = 10.0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.fetch.budget import STEP, Budget
-from img2dataset.fetch.response import PAUSE, Response
+from img2dataset.fetch.http.response import PAUSE, Response
 
 LIMIT = 10 * STEP
 """Largest body."""

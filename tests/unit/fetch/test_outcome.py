@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, http_label
 from img2dataset.fetch.budget import Budget
+from img2dataset.fetch.http.response import Response
 from img2dataset.fetch.outcome import OK, REASONS, STOPPED, TIMED_OUT, UNKNOWN, outcome
-from img2dataset.fetch.response import Response
 from img2dataset.records import Body, Failure
 
 BUDGET = Budget(lambda: 10**9)

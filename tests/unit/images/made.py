@@ -12,8 +12,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from img2dataset.images import ImageConfig, make_shaper
-from img2dataset.images.shape import Shaper
-from img2dataset.images.untouched import Untouched
+from img2dataset.images.passthrough import Untouched
+from img2dataset.images.process import Shaper
 
 Array = npt.NDArray[Any]
 

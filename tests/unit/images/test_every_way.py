@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images import bare_jpeg, bombs, jpeg, make_shaper, resize, shrink
-from img2dataset.sandbox import Sandbox
-from img2dataset.watch import Watch
+from img2dataset.images import bare_jpeg, make_shaper, resize, shrink
+from img2dataset.images.headers import bombs, jpeg
+from img2dataset.process.watchdog import Watch
+from img2dataset.worker.sandbox import Sandbox
 from tests.pictures import CASES
 from tests.pictures.case import Array
 from tests.unit.images.made import config, pixels_of, shaper, to_png

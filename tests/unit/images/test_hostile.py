@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from img2dataset.errors import RowError
-from img2dataset.images import codec, pillow, png, probe
+from img2dataset.images import codec, pillow, probe
+from img2dataset.images.headers import png
 from tests.unit.images.made import encoded, saved, shaper, smooth
 
 FORMATS = {

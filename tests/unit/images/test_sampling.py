@@ -15,8 +15,8 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.codec import decode
 from img2dataset.images.icc import Conversion
 from img2dataset.images.probe import probe
-from img2dataset.sandbox import Sandbox
-from img2dataset.watch import Watch
+from img2dataset.process.watchdog import Watch
+from img2dataset.worker.sandbox import Sandbox
 from tests.pictures.jpegs import as_ycck
 from tests.pictures.sampled import END, Factors, encode_sampled
 from tests.unit.images.made import Array, bgr, config, pixels_of, shaper, smooth, to_png

@@ -15,7 +15,7 @@ from PIL import Image
 
 from img2dataset.images import shrink
 from img2dataset.images.geometry import Plan
-from img2dataset.images.kernel import JPEG
+from img2dataset.images.native import JPEG
 from img2dataset.images.probe import probe
 from img2dataset.images.shrink import shrunk
 from tests.unit.images.made import Array, bgr, pixels_of, saved, smooth, to_png

@@ -8,9 +8,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from img2dataset.disk import Disk
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.sources import open_source
+from img2dataset.storage.local_fs import Disk
 from tests.unit.sources.lists import config, urls_in, write
 
 

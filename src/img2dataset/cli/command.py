@@ -1,0 +1,167 @@
+"""argv -> a run -> exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from img2dataset.cli.parse import parse
+from img2dataset.cli.parse_verify import COMMAND, parse_verify
+from img2dataset.errors import Img2datasetError, OptionError, SourceError
+from img2dataset.options import Options
+from img2dataset.process.startup import start_lean
+from img2dataset.reports import Reporter, default_reporters
+from img2dataset.reports.advice import AGAIN, ONCE_ONLY
+from img2dataset.reports.terminal import TerminalReporter
+from img2dataset.tally import Report
+
+Run = Callable[[Options, Sequence[Reporter]], Report]
+
+BAD_USAGE = 2
+NOT_DONE = 1
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: the run ends as it does on Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
+    """Do what the command line asks for; return the exit code."""
+    if argv is None:  # the process is ours
+        start_lean()
+    asked: Options | str = ""
+    try:
+        with _interruptible():
+            words = sys.argv[1:] if argv is None else argv
+            if is_verify(words):
+                return _verify(words[1:])
+            asked = parse(words)
+            return _show(asked) if isinstance(asked, str) else _run(asked, run or _whole_run())
+    except OptionError as error:
+        _say(f"error: {error}")
+        return BAD_USAGE
+    except SourceError as error:
+        # the dataset is then compared with the list as it is: see list_changes.py
+        _say(f"error: {error}; what is stored stays: mend the list, then {_go_on(asked)}")
+        return NOT_DONE
+    except Img2datasetError as error:
+        _say(f"error: {error}; what is stored stays: {_go_on(asked)}")
+        return NOT_DONE
+    except KeyboardInterrupt as interrupt:
+        _say(f"interrupted: {_go_on(asked)}")
+        return _exit_code(interrupt)
+
+
+def _go_on(asked: Options | str) -> str:
+    """What to do after a run that ended early; the modes of some commands begin anew each time."""
+    is_new = isinstance(asked, Options) and asked.incremental_mode in ONCE_ONLY
+    return f"{AGAIN}{' with incremental_mode=incremental' if is_new else ''} to go on"
+
+
+def is_verify(words: Sequence[str]) -> bool:
+    """Whether the first word is the command, not a list of that name."""
+    return bool(words) and words[0] == COMMAND and not os.path.lexists(COMMAND)
+
+
+def _verify(words: Sequence[str]) -> int:
+    asked = parse_verify(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    # imported here, as below
+    from img2dataset.verification.main import summary, verify_folder  # noqa: PLC0415
+
+    found = verify_folder(
+        asked.output_folder,
+        deep=asked.deep,
+        repair=asked.repair,
+        allow_gaps=asked.allow_gaps,
+        say=_say_found,
+    )
+    _say_found(summary(found))
+    return found.exit_code
+
+
+def _say_found(line: str) -> None:
+    _show(f"{' '.join(line.splitlines())}\n")
+
+
+def _whole_run() -> Run:
+    # imported here, so that --help and a wrong flag are answered at once
+    from img2dataset.run.main import run  # noqa: PLC0415
+
+    return run
+
+
+def _run(options: Options, run: Run) -> int:
+    reporters = default_reporters(options)
+    try:
+        return run(options, reporters).exit_code
+    except KeyboardInterrupt as interrupt:
+        if any(_has_concluded(reporter) for reporter in reporters):
+            return _exit_code(interrupt)  # the last line is said
+        raise
+    finally:
+        for reporter in reporters:
+            reporter.close()
+
+
+def _has_concluded(reporter: Reporter) -> bool:
+    return isinstance(reporter, TerminalReporter) and reporter.concluded
+
+
+def _exit_code(interrupt: KeyboardInterrupt) -> int:
+    return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
+
+
+def _show(text: str) -> int:
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; keep Python from trying again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _say(text: str) -> None:
+    """One line for a person, whatever line breaks a library's message has."""
+    if sys.stderr is None:  # closed: the exit code still tells
+        return
+    with suppress(OSError, ValueError):
+        print(f"img2dataset: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM raise inside the block, once; the second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup and `command &` in a script ask
+            signal.signal(number, _first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _first(number: int, _frame: FrameType | None) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(each) is _first:
+            signal.signal(each, _second)
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _second(number: int, _frame: FrameType | None) -> NoReturn:
+    if os.isatty(2):
+        os.write(2, b"\x1b[?25h\n")  # the live display had hidden the cursor
+    os._exit(128 + number)

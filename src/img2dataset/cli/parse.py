@@ -1,0 +1,188 @@
+"""argv -> the `Options` of a run, or the text that is to be shown instead.
+
+Nothing heavier than the standard library is imported here, so that --help is instant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from img2dataset.cli.config import as_toml, read_config
+from img2dataset.cli.help import help_text
+from img2dataset.cli.values import BOOLEANS, value_of
+from img2dataset.errors import OptionError
+from img2dataset.options import Options
+from img2dataset.version import VERSION
+
+HELP = "help"
+VERSION_FLAG = "version"
+PRINT_CONFIG = "print_config"
+SWITCHES = (HELP, VERSION_FLAG, PRINT_CONFIG)
+CONFIG = "config"
+SHORT = {
+    "h": HELP,
+    "V": VERSION_FLAG,
+    # what tools of this kind have
+    "o": "output_folder",
+    "j": "processes_count",
+    # the letters that the old tool had
+    "b": "bbox_col",
+    "n": "number_sample_per_shard",
+    "p": "processes_count",
+    "v": "verify_hash",
+    "w": "wandb_project",
+}
+
+TYPES = {declared.name: str(declared.type) for declared in fields(Options)}
+"""Name of each option, in positional order -> its type as declared."""
+SEE_HELP = "img2dataset --help  lists the options"
+WORDS = (HELP, VERSION_FLAG)
+"""Switches that are understood without dashes too, as the only word."""
+
+
+@dataclass(slots=True)
+class _Given:
+    """What has been read of the command line so far."""
+
+    switch: str | None = None
+    config: str | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    positional: list[str] = field(default_factory=list)
+
+
+def parse(argv: Sequence[str]) -> Options | str:
+    """The options that `argv`, without the program's name, gives; or the text it asks for.
+
+    Raises:
+        OptionError: it cannot be understood, or a value is not allowed.
+    """
+    given = _asked_in_a_word(argv) or _read(argv)
+    if given.switch == HELP:
+        return help_text()
+    if given.switch == VERSION_FLAG:
+        return f"img2dataset {VERSION}\n"
+    values = _values(given)
+    if given.switch == PRINT_CONFIG:  # a file to start from needs no list yet
+        return as_toml(Options(**{"url_list": None, **values}))
+    if values.get("url_list") is None:
+        raise OptionError(f"url_list is missing: give the list of URLs first; {SEE_HELP}")
+    return Options(**values)
+
+
+def _asked_in_a_word(argv: Sequence[str]) -> _Given | None:
+    """What `help`, `version` or `-v` alone ask for, unless that is the name of a list."""
+    if len(argv) != 1:
+        return None
+    word = argv[0]
+    if word in WORDS and not os.path.lexists(word):
+        return _Given(switch=word)
+    # with a value it is verify_hash, as it was
+    return _Given(switch=VERSION_FLAG) if word == "-v" else None
+
+
+def _values(given: _Given) -> dict[str, Any]:
+    values = _from_file(given.config) if given.config is not None else {}
+    texts = {**given.texts, **_placed(given.positional, given.texts)}
+    return values | {name: value_of(TYPES[name], text) for name, text in texts.items()}
+
+
+def _read(argv: Sequence[str]) -> _Given:
+    given = _Given()
+    words = deque(argv)
+    while words:
+        word = words.popleft()
+        if word == "--":
+            given.positional.extend(words)
+            return given
+        if not _is_flag(word):
+            given.positional.append(word)
+            continue
+        _read_flag(word, words, given)
+        if given.switch in (HELP, VERSION_FLAG):
+            return given
+    return given
+
+
+def _read_flag(word: str, rest: deque[str], given: _Given) -> None:
+    spelled, equals, text = word.partition("=")
+    name, negated = _resolve(spelled)
+    if negated or name in SWITCHES:
+        if equals:
+            raise OptionError(f"{spelled} takes no value")
+        if negated:
+            given.texts[name] = "False"
+        else:
+            given.switch = name
+        return
+    if not equals:
+        text = _next_value(spelled, name, rest)
+    if name == CONFIG:
+        given.config = text
+    else:
+        given.texts[name] = text  # given twice, the last one wins
+
+
+def _next_value(spelled: str, name: str, rest: deque[str]) -> str:
+    """The value that follows a flag.  A bare boolean takes only what can be its value."""
+    if TYPES.get(name) == "bool":
+        return rest.popleft() if rest and rest[0].lower() in BOOLEANS else "True"
+    if rest and not _is_flag(rest[0]):
+        return rest.popleft()
+    raise OptionError(f"{spelled} needs a value: write {spelled}=value")
+
+
+def _is_flag(word: str) -> bool:
+    return word.startswith("-") and word != "-" and not _is_number(word)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _resolve(spelled: str) -> tuple[str, bool]:
+    """The option that a flag names, and whether the flag switches it off."""
+    name = spelled.lstrip("-").replace("-", "_")
+    name = SHORT.get(name, name)
+    if name in TYPES or name in SWITCHES or name == CONFIG:
+        return name, False
+    for prefix in ("no_", "no"):
+        rest = name.removeprefix(prefix)
+        if rest != name and rest in TYPES:
+            if TYPES[rest] != "bool":
+                raise OptionError(f"{spelled}: {rest} is no switch: write --{rest}=value")
+            return rest, True
+    raise OptionError(f"unknown option {spelled}: {_nearest(name, prefix='--')}")
+
+
+def _nearest(name: str, *, prefix: str = "") -> str:
+    known = (*TYPES, *SWITCHES, CONFIG) if prefix else tuple(TYPES)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {prefix}{close[0]}?" if close else SEE_HELP
+
+
+def _placed(positional: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
+    """Positional values go, in order, to the options that no flag names (as the old tool did)."""
+    free = [name for name in TYPES if name not in named]
+    if len(positional) > len(free):
+        raise OptionError(f"too many values: nothing is left for {positional[len(free)]!r}")
+    return dict(zip(free, positional, strict=False))
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    """The values in a --config file; texts in it are read like those of a flag."""
+    values: dict[str, Any] = {}
+    for spelled, value in read_config(path).items():
+        name = spelled.replace("-", "_")
+        if name not in TYPES:
+            raise OptionError(f"--config {path}: unknown option {spelled}: {_nearest(name)}")
+        values[name] = value_of(TYPES[name], value) if isinstance(value, str) else value
+    return values

@@ -1,0 +1,93 @@
+"""argv after the word "verify" -> what is to be verified, or the text of its help."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from img2dataset.cli.values import BOOLEANS
+from img2dataset.errors import OptionError
+
+COMMAND = "verify"
+SEE_HELP = "img2dataset verify --help  lists the options"
+FOLDER = "output_folder"
+SWITCHES = ("deep", "repair", "allow_gaps")
+NEGATED = {prefix + name: name for name in SWITCHES for prefix in ("no", "no_")}
+HELP_TEXT = """\
+Check that a stored dataset is whole.
+
+Usage:
+  img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
+
+Every shard that is done is looked at: its stats, its table, and every sample.
+What is wrong is said in one line for each shard; the last line sums up.
+OUTPUT_FOLDER may be any fsspec URL, and a dataset of img2dataset 1.47.0.
+
+Options:
+  --deep
+      read and decode every image, too
+  --repair
+      remove the shards that are not whole and what interrupted runs left: the
+      command that made the dataset makes them anew
+  --allow_gaps
+      shards may be missing: the rest of the dataset is elsewhere
+
+Exit codes: 0 whole; 1 not whole (or not before it was repaired), or it could
+not be read; 2 wrong usage.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What `img2dataset verify` was told."""
+
+    output_folder: str
+    deep: bool = False
+    repair: bool = False
+    allow_gaps: bool = False
+
+
+def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
+    """What `argv` asks for, or the text to be shown.
+
+    Raises:
+        OptionError: it cannot be understood.
+    """
+    folders: list[str] = []
+    switches: dict[str, bool] = {}
+    words = deque(argv)
+    while words:
+        word = words.popleft()
+        spelled, equals, text = word.partition("=")
+        name = spelled.lstrip("-").replace("-", "_")
+        if not word.startswith("-"):
+            folders.append(word)
+        elif name in ("help", "h"):
+            return HELP_TEXT
+        elif name == FOLDER:
+            folders.append(text if equals else following(spelled, words))
+        elif name in SWITCHES:
+            if not equals:  # as the command for a run: it takes only what can be its value
+                text = words.popleft() if words and words[0].lower() in BOOLEANS else "true"
+            switches[name] = boolean(spelled, text)
+        elif name in NEGATED and not equals:
+            switches[NEGATED[name]] = False
+        else:
+            raise OptionError(f"unknown option {word}: {SEE_HELP}")
+    if len(folders) != 1:
+        what = "no folder is given" if not folders else f"more than one folder: {folders}"
+        raise OptionError(f"verify: {what}; {SEE_HELP}")
+    return VerifyOptions(folders[0], **switches)
+
+
+def following(spelled: str, words: deque[str]) -> str:
+    if not words:
+        raise OptionError(f"{spelled} needs a value: write {spelled}=value")
+    return words.popleft()
+
+
+def boolean(spelled: str, text: str) -> bool:
+    if text.lower() not in BOOLEANS:
+        raise OptionError(f"{spelled} is {text!r}: it must be True or False")
+    return BOOLEANS[text.lower()]

@@ -1,0 +1,324 @@
+"""Host names -> addresses, thousands at once, without a thread and inside somebody else's loop.
+
+c-ares sends the questions and reads the answers; this page adds what a long list of URLs needs:
+a bounded cache, one look-up per name however many rows wait for it, patience with a resolver
+that fails now and then, and a strict line between "there is no such host", which the name
+servers said, and "the host was not resolved", which is about them and not about the host.
+
+How many look-ups are under way at once is the caller's choice (`in_flight`); they share one
+socket per name server.  Five hundred are plenty: at 50 ms each that is 10,000 names a second.
+The channels of c-ares are in `dns_line`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from img2dataset.fetch.dns.channel import NO_FD, Heard, How, Line
+from img2dataset.fetch.dns.name_cache import (
+    HOSTS_FILE,
+    LONGEST_MEMORY,
+    NO_SUCH_HOST,
+    NOT_RESOLVED,
+    Answer,
+    Cache,
+    hosts_in,
+    in_order,
+    known_without_asking,
+)
+
+__all__ = ["Answer", "Resolver"]
+
+LONGEST_LOOKUP = 5.0
+"""Seconds after which a name counts as not resolved, retries included."""
+TRIES = 3
+"""Times c-ares asks each name server.  It waits for `FIRST_WAIT` while it does not know a server;
+then five times the server's mean, at least 250 ms; and twice as long each time."""
+FIRST_WAIT = 1.0
+PATIENT_AFTER_S = 0.5
+"""Then each name server is asked once more, by a question that waits for as long as there is:
+c-ares drops what comes after its own waits, and with a server that takes 2 seconds for each
+answer, three questions in a row would be asked in vain."""
+MOST_PATIENT_LINES = 3
+"""Servers that are asked patiently for a name."""
+ANSWERS_PER_PATIENT_LINE = 2
+"""After three c-ares would wait for five times their mean, however long it was told to wait."""
+FIRST_PAUSE = 0.5
+"""Seconds before our own first retry, after c-ares has given up; then twice as long each time."""
+GRACE = 0.1
+"""Seconds the addresses of one family wait for those of the other (RFC 8305 has 50 ms)."""
+
+QUESTIONS_PER_LINE = 10_000
+"""Then c-ares starts anew: it has a cache too, without bounds, 1.4 kB a name, and pycares cannot
+turn it off.  So the system's configuration is read again at times, and the port changes."""
+
+
+@dataclass(eq=False, slots=True)
+class LookUp:
+    """One name under way.  The two families are asked apart: c-ares, asked for both, says that
+    there is no such host when one failed and the other has no addresses."""
+
+    name: str
+    ends: float
+    missing: set[socket.AddressFamily]
+    """Families of which there is neither an address nor the word that there is none."""
+    pause: float
+    """Before it is asked again."""
+    asking: int = 0
+    """Questions that c-ares has not answered, patient ones left out."""
+    asking_patiently: int = 0
+    pausing: bool = False
+    """Whether it is to be asked again after a pause."""
+    addresses: list[str] = field(default_factory=list)
+    seconds: float = LONGEST_MEMORY
+    over: bool = False
+
+    def take(self, heard: Heard[LookUp]) -> None:
+        """A name server has answered."""
+        self.missing.discard(heard.family)
+        self.addresses += heard.addresses
+        if heard.seconds is not None:
+            self.seconds = min(self.seconds, heard.seconds)
+
+    @property
+    def answer(self) -> Answer:
+        """As things are."""
+        if self.addresses:
+            return Answer(in_order(self.addresses))
+        return NOT_RESOLVED if self.missing else NO_SUCH_HOST
+
+
+class Resolver:
+    """Ask by `ask`; what does not come at once comes by `answers`, after `ready` or `tick`."""
+
+    def __init__(
+        self,
+        servers: Sequence[str],
+        watch: Callable[[int, bool, bool], None],
+        *,
+        ipv6: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`servers`: addresses with optional ports, asked by turns; none = as the system does.
+
+        /etc/hosts, read once, comes first in either case.  `watch(fd, reading, writing)` tells the loop what to
+        wait for; both False = forget fd, which is about to be closed; it must not raise.
+        `ipv6`: ask for IPv6 addresses too; None = if this machine has a way to them.
+        """
+        self._servers = tuple(servers)
+        self._watch = watch
+        self._clock = clock
+        with_ipv6 = has_ipv6() if ipv6 is None else ipv6
+        self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
+        self._heard: list[Heard[LookUp]] = []
+        # by which server comes first; the last one searches, for names without a dot
+        self._lines: list[Line[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
+        # by server, and whether they search
+        self._patient: dict[tuple[str, bool], Line[LookUp]] = {}
+        self._retired: list[Line[LookUp]] = []
+        self._asked = 0
+        self._hosts = hosts_in(HOSTS_FILE)
+        self._cache = Cache()
+        self._under_way: dict[str, LookUp] = {}
+        self._finished: dict[str, Answer] = {}
+        self._ends: deque[LookUp] = deque()
+        self._silent: deque[tuple[float, LookUp]] = deque()
+        self._later: list[tuple[float, int, LookUp]] = []
+
+    def ask(self, name: str) -> Answer | None:
+        """What is known of `name`; None = the answer comes by `answers`."""
+        now = self._clock()
+        known = self._cache.get(name, now)
+        if known is not None:
+            return known
+        if name in self._under_way or name in self._finished:
+            return None
+        known = known_without_asking(name) or self._hosts.get(name.lower().removesuffix("."))
+        if known is not None:
+            return known
+        lookup = LookUp(name, now + LONGEST_LOOKUP, {*self._families}, FIRST_PAUSE)
+        self._under_way[name] = lookup
+        self._ends.append(lookup)
+        self._silent.append((now + PATIENT_AFTER_S, lookup))
+        self._send(lookup)
+        self._take_in()
+        return self._finished.pop(name, None)
+
+    def ready(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (as `watch`)
+        """The loop saw that `fd` can be read or written."""
+        for line in self._open_lines():
+            if fd in line.fds:
+                line.process(fd if reading else NO_FD, fd if writing else NO_FD)
+        self._take_in()
+
+    def tick(self) -> None:
+        """To be called when `patience` is over: timeouts and retries."""
+        for line in self._open_lines():
+            line.process(NO_FD, NO_FD)
+        self._take_in()
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            lookup = heapq.heappop(self._later)[2]
+            if lookup.over:
+                continue
+            if lookup.addresses:  # the other family is late
+                self._finish(lookup)
+            else:
+                lookup.pausing = False
+                self._send(lookup)
+        while self._silent and (self._silent[0][1].over or self._silent[0][0] <= now):
+            lookup = self._silent.popleft()[1]
+            if not lookup.over:
+                self._send_patiently(lookup)
+        while self._ends and (self._ends[0].over or self._ends[0].ends <= now):
+            lookup = self._ends.popleft()
+            if not lookup.over:
+                self._finish(lookup)
+        self._take_in()
+
+    def patience(self) -> float | None:
+        """Seconds until `tick` is due; None = nothing is under way."""
+        if self._finished:
+            return 0.0
+        if not self._under_way:
+            return None
+        while self._ends[0].over:
+            self._ends.popleft()
+        due = self._ends[0].ends
+        if self._later:
+            due = min(due, self._later[0][0])
+        while self._silent and self._silent[0][1].over:
+            self._silent.popleft()
+        if self._silent:
+            due = min(due, self._silent[0][0])
+        longest = max(0.0, due - self._clock())
+        return min(line.timeout(longest) for line in self._open_lines())
+
+    def answers(self) -> list[tuple[str, Answer]]:
+        """The look-ups that ended since the last call."""
+        finished, self._finished = self._finished, {}
+        return list(finished.items())
+
+    @property
+    def in_flight(self) -> int:
+        """Look-ups under way."""
+        return len(self._under_way)
+
+    def close(self) -> None:
+        """What is under way is never answered."""
+        for line in self._open_lines():
+            line.close()
+        self._lines = [None] * len(self._lines)
+        self._patient.clear()
+        self._retired.clear()
+        self._heard.clear()
+        self._under_way.clear()
+
+    def _open_lines(self) -> list[Line[LookUp]]:
+        lines = (line for line in self._lines if line is not None)
+        return [*lines, *self._patient.values(), *self._retired]
+
+    def _send(self, lookup: LookUp) -> None:
+        line = self._line_for(lookup.name)
+        for family in tuple(lookup.missing):
+            lookup.asking += 1
+            line.ask(lookup, lookup.name, family)
+
+    def _send_patiently(self, lookup: LookUp) -> None:
+        """Ask each server once, and wait for its answer to the end."""
+        servers = self._servers or self._line_for(lookup.name).servers
+        for server in servers[:MOST_PATIENT_LINES]:
+            line = self._patient_line(server, search="." not in lookup.name)
+            for family in tuple(lookup.missing):
+                lookup.asking_patiently += 1
+                line.ask(lookup, lookup.name, family)
+
+    def _patient_line(self, server: str, *, search: bool) -> Line[LookUp]:
+        line = self._patient.get((server, search))
+        if line is not None and line.answered >= ANSWERS_PER_PATIENT_LINE:
+            self._retired.append(line)
+            line = None
+        if line is None:
+            how = How((server,), LONGEST_LOOKUP, tries=1, search=search, is_patient=True)
+            line = self._patient[server, search] = Line(self._heard, self._watch, how)
+        return line
+
+    def _line_for(self, name: str) -> Line[LookUp]:
+        """A fresh line instead of one that was used long enough; servers take turns to be first,
+        and c-ares goes on to the others when the first fails."""
+        search = "." not in name
+        self._asked += 1
+        first = len(self._lines) - 1 if search else self._asked % (len(self._lines) - 1)
+        line = self._lines[first]
+        if line is not None and line.asked >= QUESTIONS_PER_LINE:
+            self._retired.append(line)
+            line = None
+        if line is None:
+            servers = (*self._servers[first:], *self._servers[:first])
+            line = Line(self._heard, self._watch, How(servers, FIRST_WAIT, TRIES, search))
+            self._lines[first] = line
+        return line
+
+    def _take_in(self) -> None:
+        """What c-ares said; here and not in its callbacks, so that an error of ours is seen."""
+        if not self._heard:
+            return
+        heard = self._heard[:]
+        self._heard.clear()
+        for each in heard:
+            lookup = each.what
+            if each.line.how.is_patient:
+                lookup.asking_patiently -= 1
+            else:
+                lookup.asking -= 1
+            if each.is_answer and each.family in lookup.missing:
+                lookup.take(each)
+            if not lookup.over:
+                self._judge(lookup)
+            elif lookup.addresses:  # too late for those who asked, not for the next
+                self._cache.put(lookup.name, lookup.answer, lookup.seconds, self._clock())
+        for line in [line for line in self._retired if not line.asking]:
+            self._retired.remove(line)
+            line.close()
+
+    def _judge(self, lookup: LookUp) -> None:
+        """Done, or to be waited for, or to be asked again?"""
+        now = self._clock()
+        if not lookup.missing or (lookup.addresses and not lookup.asking):
+            self._finish(lookup)
+        elif lookup.addresses:
+            self._return_to(lookup, now + GRACE)
+        elif not lookup.asking and not lookup.pausing:
+            again = now + lookup.pause * random.uniform(0.75, 1.25)  # noqa: S311  (no secret)
+            lookup.pause *= 2
+            if again < lookup.ends:
+                lookup.pausing = True
+                self._return_to(lookup, again)
+            elif not lookup.asking_patiently:
+                self._finish(lookup)
+
+    def _return_to(self, lookup: LookUp, when: float) -> None:
+        heapq.heappush(self._later, (when, id(lookup), lookup))
+
+    def _finish(self, lookup: LookUp) -> None:
+        answer = lookup.answer
+        lookup.over = True
+        del self._under_way[lookup.name]
+        self._finished[lookup.name] = answer
+        self._cache.put(lookup.name, answer, lookup.seconds, self._clock())
+
+
+def has_ipv6() -> bool:
+    """Whether this machine knows a way to public IPv6 addresses; nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.connect(("2000::1", 53))
+    except OSError:
+        return False
+    return True

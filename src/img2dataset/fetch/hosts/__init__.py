@@ -1,0 +1,1 @@
+"""How gently each host is asked."""

@@ -1,0 +1,341 @@
+"""Attempts -> those that may start now: each host has so many places, rests and delays.
+
+Small servers drop connections when hundreds arrive at once, so a host starts with few at a time;
+`host` says how that changes.  Who cannot start yet is parked at its host, and others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf
+from operator import attrgetter
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from img2dataset.fetch.hosts.cost import allowed_time, unit_of
+from img2dataset.fetch.hosts.host import Host
+from img2dataset.fetch.hosts.host_notices import HostNews
+from img2dataset.records import Body, Failure
+from img2dataset.tally import RestingHost
+
+if TYPE_CHECKING:
+    from img2dataset.fetch.hosts.shared import Shared
+
+log = logging.getLogger(__name__)
+
+MOST_HOSTS = 100_000
+"""Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
+MAX_STANDINGS = 20_000
+"""Hosts that are well of which it is remembered what they have earned."""
+MOST_NAMED = 3
+"""Resting hosts that are named at once."""
+ASK_AGAIN = 0.02
+LONGEST_POLL = 0.5
+"""Seconds until it is looked again whether another process has given back a place; twice as long
+each time."""
+
+A = TypeVar("A")
+
+
+class Hosts(Generic[A]):
+    """The hosts that are asked, and the attempts that wait for one of them."""
+
+    def __init__(  # noqa: PLR0913  (each is a limit of its own)
+        self,
+        first: int,
+        ceiling: int,
+        *,
+        max_per_host: int | None = None,
+        min_delay: float = 0.0,
+        shared: Shared | None = None,
+        timeout: float = inf,
+        say: Callable[[str], None] = log.debug,
+    ) -> None:
+        """A host is asked `first` at once, and `ceiling` at most.
+
+        `max_per_host` and `min_delay` hold together with the other processes that have the same
+        `shared` file; `timeout` is what a host's time is counted in; `say` takes a line for the
+        user.
+        """
+        self._ceiling = min(ceiling, max_per_host or ceiling)
+        self._first = min(first, self._ceiling)
+        self._max_per_host = max_per_host
+        self._min_delay = min_delay
+        self._shared = shared
+        self._unit_s = unit_of(timeout)
+        self._asked = 0
+        self._news = HostNews(say)
+        self._hosts: dict[str, Host[A]] = {}
+        self._ready: deque[tuple[str, A]] = deque()
+        self._failed: list[tuple[A, Failure]] = []
+        self._standings: dict[str, tuple[int, float]] = {}  # of forgotten hosts; oldest first
+        self._given_up: dict[str, Failure] = {}
+        self._resting: list[tuple[float, str]] = []  # a heap of when to look at a host again
+        self._parked = 0
+
+    def __len__(self) -> int:
+        """Attempts that wait for their host."""
+        return self._parked
+
+    def admit(self, name: str, attempt: A, now: float, delay: float = 0.0) -> bool | Failure:
+        """Whether `attempt` may start now; if not, `next_ready` or `failed` give it out later.
+
+        `delay` = seconds between two requests that the host wishes, if any.
+        """
+        host = self._host(name)
+        host.charge(now)
+        host.asked += 1
+        self._asked += 1
+        if delay > host.delay:  # its wish is not known yet when it is asked for its robots.txt
+            host.delay = delay
+            self._news.see_wish(name, delay, now)
+        if host.given_up_until > now:
+            return host.failure
+        if not host.parked and self._may_start(host, now):
+            return True
+        host.parked.append(attempt)
+        self._parked += 1
+        return False
+
+    def admit_anyway(self, name: str, now: float) -> bool:
+        """Take a place of the host, whatever its failures: while our own network is out, hosts
+        seem worse than they are.  What it asked for itself, and hard limits, count all the same."""
+        host = self._host(name)
+        if host.wants_rest(now) or host.active >= self._ceiling or not self._take_place(host):
+            return False
+        self._start(host, now)
+        host.active += 1
+        return True
+
+    def is_given_up(self, name: str, now: float) -> bool:
+        """Whether a host's rows fail at once."""
+        host = self._hosts.get(name)
+        return host is not None and host.given_up_until > now
+
+    def credit(self, name: str, now: float) -> None:
+        """A redirect of this host has led to a good answer."""
+        if (host := self._hosts.get(name)) is not None:
+            host.credit(now, self._unit_s)
+
+    def blame(self, name: str, now: float) -> None:
+        """Redirects of this host have led to nothing but itself."""
+        host = self._host(name)
+        host.charge(now)
+        host.cost.fruitless += 1
+        self._weigh(host, now)
+        self._start_parked(host, now)
+
+    def forgive(self, now: float) -> None:
+        """Forget the failures in which the hosts had no part: the network was out."""
+        for host in self._hosts.values():
+            host.forgive(now)
+            self._start_parked(host, now)
+
+    def make_ready(self, name: str, attempt: A) -> None:
+        """Give out, by `next_ready`, an attempt that was admitted."""
+        self._ready.append((name, attempt))
+
+    @property
+    def any_ready(self) -> bool:
+        return bool(self._ready)
+
+    def next_ready(self, now: float) -> A | None:
+        """An attempt whose host has a place for it now; None if its host wants a rest since."""
+        name, attempt = self._ready.popleft()
+        host = self._hosts[name]
+        if host.given_up_until > now:
+            self._leave(host)
+            self._failed.append((attempt, host.failure))
+            return None
+        soonest = host.started + host.delay if host.delay else 0.0
+        if host.next_start > now and not host.reserved:
+            soonest = max(soonest, host.next_start)
+        if soonest > now:
+            self._leave(host)
+            host.parked.appendleft(attempt)
+            self._parked += 1
+            host.reserved = False
+            host.next_start = max(host.next_start, soonest)
+            self._rest(host, host.next_start)
+            return None
+        self._start(host, now)
+        return attempt
+
+    @property
+    def ready_count(self) -> int:
+        return len(self._ready)
+
+    def failed(self) -> list[tuple[A, Failure]]:
+        """Attempts that had to wait and whose host has been given up since."""
+        failed, self._failed = self._failed, []
+        return failed
+
+    def given_up(self) -> dict[str, Failure]:
+        """Hosts that have been given up since the last call, and what becomes of their rows."""
+        given_up, self._given_up = self._given_up, {}
+        return given_up
+
+    def resting(self, now: float) -> tuple[RestingHost, ...]:
+        """The hosts that wanted a rest and for which most rows wait."""
+        names = {name for _, name in self._resting}
+        hosts = [host for name in names if (host := self._hosts.get(name)) is not None]
+        waiting = [host for host in hosts if host.parked and host.wants_rest(now)]
+        waiting.sort(key=lambda host: (-len(host.parked), host.name))
+        return tuple(
+            RestingHost(host.name, len(host.parked), host.next_start - now)
+            for host in waiting[:MOST_NAMED]
+        )
+
+    def next_time(self) -> float | None:
+        """When `look` has something to do; None = not before another attempt ends."""
+        return self._resting[0][0] if self._resting else None
+
+    def look(self, now: float) -> None:
+        """Let the hosts whose rest is over go on."""
+        while self._resting and self._resting[0][0] <= now:
+            until, name = heappop(self._resting)
+            host = self._hosts.get(name)
+            if host is not None and host.queued_until == until:  # else it is outdated
+                host.queued_until = float("inf")
+                self._start_parked(host, now)
+
+    def ended(
+        self,
+        name: str,
+        result: Body | Failure | None,
+        first_byte: float,
+        now: float,
+        wish: float | None = None,
+    ) -> None:
+        """Learn from an attempt that is over.
+
+        `result` None = it was sent elsewhere; `first_byte` in seconds, 0 = none came; `wish` =
+        seconds for which the host wants to be left alone.
+        """
+        host = self._hosts[name]
+        level = host.active
+        self._stop(host, now)
+        host.learn(
+            result,
+            first_byte,
+            now,
+            wish=wish,
+            level=level,
+            ceiling=self._ceiling,
+            unit_s=self._unit_s,
+        )
+        self._weigh(host, now)
+        if host.next_start > now or host.given_up_until > now:
+            self._news.see(host, now)
+        self._start_parked(host, now)
+        if host.is_forgettable(now):
+            self._standings[name] = (host.asked, host.cost.spent_s)
+            if len(self._standings) > MAX_STANDINGS:
+                del self._standings[next(iter(self._standings))]
+            del self._hosts[name]
+
+    def learn_nothing(self, name: str, now: float) -> None:
+        """Give back the place of an attempt whose end says nothing of the host."""
+        host = self._hosts[name]
+        self._stop(host, now)
+        self._start_parked(host, now)
+
+    def _host(self, name: str) -> Host[A]:
+        host = self._hosts.get(name)
+        if host is None:
+            if len(self._hosts) >= MOST_HOSTS:
+                self._forget_some()
+            host = self._hosts[name] = Host(name, self._first, self._min_delay)
+            host.asked, host.cost.spent_s = self._standings.pop(name, (0, 0.0))
+        return host
+
+    def _start(self, host: Host[A], now: float) -> None:
+        host.charge(now)
+        host.running += 1
+        host.started = now
+
+    def _stop(self, host: Host[A], now: float) -> None:
+        host.charge(now)
+        host.running -= 1
+        self._leave(host)
+
+    def _weigh(self, host: Host[A], now: float) -> None:
+        host.weigh(now, allowed_time(self._unit_s, host.asked, self._asked))
+        if host.given_up_until > now:
+            self._given_up[host.name] = host.failure
+
+    def _leave(self, host: Host[A]) -> None:
+        host.active -= 1
+        self._give_back_place(host)
+
+    def _give_back_place(self, host: Host[A]) -> None:
+        if self._shared is not None and host.places:
+            self._shared.give_back(host.places.pop())
+
+    def _may_start(self, host: Host[A], now: float) -> bool:
+        """Take a place of the host, if there is one and it is time."""
+        if host.active >= host.limit:
+            host.reserved = False  # used later than given, a time would be too near to the next
+            return False
+        if host.next_start > now:
+            self._rest(host, host.next_start)
+            return False
+        if not self._take_place(host):
+            host.reserved = False
+            host.poll = min(max(ASK_AGAIN, 2 * host.poll), LONGEST_POLL)
+            self._rest(host, now + host.poll)
+            return False
+        if not self._is_time(host, now):
+            self._give_back_place(host)
+            self._rest(host, host.next_start)
+            return False
+        host.active += 1
+        host.reserved = False
+        host.free_at = now + host.delay
+        return True
+
+    def _take_place(self, host: Host[A]) -> bool:
+        """Take one of the places that the processes share, if they do."""
+        if self._shared is None or self._max_per_host is None:
+            return True
+        place = self._shared.take_place(host.name, self._max_per_host)
+        if place is None:
+            return False
+        host.places.append(place)
+        host.poll = 0.0
+        return True
+
+    def _is_time(self, host: Host[A], now: float) -> bool:
+        """Whether a request may start; where there must be a delay, its time is reserved."""
+        if host.delay and not host.reserved:
+            start = max(now, host.free_at)
+            if self._shared is not None:
+                start = self._shared.reserve_time(host.name, host.delay, start)
+            host.next_start = start
+            host.reserved = True
+        return host.next_start <= now
+
+    def _start_parked(self, host: Host[A], now: float) -> None:
+        host.charge(now)
+        if host.given_up_until > now:
+            while host.parked:
+                self._parked -= 1
+                self._failed.append((host.parked.popleft(), host.failure))
+            return
+        while host.parked and self._may_start(host, now):
+            self._parked -= 1
+            self._ready.append((host.name, host.parked.popleft()))
+
+    def _rest(self, host: Host[A], until: float) -> None:
+        """Look at the host again then, if anybody waits for it or will."""
+        if until < host.queued_until:
+            host.queued_until = until
+            heappush(self._resting, (until, host.name))
+
+    def _forget_some(self) -> None:
+        """Make room for others; those whose rests are over longest, or who had none, go first."""
+        idle = [host for host in self._hosts.values() if not host.active and not host.parked]
+        for host in sorted(idle, key=attrgetter("waits_until"))[: MOST_HOSTS // 4]:
+            del self._hosts[host.name]

@@ -1,0 +1,503 @@
+"""Requests -> answers: transfers in flight, in libcurl, driven by socket events.
+
+With `handles` the only module that knows libcurl.  Nothing here blocks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
+from itertools import takewhile
+from typing import Any, Generic, TypeVar
+
+import pycurl
+
+from img2dataset.errors import Reason
+from img2dataset.fetch.budget import Budget
+from img2dataset.fetch.config import FetchConfig
+from img2dataset.fetch.http.handles import apply, new_handle, restore, use_http_1
+from img2dataset.fetch.http.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
+from img2dataset.fetch.http.response import Refuses, Response
+from img2dataset.fetch.loop import READ, WRITE, Loop
+from img2dataset.fetch.outcome import (
+    OK,
+    STOPPED,
+    TIMED_OUT,
+    TLS_CUT,
+    outcome,
+    proxy_failure,
+    specific_code,
+)
+from img2dataset.fetch.policy.refusals import Signals
+from img2dataset.fetch.route.router import origin_of
+from img2dataset.records import Body, Failure, Fetched
+
+LOWEST_SPEED = 1024
+"""Bytes a second that a body must bring on average over a window, see `_drop_slow`."""
+LONGEST_WINDOW = 10.0
+"""Seconds."""
+STALLED = 1.0
+"""Seconds after which a connection that is not there yet no longer counts as a transfer."""
+
+LONGEST_DRAIN = 0.5
+"""Seconds for the rest of a body that nobody wants; then its connection is given up for it."""
+
+SILENT_S = 1.0
+"""Seconds without a byte of an answer after which a socket is looked at again, see `_look_again`."""
+
+OUTDATED = 10_000
+"""Deadlines of transfers that are over, which may be kept."""
+
+MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
+ACTIONS = tuple(
+    # the bits of trouble, which epoll has besides these two, are found out by reading
+    (pycurl.CSELECT_IN if mask & ~WRITE else 0) | (pycurl.CSELECT_OUT if mask & WRITE else 0)
+    for mask in range(64)
+)
+"""What came, as the loop says it -> as libcurl wants to hear it."""
+
+NO_SOCKET = -1
+"""What libcurl says if there is none."""
+RECEIVE_FAILED = 56
+"""libcurl's code, among others if TLS ended without a close_notify."""
+LOOK_UP_DENIED = 42
+"""libcurl's code if `may_look_up` says no."""
+GO_ON: int = pycurl.PREREQFUNC_OK
+ABORT: int = pycurl.PREREQFUNC_ABORT
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask for, and where."""
+
+    url: str
+    """As `urls.sendable` makes it."""
+    seconds: float
+    """Until it has to be over."""
+    resolved: str = ""
+    """`host:port:addresses`, of the proxy if there is one; none = it is an address."""
+    proxy: str = ""
+    is_page: bool = False
+    """Whether a text for us is expected (robots.txt), not an image."""
+    reserved: bool = False
+    """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The answer: ask elsewhere."""
+
+    location: bytes
+    fetched: Fetched | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[K]):
+    """A transfer that is over: the key it was started with, and what became of it."""
+
+    key: K
+    result: Body | Failure | Moved
+    status: int
+    """0 = no answer came."""
+    seconds: float
+    """It took, without the time it had to wait for us."""
+    retry_after: str | None = None
+    """When the server wishes to be asked again, in its own words."""
+    first_byte: float = 0.0
+    """Seconds from having an address to the first byte of the answer; 0 = none came."""
+    signals: Signals = ()
+    """What the answer said of our use."""
+
+
+class Slot(Generic[K]):
+    """A libcurl handle and what it is doing; used again and again."""
+
+    __slots__ = ("began", "deadline", "ends", "handle", "is_named", "key", "proxy", "remedies",
+                 "resolved", "response", "turn", "url")  # fmt: skip
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.handle: Any = None
+        self.turn = 0
+        """Which of its uses this is; 0 = it is not in use."""
+        self.key: K
+        self.url = ""
+        self.resolved = ""
+        self.is_named = False
+        """Whether it asks a name, for which `resolved` has the addresses."""
+        self.proxy = ""
+        self.began = self.deadline = self.ends = 0.0
+        """When it began; when it is given up; when that is while its answer still matters."""
+        self.remedies: set[Remedy] = set()
+        """In which other ways it has been sent."""
+
+
+class Transfers(Generic[K]):
+    """Requests in flight."""
+
+    def __init__(  # noqa: PLR0913  (what it stands between)
+        self,
+        config: FetchConfig,
+        loop: Loop,
+        *,
+        budget: Budget,
+        kept_open: int,
+        refuses: Refuses | None = None,
+        may_connect: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        """`kept_open` = connections that may wait for the next request to their host;
+        `may_connect(url, address)` is asked before anything is sent, unless there is a proxy."""
+        self._config = config
+        self._loop = loop
+        self._budget = budget
+        self._refuses = refuses
+        self._may_connect = may_connect
+        self._running: dict[Slot[K], None] = {}
+        self._connecting: dict[Slot[K], None] = {}  # in the order they began
+        self._stalled = 0
+        self._stalled_at = 0.0
+        self._free: list[Slot[K]] = []
+        self._turns = 0
+        self._deadlines: list[tuple[float, int, Slot[K]]] = []  # a heap; outdated ones stay in it
+        self._timer: float | None = None
+        self._window = min(LONGEST_WINDOW, config.timeout / 3)
+        self._window_ends = 0.0
+        self._look_again_at = 0.0
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, kept_open)
+        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+        self._broken: Exception | None = None
+        self._http_1_hosts = Http1Hosts()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def stalled(self) -> int:
+        """How many have been waiting for their connection for long; a little out of date."""
+        now = time.monotonic()
+        if now >= self._stalled_at + STALLED / 10:
+            self._stalled_at = now
+            late = takewhile(lambda slot: slot.began <= now - STALLED, self._connecting)
+            self._stalled = sum(1 for _ in late)
+        return self._stalled
+
+    def start(self, key: K, request: Request) -> None:
+        slot = self._free.pop() if self._free else self._new_slot()
+        handle = slot.handle
+        slot.response.reset(is_page=request.is_page, reserved=request.reserved)
+        slot.key = key
+        slot.url = request.url
+        handle.setopt(pycurl.URL, request.url)
+        # byte for byte: libcurl would write %2f as %2F, and some servers sign what they gave out
+        handle.setopt(
+            pycurl.REQUEST_TARGET, request_target(request.url, absolute=asks_proxy(request))
+        )
+        slot.is_named = bool(request.resolved)
+        if request.resolved:
+            # libcurl goes through all names it knows for each request: it is made to forget the
+            # last one at once (which does not touch a transfer that has used it already).  So it
+            # must be told each time: another slot may have made it forget this one, or time, and
+            # it would ask the system
+            gone = forget(slot.resolved) if slot.resolved != request.resolved else ()
+            handle.setopt(pycurl.RESOLVE, [*gone, f"+{request.resolved}"])
+            slot.resolved = request.resolved
+        if request.proxy != slot.proxy:
+            slot.proxy = request.proxy
+            handle.setopt(pycurl.PROXY, request.proxy)
+        self._turns += 1
+        slot.turn = self._turns
+        slot.began = time.monotonic()
+        slot.deadline = slot.ends = slot.began + request.seconds
+        if origin_of(request.url) in self._http_1_hosts:
+            slot.remedies.add(Remedy.HTTP_1)
+            use_http_1(handle)
+        self._running[slot] = None
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+        if len(self._deadlines) > 2 * len(self._running) + OUTDATED:
+            self._deadlines = [(slot.deadline, slot.turn, slot) for slot in self._running]
+            heapify(self._deadlines)
+        self._connecting[slot] = None
+        self._multi.add_handle(handle)
+
+    def ended(self) -> list[Ended[K]]:
+        """What is over since the last time of asking; often nothing."""
+        now = time.monotonic()
+        if self._timer is not None and self._timer <= now:
+            self._timer = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        if self._broken is not None:
+            raise self._broken
+        if self._look_again_at <= now and self._running:
+            self._look_again(now)
+        ended = self._over()
+        if self._deadlines and self._deadlines[0][0] <= now:
+            ended += self._drop_late(now)
+        if self._window_ends <= now and self._running:
+            ended += self._drop_slow(now)
+        if self._budget.waiting:
+            ended += self._let_wait_no_longer()
+        return ended
+
+    def patience(self, now: float) -> float | None:
+        """Seconds until `ended` has something to do even if no socket gets ready."""
+        due = min(self._window_ends, self._look_again_at) if self._running else None
+        if self._connecting:  # one of them may be late soon
+            due = min(self._window_ends, self._look_again_at, now + STALLED / 4)
+        if self._timer is not None:
+            due = self._timer if due is None else min(due, self._timer)
+        if self._deadlines:
+            due = self._deadlines[0][0] if due is None else min(due, self._deadlines[0][0])
+        return None if due is None else max(0.0, due - now)
+
+    def close(self) -> None:
+        """Abandon what is in flight."""
+        for slot in self._running:
+            self._multi.remove_handle(slot.handle)
+        for slot in (*self._running, *self._free):
+            slot.handle.close()
+        self._running.clear()
+        self._free.clear()
+        self._multi.close()
+
+    def _over(self) -> list[Ended[K]]:
+        ended = []
+        left = 1
+        while left:
+            left, good, bad = self._multi.info_read()
+            for handle in good:
+                ended += self._end_or_send_anew(handle.slot, OK)
+            for handle, code, message in bad:
+                ended += self._end_or_send_anew(handle.slot, code, message)
+        return ended
+
+    def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
+        if code == RECEIVE_FAILED and TLS_CUT in message and slot.response.ends_with_connection:
+            code = OK  # as browsers: whether the image is whole is for the decoder to say
+        remedy = self._remedy_for(slot, code, message)
+        if remedy is None or remedy in slot.remedies:
+            return [self._end(slot, specific_code(code, message))]
+        self._send_anew(slot, remedy)
+        return []
+
+    def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
+        response = slot.response
+        if code == LOOK_UP_DENIED and response.verdict is None:
+            # a new connection is told the address, and needs none later; unless libcurl itself asks
+            # once more, which on a new one it only does where a server refuses HTTP/2 streams
+            again = Remedy.NEW_CONNECTION in slot.remedies and slot.url.startswith("https:")
+            return Remedy.HTTP_1 if again else Remedy.NEW_CONNECTION
+        if code == OK and response.status != REQUEST_TIMEOUT:
+            return None
+        ending = Ending(
+            code=code,
+            message=message,
+            status=response.status,
+            untouched=response.untouched,
+            # libcurl itself takes no new one before it has tried five kept ones
+            kept=slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
+            has_length=response.has_length,
+            secure=slot.url.startswith("https:"),
+        )
+        return remedy_for(ending)
+
+    def _send_anew(self, slot: Slot[K], remedy: Remedy) -> None:
+        """Over a connection of its own, in what is left of its time."""
+        slot.remedies.add(remedy)
+        slot.response.begin_again()
+        slot.deadline = slot.ends
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+        handle = slot.handle
+        self._multi.remove_handle(handle)
+        apply(handle, remedy)
+        if slot.resolved:  # another slot may have made libcurl forget it
+            handle.setopt(pycurl.RESOLVE, [f"+{slot.resolved}"])
+        self._connecting[slot] = None
+        self._multi.add_handle(handle)
+
+    def _end(self, slot: Slot[K], code: int) -> Ended[K]:
+        response, handle = slot.response, slot.handle
+        if code == STOPPED and not response.stopped:
+            raise RuntimeError("a callback of libcurl failed, see its traceback above")
+        asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
+        moved = response.moved
+        result = outcome(code, response, asked=asked)
+        status = response.status
+        if slot.proxy and isinstance(result, Failure):
+            by_proxy = proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
+            if by_proxy is not None:  # of the host nothing came
+                result, status = by_proxy, 0
+        first_byte = 0.0
+        if status:
+            began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
+            first_byte = max(0.0, began - handle.getinfo(pycurl.NAMELOOKUP_TIME))
+        self._multi.remove_handle(handle)
+        del self._running[slot]
+        self._connecting.pop(slot, None)
+        if slot.remedies:
+            if Remedy.HTTP_1 in slot.remedies and response.status:
+                self._http_1_hosts.add(origin_of(slot.url))
+            slot.remedies.clear()
+            restore(handle)
+        slot.turn = 0
+        self._free.append(slot)
+        return Ended(
+            slot.key,
+            self._with_facts(Moved(response.location or b"") if moved else result, slot),
+            status,
+            max(0.0, time.monotonic() - slot.began - slot.response.waited),
+            response.retry_after,
+            first_byte,
+            response.signals,
+        )
+
+    def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
+        """`result` with how it came, if anybody wants to know."""
+        if not self._config.keep_fetched:
+            return result
+        response = slot.response
+        fetched = Fetched(
+            final_url=slot.url,
+            http_status=response.status or None,
+            content_type=response.content_type or None,
+            etag=response.etag,
+            last_modified=response.last_modified,
+            fetched_at=time.time(),
+            body_bytes=response.size or None,
+        )
+        return replace(result, fetched=fetched)
+
+    def _hurry(self, slot: Slot[K]) -> None:
+        """All that matters of its answer is known."""
+        slot.deadline = min(slot.deadline, time.monotonic() + LONGEST_DRAIN)
+        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+
+    def _drop_late(self, now: float) -> list[Ended[K]]:
+        """End transfers whose time is up."""
+        ended = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, turn, slot = heappop(self._deadlines)
+            if slot.turn != turn:
+                continue
+            if slot.response.paused:  # it is not at fault; what it waits for is not far
+                heappush(self._deadlines, (now + 1.0, turn, slot))
+            elif slot.deadline + slot.response.waited > now:
+                heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
+            else:
+                ended += self._end_or_send_anew(slot, TIMED_OUT)
+        return ended
+
+    def _drop_slow(self, now: float) -> list[Ended[K]]:
+        """End transfers whose body crawls: under LOWEST_SPEED over a whole window.
+
+        A window is a third of the timeout, or LONGEST_WINDOW, and counts only if the body had
+        begun before it: an answer that is slow to begin has all of the timeout.
+        """
+        self._window_ends = now + self._window
+        least = LOWEST_SPEED * self._window
+        slow = [slot for slot in self._running if slot.response.crawls(least)]
+        return [self._end(slot, TIMED_OUT) for slot in slow]
+
+    def _look_again(self, now: float) -> None:
+        """Let libcurl read from sockets over which no answer has come: where it gives up an
+        HTTP/2 connection while it sends, it tells nobody until something comes over that."""
+        self._look_again_at = now + SILENT_S
+        silent = {
+            slot.handle.getinfo(pycurl.ACTIVESOCKET)
+            for slot in self._running
+            if slot.began <= now - SILENT_S
+            and slot.response.untouched
+            and slot.url.startswith("https:")
+            and slot not in self._connecting
+        }
+        for file in silent - {NO_SOCKET}:
+            self._multi.socket_action(file, pycurl.CSELECT_IN)
+
+    def _let_wait_no_longer(self) -> list[Ended[K]]:
+        """Let bodies go on for which there is space now; those that are not wanted end here."""
+        ended = []
+        waiting = self._budget.waiting
+        for _ in range(len(waiting)):
+            if not waiting or not self._budget.has_space:
+                break
+            response = waiting[0]
+            response.go_on()
+            try:
+                response.owner.handle.pause(pycurl.PAUSE_CONT)
+            except pycurl.error as error:  # what it had kept for us is handed over in there
+                ended.append(self._end(response.owner, error.args[0]))
+            if response.paused:  # it wants more than there is, and so may the others
+                break
+        return ended
+
+    # called by libcurl
+
+    def _watch(self, event: int, file: int, _multi: Any, _data: Any) -> None:
+        try:
+            self._loop.watch(file, MASKS.get(event, 0), self._ready)
+        except OSError as error:  # libcurl would swallow it
+            self._broken = error
+
+    def _ready(self, file: int, mask: int) -> None:
+        self._multi.socket_action(file, ACTIONS[mask])
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    # handles
+
+    def _new_slot(self) -> Slot[K]:
+        response = Response(
+            self._config.max_image_bytes,
+            self._refuses,
+            self._budget,
+            drop_pages=self._config.drop_pages,
+        )
+        slot: Slot[K] = Slot(response)
+        response.owner = slot
+        response.when_unwanted = lambda: self._hurry(slot)
+        slot.handle = new_handle(self._config, response)
+        slot.handle.slot = slot
+
+        def connected(address: str, _local: str, _port: int, _local_port: int) -> int:
+            self._connecting.pop(slot, None)
+            if slot.proxy or self._may_connect is None or self._may_connect(slot.url, address):
+                return GO_ON
+            response.verdict = Reason.ADDRESS_NOT_ALLOWED
+            return ABORT
+
+        def may_look_up() -> int:
+            """Names are for `resolver`: libcurl, which asks the system where it has forgotten
+            one, is left only what is an address."""
+            return ABORT if slot.is_named else GO_ON
+
+        slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
+        slot.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
+        return slot
+
+
+def asks_proxy(request: Request) -> bool:
+    """Whether it is an HTTP proxy that is asked, without a tunnel."""
+    return request.url.startswith("http://") and request.proxy.startswith(("http://", "https://"))
+
+
+def request_target(url: str, *, absolute: bool) -> str:
+    """What the request line says of `url`."""
+    origin = origin_of(url)
+    authority_and_path = url.partition("://")[2]
+    path = "/" + authority_and_path.partition("/")[2]
+    return origin + path if absolute else path
+
+
+def forget(resolved: str) -> list[str]:
+    """How to tell libcurl to forget a name (`host:port:addresses`)."""
+    if not resolved:
+        return []
+    host, port, _ = resolved.split(":", 2)
+    return [f"-{host}:{port}"]

@@ -1,0 +1,1 @@
+"""What sites say about being fetched and used."""

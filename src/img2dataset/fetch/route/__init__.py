@@ -1,0 +1,1 @@
+"""The way to an origin: its addresses, proxies, and which are allowed."""

@@ -1,0 +1,156 @@
+"""A URL -> how to get to its host: an address that we may connect to, or a proxy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.fetch.config import FetchConfig
+from img2dataset.fetch.dns.resolver import Answer, Resolver
+from img2dataset.fetch.loop import READ, WRITE, Loop
+from img2dataset.fetch.route.addresses import allowed, literal, may_ask
+from img2dataset.fetch.route.proxies import Proxies, address_of_proxy
+from img2dataset.records import Failure
+
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whom a URL asks."""
+
+    origin: str
+    """Scheme, host and port, as the URL has them, without a dot at the end of the host."""
+    scheme: str
+    host: str
+    """As in the URL: an IPv6 address in brackets."""
+    port: int
+    literal: str | None
+    """The address that the host is, if it is no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What libcurl needs to know, see `curl.Request`."""
+
+    resolved: str = ""
+    proxy: str = ""
+
+
+STRAIGHT = Way()
+PROXY_NOT_RESOLVED = "(the name of the proxy is not resolved)"
+
+
+@lru_cache(maxsize=10_000)
+def place_of(origin: str) -> Place:
+    scheme, _, authority = origin.partition("://")
+    host, _, port = authority.rpartition(":") if authority[-1:].isdigit() else (authority, "", "")
+    if not host or host.endswith(":"):  # digits at the end that are no port
+        host, port = authority, ""
+    origin = origin.replace(host, host.removesuffix("."), 1)  # the same host, to all who remember
+    return Place(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, as one text; any user and password left out."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0]
+    if "@" in authority:
+        authority = authority.rpartition("@")[2]
+    return f"{scheme}://{authority}"
+
+
+class Ways:
+    """Finds ways; names that are not known yet, of hosts or proxies, come later, by `found`."""
+
+    def __init__(self, config: FetchConfig, loop: Loop) -> None:
+        """Look-ups wait in `loop`."""
+        self._policy = config.private_addresses
+        self._proxies = Proxies.of_system(os.environ)
+        self._loop = loop
+        self._resolver = Resolver(config.dns_servers, self._watch)
+        self._tick_at = 0.0
+
+    def find(self, place: Place, listed: str) -> Way | Failure | None:
+        """The way to `place`; None = its name is being looked up.  `listed` = host in the list."""
+        if not _may_ask(self._policy, place.host, listed):
+            return _not_allowed()
+        proxy = self._proxy_for(place)
+        if proxy:
+            return self._way_by_proxy(proxy)
+        if place.literal is not None:
+            return STRAIGHT
+        answer = self._resolver.ask(place.host)
+        return None if answer is None else self._way_by(place, answer)
+
+    def name_for(self, place: Place) -> str:
+        """The name that has to be known to get to `place`: its own, or its proxy's."""
+        proxy = self._proxy_for(place)
+        return address_of_proxy(proxy)[0] if proxy else place.host
+
+    def found(self, now: float) -> list[str]:
+        """Names that were being looked up and are known now, one way or the other."""
+        if now >= self._tick_at:
+            self._resolver.tick()
+        return [name for name, _ in self._resolver.answers()]
+
+    def patience(self, now: float) -> float | None:
+        """Seconds until `found` has something to do even if no socket gets ready."""
+        seconds = self._resolver.patience()
+        self._tick_at = now if seconds is None else now + seconds
+        return seconds
+
+    def close(self) -> None:
+        self._resolver.close()
+
+    def may_connect(self, url: str, address: str) -> bool:
+        """Whether `address`, to which there is a connection now, is one that `url` may use."""
+        place = place_of(origin_of(url))
+        return place.literal is not None or bool(allowed(self._policy, place.host, (address,)))
+
+    def _watch(self, file: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares)
+        mask = (READ if reading else 0) | (WRITE if writing else 0)
+        self._loop.watch(file, mask, self._ready)
+
+    def _ready(self, file: int, mask: int) -> None:
+        self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))
+
+    def _proxy_for(self, place: Place) -> str:
+        if not self._proxies.any:
+            return ""
+        return self._proxies.for_url(place.scheme, place.host, place.port)
+
+    def _way_by_proxy(self, proxy: str) -> Way | Failure | None:
+        host, port = address_of_proxy(proxy)
+        if literal(host) is not None:
+            return Way(proxy=proxy)
+        answer = self._resolver.ask(host)
+        if answer is None:
+            return None
+        if answer.reason is not None:
+            return Failure.of(RowError(Reason.PROXY_FAILED, detail=PROXY_NOT_RESOLVED))
+        return Way(_way_to(host, port, answer.addresses).resolved, proxy)
+
+    def _way_by(self, place: Place, answer: Answer) -> Way | Failure:
+        if answer.reason is not None:
+            return Failure.of(RowError(answer.reason))
+        addresses = allowed(self._policy, place.host, answer.addresses)
+        if not addresses:
+            return _not_allowed()
+        return _way_to(place.host, place.port, addresses)
+
+
+@lru_cache(maxsize=10_000)
+def _may_ask(policy: str, host: str, listed: str) -> bool:
+    return may_ask(policy, host, listed_host=listed)
+
+
+@lru_cache(maxsize=10_000)
+def _way_to(host: str, port: int, addresses: tuple[str, ...]) -> Way:
+    return Way(resolved=f"{host}:{port}:{','.join(addresses)}")
+
+
+def _not_allowed() -> Failure:
+    return Failure.of(RowError(Reason.ADDRESS_NOT_ALLOWED))

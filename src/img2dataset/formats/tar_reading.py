@@ -1,0 +1,82 @@
+"""A tar file, read from its beginning to its end -> its members, with the bytes they stand in."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from img2dataset.errors import DamagedError
+from img2dataset.formats.reading import Readable, exactly
+
+BLOCK = tarfile.BLOCKSIZE
+RECORD = tarfile.RECORDSIZE
+END = bytes(2 * BLOCK)
+"""How a tar ends; up to a whole record of zeros may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a tar."""
+
+    name: str
+    data: bytes = field(repr=False)
+    blocks: bytes = field(repr=False)
+    """Everything that stands in the tar for it: headers, data, padding."""
+
+    @property
+    def key(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def extension(self) -> str:
+        return self.name.partition(".")[2]
+
+
+def members(file: Readable) -> Iterator[Member]:
+    """The members, in their order; `file` is never sought in.
+
+    Raises:
+        DamagedError: the tar is cut short, or there is something else in it.
+    """
+    name, before = "", b""  # of the headers that stand in front of a member's own
+    while (head := exactly(file, BLOCK, "tar")) != bytes(BLOCK):
+        info = _header(head)
+        body = exactly(file, info.size + -info.size % BLOCK, "tar")
+        data, before = body[: info.size], before + head + body
+        if info.type == tarfile.GNUTYPE_LONGNAME:
+            name = data.rstrip(b"\0").decode()
+        elif info.type == tarfile.XHDTYPE:
+            name = _pax_path(data) or name
+        elif info.isreg():
+            yield Member(name or info.name, data, before)
+            name, before = "", b""
+        elif info.type != tarfile.XGLTYPE:
+            raise DamagedError(f"tar: {info.name} is no file")
+    _check_end(file)
+
+
+def _header(block: bytes) -> tarfile.TarInfo:
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise DamagedError(f"tar: there is no member where one should be ({error})") from error
+
+
+def _pax_path(data: bytes) -> str:
+    """The name in an extended header: lines of "length key=value"."""
+    while data:
+        length = int(data.partition(b" ")[0])
+        key, _, value = data[:length].partition(b" ")[2].rstrip(b"\n").partition(b"=")
+        if key == b"path":
+            return value.decode()
+        data = data[length:]
+    return ""
+
+
+def _check_end(file: Readable) -> None:
+    rest = exactly(file, BLOCK, "tar")
+    while rest:
+        if rest.count(0) != len(rest):
+            raise DamagedError("tar: something follows its end")
+        rest = file.read(RECORD)

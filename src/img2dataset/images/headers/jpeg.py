@@ -1,0 +1,114 @@
+"""JPEG bytes -> what their header says, and pixels, shrunk while they are decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.images import bare_jpeg
+from img2dataset.images.native import JPEG
+
+if TYPE_CHECKING:
+    from img2dataset.images.pixels import Pixels
+
+EXIF = b"Exif\0"
+MAX_SEGMENTS = 10_000
+APP1 = 0xE1
+LAST = frozenset({0xDA, 0xD9})
+"""Markers after which no header comes: the pixels, the end."""
+BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
+"""Markers without a length, and what is no marker."""
+UNUSUAL = "subsampling"
+"""What libjpeg-turbo's simple interface says of sampling factors that it has no name for."""
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """What a JPEG says about itself before its pixels."""
+
+    width: int
+    height: int
+    colours: str
+    """Gray, YCbCr, RGB, CMYK, YCCK."""
+    exif: bytes
+    """The EXIF block, without "Exif"."""
+
+
+def read_header(data: bytes) -> JpegHeader:
+    """Raises ValueError if libjpeg cannot make sense of it."""
+    import simplejpeg  # noqa: PLC0415  (and numpy; `recognise` seldom needs them)
+
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except (KeyError, ValueError) as error:
+        # KeyError: of a table in simplejpeg, which lacks 1x4, or the header ends early
+        unnamed = isinstance(error, KeyError) or UNUSUAL in str(error)
+        found = bare_jpeg.read_frame(data) if unnamed else None
+        if found is None:
+            raise ValueError("JPEG header that makes no sense") from error
+        height, width, colours = found
+    return JpegHeader(width, height, colours, _exif(data))
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether a plain JPEG begins here; if not, `read_header` may still make sense of it."""
+    return JPEG is not None and bool(JPEG.plain(data))
+
+
+def _exif(data: bytes) -> bytes:
+    """The first EXIF block before the pixels; empty if there is none."""
+    at = 2
+    for _ in range(MAX_SEGMENTS):
+        at = data.find(b"\xff", at)  # garbage between segments: libjpeg skips it too
+        if at < 0 or at + 4 > len(data):
+            break
+        marker = data[at + 1]
+        if marker in LAST:
+            break
+        if marker in BARE:
+            at += 1 if marker == 0xFF else 2
+            continue
+        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        if marker == APP1 and data.startswith(EXIF, at + 4):
+            return data[at + 10 : end]
+        at = end
+    return b""
+
+
+def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
+    """Grey or BGR pixels, exactly as OpenCV decodes them, at 1/`factor` of the size.
+
+    `factor` is 1, 2, 4 or 8.  What is raised is what `decode_channels` raises.
+    """
+    pixels = decode_channels(data, header, factor)
+    return _from_cmyk(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+
+
+def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
+    """As `decode`, but inks as they are stored: inverted CMYK.
+
+    Raises:
+        RowError: it has another size than its header promised.
+        ValueError: there is something about it that libjpeg warns of, harmless or not: only the
+            first warning is told.
+    """
+    import simplejpeg  # noqa: PLC0415  (see `read_header`)
+
+    height, width = -(-header.height // factor), -(-header.width // factor)
+    colours = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(header.colours, "BGR")
+    pixels: Pixels = simplejpeg.decode_jpeg(
+        data, colours, min_height=height, min_width=width, min_factor=1
+    )
+    if pixels.shape[:2] != (height, width):
+        raise RowError(Reason.DECODE)
+    return pixels[:, :, 0] if colours == "GRAY" else pixels
+
+
+def _from_cmyk(pixels: Pixels) -> Pixels:
+    """BGR from CMYK as JPEGs hold it: inverted, as Adobe's programs write it."""
+    import cv2  # noqa: PLC0415  (headers are read without OpenCV)
+
+    c, m, y, k = cv2.split(pixels)
+    merged: Pixels = cv2.merge([cv2.multiply(ink, k, scale=1 / 255) for ink in (y, m, c)])
+    return merged

@@ -1,0 +1,87 @@
+"""JPEG XL bytes -> their size and orientation, from the first bits of the codestream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from img2dataset.images.headers.tiff import ORDERS
+from img2dataset.images.orientation import swaps_sides
+
+CODESTREAM = b"\xff\x0a"
+LONG_SIZES = (9, 13, 18, 30)
+"""Bits of a side, by a selector of two bits."""
+RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+MAX_BOXES = 1000
+ENOUGH = 32
+
+
+class Bits:
+    """Reads a number bit by bit, the lowest first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = int.from_bytes(data, "little")
+
+    def take(self, count: int) -> int:
+        value = self._rest & ((1 << count) - 1)
+        self._rest >>= count
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class JxlHeader:
+    """What a JPEG XL says of itself."""
+
+    width: int
+    height: int
+    """As displayed."""
+    orientation: int
+    """Which is applied already, by those who decode the codestream."""
+    exif: bytes
+
+
+def read_header(data: bytes) -> JxlHeader | None:
+    """None if there is no codestream."""
+    start, exif = _inside(data)
+    if start is None:
+        return None
+    bits = Bits(data[start + 2 : start + ENOUGH])
+    small = bool(bits.take(1))
+    height = _side(bits, small=small)
+    ratio = bits.take(3)
+    if ratio == 0:
+        width = _side(bits, small=small)
+    else:
+        over, under = RATIOS[ratio - 1]
+        width = height * over // under
+    all_default, extra_fields = bits.take(1), bits.take(1)
+    orientation = 1 + bits.take(3) if extra_fields and not all_default else 1
+    sides = (height, width) if swaps_sides(orientation) else (width, height)
+    return JxlHeader(*sides, orientation, exif)
+
+
+def _side(bits: Bits, *, small: bool) -> int:
+    if small:
+        return 8 * (bits.take(5) + 1)
+    return bits.take(LONG_SIZES[bits.take(2)]) + 1
+
+
+def _inside(data: bytes) -> tuple[int | None, bytes]:
+    """Where the codestream begins, at once or in a box of a container; and the EXIF block."""
+    if data.startswith(CODESTREAM):
+        return 0, b""
+    start, exif, at = None, b"", 0
+    for _ in range(MAX_BOXES):
+        size, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        if kind in (b"jxlc", b"jxlp") and start is None:
+            place = at + head + (4 if kind == b"jxlp" else 0)  # parts are numbered
+            start = place if data.startswith(CODESTREAM, place) else None
+        if kind == b"Exif" and not exif:
+            exif = data[at + head : at + size]
+            # an offset, nearly always 0, goes before; some leave it out
+            exif = exif if exif[:4] in ORDERS else exif[4:]
+        if size < head or at + size >= len(data):
+            break
+        at += size
+    return start, exif

@@ -1,0 +1,96 @@
+"""Body -> Picture, step by step.  The page of this stage to read first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.images import geometry
+from img2dataset.images.blur import blur, read_boxes
+from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
+from img2dataset.images.config import ImageConfig
+from img2dataset.images.crop_window import only_kept
+from img2dataset.images.headers.bombs import check_length
+from img2dataset.images.icc import conversion_for
+from img2dataset.images.metadata import exif_of
+from img2dataset.images.orientation import swaps_sides
+from img2dataset.images.pillow import set_up_pillow
+from img2dataset.images.probe import Header, probe
+from img2dataset.images.resize import frame, resize
+from img2dataset.images.shrink import shrunk
+from img2dataset.images.turn import turn
+from img2dataset.records import Picture
+
+
+class Shaper:
+    """Makes pictures.  It has no state: any number of threads may use one."""
+
+    def __init__(self, config: ImageConfig) -> None:
+        self._config = config
+        self._params = ENCODERS[config.encode_format](config.encode_quality)
+        self._shrinkable = config.downscale_interpolation.lower() == "area"
+        set_up_opencv()
+        set_up_pillow(config.max_decoded_pixels)
+
+    def __repr__(self) -> str:
+        return f"Shaper({self._config!r})"
+
+    def shape(self, data: bytes, boxes: Any = None) -> Picture:
+        """The picture to store for a body.
+
+        `boxes` are to be blurred: None, or a list of [x_min, y_min, x_max, y_max] in 0..1.
+
+        Raises:
+            RowError: the bytes are no image, or a filter refuses it.
+        """
+        header = probe(data)
+        try:
+            return self._shape(data, header, read_boxes(boxes))
+        except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory
+            raise RowError(Reason.DECODE) from error
+
+    def _shape(self, data: bytes, header: Header, boxes: list[Any]) -> Picture:
+        config = self._config
+        orientation = header.orientation if config.apply_exif_orientation else 1
+        width, height = header.width, header.height
+        if swaps_sides(orientation):
+            width, height = height, width
+        geometry.check_limits(config, width, height)
+        check_length(data, header)
+        plan = geometry.plan(config, width, height)
+        if not boxes:  # which are blurred on the whole
+            plan = only_kept(plan, width, height)
+        geometry.check_plan(config, plan)
+
+        recolour = conversion_for(data, header) if config.convert_to_srgb else None
+        pixels = None if boxes or recolour else shrunk(data, header, plan, orientation)
+        as_stored = False  # and were it so, it does not matter for what has changed its size
+        if pixels is None:
+            factor = 1 if boxes else self._factor(header, plan, width, height)
+            pixels, as_stored = decode(data, header, factor, recolour)
+            pixels = turn(pixels, orientation)
+            pixels = resize(pixels, plan, by_opencv=bool(boxes))
+        if boxes:
+            pixels = blur(pixels, boxes)
+        pixels = frame(pixels, plan)
+
+        kept = (
+            config.skip_reencode
+            and as_stored
+            and orientation == 1
+            and not boxes
+            and not plan.changes_size
+            and header.format == FORMATS[config.encode_format]
+        )
+        stored = data if kept else encode(pixels, config.encode_format, self._params)
+        exif = exif_of(data, header) if config.extract_exif else None
+        return Picture(stored, *plan.final, width, height, exif)
+
+    def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
+        """By how much to shrink while decoding."""
+        shrinks = plan.interpolation is not None and plan.width < width
+        if not (shrinks and self._shrinkable and header.format == "JPEG"):
+            return 1
+        return geometry.shrink_factor((width, height), (plan.width, plan.height))

@@ -1,0 +1,1 @@
+"""incremental_mode=retry: shards that are done, completed."""

@@ -1,0 +1,51 @@
+"""Shards that are done -> those that may hold rows worth another try, from their stats files."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from img2dataset.dataset.stats import stats_name, tally_of_stats
+from img2dataset.errors import RunError, may_pass
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.reading import read_many
+from img2dataset.tally import OTHER
+
+AT_ONCE = 500
+"""Stats files that are read together: stores are slow one by one."""
+
+
+class Candidates:
+    """Asked for shards in the order of their ids."""
+
+    def __init__(self, folder: Folder, done: Iterable[int], name_of: Callable[[int], str]) -> None:
+        self._folder = folder
+        self._left = deque(sorted(done))
+        self._name_of = name_of
+        self._known: dict[int, bool] = {}
+
+    def __contains__(self, shard_id: int) -> bool:
+        while self._left and self._left[0] <= shard_id:
+            self._read([self._left.popleft() for _ in range(min(AT_ONCE, len(self._left)))])
+        return self._known.get(shard_id, False)
+
+    def _read(self, ids: list[int]) -> None:
+        names = {shard_id: stats_name(self._name_of(shard_id)) for shard_id in ids}
+        try:
+            found = read_many(self._folder, list(names.values()))
+        except OSError as error:
+            raise RunError(f"{self._folder.url} cannot be read: {error}") from error
+        self._known = {
+            shard_id: name in found and worth_a_look(found[name])
+            for shard_id, name in names.items()
+        }
+
+
+def worth_a_look(data: bytes) -> bool:
+    """Whether a stats file does not rule it out.  Labels that were too many are not all in it."""
+    try:
+        tally = tally_of_stats(data)
+    except ValueError:  # the table will tell
+        return True
+    named = sum(count for label, count in tally.labels.items() if label != OTHER)
+    return named < tally.count or any(map(may_pass, tally.labels))

@@ -1,0 +1,1 @@
+"""Folders and files, local or remote."""

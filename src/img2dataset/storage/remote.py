@@ -1,0 +1,213 @@
+"""Bytes -> objects of a store elsewhere (fsspec): an upload that appears when it is complete.
+
+What is uploaded waits in a nameless file of this machine until it is whole: an upload that
+failed, because the store was down or lost the connection, is begun again from there.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any, Protocol
+
+from img2dataset.storage.retry import try_once
+
+ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""fsspec protocols whose files appear when they are closed, and not before."""
+
+UPLOAD_FILES = 256
+UPLOAD_BYTES = 16_000_000
+"""Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
+OURS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
+"""Names in an output folder that only a run of ours uploads to."""
+
+
+class Store(Protocol):
+    """What is needed of `storage.Folder`."""
+
+    fs: Any
+
+    def do(self, step: Callable[[], Any]) -> Any: ...
+
+    def check(self) -> None: ...
+
+    def scratch(self) -> IO[bytes]: ...
+
+
+def protocols(fs: Any) -> set[str]:
+    """The names that a file system goes by."""
+    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+
+
+def is_atomic(fs: Any) -> bool:
+    return bool(ATOMIC_UPLOADS.intersection(protocols(fs)))
+
+
+class RemoteFile:
+    """Gathered here, then uploaded; under a hidden name that is moved, if that is not atomic."""
+
+    def __init__(self, store: Store, part: str, final: str) -> None:
+        self._store = store
+        self._final = final
+        self._part = final if is_atomic(store.fs) else part
+        self.file = store.scratch()
+
+    def commit(self) -> None:
+        self._store.do(self._upload)
+        self.file.close()
+
+    def _upload(self) -> None:
+        fs = self._store.fs
+        if self._part != self._final:
+            for path in (self._part, self._final):
+                fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self.file.seek(0)
+        upload(fs, self._part, self.file)
+        if self._part != self._final:
+            move(fs, self._part, self._final)
+        fs.invalidate_cache()
+
+    def abort(self) -> None:
+        self.file.close()
+        if self._part != self._final:
+            with suppress(FileNotFoundError):
+                self._store.fs.rm_file(self._part)
+
+
+def upload(fs: Any, path: str, source: IO[bytes]) -> None:
+    """Copy `source` to the object `path`: all of it, or nothing is seen of it."""
+    target = fs.open(path, "wb")
+    try:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.close()
+    except BaseException:
+        discard(target)
+        raise
+
+
+def discard(target: Any) -> None:
+    """Give an upload up."""
+    # first of all: closing, which the garbage collector does too, would complete it
+    target.closed = True
+    if hasattr(target, "discard"):
+        try_once(target.discard)
+
+
+def move(fs: Any, part: str, final: str) -> None:
+    """Move a file onto another one: in one step where the store can (sftp with OpenSSH)."""
+    try:
+        fs.mv(part, final)
+    except OSError:
+        if not fs.exists(part):  # moved, and the answer was lost; or the store is down
+            raise
+        with suppress(FileNotFoundError):
+            fs.rm_file(final)
+        fs.mv(part, final)
+
+
+class RemoteFolder:
+    """Object stores have no folders to rename: the files are put there under their names.
+
+    They belong to a shard that is not done until its stats file is there.
+    """
+
+    def __init__(self, store: Store, final: str) -> None:
+        self._store = store
+        self._final = final
+        self._waiting: dict[str, bytes] = {}
+        self._bytes = 0
+        self._written: set[str] = set()
+        if not is_atomic(store.fs):
+            store.do(lambda: store.fs.makedirs(final, exist_ok=True))
+
+    def write(self, name: str, data: bytes) -> None:
+        self._waiting[f"{self._final}/{name}"] = data
+        self._written.add(name)
+        self._bytes += len(data)
+        if len(self._waiting) >= UPLOAD_FILES or self._bytes >= UPLOAD_BYTES:
+            self._upload()
+
+    def _upload(self) -> None:
+        self._store.do(lambda: self._store.fs.pipe(self._waiting))
+        self._waiting = {}
+        self._bytes = 0
+
+    def commit(self) -> None:
+        if self._waiting:
+            self._upload()
+        self._store.do(self._remove_others)
+        self._store.fs.invalidate_cache()
+
+    def _remove_others(self) -> None:
+        """A try that was killed may have stored pictures that this one did not get."""
+        fs = self._store.fs
+        fs.invalidate_cache()
+        try:
+            found = fs.ls(self._final, detail=False)
+        except FileNotFoundError:
+            return
+        names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
+        others = names - self._written - {"", self._final.rpartition("/")[2]}
+        for name in sorted(others):
+            fs.rm_file(f"{self._final}/{name}")
+
+    def abort(self) -> None:
+        self._waiting = {}
+        self._store.fs.invalidate_cache()
+        with suppress(FileNotFoundError):
+            self._store.fs.rm(self._final, recursive=True)
+
+
+class KeptFolder(RemoteFolder):
+    """Files that are put there only at the end: until then another attempt at the same shard may
+    have its own there."""
+
+    def __init__(self, store: Store, final: str) -> None:
+        super().__init__(store, final)
+        self._kept = store.scratch()
+        self._lengths: list[tuple[str, int]] = []
+        self._committing = False
+
+    def write(self, name: str, data: bytes) -> None:
+        self._kept.write(data)
+        self._lengths.append((name, len(data)))
+
+    def commit(self) -> None:
+        self._committing = True
+        self._kept.seek(0)
+        for name, length in self._lengths:
+            super().write(name, self._kept.read(length))
+        super().commit()
+        self._kept.close()
+
+    def abort(self) -> None:
+        self._kept.close()
+        if self._committing:
+            self._store.check()  # by now another attempt may have its own there
+            super().abort()
+
+
+def abort_uploads(fs: Any, root: str) -> None:
+    """End uploads in parts that a killed process began in `root`: nobody sees them, but S3 keeps
+    and bills them.  Stores other than S3 forget them by themselves."""
+    if not hasattr(fs, "call_s3"):
+        return
+    bucket, key, _ = fs.split_path(f"{root}/")
+    prefix = f"{key.strip('/')}/" if key.strip("/") else ""
+    markers: dict[str, str] = {}
+    while True:
+        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **markers)
+        for begun in page.get("Uploads", []):
+            if OURS.fullmatch(begun["Key"].removeprefix(prefix)):
+                with suppress(FileNotFoundError):
+                    fs.call_s3(
+                        "abort_multipart_upload",
+                        Bucket=bucket, Key=begun["Key"], UploadId=begun["UploadId"],
+                    )  # fmt: skip
+        if not page.get("IsTruncated"):
+            return
+        markers = {
+            "KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""A stored dataset -> whether it is whole."""

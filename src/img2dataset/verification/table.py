@@ -1,0 +1,111 @@
+"""The metadata table of a shard -> its rows; whether it has the columns and keys it should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from img2dataset.errors import DamagedError, Status
+from img2dataset.formats.metadata import COLUMNS
+from img2dataset.options import FETCH_COLUMNS, OPT_OUT
+from img2dataset.storage.checked_file import Door, opened
+from img2dataset.storage.folder import Folder
+from img2dataset.verification.checked import Problems
+
+STATUSES = frozenset(status.value for status in Status)
+HASHES = ("sha256", "md5", "sha512")
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """What the table says of a row."""
+
+    status: str
+    message: str | None
+    width: int | None
+    height: int | None
+    digests: tuple[str, ...]
+    """Of the bytes as they were downloaded."""
+
+    @property
+    def kept(self) -> bool:
+        return self.status == Status.SUCCESS.value
+
+
+def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, TableRow]:
+    """Key -> row, of every row of the table; all of its columns are read.
+
+    Raises:
+        DamagedError: it cannot be read to its end, or has not the columns that it should have.
+        RunError: see `opened`.
+    """
+    with opened(folder, f"{name}.parquet") as file:
+        table = read_all(file, but=str(options.get("encode_format", "")))
+    missing = expected_columns(options) - set(table.column_names)
+    if missing:
+        raise DamagedError(f"parquet: no column {', '.join(sorted(missing))}")
+    digests = [table[each].to_pylist() for each in HASHES if each in table.column_names]
+    names = ("key", "status", "error_message", "width", "height")
+    keys, *others = (table[each].to_pylist() for each in names)
+    together = zip(*digests, strict=True) if digests else [()] * len(keys)
+    rows = {
+        key: TableRow(status, message, width, height, tuple(each for each in found if each))
+        for key, status, message, width, height, found in zip(keys, *others, together, strict=True)
+    }
+    if len(rows) != len(keys):
+        twice = len(keys) - len(rows)
+        which = "1 row has" if twice == 1 else f"{twice:,} rows have"
+        raise DamagedError(f"parquet: {which} the key of another one")
+    return rows
+
+
+def read_all(file: Door, but: str) -> pa.Table:
+    """Everything but pictures, which are looked at one by one."""
+    parquet = pq.ParquetFile(file)
+    schema = parquet.schema_arrow
+    names = [
+        field.name for field in schema if not (field.name == but or pa.types.is_binary(field.type))
+    ]
+    return parquet.read(columns=names, use_threads=False)
+
+
+def expected_columns(options: Mapping[str, Any]) -> set[str]:
+    """The columns that a shard made with these options has; without them, those always there."""
+    expected = {"url", *COLUMNS.names}
+    expected.update(options.get("save_additional_columns") or ())
+    if options.get("caption_col"):  # of a list without columns there are only the files
+        expected.add("caption")
+    if options.get("extract_exif"):
+        expected.add("exif")
+    if options.get("compute_hash") is not None:
+        expected.add(options["compute_hash"])
+    if options.get("bbox_col") is not None:
+        expected.add(options["bbox_col"])
+    if options.get("save_fetch_metadata"):
+        expected.update(FETCH_COLUMNS)
+    if options.get("save_opt_out_signals"):
+        expected.add(OPT_OUT)
+    if options.get("output_format") != "parquet":
+        return expected
+    return expected - {options.get("encode_format", "")}
+
+
+def check_rows(rows: Mapping[str, TableRow], name: str, problems: Problems) -> None:
+    """Keys are those of the shard, without gaps; statuses and messages go together."""
+    digits = len(next(iter(rows), name)) - len(name)
+    count = len(rows)
+    expected = {f"{name}{row:0{digits}d}" if digits > 0 else name for row in range(count)}
+    for key in sorted(rows.keys() - expected):
+        problems.add("parquet: a key that is not the shard's, or leaves a gap", key)
+    for key, row in rows.items():
+        if row.status not in STATUSES:
+            problems.add(f"parquet: status {row.status!r}", key)
+        elif row.kept and row.message:
+            problems.add("parquet: a success with an error message", key)
+        elif not row.kept and not row.message:
+            problems.add("parquet: a failure without an error message", key)

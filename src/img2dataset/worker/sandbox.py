@@ -1,0 +1,167 @@
+"""Body -> Picture in a process apart: whatever a decoder does to it, the worker goes on.
+
+It protects from accidents (a crash, an endless loop, memory without end), not from an attacker:
+the process may do all that the worker may.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from img2dataset.errors import Reason, RowError
+from img2dataset.process.spawn import describe_exit, start_python
+from img2dataset.process.watchdog import Watch
+from img2dataset.records import Picture
+
+if TYPE_CHECKING:
+    import subprocess
+
+MAX_STARTS = 3
+"""Processes in a row that end before they are ready; after that it is no accident."""
+DEADLY = 2
+"""Processes that a body has to end before it is blamed: the first may have been hurt by an earlier
+body, or be what the system chose to end when its memory ran out.  The last one is always new."""
+GRACE = 1.0
+"""Seconds between the end of a process' pipe and its own."""
+OUT_OF_TIME = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
+"""How a process ends that spent its CPU time, see child.py."""
+
+
+# -- what the process says, besides a Picture or a RowError --
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It has started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """An exception that nobody expects, as text: the program is at fault, not the body."""
+
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a process is started with."""
+
+    config: Any
+    seconds: float
+    """CPU time for one body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process is no more."""
+
+    status: int
+    overdue: bool
+    """Whether it was ended because it took too long."""
+
+
+class Sandbox:
+    """Stands where a shaper does, for any number of threads: each has a process of its own,
+    started when it is first needed."""
+
+    def __init__(self, make_shaper: str, config: Any, seconds: float, watch: Watch) -> None:
+        """`make_shaper` names a function ("package.module:function") that makes a shaper from
+        `config`; one body may take it `seconds` of CPU time, and what `watch` allows."""
+        self._make_shaper = make_shaper
+        self._task = Task(config, seconds)
+        self._watch = watch
+        self._children: dict[int, Child] = {}  # thread -> its process
+
+    def shape(self, data: bytes, boxes: Sequence[Sequence[float]] | None = None) -> Picture:
+        """The picture to store for a body.
+
+        Raises:
+            RowError: there is none; with a reason of its own if the decoder crashes or hangs.
+        """
+        for _ in range(DEADLY):
+            answer = self._ask(self._child(), (data, boxes))
+            match answer:
+                case Picture():
+                    return answer
+                case RowError():
+                    raise answer
+                case Ended(overdue=True):
+                    raise RowError(Reason.DECODER_TIMEOUT)
+        raise RowError(Reason.DECODER_CRASHED, detail=f"({describe_exit(answer.status)})")
+
+    def close(self) -> None:
+        """End all processes."""
+        while self._children:
+            self._children.popitem()[1].end()
+
+    def _child(self) -> Child:
+        """The process of this thread."""
+        me = threading.get_ident()
+        if me in self._children:
+            return self._children[me]
+        for _ in range(MAX_STARTS):
+            self._children[me] = child = Child(self._make_shaper)
+            answer = self._ask(child, self._task)
+            if not isinstance(answer, Ended):
+                return child
+        raise RuntimeError(f"processes for images do not start: {describe_exit(answer.status)}")
+
+    def _ask(self, child: Child, request: Any) -> Any:
+        """What the process says to `request`; or Ended, and it is no longer this thread's."""
+        with self._watch.over(child.take_away):
+            answer = child.ask(request)
+        if isinstance(answer, Bug):
+            raise RuntimeError(f"a process for images failed\n{answer.traceback}")  # noqa: TRY004
+        if isinstance(answer, Ended):
+            self._children.pop(threading.get_ident(), None)
+        return answer
+
+
+class Child:
+    """A process for bodies, seen from the worker."""
+
+    def __init__(self, make_shaper: str) -> None:
+        self._popen: subprocess.Popen[bytes] = start_python(
+            "img2dataset.worker.sandbox_child", make_shaper
+        )
+        self._overdue = False
+
+    def ask(self, request: Any) -> Any:
+        """Its answer, or Ended."""
+        popen, self._overdue = self._popen, False
+        assert popen.stdin is not None  # noqa: S101  (for the type checker)
+        assert popen.stdout is not None  # noqa: S101
+        try:
+            pickle.dump(request, popen.stdin, protocol=5)
+            popen.stdin.flush()
+            return pickle.load(popen.stdout)  # noqa: S301  (our own child)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            status = self._last_words()
+            return Ended(status, self._overdue or status == OUT_OF_TIME)
+
+    def take_away(self) -> None:
+        """End it, whatever it is doing: it takes too long.  Called from another thread."""
+        self._overdue = True
+        self._popen.kill()
+
+    def _last_words(self) -> int:
+        """How a process has ended, or is ending: its pipe is closed."""
+        import subprocess  # noqa: PLC0415  (imported when it was started)
+
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(GRACE)
+        return self.end()
+
+    def end(self) -> int:
+        """See that it has ended, and how."""
+        self._popen.kill()  # has no effect on one that has
+        status = self._popen.wait()
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            assert pipe is not None  # noqa: S101  (for the type checker)
+            with suppress(OSError):  # a rest of what it was to be sent
+                pipe.close()
+        return status

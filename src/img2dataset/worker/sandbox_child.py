@@ -1,0 +1,113 @@
+"""The other end of a sandbox: a process that makes pictures, one at a time, and may be killed.
+
+It imports what pictures need and nothing else.  Requests come on standard input; when that ends,
+the worker is gone, and so is this process.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from img2dataset.errors import RowError
+from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
+from img2dataset.process.startup import start_lean
+from img2dataset.worker.sandbox import Bug, Ready
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
+FIRST_TO_GO = "1000"
+"""Of -1000 to 1000, the kernel's scale for what is ended when memory runs out."""
+
+
+def main() -> None:
+    requests, replies = pipes_to_parent()
+    sys.excepthook = partial(tell_bug, replies)
+    end_with_parent()
+    start_lean()
+    module, _, function = sys.argv[3].partition(":")
+    make_shaper = getattr(import_module(module), function)
+    task = receive(requests)
+    shaper = make_shaper(task.config)
+    offer_to_go_first()
+    gc.freeze()  # what is imported stays
+    send(replies, Ready())
+    while True:
+        data, boxes = receive(requests)
+        with at_most(task.seconds):
+            outcome = shape(shaper, data, boxes)
+        send(replies, outcome)
+
+
+def shape(shaper: Any, data: bytes, boxes: Any) -> Any:
+    """A Picture, or the RowError that says why there is none."""
+    try:
+        return shaper.shape(data, boxes)
+    except RowError as error:
+        return error
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """End the process by SIGPROF if the block takes more CPU time; the kernel does it, whatever
+    holds the GIL.  Where there is no such timer, the worker's watch is what there is."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def receive(requests: IO[bytes]) -> Any:
+    try:
+        return pickle.load(requests)  # noqa: S301  (from our own parent)
+    except (EOFError, pickle.UnpicklingError, OSError):
+        os._exit(EXIT_ORPHANED)
+
+
+def send(replies: IO[bytes], answer: Any) -> None:
+    try:
+        pickle.dump(answer, replies, protocol=5)
+        replies.flush()
+    except BrokenPipeError:
+        os._exit(EXIT_ORPHANED)
+
+
+def tell_bug(
+    replies: IO[bytes],
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+) -> None:
+    """An exception that nobody expects is told to the worker, which ends with it; whatever
+    else ends this process is taken for the decoder's doing."""
+    send(replies, Bug("".join(traceback.format_exception(kind, error, trace))))
+    os._exit(EXIT_CRASHED)
+
+
+def end_with_parent() -> None:
+    """Even in the middle of a picture.  Linux only: elsewhere it ends after it, or when its time
+    is over."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  (nothing for the other systems)
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def offer_to_go_first() -> None:
+    """If memory runs out, this process is what the system should end."""
+    with suppress(OSError):  # no Linux, or not allowed: then the system chooses
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)

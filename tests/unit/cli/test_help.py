@@ -1,0 +1,45 @@
+"""--help."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from img2dataset.cli.help import help_text
+from img2dataset.options import Group, Options
+
+
+def test_help_has_every_option_and_group_in_80_columns() -> None:
+    text = help_text()
+
+    assert all(f"{group.value}:\n" in text for group in Group)
+    for declared in fields(Options):
+        switch = f"--[no]{declared.name}  [default: {declared.default}]"
+        assert f"--{declared.name}=" in text or switch in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_help_says_where_to_read_more() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    pages = re.findall(r"\w+\.md", help_text().partition("which leads to docs/")[2])
+
+    assert len(pages) == 7
+    assert all((docs / page).exists() for page in pages)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "numpy pyarrow cv2 PIL rich pycurl fsspec orjson simplejpeg wandb yaml pandas asyncio"
+    script = (
+        "import sys; from img2dataset.cli.command import main; code = main(['--help']); "
+        f"sys.exit(' '.join(set({heavy.split()!r}) & set(sys.modules)) or code)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("img2dataset ")

@@ -1,0 +1,188 @@
+"""What a run makes of a cluster's workers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from img2dataset.distributors import Counted, Crew, Handle, Stored, Work
+from img2dataset.job import Job
+from img2dataset.options import Options
+from img2dataset.records import Shard, shard_name
+from img2dataset.run.main import limits_of, run
+from img2dataset.storage.folder import Folder
+from img2dataset.tally import Progress, Report, ShardResult, Tally
+
+
+class Elsewhere:
+    """Workers of a cluster; what they store is seen here if it is in `seen`."""
+
+    def __init__(self, folder: Path, seen: range) -> None:
+        self._folder = folder
+        self._seen = seen
+        self.job: Job | None = None
+
+    @contextmanager
+    def start(self, _: Work) -> Iterator[Elsewhere]:
+        yield self
+
+    def crew(self) -> Crew:
+        return Crew(8, cores=2, spread=True)
+
+    def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+        self.job = job
+        for shard in shards:
+            name = shard_name(shard.id, 5)
+            if shard.id in self._seen:
+                (self._folder / f"{name}_stats.json").write_text("{}")
+            handle(Stored(ShardResult(shard.id, name, Tally(), 0.0, 1.0)))
+        return {}
+
+
+def made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: range, seen_within: float = 0.0
+) -> tuple[Elsewhere, Any]:
+    (tmp_path / "urls.txt").write_text("http://a/1.jpg\nhttp://a/2.jpg\nhttp://a/3.jpg\n")
+    workers = Elsewhere(tmp_path / "out", seen)
+    monkeypatch.setattr("img2dataset.run.main.find_distributor", lambda _: workers.start)
+    monkeypatch.setattr("img2dataset.run.progress.SEEN_WITHIN", seen_within)
+    monkeypatch.chdir(tmp_path)
+    options = Options("urls.txt", output_folder="out", number_sample_per_shard=1)
+    return workers, run(options, [])
+
+
+def test_shards_that_are_stored_where_nobody_sees_them_are_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, report = made(tmp_path, monkeypatch, range(1))
+
+    assert report.shards_not_done == ("00001", "00002")
+    assert report.exit_code == 1
+
+
+def test_a_bad_moment_of_the_store_does_not_lose_what_workers_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While we look whether we see what they did."""
+    plain, looks = Folder.names, []
+
+    def names(folder: Folder, inside: str = "") -> list[str]:
+        found = plain(folder, inside)
+        if "00000_stats.json" in found:
+            looks.append(inside)
+            if len(looks) < 3:
+                raise ConnectionError("down")
+        return found
+
+    monkeypatch.setattr(Folder, "names", names)
+    monkeypatch.setattr("img2dataset.run.progress.sleep", lambda _: None)
+    _, report = made(tmp_path, monkeypatch, range(3), seen_within=30.0)
+
+    assert report.complete
+    assert len(looks) == 3
+
+
+def test_a_store_that_cannot_be_looked_at_for_long_is_told_as_shards_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Folder.names
+
+    def names(folder: Folder, inside: str = "") -> list[str]:
+        found = plain(folder, inside)
+        if "00000_stats.json" in found:
+            raise ConnectionError("down")
+        return found
+
+    monkeypatch.setattr(Folder, "names", names)
+    _, report = made(tmp_path, monkeypatch, range(3))
+
+    assert report.shards_not_done == ("00000", "00001", "00002")
+
+
+class Interrupted:
+    """Workers that are stopped while they are at shards."""
+
+    def __init__(self, rows: dict[int, int]) -> None:
+        self._rows = rows
+
+    @contextmanager
+    def start(self, _: Work) -> Iterator[Interrupted]:
+        yield self
+
+    def crew(self) -> Crew:
+        return Crew(2)
+
+    def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+        del job
+        list(shards)
+        tallies = {shard_id: Tally(Counter(success=n)) for shard_id, n in self._rows.items()}
+        handle(Counted(tallies))
+        raise KeyboardInterrupt
+
+
+class Told:
+    """A reporter that keeps the report."""
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+
+    def finished(self, report: Report, _: Progress) -> None:
+        self.report = report
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+def test_what_an_interrupted_run_says_of_its_shards_is_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("urls.txt").write_text("".join(f"http://a/{n}.jpg\n" for n in range(5)))
+    Path("out").mkdir()
+    stats = {
+        "count": 1, "successes": 0, "failed_to_download": 1, "failed_to_resize": 0,
+        "status_dict": {"timed out": 1},
+    }  # fmt: skip
+    for shard_id in (0, 1):
+        Path(f"out/{shard_id:05d}_stats.json").write_text(json.dumps(stats))
+    monkeypatch.setattr(
+        "img2dataset.run.main.find_distributor",
+        lambda _: Interrupted({0: 1, 1: 0, 2: 1, 3: 0}).start,
+    )
+    told = Told()
+    options = Options(
+        "urls.txt", output_folder="out", number_sample_per_shard=1, incremental_mode="retry"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(options, [told])
+
+    assert told.report is not None
+    assert told.report.shards_not_done == ("00002",), "the others were not begun, or are done"
+    assert told.report.shards_not_completed == ("00000",)
+
+
+def test_workers_elsewhere_are_told_absolute_paths_and_their_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers, report = made(tmp_path, monkeypatch, range(3))
+
+    assert report.complete
+    assert workers.job is not None
+    assert workers.job.options.output_folder == str(tmp_path / "out")
+    assert (workers.job.sharers, workers.job.cores, workers.job.overlapping) == (8, 2, True)
+    assert workers.job.shared_file is None
+
+
+def test_a_ceiling_that_workers_cannot_hold_together_is_said() -> None:
+    options = Options("x", max_connections_per_host=4)
+
+    assert limits_of(options, Crew(4, 1, spread=True)) == []
+    assert limits_of(options, Crew(100)) == []
+    (text,) = limits_of(options, Crew(100, 1, spread=True))
+    assert "up to 100 requests at once" in text
