@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.distributors import Stored, Work
-from img2dataset.distributors.tasks import Book, Outcome, do_task
+from img2dataset.distributors.tasks import Outcome, TaskTracker, do_task
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.records import Shard
@@ -70,7 +70,7 @@ def plan(source: Source) -> None:
     """The book of 100,000 shards, with an engine that takes no time."""
     before, most, sent, tasks = memory(), 0, 0, 0
     stored: list[int] = []
-    book = Book(
+    book = TaskTracker(
         Work(ENTRY, 1, 1),
         source.shards(1),
         lambda event: stored.append(event.result.id) if isinstance(event, Stored) else None,

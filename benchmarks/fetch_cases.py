@@ -49,7 +49,7 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Channel:
     """A line of a case in the table."""
 
     key: str
@@ -68,7 +68,7 @@ class Case:
     name: str
     title: str
     run: Callable[[Bench, Tool], Figures]
-    lines: tuple[Line, ...]
+    lines: tuple[Channel, ...]
     roles: tuple[Role, ...] = THREE
     needs_names: bool = True
     """Whether it needs a resolver of our own, and so a namespace."""
@@ -90,23 +90,23 @@ def costs(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def cost_lines(*, cpu: Times, pace: Times | None = None) -> tuple[Line, ...]:
+def cost_lines(*, cpu: Times, pace: Times | None = None) -> tuple[Channel, ...]:
     return (
-        Line("cpu", "CPU ms per image", 3, cpu, compared=True),
-        Line("pace", "images/s, whole command", 0, pace, more_is_better=True, compared=True),
-        Line(
+        Channel("cpu", "CPU ms per image", 3, cpu, compared=True),
+        Channel("pace", "images/s, whole command", 0, pace, more_is_better=True, compared=True),
+        Channel(
             "working",
             "images/s, first shard begun to last done",
             more_is_better=True,
             compared=True,
         ),
-        Line("memory", "peak memory of all processes, MB", compared=True),
+        Channel("memory", "peak memory of all processes, MB", compared=True),
     )
 
 
 START_UP_LINES = (
-    Line("start-up", "CPU seconds of 10 images", 2, compared=True),
-    Line("beyond", "CPU ms per image beyond these", 3, compared=True),
+    Channel("start-up", "CPU seconds of 10 images", 2, compared=True),
+    Channel("beyond", "CPU ms per image beyond these", 3, compared=True),
 )
 
 
@@ -167,11 +167,13 @@ def many_names(bench: Bench, tool: Tool) -> Figures:
 
 
 NAME_LINES = (
-    Line("rate", "names/s, first shard begun to last done", 0, AtLeast(1500), more_is_better=True),
-    Line("whole", "names/s, whole command", more_is_better=True),
-    Line("threads", "most threads of a process", 0, AtMost(49)),
-    Line("lost", "rows lost", 0, AtMost(0)),
-    Line("questions", "questions to the resolver per name", 2),
+    Channel(
+        "rate", "names/s, first shard begun to last done", 0, AtLeast(1500), more_is_better=True
+    ),
+    Channel("whole", "names/s, whole command", more_is_better=True),
+    Channel("threads", "most threads of a process", 0, AtMost(49)),
+    Channel("lost", "rows lost", 0, AtMost(0)),
+    Channel("questions", "questions to the resolver per name", 2),
 )
 
 
@@ -201,9 +203,9 @@ def black_holes(bench: Bench, tool: Tool) -> Figures:
 
 
 HOLE_LINES = (
-    Line("without", "seconds without them (19,400 URLs)", 1),
-    Line("with", "seconds with them", 1),
-    Line("ratio", "ratio", 2, AtMost(1.25)),
+    Channel("without", "seconds without them (19,400 URLs)", 1),
+    Channel("with", "seconds with them", 1),
+    Channel("ratio", "ratio", 2, AtMost(1.25)),
 )
 
 
@@ -220,7 +222,7 @@ def far_host(bench: Bench, tool: Tool) -> Figures:
 
 
 FAR_LINES = (
-    Line(
+    Channel(
         "rate",
         "images/s from the second second on (server)",
         0,
@@ -228,9 +230,9 @@ FAR_LINES = (
         more_is_better=True,
         compared=True,
     ),
-    Line("first", "images in the first second (server)", more_is_better=True, compared=True),
-    Line("most", "most requests at once (server)"),
-    Line("cpu", "CPU ms per image", 3, compared=True),
+    Channel("first", "images in the first second (server)", more_is_better=True, compared=True),
+    Channel("most", "most requests at once (server)"),
+    Channel("cpu", "CPU ms per image", 3, compared=True),
 )
 
 
@@ -269,13 +271,13 @@ def refusing_host(bench: Bench, tool: Tool) -> Figures:
 
 
 REFUSING_LINES = (
-    Line("refused", "refused after the first 3 s, % of its requests (server)", 1, AtMost(3)),
-    Line("early", "refused in the first 3 s (server)"),
-    Line("stored", "% of its images stored", more_is_better=True),
-    Line("healthy rate", "images/s of the other hosts, it being healthy", more_is_better=True),
-    Line("rate beside", "images/s of the other hosts, it refusing", more_is_better=True),
-    Line("harm", "ratio of the two", 2, AtLeast(0.95), more_is_better=True),
-    Line("wall", "seconds, whole command", 1),
+    Channel("refused", "refused after the first 3 s, % of its requests (server)", 1, AtMost(3)),
+    Channel("early", "refused in the first 3 s (server)"),
+    Channel("stored", "% of its images stored", more_is_better=True),
+    Channel("healthy rate", "images/s of the other hosts, it being healthy", more_is_better=True),
+    Channel("rate beside", "images/s of the other hosts, it refusing", more_is_better=True),
+    Channel("harm", "ratio of the two", 2, AtLeast(0.95), more_is_better=True),
+    Channel("wall", "seconds, whole command", 1),
 )
 
 
@@ -330,9 +332,9 @@ def big_bodies(bench: Bench, tool: Tool) -> Figures:
 
 
 BIG_LINES = (
-    Line("memory", "peak memory, MB", 0, AtMost(CEILING), compared=True),
-    Line("most", "most requests at once (server)"),
-    Line("wall", "seconds, whole command", 1),
+    Channel("memory", "peak memory, MB", 0, AtMost(CEILING), compared=True),
+    Channel("most", "most requests at once (server)"),
+    Channel("wall", "seconds, whole command", 1),
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.fetch_bench import Role
-from benchmarks.fetch_cases import AtLeast, AtMost, Case, Figures, Line, Times
+from benchmarks.fetch_cases import AtLeast, AtMost, Case, Channel, Figures, Times
 
 OURS = (Role.ALIKE, Role.ALONE)
 
@@ -20,7 +20,7 @@ class Measured:
     case: Case
     rounds: Mapping[Role, Sequence[Figures]]
 
-    def median(self, line: Line, role: Role) -> float | None:
+    def median(self, line: Channel, role: Role) -> float | None:
         """None = the tool has no such figure."""
         rounds = self.rounds.get(role, ())
         found = [figures[line.key] for figures in rounds if line.key in figures]
@@ -40,7 +40,7 @@ def table(measured: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
-def cell(line: Line, measured: Measured, role: Role) -> str:
+def cell(line: Channel, measured: Measured, role: Role) -> str:
     value = measured.median(line, role)
     if value is None:
         return ""
@@ -51,12 +51,12 @@ def cell(line: Line, measured: Measured, role: Role) -> str:
     return f"{text} ({times_better(line, value, old):.1f} x)"
 
 
-def times_better(line: Line, value: float, old: float) -> float:
+def times_better(line: Channel, value: float, old: float) -> float:
     better, worse = (value, old) if line.more_is_better else (old, value)
     return better / worse if worse else math.inf
 
 
-def aim(line: Line, measured: Measured) -> str:
+def aim(line: Channel, measured: Measured) -> str:
     """What we aim at, and whether each of our columns reaches it."""
     if line.aim is None:
         return ""
@@ -79,7 +79,7 @@ def aim_text(aim: Times | AtLeast | AtMost) -> str:
             return f"at most {value:g}"
 
 
-def verdict(line: Line, value: float, old: float | None) -> str:
+def verdict(line: Channel, value: float, old: float | None) -> str:
     match line.aim:
         case Times(factor):
             if old is None:

@@ -24,9 +24,9 @@ import numpy.typing as npt
 import simplejpeg
 
 from benchmarks.run import heading
-from img2dataset.images import ImageConfig, make_shaper
+from img2dataset.images import ImageConfig, make_processor
 from img2dataset.images.native import JPEG
-from img2dataset.images.process import Shaper
+from img2dataset.images.process import ImageProcessor
 
 PROCESSES = 2
 SIDE = 256
@@ -128,7 +128,7 @@ def bare_two_steps(data: bytes) -> None:
 
 
 def ours(data: bytes) -> None:
-    shaper(side=SIDE).shape(data)
+    processor(side=SIDE).process(data)
 
 
 STEPS: dict[str, Callable[[bytes], object]] = {
@@ -174,7 +174,7 @@ def cpu_of(title: str, photos: Sequence[bytes], seconds: float) -> float:
 
 def rate(photos: Sequence[bytes], seconds: float, *, threads: int) -> float:
     """Images per second of the image stage in threads of this process: the GIL is released."""
-    step = shaper(side=SIDE).shape
+    step = processor(side=SIDE).process
     began = time.monotonic()
     end = began + seconds
 
@@ -193,14 +193,14 @@ def rate(photos: Sequence[bytes], seconds: float, *, threads: int) -> float:
 # -- how close it comes --
 
 
-SHAPERS: dict[tuple[str, int, str], Shaper] = {}
+SHAPERS: dict[tuple[str, int, str], ImageProcessor] = {}
 
 
-def shaper(*, side: int, mode: str = "border", encode_format: str = "jpg") -> Shaper:
+def processor(*, side: int, mode: str = "border", encode_format: str = "jpg") -> ImageProcessor:
     """The image stage with default options."""
     key = mode, side, encode_format
     if key not in SHAPERS:
-        made = make_shaper(
+        made = make_processor(
             ImageConfig(
                 image_size=side,
                 resize_mode=mode,
@@ -220,7 +220,7 @@ def shaper(*, side: int, mode: str = "border", encode_format: str = "jpg") -> Sh
                 convert_to_srgb=False,
             )
         )
-        assert isinstance(made, Shaper)
+        assert isinstance(made, ImageProcessor)
         SHAPERS[key] = made
     return SHAPERS[key]
 
@@ -254,7 +254,7 @@ def closeness(data: bytes, mode: str, side: int) -> float | None:
     scale = side / tested
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-    made = shaper(side=side, mode=mode, encode_format="png").shape(data).data
+    made = processor(side=side, mode=mode, encode_format="png").process(data).data
     got = np.asarray(cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR))
     return float(cv2.PSNR(inner(got, small.shape[:2]), inner(small, got.shape[:2])))
 

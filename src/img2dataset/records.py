@@ -62,7 +62,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class ResponseInfo:
     """How an answer came; None where it did not say.  Kept only if save_fetch_metadata asks."""
 
     final_url: str
@@ -84,13 +84,13 @@ class Body:
     """What a server answered."""
 
     data: bytes = field(repr=False)
-    fetched: Fetched | None = None
+    fetched: ResponseInfo | None = None
     signals: tuple[str, ...] = ()
     """What its owner says of our use, each as name=value.  Kept only if asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EncodedImage:
     """An encoded image, ready to store.  Sizes are in pixels; None where nothing was decoded."""
 
     data: bytes = field(repr=False)
@@ -111,7 +111,7 @@ class Failure:
     """The error string that is counted."""
     detail: str = ""
     """What only this row has to say (a line number); stored, not counted."""
-    fetched: Fetched | None = None
+    fetched: ResponseInfo | None = None
     signals: tuple[str, ...] = ()
     """As a Body's."""
 
@@ -129,10 +129,10 @@ class Sample:
     """A row and what became of it: the unit every writer stores."""
 
     row: Row
-    outcome: Picture | Failure
+    outcome: EncodedImage | Failure
     digest: str | None = None
     """Hex digest of the downloaded bytes, if asked for and the row has a picture."""
-    fetched: Fetched | None = None
+    fetched: ResponseInfo | None = None
     """How the answer came, if asked for and anything was asked."""
     signals: tuple[str, ...] = ()
     """As a Body's, and those inside the image."""

@@ -15,7 +15,7 @@ from tests.stores.s3 import S3Campaign, S3Server
 ROUNDS = 200
 ROUNDS_ON_S3 = 50
 TOGETHER = 10
-FEW = 5
+MIN_BATCH = 5
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -45,9 +45,9 @@ def test_a_run_that_is_hurt_is_finished_by_the_same_command(campaign: Campaign, 
     play(campaign, range(first, first + TOGETHER), remote=False)
 
 
-@pytest.mark.parametrize("first", range(0, ROUNDS_ON_S3, FEW))
+@pytest.mark.parametrize("first", range(0, ROUNDS_ON_S3, MIN_BATCH))
 def test_so_is_one_that_writes_to_an_object_store(campaign_on_s3: Campaign, first: int) -> None:
-    play(campaign_on_s3, range(first, first + FEW), remote=True)
+    play(campaign_on_s3, range(first, first + MIN_BATCH), remote=True)
 
 
 def play(campaign: Campaign, seeds: range, *, remote: bool) -> None:

@@ -9,7 +9,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.codec import ENCODERS, FORMATS, encode
 from img2dataset.images.geometry import LARGEST_SIDE
 from img2dataset.images.probe import probe
-from tests.unit.images.made import Array, pixels_of, saved, shaper, smooth
+from tests.unit.images.made import Array, pixels_of, processor, saved, smooth
 
 QUALITIES = {"jpg": (0, 50, 95, 100), "png": (0, 6, 9), "webp": (1, 80, 100, 101)}
 
@@ -55,9 +55,9 @@ def test_quality_matters(encode_format: str) -> None:
 @every_format
 def test_equal_pixels_give_equal_bytes(encode_format: str) -> None:
     quality = QUALITIES[encode_format][1]
-    made = shaper(encode_format=encode_format, encode_quality=quality, resize_mode="border")
+    made = processor(encode_format=encode_format, encode_quality=quality, resize_mode="border")
     body = saved(smooth(90, 70), "PNG")
-    assert made.shape(body) == made.shape(body)
+    assert made.process(body) == made.process(body)
 
 
 @pytest.mark.parametrize("encode_format", ["jpg", "webp"])

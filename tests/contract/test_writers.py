@@ -17,7 +17,7 @@ from tfrecord import example_pb2
 
 from img2dataset.formats import WRITERS, WriterConfig, stored_names
 from img2dataset.options import FETCH_COLUMNS
-from img2dataset.records import BOXES, PROBLEM, Picture
+from img2dataset.records import BOXES, PROBLEM, EncodedImage
 from img2dataset.storage.folder import Folder
 from tests.unit.formats.shard import (
     ANSWER,
@@ -234,7 +234,7 @@ def test_pictures_are_stored_as_they_are(output_format: str, folder: Folder) -> 
     assert stored_pictures(output_format, folder) == {
         sample.row.key: sample.outcome.data
         for sample in shard.kept
-        if isinstance(sample.outcome, Picture)
+        if isinstance(sample.outcome, EncodedImage)
     }
 
 
@@ -321,7 +321,7 @@ def test_columns_for_the_program_alone_are_not_stored(output_format: str, disk: 
 
 @every_storing_format
 def test_sizes_are_null_where_nothing_was_decoded(output_format: str, disk: Folder) -> None:
-    store(output_format, disk, shard_of({}, Picture(b"bytes", None, None, None, None)))
+    store(output_format, disk, shard_of({}, EncodedImage(b"bytes", None, None, None, None)))
 
     (row,) = metadata(disk).to_pylist()
     assert [row[name] for name in OWN] == ["000030000", "success", *[None] * 5]
@@ -489,7 +489,7 @@ def test_no_value_loses_a_sample(output_format: str, disk: Folder, value: Any) -
 
 @every_storing_format
 def test_odd_text_of_ours_is_stored(output_format: str, disk: Folder) -> None:
-    odd = Picture(b"data", 1, 1, 1, 1, SURROGATE)
+    odd = EncodedImage(b"data", 1, 1, 1, 1, SURROGATE)
     store(output_format, disk, shard_of({}, odd))
 
     assert metadata(disk)["exif"].to_pylist() == ["a\ufffdb"]

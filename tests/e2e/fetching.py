@@ -45,7 +45,7 @@ class Room:
     free_bytes: int = 1_000_000_000
 
 
-class Fetched:
+class ResponseInfo:
     """What an engine delivered, by row; `until` waits for it."""
 
     def __init__(self) -> None:
@@ -89,8 +89,8 @@ class Fetched:
 @contextmanager
 def running(
     config: FetchConfig = CONFIG, room: Room | None = None, times: Times | None = None
-) -> Iterator[tuple[Engine, Fetched]]:
-    fetched = Fetched()
+) -> Iterator[tuple[Engine, ResponseInfo]]:
+    fetched = ResponseInfo()
     engine = fetched.engine = Engine(
         config, fetched.deliver, room or Room(), say=fetched.say, outage_times=times
     )

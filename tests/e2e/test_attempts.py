@@ -143,7 +143,7 @@ def test_a_live_worker_keeps_its_turn_at_an_object_store(
 ) -> None:
     # a busy machine may keep it from giving a sign for a second or two
     monkeypatch.setattr("img2dataset.dataset.shard_lock.LEASE", 4.0)
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.SIGN_EVERY", 0.2)
+    monkeypatch.setattr("img2dataset.dataset.shard_lock.HEARTBEAT_S", 0.2)
     monkeypatch.setattr("img2dataset.dataset.shard_lock.PAUSE", 0.2)
     monkeypatch.setattr("img2dataset.dataset.shard_lock.PATIENCE", 6.0)
     folder = Folder(f"s3://{BUCKET}/{name}")

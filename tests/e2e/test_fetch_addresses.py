@@ -12,7 +12,7 @@ from img2dataset.errors import Reason
 from img2dataset.fetch import Engine
 from img2dataset.fetch.dns import resolver
 from img2dataset.fetch.route import router as way
-from img2dataset.fetch.route.router import Way
+from img2dataset.fetch.route.router import Route
 from img2dataset.records import Body
 from tests.e2e.fetching import CONFIG, fetch, names, reasons, rows, running
 from tests.site import Site
@@ -249,7 +249,7 @@ def test_nothing_is_said_on_a_connection_to_an_address_that_was_not_checked(
 ) -> None:
     """Should the first check ever be wrong, there is a second one on the socket itself."""
     monkeypatch.setattr(
-        way, "_way_to", lambda host, port, _: Way(resolved=f"{host}:{port}:{PRIVATE}")
+        way, "_way_to", lambda host, port, _: Route(resolved=f"{host}:{port}:{PRIVATE}")
     )
     with names(outside=PUBLIC) as (_, config):
         url = fresh_site.url("/image/1.jpg", host="outside.test")

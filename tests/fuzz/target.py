@@ -7,8 +7,8 @@ import resource
 import time
 
 from img2dataset.errors import RowError
-from img2dataset.records import Picture
-from tests.unit.images.made import pixels_of, shaper, to_png
+from img2dataset.records import EncodedImage
+from tests.unit.images.made import pixels_of, processor, to_png
 
 MOST_PIXELS = 1_000_000
 MOST_SECONDS = 3.0
@@ -18,10 +18,10 @@ BOXES = [[0.1, 0.1, 0.4, 0.6]]
 
 LIMIT = {"max_decoded_pixels": MOST_PIXELS}
 WAYS = (
-    (shaper(image_size=32, **LIMIT), None),
-    (shaper(image_size=40, resize_mode="center_crop", **LIMIT), None),
+    (processor(image_size=32, **LIMIT), None),
+    (processor(image_size=40, resize_mode="center_crop", **LIMIT), None),
     (to_png(apply_exif_orientation=False, convert_to_srgb=True, **LIMIT), BOXES),
-    (shaper(disable_all_reencoding=True, **LIMIT), None),
+    (processor(disable_all_reencoding=True, **LIMIT), None),
 )
 
 
@@ -33,7 +33,7 @@ def one_input(data: bytes) -> None:
     for made, boxes in WAYS:
         began = time.process_time()
         try:
-            picture = made.shape(data, boxes)
+            picture = made.process(data, boxes)
         except RowError:
             picture = None
         if time.process_time() - began > MOST_SECONDS:
@@ -44,7 +44,7 @@ def one_input(data: bytes) -> None:
         raise FindingError("memory")
 
 
-def check(picture: Picture) -> None:
+def check(picture: EncodedImage) -> None:
     if picture.exif is not None and not isinstance(json.loads(picture.exif), dict):
         raise FindingError(f"EXIF is {picture.exif!r}")
     if picture.width is None:

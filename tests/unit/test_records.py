@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from img2dataset.errors import Reason, RowError, Status
 from img2dataset.records import (
     Body,
+    EncodedImage,
     Failure,
-    Picture,
     Row,
     Sample,
     key_digits,
@@ -70,7 +70,7 @@ def test_keys_sort_as_the_rows_do_and_never_repeat(
 
 
 def test_a_sample_has_the_status_of_its_outcome() -> None:
-    picture = Picture(b"x", 1, 1, 1, 1)
+    picture = EncodedImage(b"x", 1, 1, 1, 1)
     small = Failure.of(RowError(Reason.TOO_SMALL))
 
     assert Sample(ROW, picture).status is Status.SUCCESS
@@ -103,11 +103,11 @@ def test_records_cannot_be_changed() -> None:
         ROW.key = "1"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("record", [ROW, Sample(ROW, Picture(b"x", 1, 1, 1, 1), "ab")])
+@pytest.mark.parametrize("record", [ROW, Sample(ROW, EncodedImage(b"x", 1, 1, 1, 1), "ab")])
 def test_records_travel_between_processes(record: object) -> None:
     assert pickle.loads(pickle.dumps(record)) == record
 
 
-@pytest.mark.parametrize("record", [Body(b"secret"), Picture(b"secret", 1, 1, 1, 1)])
+@pytest.mark.parametrize("record", [Body(b"secret"), EncodedImage(b"secret", 1, 1, 1, 1)])
 def test_a_record_does_not_print_megabytes(record: object) -> None:
     assert "secret" not in repr(record)

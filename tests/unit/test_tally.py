@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
-from img2dataset.records import Failure, Picture, Row, Sample
+from img2dataset.records import EncodedImage, Failure, Row, Sample
 from img2dataset.tally import MAX_LABELS, OTHER, Again, Report, ShardResult, Tally, bounded
 
 ROW = Row(0, 0, "0", "u", {})
-KEPT = Sample(ROW, Picture(b"", 1, 1, 1, 1))
+KEPT = Sample(ROW, EncodedImage(b"", 1, 1, 1, 1))
 
 
 def failed(reason: Reason, label: str = "") -> Sample:

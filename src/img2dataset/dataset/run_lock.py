@@ -26,11 +26,11 @@ except ImportError:  # Windows
 
 from img2dataset.storage.folder import HIDDEN, LOCK, Folder
 
-BEAT = 10.0
+HEARTBEAT_S = 10.0
 """Seconds between two signs of life of a run that writes elsewhere."""
-SILENCE = 35.0
+LEASE_TIMEOUT_S = 35.0
 """Seconds after which a run that gives none is taken for dead."""
-LOOK = 1.0
+POLL_INTERVAL_S = 1.0
 """Seconds between two looks at another run's lock."""
 
 
@@ -131,7 +131,7 @@ def beat(url: str, name: str, stop: threading.Event, part_of: Part) -> None:
     """Write the lock anew until `stop`."""
     folder = Folder(url)  # connections belong to threads
     count = 0
-    while not stop.wait(BEAT):
+    while not stop.wait(HEARTBEAT_S):
         count += 1
         with suppress(OSError):  # the store is down: perhaps the next time
             folder.write(name, dump(count, part_of))
@@ -153,7 +153,9 @@ def is_held(folder: Folder, name: str, say: Callable[[str], None], part_of: Part
         alive = holder.is_alive
     else:
         if seen is not None:
-            say(f"another run may be writing to {folder.url}: looking for {SILENCE:.0f} seconds")
+            say(
+                f"another run may be writing to {folder.url}: looking for {LEASE_TIMEOUT_S:.0f} seconds"
+            )
         alive = seen is not None and changes(folder, name, seen)
     if not alive:
         folder.remove([name])
@@ -162,10 +164,10 @@ def is_held(folder: Folder, name: str, say: Callable[[str], None], part_of: Part
 
 def changes(folder: Folder, name: str, seen: bytes) -> bool:
     """Whether the lock gives a sign of life, and does not go away."""
-    end = monotonic() + SILENCE
+    end = monotonic() + LEASE_TIMEOUT_S
     pause = threading.Event()
     while monotonic() < end:
-        pause.wait(LOOK)
+        pause.wait(POLL_INTERVAL_S)
         now = content(folder, name)
         if now != seen:
             return now is not None

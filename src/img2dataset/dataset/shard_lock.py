@@ -29,7 +29,7 @@ from img2dataset.storage.retry import attempt, try_once
 TURNS = f"{HIDDEN}/turns"
 LEASE = 60.0
 """Seconds without a sign of life after which a turn at an object store is over."""
-SIGN_EVERY = 15.0
+HEARTBEAT_S = 15.0
 PATIENCE = 600.0
 """Seconds to wait for one's turn; then the shard fails, and is done again later."""
 PAUSE = 0.2
@@ -172,7 +172,7 @@ def wait_for_lease(folder: Folder, name: str) -> Lease:
         sign = (holder, content(folder, sign_of(name, holder)))
         now, before = time.monotonic(), looked
         looked = now
-        if sign != seen or now - before > SIGN_EVERY:  # a store that was down for us was so for it
+        if sign != seen or now - before > HEARTBEAT_S:  # a store that was down for us was so for it
             seen, since = sign, now
         elif now - since > LEASE:
             folder.remove([name, sign_of(name, holder)])
@@ -193,7 +193,7 @@ def give_signs(url: str, name: str, over: Event) -> None:
     folder = Folder(url)  # connections belong to threads; and it must not wait
     be_brief(folder.fs)
     given = False
-    while not over.wait(SIGN_EVERY):
+    while not over.wait(HEARTBEAT_S):
         given = True
         try_once(lambda: folder.write(name, os.urandom(8)))  # if the store is down, the next time
     if given:

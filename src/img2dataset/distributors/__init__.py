@@ -125,7 +125,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerPool:
     """How many workers there are at once, and what each may use."""
 
     workers: int
@@ -139,7 +139,7 @@ class Crew:
 class Workers(Protocol):
     """Workers that are starting while their job is found out."""
 
-    def crew(self) -> Crew:
+    def crew(self) -> WorkerPool:
         """Who will do the job.
 
         Raises:

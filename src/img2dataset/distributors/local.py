@@ -25,7 +25,6 @@ from typing import Any
 
 from img2dataset.distributors import (
     Counted,
-    Crew,
     Failed,
     Halted,
     Handle,
@@ -37,6 +36,7 @@ from img2dataset.distributors import (
     Take,
     Want,
     Work,
+    WorkerPool,
 )
 from img2dataset.distributors.shard_supply import Supply
 from img2dataset.errors import RunError
@@ -113,8 +113,8 @@ class Supervisor:
         self._deaths = 0
         self._said: set[str] = set()
 
-    def crew(self) -> Crew:
-        return Crew(self._work.processes)
+    def crew(self) -> WorkerPool:
+        return WorkerPool(self._work.processes)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""

@@ -12,14 +12,14 @@ from contextlib import AbstractContextManager, closing
 from importlib.util import find_spec
 from typing import Any
 
-from img2dataset.distributors import Crew, Handle, Work
+from img2dataset.distributors import Handle, Work, WorkerPool
 from img2dataset.distributors.signals import handlers_kept
 from img2dataset.distributors.tasks import (
     MAX_FAILED_BATCHES,
     TICK,
-    Book,
     Outcome,
     Task,
+    TaskTracker,
     cannot_run,
     check_version,
     do_task,
@@ -54,17 +54,17 @@ class RayWorkers:
         self._connected = False  # by us
         self._own = False
 
-    def crew(self) -> Crew:
+    def crew(self) -> WorkerPool:
         self._find_cluster()
         if self._own:
             cores = max(1, (os.cpu_count() or 1) // self._work.processes)
-            return Crew(self._work.processes, cores, spread=True)
-        return Crew(self._places(), CORES, spread=True)
+            return WorkerPool(self._work.processes, cores, spread=True)
+        return WorkerPool(self._places(), CORES, spread=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""
         self._find_cluster()
-        book = Book(self._work, shards, handle)
+        book = TaskTracker(self._work, shards, handle)
         book.begin(self._places())
         flight = Flight(self._ray, self._work.entry, job)
         try:
@@ -76,7 +76,7 @@ class RayWorkers:
             flight.cancel()
         return book.close()
 
-    def _submit(self, book: Book, flight: Flight) -> None:
+    def _submit(self, book: TaskTracker, flight: Flight) -> None:
         """Keep more tasks in flight than there are places, so that none is empty for long."""
         places = self._places()
         while len(flight) < 2 * places:
@@ -168,7 +168,7 @@ class Flight:
         place = self._start.remote(self._entry, self._job, task.data)
         self._numbers[place] = task.number
 
-    def land(self, book: Book) -> None:
+    def land(self, book: TaskTracker) -> None:
         """Take in what has ended, if anything does within a moment."""
         if not self._numbers:
             return

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from img2dataset.distributors import Crew, Handle, Work
+from img2dataset.distributors import Handle, Work, WorkerPool
 from img2dataset.distributors.signals import handlers_kept
 from img2dataset.distributors.tasks import (
     TICK,
-    Book,
     Outcome,
     Task,
+    TaskTracker,
     cannot_run,
     check_version,
     do_task,
@@ -69,18 +69,18 @@ class SparkWorkers:
         self._session: Any = None
         self._own = False
 
-    def crew(self) -> Crew:
+    def crew(self) -> WorkerPool:
         self._find_session()
         context = self._session.sparkContext
         here = re.fullmatch(r"local(\[.*\])?", context.master) is not None
         cores = share_of_cores(slots(context)) if here else cores_per_task(context)
-        return Crew(slots(context), cores, spread=True)
+        return WorkerPool(slots(context), cores, spread=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""
         self._find_session()
         jobs = Jobs(self._session.sparkContext, self._work.entry, job)
-        book = Book(self._work, shards, handle)
+        book = TaskTracker(self._work, shards, handle)
         book.begin(slots(self._session.sparkContext))
         try:
             while not book.over:
@@ -95,7 +95,7 @@ class SparkWorkers:
             jobs.close()
         return book.close()
 
-    def _submit(self, book: Book, jobs: Jobs) -> None:
+    def _submit(self, book: TaskTracker, jobs: Jobs) -> None:
         """Keep more tasks than there are places for them."""
         workers = slots(self._session.sparkContext)
         while book.tasks_open < 2 * workers and jobs.running < MOST_JOBS:
@@ -121,7 +121,7 @@ class SparkWorkers:
         check_version(there)
 
 
-def take(message: Any, book: Book) -> None:
+def take(message: Any, book: TaskTracker) -> None:
     match message:
         case Ended(numbers=numbers, error=error):
             if error is not None and not isinstance(error, engine_errors()):

@@ -104,7 +104,7 @@ def shards_per_task(shards: int, workers: int) -> int:
     return min(MOST_SHARDS, max(1, shards // (WAVES * workers)))
 
 
-class Book:
+class TaskTracker:
     """Who has which shard, and what became of it.  Used from one thread."""
 
     def __init__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> None:

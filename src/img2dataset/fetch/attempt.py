@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from img2dataset.fetch.route.router import STRAIGHT, Place, Way, origin_of, place_of
-from img2dataset.records import Fetched, Row
+from img2dataset.fetch.route.router import STRAIGHT, Origin, Route, origin_of, place_of
+from img2dataset.records import ResponseInfo, Row
 
 MOST_SIGNALS = 50
 LONGEST_SIGNAL = 1000
@@ -21,7 +21,7 @@ class Attempt:
     """The URL as the list has it, made sendable."""
     url: str
     """Where we are: the same, or where a redirect led."""
-    place: Place
+    place: Origin
     """Whom `url` asks."""
     listed_host: str
     left: float
@@ -38,9 +38,9 @@ class Attempt:
     """Outages it was caught in."""
     probing: bool = False
     """Whether it is to find out if the network is back."""
-    redirect: Fetched | None = None
+    redirect: ResponseInfo | None = None
     """How the last redirect came, if that is to be told."""
-    way: Way = STRAIGHT
+    way: Route = STRAIGHT
     robots_of: str | None = None
     """The origin whose robots.txt it is, or whose tdmrep.json."""
     is_tdmrep: bool = False

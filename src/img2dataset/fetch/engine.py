@@ -25,7 +25,7 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.dns.lookups import Lookups
 from img2dataset.fetch.hosts.cost import is_good
-from img2dataset.fetch.hosts.delay_queue import Later
+from img2dataset.fetch.hosts.delay_queue import DelayQueue
 from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.fetch.http.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.http.fd_limit import transfers_allowed
@@ -34,9 +34,9 @@ from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.outage import MOST_CATCHES, NETWORK, OutageGuard, Times
 from img2dataset.fetch.policy.refusals import Refusals, our_names
-from img2dataset.fetch.read_ahead import ReadingOn
+from img2dataset.fetch.read_ahead import ReadAhead
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
-from img2dataset.fetch.route.router import Way, Ways
+from img2dataset.fetch.route.router import Route, Router
 from img2dataset.records import Body, Failure, Row
 from img2dataset.tally import RestingHost
 
@@ -94,7 +94,7 @@ class Engine:
         self._ceiling = transfers_allowed(config.thread_count)
         self._loop = Loop()
         self._budget = Budget(lambda: room.free_bytes)
-        self._ways = Ways(config, self._loop)
+        self._ways = Router(config, self._loop)
         self._shared = None
         if config.shared_file is not None:
             from img2dataset.fetch.hosts.shared import Shared  # noqa: PLC0415  (not on Windows)
@@ -130,10 +130,10 @@ class Engine:
         self._queue: deque[Row] = deque()
         self._asked: dict[str, Attempt] = {}  # by the URL of the list, from queue to delivery
         self._lookups: Lookups[Attempt] = Lookups()
-        self._retries: Later[Attempt] = Later()
+        self._retries: DelayQueue[Attempt] = DelayQueue()
         self._probes: deque[Attempt] = deque()  # which start even while it is out
         self._copies = 0  # rows whose URL is under way for another row
-        self._reading_on = ReadingOn()
+        self._reading_on = ReadAhead()
         self._resting: tuple[RestingHost, ...] = ()
         self._look_at_resting = 0.0
         self._waits_for_room = False
@@ -313,7 +313,7 @@ class Engine:
                 attempt.began = attempt.lookup_began = now
                 name = self._ways.name_for(attempt.place)
                 self._lookups.add(name, attempt, now, attempt.left)
-            case Way() as way:
+            case Route() as way:
                 attempt.way = way
                 self._ask_robots(attempt, now)
 

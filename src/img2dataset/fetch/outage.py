@@ -66,7 +66,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept(Generic[A]):
+class HeldFailure(Generic[A]):
     """An attempt that has failed, and when."""
 
     time: float
@@ -83,7 +83,7 @@ class OutageGuard(Generic[A]):
         self._window: deque[tuple[str, Reason | None]] = deque()
         self._failures: Counter[str] = Counter()  # in it, by host
         self._good: deque[tuple[str, str]] = deque(maxlen=PROBES)
-        self._kept: deque[Kept[A]] = deque()
+        self._kept: deque[HeldFailure[A]] = deque()
         self._off = False  # an outage that was too long to wait for: until something answers
         self._began: float | None = None
         self._sure = False
@@ -160,9 +160,9 @@ class OutageGuard(Generic[A]):
 
     def keep(self, attempt: A, failure: Failure, now: float) -> None:
         """Keep a failure back; `overdue` gives it out again, unless `answered` does."""
-        self._kept.append(Kept(now, attempt, failure))
+        self._kept.append(HeldFailure(now, attempt, failure))
 
-    def overdue(self, now: float, *, idle: bool) -> list[Kept[A]]:
+    def overdue(self, now: float, *, idle: bool) -> list[HeldFailure[A]]:
         """Failures that are not kept back any longer; `idle` = nothing else is under way."""
         if self._began is not None:
             if now < self._began + self._times.longest:

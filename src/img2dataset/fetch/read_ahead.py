@@ -14,7 +14,7 @@ AFTER = 0.25
 rows by then."""
 
 
-class ReadingOn:
+class ReadAhead:
     """Says how many rows count as waiting to be begun."""
 
     def __init__(self) -> None:

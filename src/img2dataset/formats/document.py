@@ -14,12 +14,12 @@ from img2dataset.formats import WriterConfig
 from img2dataset.formats.fetched import fetch_values, fetched_of
 from img2dataset.formats.opt_out import signals_of
 from img2dataset.options import OPT_OUT
-from img2dataset.records import CAPTION, Picture, Row, Sample
+from img2dataset.records import CAPTION, EncodedImage, Row, Sample
 
 JSON_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
 
-def describe(sample: Sample, picture: Picture, config: WriterConfig) -> dict[str, Any]:
+def describe(sample: Sample, picture: EncodedImage, config: WriterConfig) -> dict[str, Any]:
     """The metadata of a kept sample, in the order of the per-sample JSON.
 
     A column verified by its hash is named as the hash: the computed one takes its place.

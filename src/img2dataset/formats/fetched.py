@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from img2dataset.records import Failure, Fetched, Sample
+from img2dataset.records import Failure, ResponseInfo, Sample
 
 FETCHED = pa.schema(
     [
@@ -24,7 +24,7 @@ FETCHED = pa.schema(
 """What save_fetch_metadata adds: attributes of Fetched."""
 
 
-def fetched_of(sample: Sample) -> Fetched | None:
+def fetched_of(sample: Sample) -> ResponseInfo | None:
     """How the answer came; a download that failed says it itself."""
     match sample.outcome:
         case Failure(fetched=fetched) if sample.fetched is None:
@@ -33,7 +33,7 @@ def fetched_of(sample: Sample) -> Fetched | None:
             return sample.fetched
 
 
-def fetch_values(fetched: Fetched | None) -> dict[str, Any]:
+def fetch_values(fetched: ResponseInfo | None) -> dict[str, Any]:
     """JSON-able values, in the order of FETCHED."""
     values = {name: getattr(fetched, name, None) for name in FETCHED.names}
     if fetched is not None:
@@ -42,12 +42,12 @@ def fetch_values(fetched: Fetched | None) -> dict[str, Any]:
     return values
 
 
-def fetch_columns(answers: Sequence[Fetched | None]) -> dict[str, list[Any]]:
+def fetch_columns(answers: Sequence[ResponseInfo | None]) -> dict[str, list[Any]]:
     """Values for each of FETCHED."""
     columns = {name: [getattr(each, name, None) for each in answers] for name in FETCHED.names}
     columns["fetched_at"] = [each and milliseconds(each) for each in answers]
     return columns
 
 
-def milliseconds(fetched: Fetched) -> int:
+def milliseconds(fetched: ResponseInfo) -> int:
     return round(fetched.fetched_at * 1000)

@@ -14,7 +14,7 @@ from img2dataset.formats.fetched import FETCHED, fetch_columns, fetched_of
 from img2dataset.formats.opt_out import SIGNALS, signals_of
 from img2dataset.formats.outputs import Outputs
 from img2dataset.options import OPT_OUT
-from img2dataset.records import BOXES, PROBLEM, Failure, Fetched, Sample
+from img2dataset.records import BOXES, PROBLEM, Failure, ResponseInfo, Sample
 
 NEVER_STORED = (BOXES, PROBLEM)
 COLUMNS = pa.schema(
@@ -57,7 +57,7 @@ class MetadataTable:
         self._input = table
         self._config = config
         self._records: list[Record | None] = [None] * table.num_rows
-        self._fetched: list[Fetched | None] = [None] * table.num_rows
+        self._fetched: list[ResponseInfo | None] = [None] * table.num_rows
         self._signals: list[list[str]] = [[]] * table.num_rows
 
     def add(self, sample: Sample) -> None:

@@ -8,18 +8,18 @@ from img2dataset.images.config import ImageConfig
 from img2dataset.images.native import SLOWER
 
 if TYPE_CHECKING:
-    from img2dataset.images.passthrough import Untouched
-    from img2dataset.images.process import Shaper
+    from img2dataset.images.passthrough import Passthrough
+    from img2dataset.images.process import ImageProcessor
 
-__all__ = ["SLOWER", "ImageConfig", "make_shaper"]
+__all__ = ["SLOWER", "ImageConfig", "make_processor"]
 
 
-def make_shaper(config: ImageConfig) -> Shaper | Untouched:
+def make_processor(config: ImageConfig) -> ImageProcessor | Passthrough:
     """What makes pictures; what is not needed for that is not imported."""
     if config.disable_all_reencoding:
-        from img2dataset.images.passthrough import Untouched  # noqa: PLC0415
+        from img2dataset.images.passthrough import Passthrough  # noqa: PLC0415
 
-        return Untouched(config)
-    from img2dataset.images.process import Shaper  # noqa: PLC0415
+        return Passthrough(config)
+    from img2dataset.images.process import ImageProcessor  # noqa: PLC0415
 
-    return Shaper(config)
+    return ImageProcessor(config)

@@ -9,14 +9,14 @@ from img2dataset.images.config import ImageConfig
 from img2dataset.images.metadata import exif_of, read_exif
 from img2dataset.images.pillow import PLUGINS, set_up_pillow
 from img2dataset.images.probe import probe, recognise
-from img2dataset.records import Picture
+from img2dataset.records import EncodedImage
 
 RECOGNISED = frozenset({*PLUGINS.values(), Reason.TOO_MANY_PIXELS})
 """Why an image could not be decoded; here nobody asks for its pixels."""
 
 
-class Untouched:
-    """Stands where a Shaper does, with disable_all_reencoding: without OpenCV."""
+class Passthrough:
+    """Stands where an ImageProcessor does, with disable_all_reencoding: without OpenCV."""
 
     def __init__(self, config: ImageConfig) -> None:
         self._config = config
@@ -25,7 +25,7 @@ class Untouched:
     def __repr__(self) -> str:
         return f"Untouched({self._config!r})"
 
-    def shape(self, data: bytes, boxes: Any = None) -> Picture:
+    def process(self, data: bytes, boxes: Any = None) -> EncodedImage:
         """The picture to store for a body; there are no `boxes`, the options refuse them.
 
         Raises:
@@ -35,10 +35,10 @@ class Untouched:
         try:
             if not self._config.extract_exif:
                 recognise(data)
-                return Picture(data, None, None, None, None)
+                return EncodedImage(data, None, None, None, None)
             exif = exif_of(data, probe(data))
         except RowError as error:
             if error.reason not in RECOGNISED:
                 raise
             exif = read_exif(data) if self._config.extract_exif else None
-        return Picture(data, None, None, None, None, exif)
+        return EncodedImage(data, None, None, None, None, exif)

@@ -21,10 +21,10 @@ from img2dataset.images.probe import Header, probe
 from img2dataset.images.resize import frame, resize
 from img2dataset.images.shrink import shrunk
 from img2dataset.images.turn import turn
-from img2dataset.records import Picture
+from img2dataset.records import EncodedImage
 
 
-class Shaper:
+class ImageProcessor:
     """Makes pictures.  It has no state: any number of threads may use one."""
 
     def __init__(self, config: ImageConfig) -> None:
@@ -35,9 +35,9 @@ class Shaper:
         set_up_pillow(config.max_decoded_pixels)
 
     def __repr__(self) -> str:
-        return f"Shaper({self._config!r})"
+        return f"ImageProcessor({self._config!r})"
 
-    def shape(self, data: bytes, boxes: Any = None) -> Picture:
+    def process(self, data: bytes, boxes: Any = None) -> EncodedImage:
         """The picture to store for a body.
 
         `boxes` are to be blurred: None, or a list of [x_min, y_min, x_max, y_max] in 0..1.
@@ -47,11 +47,11 @@ class Shaper:
         """
         header = probe(data)
         try:
-            return self._shape(data, header, read_boxes(boxes))
+            return self._process(data, header, read_boxes(boxes))
         except (cv2.error, MemoryError) as error:  # OpenCV has an error of its own for memory
             raise RowError(Reason.DECODE) from error
 
-    def _shape(self, data: bytes, header: Header, boxes: list[Any]) -> Picture:
+    def _process(self, data: bytes, header: Header, boxes: list[Any]) -> EncodedImage:
         config = self._config
         orientation = header.orientation if config.apply_exif_orientation else 1
         width, height = header.width, header.height
@@ -86,7 +86,7 @@ class Shaper:
         )
         stored = data if kept else encode(pixels, config.encode_format, self._params)
         exif = exif_of(data, header) if config.extract_exif else None
-        return Picture(stored, *plan.final, width, height, exif)
+        return EncodedImage(stored, *plan.final, width, height, exif)
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
         """By how much to shrink while decoding."""

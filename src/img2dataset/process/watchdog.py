@@ -17,7 +17,7 @@ LOOKS = 8
 """Looks within the time that is allowed, at least."""
 
 
-class Turn:
+class WatchedCall:
     """A piece of work that a thread is at.
 
     Nearly all are over before anybody looks: what a look needs is found out by the first one.
@@ -60,7 +60,7 @@ class Watch:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._tick = min(TICK, seconds / LOOKS)
-        self._turns: dict[int, Turn] = {}
+        self._turns: dict[int, WatchedCall] = {}
         self._looking = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -74,15 +74,15 @@ class Watch:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def over(self, too_long: Callable[[], None]) -> Turn:
+    def over(self, too_long: Callable[[], None]) -> WatchedCall:
         """Watch over what this thread does in the `with` block; `too_long` is called once, in
         another thread, if that takes too long, and never after the block."""
-        return Turn(self, too_long)
+        return WatchedCall(self, too_long)
 
-    def begin(self, turn: Turn) -> None:
+    def begin(self, turn: WatchedCall) -> None:
         self._turns[turn.thread] = turn
 
-    def end(self, turn: Turn) -> None:
+    def end(self, turn: WatchedCall) -> None:
         with self._looking:
             del self._turns[turn.thread]
 

@@ -15,8 +15,8 @@ from img2dataset.dataset.plan import Comparison, Identity, prepare, record
 from img2dataset.dataset.replace import settle
 from img2dataset.dataset.run_lock import held
 from img2dataset.distributors import (
-    Crew,
     Work,
+    WorkerPool,
     find_distributor,
 )
 from img2dataset.errors import MissingExtraError, OptionError
@@ -28,7 +28,7 @@ from img2dataset.reports import Reporter, default_reporters
 from img2dataset.run.ignored_options import taken_as_before
 from img2dataset.run.list_changes import ListCheck, same_rows
 from img2dataset.run.own_shards import check_apart, own_files
-from img2dataset.run.progress import Ledger
+from img2dataset.run.progress import RunProgress
 from img2dataset.run.standard_input import list_of
 from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.storage.folder import Folder, parts_name
@@ -63,7 +63,9 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             options.part_of,
             comparison=comparison_of(source, folder, config, options),
         )
-        ledger = Ledger(source, plan, options, reporters, refused_modes(source, folder, options))
+        ledger = RunProgress(
+            source, plan, options, reporters, refused_modes(source, folder, options)
+        )
         if options.incremental_mode == "retry":
             from img2dataset.retry.candidates import Candidates  # noqa: PLC0415  (few runs need it)
 
@@ -174,7 +176,7 @@ def shared_file(options: Options, stack: ExitStack) -> str | None:
     return path
 
 
-def limits_of(options: Options, crew: Crew) -> list[str]:
+def limits_of(options: Options, crew: WorkerPool) -> list[str]:
     """What a cluster's workers cannot hold together."""
     most = options.max_connections_per_host
     if not crew.spread or most is None or most >= crew.workers:

@@ -28,7 +28,7 @@ SEEN_WITHIN = 60.0
 """Seconds until what another machine has put into a shared folder must be seen here."""
 
 
-class Ledger:
+class RunProgress:
     """What has become of the list so far, and telling it to the reporters."""
 
     def __init__(

@@ -26,7 +26,7 @@ from img2dataset.storage.remote import (
     abort_uploads,
     is_atomic,
 )
-from img2dataset.storage.retry import Patience, try_once
+from img2dataset.storage.retry import StorageRetry, try_once
 from img2dataset.storage.schemes import scheme_of, single_slash, unknown_scheme, with_home
 from img2dataset.storage.web_options import web_options
 
@@ -124,7 +124,7 @@ class Folder:
     def __init__(
         self,
         url: str,
-        patience: Patience | None = None,
+        patience: StorageRetry | None = None,
         *,
         parts: str = PARTS,
         overlapping: bool = False,
@@ -137,7 +137,7 @@ class Folder:
         self.local = is_local(self.fs)
         if self.local:
             self.root = os.path.normpath(self.root)
-        self._patience = patience or Patience()
+        self._patience = patience or StorageRetry()
         self._stale = False
         self._guard: Callable[[], None] | None = None
         if self._patience.waits:

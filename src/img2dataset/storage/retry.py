@@ -27,7 +27,7 @@ TELL_AFTER = 1.0
 """Seconds of waiting that nobody needs to hear of."""
 
 
-class Cure(Enum):
+class RecoveryAction(Enum):
     """What may help against an error."""
 
     WAIT = "wait"
@@ -38,18 +38,18 @@ class Cure(Enum):
     """Nothing that we can do: every other shard would fail as well."""
 
 
-CURES: dict[str, Cure] = {
+CURES: dict[str, RecoveryAction] = {
     # no room
-    "ENOSPC": Cure.WAIT, "EDQUOT": Cure.WAIT, "EMFILE": Cure.WAIT, "ENFILE": Cure.WAIT,
-    "ENOMEM": Cure.WAIT,
+    "ENOSPC": RecoveryAction.WAIT, "EDQUOT": RecoveryAction.WAIT, "EMFILE": RecoveryAction.WAIT, "ENFILE": RecoveryAction.WAIT,
+    "ENOMEM": RecoveryAction.WAIT,
     # busy, or not reached
-    "EAGAIN": Cure.WAIT, "EBUSY": Cure.WAIT, "ECONNABORTED": Cure.WAIT,
-    "ECONNREFUSED": Cure.WAIT, "ECONNRESET": Cure.WAIT, "EHOSTDOWN": Cure.WAIT,
-    "EHOSTUNREACH": Cure.WAIT, "ENETDOWN": Cure.WAIT, "ENETRESET": Cure.WAIT,
-    "ENETUNREACH": Cure.WAIT, "ENOTCONN": Cure.WAIT, "EPIPE": Cure.WAIT,
-    "EREMOTEIO": Cure.WAIT, "ETIMEDOUT": Cure.WAIT,
+    "EAGAIN": RecoveryAction.WAIT, "EBUSY": RecoveryAction.WAIT, "ECONNABORTED": RecoveryAction.WAIT,
+    "ECONNREFUSED": RecoveryAction.WAIT, "ECONNRESET": RecoveryAction.WAIT, "EHOSTDOWN": RecoveryAction.WAIT,
+    "EHOSTUNREACH": RecoveryAction.WAIT, "ENETDOWN": RecoveryAction.WAIT, "ENETRESET": RecoveryAction.WAIT,
+    "ENETUNREACH": RecoveryAction.WAIT, "ENOTCONN": RecoveryAction.WAIT, "EPIPE": RecoveryAction.WAIT,
+    "EREMOTEIO": RecoveryAction.WAIT, "ETIMEDOUT": RecoveryAction.WAIT,
     # not allowed
-    "EACCES": Cure.STOP, "EPERM": Cure.STOP, "EROFS": Cure.STOP,
+    "EACCES": RecoveryAction.STOP, "EPERM": RecoveryAction.STOP, "EROFS": RecoveryAction.STOP,
     # EIO, ESTALE, ENOENT, EISDIR, ENAMETOOLONG, EFBIG and all others: this file
 }  # fmt: skip
 BY_NUMBER = {getattr(errno, name): cure for name, cure in CURES.items() if hasattr(errno, name)}
@@ -63,21 +63,23 @@ REFUSING = ("Credential", "Auth", "Token", "Forbidden")
 ADVICE = {"ENOSPC": "make room and it goes on", "EDQUOT": "make room and it goes on"}
 
 
-def cure_of(error: OSError, *, remote: bool = False) -> Cure:
+def cure_of(error: OSError, *, remote: bool = False) -> RecoveryAction:
     """What may help against `error`; stores elsewhere also have failures without a number."""
     if is_expired(error):
-        return Cure.WAIT
+        return RecoveryAction.WAIT
     cure = BY_NUMBER.get(error.errno) if error.errno is not None else None
     if cure is not None:
         return cure
     match error:
         case PermissionError():
-            return Cure.STOP
+            return RecoveryAction.STOP
         case ConnectionError() | TimeoutError():
-            return Cure.WAIT
+            return RecoveryAction.WAIT
         case FileNotFoundError() | FileExistsError() | IsADirectoryError() | NotADirectoryError():
-            return Cure.REDO
-    return Cure.WAIT if remote and error.errno in {None, errno.EIO} else Cure.REDO
+            return RecoveryAction.REDO
+    return (
+        RecoveryAction.WAIT if remote and error.errno in {None, errno.EIO} else RecoveryAction.REDO
+    )
 
 
 def is_expired(error: BaseException) -> bool:
@@ -104,7 +106,7 @@ def as_os_error(error: Exception) -> OSError | None:
 def passing_error(error: BaseException | None) -> OSError | None:
     """`error` as Python's own, if it is one of reading that may pass by itself."""
     failure = as_os_error(error) if isinstance(error, Exception) else None
-    return failure if failure is not None and cure_of(failure) is Cure.WAIT else None
+    return failure if failure is not None and cure_of(failure) is RecoveryAction.WAIT else None
 
 
 def is_of_a_file_system(error: BaseException) -> bool:
@@ -138,7 +140,7 @@ def try_once(step: Callable[[], object]) -> None:
         log.debug("not cleared away now: %s", failure)
 
 
-class Patience:
+class StorageRetry:
     """Takes steps again and again, for at most `longest` seconds without success.
 
     Without `longest` it never waits, and the caller gets the error itself.
@@ -180,9 +182,9 @@ class Patience:
 
     def _pause(self, wait: Wait, error: OSError, *, remote: bool) -> None:
         cure = cure_of(error, remote=remote)
-        if cure is Cure.REDO or self._longest is None or self._over.is_set():
+        if cure is RecoveryAction.REDO or self._longest is None or self._over.is_set():
             raise error
-        if cure is Cure.STOP:
+        if cure is RecoveryAction.STOP:
             raise StorageGoneError(f"{wait.what}: {reason(error)}") from error
         if wait.seconds >= self._longest:
             tried = f" (tried for {in_words(self._longest)})" if self._longest else ""

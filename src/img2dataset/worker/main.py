@@ -44,8 +44,8 @@ from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import (
     Body,
+    EncodedImage,
     Failure,
-    Picture,
     Row,
     Sample,
     Shard,
@@ -55,11 +55,11 @@ from img2dataset.records import (
 )
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
-from img2dataset.storage.retry import Patience, passing_error, try_once
+from img2dataset.storage.retry import StorageRetry, passing_error, try_once
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.worker.hash_check import HashCheck
 from img2dataset.worker.pipeline import Limits, Pipeline
-from img2dataset.worker.process_image import Shaping
+from img2dataset.worker.process_image import ImageStage
 from img2dataset.worker.resources import held_bytes, image_threads
 from img2dataset.worker.stage_configs import fetch_config, image_config, output_of, writer_config
 
@@ -68,17 +68,17 @@ if TYPE_CHECKING:
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
-COUNT_EVERY = 0.3
+PROGRESS_INTERVAL_S = 0.3
 """Seconds between two messages about how far the open shards are."""
 
-FEW = 32
-PACE = 0.005
+MIN_BATCH = 32
+BATCH_WAIT_S = 0.005
 """Seconds to let more than a few events come together: to be woken for each would cost more than
 to pack it."""
 
 FINISH = 3.0
 """Seconds that a worker which is told to stop has for shards that are nearly done."""
-MOST_IN_A_ROW = 3
+MAX_CONSECUTIVE_FAILURES = 3
 """Shards of a worker that could not be written, one after the other: no accident any more."""
 
 STORAGE_ERRORS = (OSError, SourceError, DamagedError, MismatchError, pa.ArrowException)
@@ -117,7 +117,7 @@ class Worker:
         options = self._options = job.options
         self._job = job
         self._link = link
-        self._patience = Patience(options.max_storage_wait, self._say)
+        self._patience = StorageRetry(options.max_storage_wait, self._say)
         self._folder = output_of(job, self._patience)
         self._failed_in_a_row = 0
         self._closing = Closing()
@@ -126,16 +126,16 @@ class Worker:
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
         fetching = fetch_config(job)
-        self._shaping = Shaping(image_config(options), options.max_decode_seconds, self._say)
+        self._images = ImageStage(image_config(options), options.max_decode_seconds, self._say)
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
-            shape_of(options, self._shaping.picture, self._say_of_hashes),
+            make_process(options, self._images.picture, self._say_of_hashes),
             image_threads=image_threads(options, job.cores),
             limits=Limits(
                 count=max(64, options.thread_count), bytes=held_bytes(options, job.cores)
             ),
             # bytes stored untouched are only hashed and looked at
-            inline=lambda row: options.disable_all_reencoding and not self._shaping.is_careful(row),
+            inline=lambda row: options.disable_all_reencoding and not self._images.is_careful(row),
         )
 
     def run(self) -> None:
@@ -147,12 +147,12 @@ class Worker:
         finally:
             self._patience.end()
             self._pipeline.stop()
-            self._shaping.stop()
+            self._images.stop()
             for opened in self._open.values():
                 abandon(opened)
 
     def _work(self) -> None:
-        self._shaping.start()
+        self._images.start()
         self._pipeline.start()
         self._link.send(Ready())
         if SLOWER is not None:
@@ -161,22 +161,22 @@ class Worker:
         next_count = 0.0
         while not self._closing.over(self._open.values()):
             self._ask()
-            events = self._pipeline.get(timeout=COUNT_EVERY)
+            events = self._pipeline.get(timeout=PROGRESS_INTERVAL_S)
             for event in events:
                 match event:
                     case Sample() as sample:
                         self._pack(sample)
                     case Take(shard=shard, careful=careful):
                         if careful:
-                            self._shaping.be_careful(shard.id)
+                            self._images.be_careful(shard.id)
                         self._begin(shard)
                     case Stop():
                         self._closing.begin()
             self._pipeline.packed(event for event in events if isinstance(event, Sample))
-            if len(events) < FEW:
-                time.sleep(PACE)
+            if len(events) < MIN_BATCH:
+                time.sleep(BATCH_WAIT_S)
             if time.monotonic() >= next_count:
-                next_count = time.monotonic() + COUNT_EVERY
+                next_count = time.monotonic() + PROGRESS_INTERVAL_S
                 self._count()
 
     def _hear(self, message: Take | Stop) -> None:
@@ -362,7 +362,7 @@ class Worker:
         abandon(shard)
         if isinstance(error, OSError):
             self._failed_in_a_row += 1
-            if self._failed_in_a_row >= MOST_IN_A_ROW and not self._closing.began:
+            if self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES and not self._closing.began:
                 raise StorageGoneError(
                     f"{self._folder.url} cannot be written: {self._failed_in_a_row} shards in a "
                     f"row failed ({shard.error})"
@@ -414,17 +414,17 @@ def abandon(shard: OpenShard) -> None:
         try_once(writer.abort)  # what cannot be removed now is removed by the end of the run
 
 
-def shape_of(
-    options: Options, picture: Callable[[Row, Body], Picture], say: Callable[[str], None]
+def make_process(
+    options: Options, picture: Callable[[Row, Body], EncodedImage], say: Callable[[str], None]
 ) -> Callable[[Row, Body], Sample]:
-    """The step from a body to a sample: hash, compare, shape.  Called from several threads."""
+    """The step from a body to a sample: hash, compare, process.  Called from several threads."""
     pair = options.verify_hash
     check = None if pair is None else HashCheck(pair[0], pair[1], say)
     # the metadata of a dummy shard goes nowhere: what is only told there need not be found out
     wanted = options.compute_hash if check or options.output_format != "dummy" else None
     hashed = None if wanted is None else getattr(hashlib, wanted)
 
-    def shape(row: Row, body: Body) -> Sample:
+    def process(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
         signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
         if check is not None and not check.is_right(row, digest or ""):
@@ -435,4 +435,4 @@ def shape_of(
         except RowError as error:
             return Sample(row, Failure.of(error), fetched=body.fetched, signals=signals)
 
-    return shape
+    return process

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from img2dataset.records import Body, Failure, Picture, Row, Sample
+from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
 
 Deliver = Callable[[Row, Body | Failure], None]
@@ -69,15 +69,15 @@ class Pipeline:
     def __init__(
         self,
         make_fetcher: Callable[[Deliver, Room], Fetcher],
-        shape: Callable[[Row, Body], Sample],
+        process: Callable[[Row, Body], Sample],
         *,
         image_threads: int,
         limits: Limits,
         inline: Callable[[Row], bool] = lambda _: False,
     ) -> None:
-        """The fetch thread itself calls `shape` for rows that are `inline`, which is best where
+        """The fetch thread itself calls `process` for rows that are `inline`, which is best where
         there is next to nothing to do: handing it over would cost more."""
-        self._shape = shape
+        self._process = process
         self._limits = limits
         self._inline = inline
         self._bodies: queue.SimpleQueue[tuple[Row, Body] | None] = queue.SimpleQueue()
@@ -155,7 +155,7 @@ class Pipeline:
                 self._hold(1, len(data))
                 self._bodies.put((row, outcome))
             case body:
-                sample = self._shape(row, body)
+                sample = self._process(row, body)
                 self._hold(*held_by(sample))
                 self._events.put(sample)
 
@@ -163,7 +163,7 @@ class Pipeline:
         while (item := self._bodies.get()) is not None:
             row, body = item
             size = len(body.data)
-            sample = self._shape(row, body)
+            sample = self._process(row, body)
             del item, body
             # the picture waits to be packed: it takes the place of its body
             count, kept = held_by(sample)
@@ -192,4 +192,4 @@ class Pipeline:
 
 def held_by(sample: Sample) -> tuple[int, int]:
     """What a sample that waits to be packed takes: pictures and bytes."""
-    return (1, len(sample.outcome.data)) if isinstance(sample.outcome, Picture) else (0, 0)
+    return (1, len(sample.outcome.data)) if isinstance(sample.outcome, EncodedImage) else (0, 0)

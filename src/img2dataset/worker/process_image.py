@@ -5,25 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from img2dataset.images import ImageConfig, make_shaper
+from img2dataset.images import ImageConfig, make_processor
 from img2dataset.process.watchdog import Watch
-from img2dataset.records import Body, Picture, Row
+from img2dataset.records import Body, EncodedImage, Row
 from img2dataset.worker.sandbox import Sandbox
 
 EXIT_STUCK = 71
 """A worker's exit status when one of its images takes too long: a thread cannot be ended alone."""
 
 
-class Shaping:
+class ImageStage:
     """Makes pictures, in any number of threads, and sees that none takes longer than `seconds` of
     CPU time."""
 
     def __init__(self, config: ImageConfig, seconds: float, say: Callable[[str], None]) -> None:
         self._seconds = seconds
         self._say = say
-        self._shaper = make_shaper(config)
+        self._processor = make_processor(config)
         self._watch = Watch(seconds)
-        self._sandbox = Sandbox("img2dataset.images:make_shaper", config, seconds, self._watch)
+        self._sandbox = Sandbox("img2dataset.images:make_processor", config, seconds, self._watch)
         self._careful: set[int] = set()
 
     def start(self) -> None:
@@ -40,16 +40,16 @@ class Shaping:
     def is_careful(self, row: Row) -> bool:
         return row.shard in self._careful
 
-    def picture(self, row: Row, body: Body) -> Picture:
+    def picture(self, row: Row, body: Body) -> EncodedImage:
         """The picture to store for a row.
 
         Raises:
             RowError: there is none.
         """
         if self.is_careful(row):
-            return self._sandbox.shape(body.data, row.boxes)
+            return self._sandbox.process(body.data, row.boxes)
         with self._watch.over(lambda: self._give_up(row)):
-            return self._shaper.shape(body.data, row.boxes)
+            return self._processor.process(body.data, row.boxes)
 
     def _give_up(self, row: Row) -> None:
         """End the worker, as a crash in this row would: what it has open is done again."""

@@ -19,7 +19,7 @@ def workers_here(options: Options, cores: int | None) -> int:
 
 
 def image_threads(options: Options, cores: int | None = None) -> int:
-    """Threads that shape bodies in one worker."""
+    """Threads that process bodies in one worker."""
     if options.disable_all_reencoding:
         return 1  # for careful shards: for the others the fetch thread does it
     return max(1, available_cores() // workers_here(options, cores))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from img2dataset.errors import Reason, RowError
 from img2dataset.process.spawn import describe_exit, start_python
 from img2dataset.process.watchdog import Watch
-from img2dataset.records import Picture
+from img2dataset.records import EncodedImage
 
 if TYPE_CHECKING:
     import subprocess
@@ -65,18 +65,18 @@ class Ended:
 
 
 class Sandbox:
-    """Stands where a shaper does, for any number of threads: each has a process of its own,
+    """Stands where a processor does, for any number of threads: each has a process of its own,
     started when it is first needed."""
 
-    def __init__(self, make_shaper: str, config: Any, seconds: float, watch: Watch) -> None:
-        """`make_shaper` names a function ("package.module:function") that makes a shaper from
+    def __init__(self, make_processor: str, config: Any, seconds: float, watch: Watch) -> None:
+        """`make_processor` names a function ("package.module:function") that makes a processor from
         `config`; one body may take it `seconds` of CPU time, and what `watch` allows."""
-        self._make_shaper = make_shaper
+        self._make_processor = make_processor
         self._task = Task(config, seconds)
         self._watch = watch
         self._children: dict[int, Child] = {}  # thread -> its process
 
-    def shape(self, data: bytes, boxes: Sequence[Sequence[float]] | None = None) -> Picture:
+    def process(self, data: bytes, boxes: Sequence[Sequence[float]] | None = None) -> EncodedImage:
         """The picture to store for a body.
 
         Raises:
@@ -85,7 +85,7 @@ class Sandbox:
         for _ in range(DEADLY):
             answer = self._ask(self._child(), (data, boxes))
             match answer:
-                case Picture():
+                case EncodedImage():
                     return answer
                 case RowError():
                     raise answer
@@ -104,7 +104,7 @@ class Sandbox:
         if me in self._children:
             return self._children[me]
         for _ in range(MAX_STARTS):
-            self._children[me] = child = Child(self._make_shaper)
+            self._children[me] = child = Child(self._make_processor)
             answer = self._ask(child, self._task)
             if not isinstance(answer, Ended):
                 return child
@@ -124,9 +124,9 @@ class Sandbox:
 class Child:
     """A process for bodies, seen from the worker."""
 
-    def __init__(self, make_shaper: str) -> None:
+    def __init__(self, make_processor: str) -> None:
         self._popen: subprocess.Popen[bytes] = start_python(
-            "img2dataset.worker.sandbox_child", make_shaper
+            "img2dataset.worker.sandbox_child", make_processor
         )
         self._overdue = False
 

@@ -37,23 +37,23 @@ def main() -> None:
     end_with_parent()
     start_lean()
     module, _, function = sys.argv[3].partition(":")
-    make_shaper = getattr(import_module(module), function)
+    make_processor = getattr(import_module(module), function)
     task = receive(requests)
-    shaper = make_shaper(task.config)
+    processor = make_processor(task.config)
     offer_to_go_first()
     gc.freeze()  # what is imported stays
     send(replies, Ready())
     while True:
         data, boxes = receive(requests)
         with at_most(task.seconds):
-            outcome = shape(shaper, data, boxes)
+            outcome = process(processor, data, boxes)
         send(replies, outcome)
 
 
-def shape(shaper: Any, data: bytes, boxes: Any) -> Any:
+def process(processor: Any, data: bytes, boxes: Any) -> Any:
     """A Picture, or the RowError that says why there is none."""
     try:
-        return shaper.shape(data, boxes)
+        return processor.process(data, boxes)
     except RowError as error:
         return error
 

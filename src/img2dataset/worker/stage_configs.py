@@ -8,10 +8,10 @@ from img2dataset.images import ImageConfig
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.storage.folder import Folder, parts_name
-from img2dataset.storage.retry import Patience
+from img2dataset.storage.retry import StorageRetry
 
 
-def output_of(job: Job, patience: Patience) -> Folder:
+def output_of(job: Job, patience: StorageRetry) -> Folder:
     return Folder(
         job.options.output_folder,
         patience,

@@ -12,8 +12,8 @@ from benchmarks.fetch_cases import (
     AtLeast,
     AtMost,
     Case,
+    Channel,
     Figures,
-    Line,
     Times,
     bulk_rate,
     rate,
@@ -105,7 +105,7 @@ def nothing(bench: Bench, tool: Tool) -> Figures:
     return {}
 
 
-def only_line(line: Line, old: float, ours: float) -> str:
+def only_line(line: Channel, old: float, ours: float) -> str:
     case = Case("name", "title", nothing, (line,))
     return table([Measured(case, {Role.OLD: [{"x": old}], Role.ALONE: [{"x": ours}]})]).split("\n")[
         -1
@@ -113,17 +113,17 @@ def only_line(line: Line, old: float, ours: float) -> str:
 
 
 def test_the_table_says_how_many_times_better_and_whether_the_aim_is_reached() -> None:
-    less = Line("x", "cpu", 1, Times(8), compared=True)
+    less = Channel("x", "cpu", 1, Times(8), compared=True)
     assert only_line(less, 8.0, 1.0) == "| title | cpu | 8.0 | 1.0 (8.0 x) | 8 x: yes |"
     assert "8 x: **no**" in only_line(less, 8.0, 1.1)
-    more = Line("x", "pace", 0, Times(5), more_is_better=True, compared=True)
+    more = Channel("x", "pace", 0, Times(5), more_is_better=True, compared=True)
     assert "(5.0 x) | 5 x: yes" in only_line(more, 100, 500)
     assert f"({math.inf:.1f} x)" in only_line(less, 8.0, 0.0)
 
 
 def test_absolute_aims_need_no_old_tool() -> None:
-    assert "at least 5: yes" in only_line(Line("x", "t", aim=AtLeast(5)), 0, 5)
-    assert "at most 5: **no**" in only_line(Line("x", "t", aim=AtMost(5)), 0, 6)
+    assert "at least 5: yes" in only_line(Channel("x", "t", aim=AtLeast(5)), 0, 5)
+    assert "at most 5: **no**" in only_line(Channel("x", "t", aim=AtMost(5)), 0, 6)
 
 
 def test_every_case_is_found_by_its_name_and_compares_with_the_old_tool() -> None:

@@ -19,9 +19,9 @@ from img2dataset.storage.folder import HIDDEN, LOCK, Folder
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setattr(locks, "BEAT", 0.05)
-    monkeypatch.setattr(locks, "SILENCE", 0.4)
-    monkeypatch.setattr(locks, "LOOK", 0.02)
+    monkeypatch.setattr(locks, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(locks, "LEASE_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(locks, "POLL_INTERVAL_S", 0.02)
     folder = Folder(f"memory://{uuid.uuid4().hex}/out")
     folder.make()
     return folder
@@ -106,7 +106,7 @@ def test_a_lock_of_another_machine_is_watched_and_a_silent_one_is_removed(
 @pytest.fixture
 def beating(elsewhere: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A run on another machine."""
-    monkeypatch.setattr(locks, "SILENCE", 30.0)  # a busy machine may not beat for a while
+    monkeypatch.setattr(locks, "LEASE_TIMEOUT_S", 30.0)  # a busy machine may not beat for a while
     stop = threading.Event()
 
     def beat() -> None:

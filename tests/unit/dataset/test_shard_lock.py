@@ -22,7 +22,7 @@ from img2dataset.errors import StorageGoneError, TurnLostError
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.storage.folder import Folder
-from img2dataset.storage.retry import Patience
+from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.worker.main import OpenShard, Worker
 from tests.unit.formats.shard import (
@@ -88,7 +88,7 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(turns, "LEASE", 0.4)
     monkeypatch.setattr(turns, "PAUSE", 0.01)
-    for name in ("Pipeline", "Shaping"):  # nothing is fetched
+    for name in ("Pipeline", "ImageStage"):  # nothing is fetched
         monkeypatch.setattr(f"img2dataset.worker.main.{name}", MagicMock())
     monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE", 0.02)
     monkeypatch.setattr("img2dataset.storage.retry.LONGEST_PAUSE", 0.02)
@@ -100,15 +100,15 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def elsewhere() -> Folder:
-    folder = Folder(f"memory://{uuid.uuid4().hex}/out", Patience(60, lambda _: None))
+    folder = Folder(f"memory://{uuid.uuid4().hex}/out", StorageRetry(60, lambda _: None))
     folder.make()
     return folder
 
 
-def one_way(folder: Folder, patience: Patience | None = None) -> Folder:
+def one_way(folder: Folder, patience: StorageRetry | None = None) -> Folder:
     """The same folder, by a connection that may be down."""
     same = Folder(
-        folder.url, patience or Patience(60, lambda _: None), overlapping=True
+        folder.url, patience or StorageRetry(60, lambda _: None), overlapping=True
     )  # fmt: skip
     same.fs = OneWay(skip_instance_cache=True)
     return same
@@ -266,7 +266,7 @@ def test_a_worker_that_lost_its_turn_to_one_that_died_says_that_the_shard_failed
 def test_a_worker_whose_store_is_gone_for_good_removes_nothing_that_may_be_the_others(
     elsewhere: Folder,
 ) -> None:
-    ours = one_way(elsewhere, Patience(0.1, lambda _: None))
+    ours = one_way(elsewhere, StorageRetry(0.1, lambda _: None))
     worker = worker_at(ours, "files")
     shard = opened_by(worker, ours, "files")
     OneWay.down_after = ".parquet"
@@ -294,7 +294,7 @@ def test_who_waits_for_a_turn_hears_that_the_run_is_to_end(
 ) -> None:
     monkeypatch.setattr(turns, "PAUSE", 5.0)
     monkeypatch.setattr(turns, "LEASE", 60.0)
-    patience = Patience(600)
+    patience = StorageRetry(600)
     url = str(tmp_path) if place == "disk" else elsewhere.url
     threading.Timer(0.2, patience.end).start()
 
@@ -321,7 +321,7 @@ def test_a_turn_in_a_folder_waits_for_room_on_the_disk(
         return plain(path)
 
     monkeypatch.setattr(turns, "opened", full)
-    with turn_to_store(Folder(str(tmp_path), Patience(60, lambda _: None)), NAME):
+    with turn_to_store(Folder(str(tmp_path), StorageRetry(60, lambda _: None)), NAME):
         assert len(tries) == 4
 
 
@@ -331,7 +331,7 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
 ) -> None:
     """It may have been down for the other one as well."""
     monkeypatch.setattr(turns, "LEASE", 1.0)
-    monkeypatch.setattr(turns, "SIGN_EVERY", 0.5)
+    monkeypatch.setattr(turns, "HEARTBEAT_S", 0.5)
     assert elsewhere.create(LEASE, b"another")
     ours = one_way(elsewhere)
     seen = threading.Event()
@@ -377,7 +377,7 @@ def test_a_lease_whose_making_was_not_answered_is_known(
 def test_signs_of_life_go_on_after_an_outage_and_end_with_the_turn(
     elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "SIGN_EVERY", 0.02)
+    monkeypatch.setattr(turns, "HEARTBEAT_S", 0.02)
     plain = Folder.write
     failed: list[str] = []
 

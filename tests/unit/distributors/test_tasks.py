@@ -11,8 +11,8 @@ import pytest
 
 from img2dataset.distributors import Event, Lost, Notice, Stored, Work
 from img2dataset.distributors.tasks import (
-    Book,
     Outcome,
+    TaskTracker,
     check_version,
     do_task,
     in_one_line,
@@ -43,7 +43,7 @@ class Desk:
     ) -> None:
         self.events: list[Event | None] = []
         work = Work(ENTRY, 1, retry, batch)
-        self.book = Book(work, list_of_shards, self.events.append)
+        self.book = TaskTracker(work, list_of_shards, self.events.append)
 
     def ids(self, workers: int = 1) -> list[tuple[int, list[int]]]:
         """The next batch: task numbers and the shards of each."""

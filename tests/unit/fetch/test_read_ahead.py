@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from img2dataset.fetch.read_ahead import AFTER, PUT_ASIDE, ReadingOn
+from img2dataset.fetch.read_ahead import AFTER, PUT_ASIDE, ReadAhead
 
 
-def look_for(reading: ReadingOn, seconds: float, *, aside: int, empty: bool = True) -> None:
+def look_for(reading: ReadAhead, seconds: float, *, aside: int, empty: bool = True) -> None:
     """Let time pass, with looks as often as a busy engine makes them."""
     for step in range(int(seconds * 100) + 1):
         reading.look(aside, step / 100, places_are_empty=empty)
 
 
 def test_at_first_every_row_counts() -> None:
-    assert ReadingOn().counted(100) == 100
+    assert ReadAhead().counted(100) == 100
 
 
 def test_rows_that_leave_places_empty_for_a_while_no_longer_count() -> None:
-    reading = ReadingOn()
+    reading = ReadAhead()
     look_for(reading, AFTER / 2, aside=100)
     assert reading.counted(100) == 100
     assert reading.next_time() == AFTER
@@ -27,13 +27,13 @@ def test_rows_that_leave_places_empty_for_a_while_no_longer_count() -> None:
 
 
 def test_rows_that_do_not_are_in_nobodys_way() -> None:
-    reading = ReadingOn()
+    reading = ReadAhead()
     look_for(reading, 10 * AFTER, aside=100, empty=False)
     assert reading.counted(100) == 100
 
 
 def test_a_host_of_very_many_rows_is_passed_soon_but_not_without_end() -> None:
-    reading = ReadingOn()
+    reading = ReadAhead()
     now, aside = 0.0, 100
     while now < 60 * AFTER:
         now += AFTER / 10

@@ -14,7 +14,15 @@ from PIL import Image
 
 from img2dataset.errors import Reason
 from img2dataset.formats import Writer, WriterConfig, open_writer
-from img2dataset.records import Failure, Fetched, Picture, Row, Sample, key_digits, sample_key
+from img2dataset.records import (
+    EncodedImage,
+    Failure,
+    ResponseInfo,
+    Row,
+    Sample,
+    key_digits,
+    sample_key,
+)
 from img2dataset.storage.folder import HIDDEN, Folder
 
 CONFIG = WriterConfig(encode_format="jpg", captions=True, extract_exif=True, compute_hash="sha256")
@@ -31,11 +39,11 @@ def jpeg(side: int = 8) -> bytes:
     return file.getvalue()
 
 
-def picture(data: bytes | None = None) -> Picture:
-    return Picture(jpeg() if data is None else data, 8, 8, 40, 30, '{"Image Make": "Canon"}')
+def picture(data: bytes | None = None) -> EncodedImage:
+    return EncodedImage(jpeg() if data is None else data, 8, 8, 40, 30, '{"Image Make": "Canon"}')
 
 
-ANSWER = Fetched(
+ANSWER = ResponseInfo(
     final_url="https://cdn.example.com/0.jpg",
     http_status=200,
     content_type="image/jpeg",
@@ -44,7 +52,9 @@ ANSWER = Fetched(
     fetched_at=1_600_000_000.25,
     body_bytes=1234,
 )
-REFUSAL = Fetched("https://example.com/1.jpg", 404, "text/html", None, None, 1_600_000_001.0, None)
+REFUSAL = ResponseInfo(
+    "https://example.com/1.jpg", 404, "text/html", None, None, 1_600_000_001.0, None
+)
 NOT_FOUND = Failure(Reason.HTTP_STATUS, "HTTP Error 404: Not Found", fetched=REFUSAL)
 TIMEOUT = Failure(Reason.TIMEOUT, "timed out")
 SMALL = Failure(Reason.TOO_SMALL, "image too small")
@@ -56,10 +66,10 @@ class ShardToStore:
     """The input's columns, and what became of each row."""
 
     table: pa.Table
-    outcomes: Sequence[Picture | Failure]
+    outcomes: Sequence[EncodedImage | Failure]
     fields: Sequence[dict[str, Any]] = field(default=())
     """JSON-able values of the columns, where they are not those of the table."""
-    answers: Sequence[Fetched | None] = field(default=())
+    answers: Sequence[ResponseInfo | None] = field(default=())
     """How the bodies came, if there were any."""
 
     def samples(self) -> list[Sample]:
@@ -69,7 +79,7 @@ class ShardToStore:
             Sample(
                 Row(3, index, sample_key(3, index, digits, 5), rows[index].get("url"), rows[index]),
                 outcome,
-                DIGEST if isinstance(outcome, Picture) else None,
+                DIGEST if isinstance(outcome, EncodedImage) else None,
                 self.answers[index] if self.answers else None,
             )
             for index, outcome in enumerate(self.outcomes)
@@ -77,10 +87,12 @@ class ShardToStore:
 
     @property
     def kept(self) -> list[Sample]:
-        return [sample for sample in self.samples() if isinstance(sample.outcome, Picture)]
+        return [sample for sample in self.samples() if isinstance(sample.outcome, EncodedImage)]
 
 
-def shard_of(columns: dict[str, Any], *outcomes: Picture | Failure, **options: Any) -> ShardToStore:
+def shard_of(
+    columns: dict[str, Any], *outcomes: EncodedImage | Failure, **options: Any
+) -> ShardToStore:
     count = len(outcomes)
     urls = [f"https://example.com/{index}.jpg" for index in range(count)]
     return ShardToStore(pa.table({**columns, "url": urls}), outcomes, **options)

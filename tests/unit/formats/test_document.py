@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.formats.document import caption_bytes, describe, to_json, utf8, valid_text
-from img2dataset.records import Picture, Row, Sample
+from img2dataset.records import EncodedImage, Row, Sample
 from tests.unit.formats.shard import BARE, CONFIG
 
 
@@ -23,7 +23,7 @@ def row(**fields: Any) -> Row:
     return Row(0, 0, "000000000", fields.get("url"), fields)
 
 
-PICTURE = Picture(b"", 1, 2, 3, 4, "{}")
+PICTURE = EncodedImage(b"", 1, 2, 3, 4, "{}")
 
 
 def test_keys_are_in_the_order_of_the_format() -> None:

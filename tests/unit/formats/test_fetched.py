@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from img2dataset.formats.fetched import FETCHED, fetch_columns, fetch_values, fetched_of
 from img2dataset.options import FETCH_COLUMNS
-from img2dataset.records import Fetched, Row, Sample
+from img2dataset.records import ResponseInfo, Row, Sample
 from tests.unit.formats.shard import ANSWER, NOT_FOUND, REFUSAL, SMALL, TIMEOUT, picture
 
 ROW = Row(0, 0, "000000000", "http://x", {})
@@ -14,7 +14,7 @@ ROW = Row(0, 0, "000000000", "http://x", {})
 
 def test_the_columns_are_those_that_the_option_promises() -> None:
     assert tuple(FETCHED.names) == FETCH_COLUMNS
-    assert [declared.name for declared in fields(Fetched)] == FETCHED.names
+    assert [declared.name for declared in fields(ResponseInfo)] == FETCHED.names
 
 
 def test_a_failed_download_says_itself_how_the_answer_came() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from img2dataset.images import ImageConfig, make_shaper
-from img2dataset.images.passthrough import Untouched
-from img2dataset.images.process import Shaper
+from img2dataset.images import ImageConfig, make_processor
+from img2dataset.images.passthrough import Passthrough
+from img2dataset.images.process import ImageProcessor
 
 Array = npt.NDArray[Any]
 
@@ -41,14 +41,14 @@ def config(**changes: Any) -> ImageConfig:
     return ImageConfig(**{**DEFAULTS, **changes})
 
 
-def shaper(**changes: Any) -> Shaper | Untouched:
-    return make_shaper(config(**changes))
+def processor(**changes: Any) -> ImageProcessor | Passthrough:
+    return make_processor(config(**changes))
 
 
-def to_png(**changes: Any) -> Shaper | Untouched:
+def to_png(**changes: Any) -> ImageProcessor | Passthrough:
     """Stores exactly the pixels it made; by default it leaves their number alone."""
     lossless = {"resize_mode": "no", "encode_format": "png", "encode_quality": 1}
-    return shaper(**{**lossless, **changes})
+    return processor(**{**lossless, **changes})
 
 
 def smooth(width: int, height: int, channels: int = 3, seed: int = 0) -> Array:

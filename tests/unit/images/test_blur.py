@@ -10,7 +10,7 @@ import pytest
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.blur import blur, read_boxes
-from tests.unit.images.made import Array, encoded, pixels_of, shaper, smooth, to_png
+from tests.unit.images.made import Array, encoded, pixels_of, processor, smooth, to_png
 
 
 def reference(pixels: Array, boxes: list[list[float]]) -> Array:
@@ -47,7 +47,7 @@ BOXES = [
 @pytest.mark.parametrize("channels", [1, 3])
 def test_boxes_are_blurred_as_ever(boxes: list[list[float]], channels: int) -> None:
     source = smooth(150, 90, channels)
-    got = pixels_of(to_png().shape(encoded(source, "png"), boxes).data)
+    got = pixels_of(to_png().process(encoded(source, "png"), boxes).data)
     assert np.array_equal(got, reference(source, boxes))
 
 
@@ -80,7 +80,7 @@ def test_far_from_the_boxes_nothing_changes() -> None:
 
 def test_the_blur_comes_after_the_resize_and_before_the_border() -> None:
     source, boxes = smooth(300, 200), [[0.2, 0.2, 0.9, 0.9]]
-    got = pixels_of(to_png(resize_mode="border").shape(encoded(source, "png"), boxes).data)
+    got = pixels_of(to_png(resize_mode="border").process(encoded(source, "png"), boxes).data)
     resized = cv2.resize(source, (256, 171), interpolation=cv2.INTER_AREA)
     assert np.array_equal(got[42:-43], reference(resized, boxes))
     assert (got[:42] == 255).all()
@@ -89,7 +89,7 @@ def test_the_blur_comes_after_the_resize_and_before_the_border() -> None:
 @pytest.mark.parametrize("boxes", [None, [], (), np.zeros((0, 4)), [[0.5, 0.5, 0.5, 0.5]]])
 def test_no_boxes_change_nothing(boxes: Any) -> None:
     source = smooth(60, 60)
-    got = pixels_of(to_png().shape(encoded(source, "png"), boxes).data)
+    got = pixels_of(to_png().process(encoded(source, "png"), boxes).data)
     assert np.array_equal(got, source)
 
 
@@ -99,7 +99,7 @@ def test_a_reversed_box_covers_the_same_pixels() -> None:
 
 def test_boxes_far_outside_do_not_grow_the_kernel_without_end() -> None:
     source = smooth(60, 60)
-    picture = to_png().shape(encoded(source, "png"), [[-1e30, -math.inf, 1e300, 5.0]])
+    picture = to_png().process(encoded(source, "png"), [[-1e30, -math.inf, 1e300, 5.0]])
     assert not np.array_equal(pixels_of(picture.data), source)
 
 
@@ -121,12 +121,12 @@ def test_boxes_far_outside_do_not_grow_the_kernel_without_end() -> None:
 )
 def test_what_is_no_list_of_boxes_is_refused(boxes: Any) -> None:
     with pytest.raises(RowError) as caught:
-        to_png().shape(encoded(smooth(20, 20), "png"), boxes)
+        to_png().process(encoded(smooth(20, 20), "png"), boxes)
     assert caught.value.reason is Reason.BAD_BOXES
 
 
 def test_skip_reencode_never_lets_an_unblurred_original_through() -> None:
     data = encoded(smooth(100, 100), "jpg")
-    keep = shaper(resize_mode="no", skip_reencode=True)
-    assert keep.shape(data, []).data == data
-    assert keep.shape(data, [[0.1, 0.1, 0.9, 0.9]]).data != data
+    keep = processor(resize_mode="no", skip_reencode=True)
+    assert keep.process(data, []).data == data
+    assert keep.process(data, [[0.1, 0.1, 0.9, 0.9]]).data != data

@@ -11,7 +11,7 @@ from PIL import Image
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.codec import decode
 from img2dataset.images.probe import probe
-from tests.unit.images.made import Array, bgr, encoded, pixels_of, saved, shaper, smooth, to_png
+from tests.unit.images.made import Array, bgr, encoded, pixels_of, processor, saved, smooth, to_png
 
 RGB = smooth(64, 48)
 GREY = np.ascontiguousarray(RGB[:, :, 0])
@@ -31,7 +31,7 @@ def on_white(colour: Array, alpha: Array) -> Array:
 
 
 def decoded(data: bytes) -> Array:
-    return pixels_of(to_png().shape(data).data)
+    return pixels_of(to_png().process(data).data)
 
 
 LOSSLESS = {
@@ -160,7 +160,7 @@ def test_avif_is_decoded() -> None:
 @pytest.mark.parametrize("encode_format", ["jpg", "png"])
 def test_grey_stays_grey(encode_format: str) -> None:
     quality = {"jpg": 95, "png": 6}[encode_format]
-    stored = shaper(encode_format=encode_format, encode_quality=quality).shape(
+    stored = processor(encode_format=encode_format, encode_quality=quality).process(
         saved(GREY, "PNG")
     )  # fmt: skip
     assert pixels_of(stored.data).shape == (256, 256)
@@ -168,7 +168,7 @@ def test_grey_stays_grey(encode_format: str) -> None:
 
 def refusal(data: bytes) -> Reason:
     with pytest.raises(RowError) as caught:
-        to_png().shape(data)
+        to_png().process(data)
     return caught.value.reason
 
 
@@ -316,12 +316,12 @@ def test_output_carries_no_exif_and_no_profile() -> None:
     exif[0x010F] = "maker"
     data = saved(RGB, "JPEG", exif=exif, icc_profile=b"profile" * 30)
     for encode_format, quality in (("jpg", 95), ("png", 6), ("webp", 80)):
-        stored = shaper(encode_format=encode_format, encode_quality=quality).shape(data).data
+        stored = processor(encode_format=encode_format, encode_quality=quality).process(data).data
         assert b"Exif" not in stored
         assert b"profile" not in stored
 
 
 def test_jpeg_output_is_what_opencv_writes() -> None:
     data = encoded(bgr(RGB), "png")
-    stored = shaper(resize_mode="no", encode_quality=90).shape(data).data
+    stored = processor(resize_mode="no", encode_quality=90).process(data).data
     assert stored == encoded(bgr(RGB), "jpg", cv2.IMWRITE_JPEG_QUALITY, 90)

@@ -57,10 +57,10 @@ def test_a_sliver_costs_nothing(size: tuple[int, int]) -> None:
     source = smooth(*size)
     data = encoded(source, "png")
     made = to_png(resize_mode="center_crop", image_size=256)
-    made.shape(data)
+    made.process(data)
     began = time.process_time()
     tracemalloc.start()  # NumPy and OpenCV's arrays are counted
-    got = pixels_of(made.shape(data).data)
+    got = pixels_of(made.process(data).data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert got.shape == (256, 256, 3)
@@ -80,9 +80,9 @@ def test_ordinary_images_and_other_modes_are_planned_as_ever() -> None:
 def test_boxes_are_blurred_on_the_whole() -> None:
     data = encoded(smooth(40, 400), "png")
     made = to_png(resize_mode="center_crop", image_size=100)
-    boxed = pixels_of(made.shape(data, [[0.0, 0.45, 1.0, 0.55]]).data)
+    boxed = pixels_of(made.process(data, [[0.0, 0.45, 1.0, 0.55]]).data)
     assert boxed.shape == (100, 100, 3)
-    assert not np.array_equal(boxed, pixels_of(made.shape(data).data))
+    assert not np.array_equal(boxed, pixels_of(made.process(data).data))
 
 
 @pytest.mark.parametrize("name", INTERPOLATIONS)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images import bare_jpeg, make_shaper, resize, shrink
+from img2dataset.images import bare_jpeg, make_processor, resize, shrink
 from img2dataset.images.headers import bombs, jpeg
 from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
 from tests.pictures import CASES
 from tests.pictures.case import Array
-from tests.unit.images.made import config, pixels_of, shaper, to_png
+from tests.unit.images.made import config, pixels_of, processor, to_png
 
 SMALL = 12
 """Less than the shorter side of every picture that is large enough to be made smaller."""
@@ -87,13 +87,13 @@ def test_pillow_is_asked_of_most_kinds() -> None:
 def test_the_pixels_are_pillow_s(kind: str) -> None:
     wanted = BY_PILLOW[kind]
     assert wanted is not None
-    assert levels_between(rgb_of(to_png().shape(CASES[kind].data).data), wanted) <= 1
+    assert levels_between(rgb_of(to_png().process(CASES[kind].data).data), wanted) <= 1
 
 
 @pytest.mark.parametrize("kind", LARGE_ENOUGH)
 def test_made_smaller_they_are_averages(kind: str) -> None:
     case = CASES[kind]
-    got = rgb_of(shaper(**SMALLER).shape(case.data).data)
+    got = rgb_of(processor(**SMALLER).process(case.data).data)
     size = got.shape[1::-1]
     wanted = cv2.resize(np.ascontiguousarray(case.expected), size, interpolation=cv2.INTER_AREA)
     assert levels_between(got, np.asarray(wanted)) <= case.most + 1
@@ -101,18 +101,18 @@ def test_made_smaller_they_are_averages(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CASES)
 def test_untouched_they_are_recognised(kind: str) -> None:
-    assert shaper(disable_all_reencoding=True).shape(CASES[kind].data).data == CASES[kind].data
+    assert processor(disable_all_reencoding=True).process(CASES[kind].data).data == CASES[kind].data
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [LOSSLESS, SMALLER, {}], ids=["whole", "smaller", "by default"])
 def test_a_careful_worker_makes_the_same_of_all(way: dict[str, object]) -> None:
     options = config(**way)
-    here = make_shaper(options)
-    apart = Sandbox("img2dataset.images:make_shaper", options, PATIENCE_S, Watch(PATIENCE_S))
+    here = make_processor(options)
+    apart = Sandbox("img2dataset.images:make_processor", options, PATIENCE_S, Watch(PATIENCE_S))
     try:
         for case in CASES.values():
-            assert apart.shape(case.data) == here.shape(case.data)
+            assert apart.process(case.data) == here.process(case.data)
     finally:
         apart.close()
 
@@ -129,9 +129,9 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", LARGE_ENOUGH)
 def test_without_our_compiled_parts_they_are_the_same(kind: str) -> None:
     case = CASES[kind]
-    whole = rgb_of(to_png().shape(case.data).data)
+    whole = rgb_of(to_png().process(case.data).data)
     assert levels_between(whole, case.expected) <= case.most
-    smaller = rgb_of(shaper(**SMALLER).shape(case.data).data)
+    smaller = rgb_of(processor(**SMALLER).process(case.data).data)
     size = smaller.shape[1::-1]
     wanted = cv2.resize(np.ascontiguousarray(case.expected), size, interpolation=cv2.INTER_AREA)
     assert levels_between(smaller, np.asarray(wanted)) <= case.most + 1

@@ -16,7 +16,7 @@ def as_rgb(pixels: Array) -> Array:
 @pytest.mark.parametrize("kind", CASES)
 def test_an_image_of_any_kind_becomes_the_expected_picture(kind: str) -> None:
     case = CASES[kind]
-    picture = to_png().shape(case.data)
+    picture = to_png().process(case.data)
     got = as_rgb(pixels_of(picture.data))
 
     assert got.shape == case.expected.shape

@@ -14,7 +14,7 @@ from PIL import Image
 from img2dataset.errors import RowError
 from img2dataset.images import codec, pillow, probe
 from img2dataset.images.headers import png
-from tests.unit.images.made import encoded, saved, shaper, smooth
+from tests.unit.images.made import encoded, processor, saved, smooth
 
 FORMATS = {
     "jpg": encoded(smooth(40, 30), ".jpg"),
@@ -46,9 +46,9 @@ def test_damaged_bytes_are_a_picture_or_a_row_error(
         at = int(place**3 * len(data))
         data[at : at + len(piece)] = piece
     hostile = bytes(data[: max(1, int(len(data) * kept**0.2))])
-    for shape in (shaper(), shaper(disable_all_reencoding=True)):
+    for shape in (processor(), processor(disable_all_reencoding=True)):
         try:
-            picture = shape.shape(hostile)
+            picture = shape.process(hostile)
         except RowError:
             continue
         assert picture.data
@@ -66,14 +66,14 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_row(monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> None:
         raise AttributeError
 
-    picture, good = shaper(), FORMATS["png"]
+    picture, good = processor(), FORMATS["png"]
     with monkeypatch.context() as patch:
         patch.setattr(codec, "ordinary", broken)
         with pytest.raises(AttributeError):
-            picture.shape(good)
+            picture.process(good)
         patch.setattr(codec, "_white_outside", broken)
         with pytest.raises(AttributeError):
-            picture.shape(FORMATS["gif"])
+            picture.process(FORMATS["gif"])
         patch.setattr(probe, "orientation_in", broken)
         with pytest.raises(AttributeError):
             probe.probe(FORMATS["gif"])

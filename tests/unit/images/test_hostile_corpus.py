@@ -72,6 +72,6 @@ def test_a_file_that_is_not_complete_is_refused(kind: str) -> None:
     spared = SPARED.get(kind, 0)
     for kept in (0.4, 0.8, 0.95):
         with pytest.raises(RowError) as caught:
-            to_png().shape(case.data[: max(0, int(len(case.data) * kept) - spared)])
+            to_png().process(case.data[: max(0, int(len(case.data) * kept) - spared)])
         assert caught.value.reason in (Reason.DECODE, Reason.NOT_AN_IMAGE)
         assert caught.value.reason.status is Status.FAILED_TO_RESIZE

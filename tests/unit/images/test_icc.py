@@ -21,12 +21,12 @@ EXACT = {"quality": 100, "subsampling": 0}
 
 
 def converted(data: bytes, **options: object) -> Array:
-    pixels = pixels_of(to_png(convert_to_srgb=True, **options).shape(data).data)
+    pixels = pixels_of(to_png(convert_to_srgb=True, **options).process(data).data)
     return pixels if pixels.ndim == 2 else pixels[:, :, ::-1]
 
 
 def left_alone(data: bytes) -> Array:
-    pixels = pixels_of(to_png().shape(data).data)
+    pixels = pixels_of(to_png().process(data).data)
     return pixels if pixels.ndim == 2 else pixels[:, :, ::-1]
 
 
@@ -109,10 +109,10 @@ def test_without_a_profile_or_with_srgb_s_nothing_changes_and_bytes_can_be_kept(
     keep = {"skip_reencode": True, "convert_to_srgb": True}
     for options in ({}, {"icc_profile": srgb}):
         data = saved(RGB, "PNG", **options)
-        assert to_png(**keep).shape(data).data == data
+        assert to_png(**keep).process(data).data == data
     wide = saved(RGB, "PNG", icc_profile=adobe_rgb())
-    assert to_png(**keep).shape(wide).data != wide
-    assert to_png(skip_reencode=True).shape(wide).data == wide
+    assert to_png(**keep).process(wide).data != wide
+    assert to_png(skip_reencode=True).process(wide).data == wide
 
 
 def test_a_profile_packed_beyond_reason_is_passed_over() -> None:

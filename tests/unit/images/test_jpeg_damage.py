@@ -14,7 +14,7 @@ from PIL import Image
 from img2dataset.errors import Reason, RowError
 from tests.pictures.jpegs import ARITHMETIC
 from tests.pictures.sampled import BEGIN, encode_sampled, segment
-from tests.unit.images.made import Array, pixels_of, saved, shaper, smooth, to_png
+from tests.unit.images.made import Array, pixels_of, processor, saved, smooth, to_png
 
 WIDTH, HEIGHT = 133, 94
 RGB = smooth(WIDTH, HEIGHT)
@@ -96,7 +96,7 @@ WAYS: list[dict[str, Any]] = [
 
 
 def pixels_by(way: dict[str, Any], data: bytes) -> Array:
-    return pixels_of(to_png(**way).shape(data).data)
+    return pixels_of(to_png(**way).process(data).data)
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -112,7 +112,7 @@ def test_all_pixels_are_there(kind: str) -> None:
 def test_pixels_are_missing_or_not_in_their_place(kind: str) -> None:
     for way in WAYS:
         with pytest.raises(RowError) as caught:
-            shaper(**way).shape(REFUSED[kind])
+            processor(**way).process(REFUSED[kind])
         assert caught.value.reason is Reason.DECODE
 
 

@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import IFDRational
 from img2dataset.images.metadata import MAX_READS, PatientFile, TooManyReadsError, read_exif
 from tests.pictures import CASES
 from tests.pictures.others import heic
-from tests.unit.images.made import saved, shaper, smooth
+from tests.unit.images.made import processor, saved, smooth
 
 RGB = smooth(40, 30)
 
@@ -29,7 +29,7 @@ def with_exif(format_name: str) -> bytes:
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
 def test_tags_are_named_and_printed_by_exifread(format_name: str) -> None:
-    exif = shaper().shape(with_exif(format_name)).exif
+    exif = processor().process(with_exif(format_name)).exif
     assert exif is not None
     tags = json.loads(exif)
     assert tags["Image Make"] == "maker"
@@ -54,7 +54,7 @@ def test_tags_of_newer_formats_are_the_same() -> None:
         jxl_with(exif.tobytes().removeprefix(b"Exif\0\0")),
         jxl_with(bytes(4) + exif.tobytes().removeprefix(b"Exif\0\0")),
     ):
-        text = shaper().shape(data).exif
+        text = processor().process(data).exif
         assert text is not None
         assert json.loads(text) == {"Image Make": "maker"}
 
@@ -66,20 +66,20 @@ def test_images_without_exif_cost_no_reading_of_it(
     if kind.startswith("tiff") or "turned" in kind:
         return
     monkeypatch.setitem(sys.modules, "exifread", None)  # to import it would be an error
-    assert shaper().shape(CASES[kind].data).exif == "{}"
+    assert processor().process(CASES[kind].data).exif == "{}"
 
 
 def test_no_exif_is_an_empty_object() -> None:
     for format_name in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
-        assert shaper().shape(saved(RGB, format_name)).exif == "{}"
+        assert processor().process(saved(RGB, format_name)).exif == "{}"
 
 
 def test_no_exif_is_read_unless_asked_for() -> None:
-    assert shaper(extract_exif=False).shape(with_exif("JPEG")).exif is None
+    assert processor(extract_exif=False).process(with_exif("JPEG")).exif is None
 
 
 def test_untouched_bytes_have_their_exif_too() -> None:
-    exif = shaper(disable_all_reencoding=True).shape(with_exif("JPEG")).exif
+    exif = processor(disable_all_reencoding=True).process(with_exif("JPEG")).exif
     assert exif is not None
     assert json.loads(exif)["Image Make"] == "maker"
 
@@ -102,7 +102,7 @@ def test_a_thumbnail_is_not_metadata() -> None:
     tiff += struct.pack(order + "HHII", 0x0201, 4, 1, at)
     tiff += struct.pack(order + "HHII", 0x0202, 4, 1, len(thumbnail))
     tiff += struct.pack(order + "I", 0) + thumbnail
-    text = shaper().shape(saved(RGB, "JPEG", exif=b"Exif\0\0" + bytes(tiff))).exif
+    text = processor().process(saved(RGB, "JPEG", exif=b"Exif\0\0" + bytes(tiff))).exif
     assert text is not None
     assert "JPEGThumbnail" not in json.loads(text)
     assert json.loads(text)["Image Make"] == "maker"
@@ -113,7 +113,7 @@ def test_a_block_that_leads_round_in_circles_is_given_up_quickly() -> None:
     tiff = b"II*\0" + struct.pack("<I", 8) + b"\xff\xff" * 2 + b"\x10\0" * count * 6
     data = saved(RGB, "JPEG", exif=b"Exif\0\0" + tiff[:65_000])
     start = time.process_time()
-    picture = shaper().shape(data)
+    picture = processor().process(data)
     assert time.process_time() - start < 2
     assert picture.exif is None or len(picture.exif) < 1_000_000
 

@@ -13,7 +13,7 @@ from PIL import Image
 from img2dataset.errors import Reason, RowError
 from tests.pictures import CASES
 from tests.pictures.case import by_pillow
-from tests.unit.images.made import pixels_of, saved, shaper, smooth, to_png
+from tests.unit.images.made import pixels_of, processor, saved, smooth, to_png
 
 PHOTO = smooth(130, 90)
 BASELINE = saved(PHOTO, "JPEG")
@@ -60,7 +60,7 @@ def with_front(data: bytes, front: str) -> bytes:
 def is_refused(data: bytes) -> bool:
     for way in WAYS.values():
         with pytest.raises(RowError) as caught:
-            shaper(**way).shape(data)
+            processor(**way).process(data)
         assert caught.value.reason is Reason.DECODE
     return True
 
@@ -71,10 +71,10 @@ def is_refused(data: bytes) -> bool:
 def test_all_pixels_are_enough(kind: str, front: str, tail: str) -> None:
     whole = KINDS[kind]
     odd = with_front(whole[:-2], front) + TAILS[tail]
-    made = to_png().shape(odd)
-    assert np.array_equal(pixels_of(made.data), pixels_of(to_png().shape(whole).data))
+    made = to_png().process(odd)
+    assert np.array_equal(pixels_of(made.data), pixels_of(to_png().process(whole).data))
     for way in WAYS.values():
-        picture = shaper(**way).shape(odd)
+        picture = processor(**way).process(odd)
         assert (picture.original_width, picture.original_height) == (PHOTO.shape[1], PHOTO.shape[0])
 
 
@@ -116,7 +116,7 @@ def test_coarse_coefficients_are_enough_if_the_file_says_that_it_ends(
 ) -> None:
     ended = first_scans(count) + END
     assert np.array_equal(
-        pixels_of(to_png().shape(with_front(first_scans(count), front) + END).data),
+        pixels_of(to_png().process(with_front(first_scans(count), front) + END).data),
         np.asarray(Image.open(io.BytesIO(ended)).convert("RGB"))[:, :, ::-1],
     )
     for name in ("no end", "half an end", "zeros", "another jpeg"):
@@ -132,13 +132,13 @@ def test_unusual_sampling_is_recognised(colours: str, factors: int) -> None:
     at = data.index(b"\xff\xc0") + 11
     data[at] = factors
     odd = bytes(data)
-    assert shaper(disable_all_reencoding=True).shape(odd).data == odd
+    assert processor(disable_all_reencoding=True).process(odd).data == odd
 
 
 @pytest.mark.parametrize("kind", OF_COEFFICIENTS)
 def test_every_jpeg_survives_the_loss_of_its_metadata_s_good_name(kind: str) -> None:
     case = CASES[kind]
     odd = case.data[:2] + HARMLESS["bad icc"] + case.data[2:]
-    got = pixels_of(to_png().shape(odd).data)
+    got = pixels_of(to_png().process(odd).data)
     rgb = got if got.ndim == 2 else got[:, :, ::-1]
     assert np.abs(rgb.astype(int) - case.expected).max() <= case.most

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from img2dataset.images.orientation import orientation_in
 from img2dataset.images.turn import turn
 from tests.pictures.others import heic
-from tests.unit.images.made import bgr, pixels_of, saved, shaper, smooth, to_png
+from tests.unit.images.made import bgr, pixels_of, processor, saved, smooth, to_png
 
 RGB = smooth(96, 40)
 EXACT: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ def test_photos_are_turned_upright(value: int, format_name: str) -> None:
     image = Image.fromarray(RGB)
     image.getexif()[0x0112] = value
     expected = bgr(np.asarray(ImageOps.exif_transpose(image)))
-    picture = to_png().shape(oriented(value, format_name))
+    picture = to_png().process(oriented(value, format_name))
     off = np.abs(pixels_of(picture.data).astype(int) - expected).max()
     assert off <= (5 if format_name in ("JPEG", "AVIF", "JXL") else 0)
     sides = (96, 40) if value < 5 else (40, 96)
@@ -46,15 +46,15 @@ def test_photos_are_turned_upright(value: int, format_name: str) -> None:
 
 
 def test_orientation_can_be_left_alone() -> None:
-    picture = to_png(apply_exif_orientation=False).shape(oriented(6))
+    picture = to_png(apply_exif_orientation=False).process(oriented(6))
     assert (picture.original_width, picture.original_height) == (96, 40)
     assert np.array_equal(pixels_of(picture.data), bgr(RGB))
 
 
 def test_a_turned_photo_is_encoded_again_even_if_nothing_else_changes() -> None:
-    keep = shaper(resize_mode="no", skip_reencode=True)
-    assert keep.shape(oriented(1, "JPEG")).data == oriented(1, "JPEG")
-    turned = keep.shape(oriented(6, "JPEG"))
+    keep = processor(resize_mode="no", skip_reencode=True)
+    assert keep.process(oriented(1, "JPEG")).data == oriented(1, "JPEG")
+    turned = keep.process(oriented(6, "JPEG"))
     assert turned.data != oriented(6, "JPEG")
     assert pixels_of(turned.data).shape == (96, 40, 3)
 
@@ -63,10 +63,10 @@ def test_shrinking_on_load_and_turning_go_together() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     large = smooth(1600, 1200)
-    picture = to_png(resize_mode="keep_ratio_largest", image_size=64).shape(
+    picture = to_png(resize_mode="keep_ratio_largest", image_size=64).process(
         saved(large, "JPEG", quality=95, exif=exif)
     )
-    upright = to_png(resize_mode="keep_ratio_largest", image_size=64).shape(
+    upright = to_png(resize_mode="keep_ratio_largest", image_size=64).process(
         saved(np.ascontiguousarray(np.rot90(large, -1)), "JPEG", quality=95)
     )
     assert (picture.width, picture.height) == (48, 64)

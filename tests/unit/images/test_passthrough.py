@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.records import Picture
-from tests.unit.images.made import encoded, saved, shaper, smooth
+from img2dataset.records import EncodedImage
+from tests.unit.images.made import encoded, processor, saved, smooth
 
 RGB = smooth(80, 60)
 
@@ -18,9 +18,9 @@ RGB = smooth(80, 60)
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
 def test_an_image_of_any_format_is_kept_as_it_is(format_name: str) -> None:
     data = saved(RGB, format_name)
-    picture = shaper(disable_all_reencoding=True, extract_exif=False).shape(data)
+    picture = processor(disable_all_reencoding=True, extract_exif=False).process(data)
 
-    assert picture == Picture(data, None, None, None, None)
+    assert picture == EncodedImage(data, None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -33,32 +33,32 @@ def test_an_image_of_any_format_is_kept_as_it_is(format_name: str) -> None:
     ids=["progressive", "cmyk", "filled"],
 )
 def test_so_is_a_jpeg_that_is_not_plain(data: bytes) -> None:
-    shaper(disable_all_reencoding=True, extract_exif=False).shape(data)
+    processor(disable_all_reencoding=True, extract_exif=False).process(data)
 
 
 @pytest.mark.parametrize("cut", [3, 30, 200])
 def test_the_beginning_of_a_header_is_no_image(cut: int) -> None:
     with pytest.raises(RowError) as caught:
-        shaper(disable_all_reencoding=True, extract_exif=False).shape(saved(RGB, "JPEG")[:cut])
+        processor(disable_all_reencoding=True, extract_exif=False).process(saved(RGB, "JPEG")[:cut])
     assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
 def test_exif_is_read_all_the_same() -> None:
-    made = shaper(disable_all_reencoding=True)
+    made = processor(disable_all_reencoding=True)
 
-    assert made.shape(encoded(RGB, "jpg")).exif == "{}"
+    assert made.process(encoded(RGB, "jpg")).exif == "{}"
 
 
 def test_what_is_no_image_is_refused() -> None:
     with pytest.raises(RowError) as caught:
-        shaper(disable_all_reencoding=True).shape(b"<html>not found</html>")
+        processor(disable_all_reencoding=True).process(b"<html>not found</html>")
     assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
 SCRIPT = """
 import io, sys
 from img2dataset.images.config import ImageConfig
-from img2dataset.images import make_shaper
+from img2dataset.images import make_processor
 raw = sys.argv[1] == "raw"
 config = ImageConfig(
     image_size=8, resize_mode="border", resize_only_if_bigger=False,
@@ -67,7 +67,7 @@ config = ImageConfig(
     max_image_area=1e9, max_aspect_ratio=1e9, max_decoded_pixels=10**6,
     apply_exif_orientation=True, extract_exif=sys.argv[2] == "exif", convert_to_srgb=False,
 )
-make_shaper(config).shape(sys.stdin.buffer.read())
+make_processor(config).process(sys.stdin.buffer.read())
 print(*sorted({"cv2", "numpy", "PIL", "exifread"} & set(sys.modules)))
 """
 
@@ -87,4 +87,4 @@ def test_a_plain_jpeg_needs_few_libraries(how: str, exif: str, imported: str) ->
 
 
 def test_it_says_how_it_works() -> None:
-    assert "disable_all_reencoding=True" in repr(shaper(disable_all_reencoding=True))
+    assert "disable_all_reencoding=True" in repr(processor(disable_all_reencoding=True))

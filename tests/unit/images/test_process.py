@@ -11,17 +11,17 @@ from PIL import Image
 
 from img2dataset.errors import Reason, RowError, Status
 from img2dataset.images import process as shape
-from img2dataset.images.passthrough import Untouched
-from img2dataset.images.process import Shaper
-from img2dataset.records import Picture
-from tests.unit.images.made import encoded, pixels_of, saved, shaper, smooth, to_png
+from img2dataset.images.passthrough import Passthrough
+from img2dataset.images.process import ImageProcessor
+from img2dataset.records import EncodedImage
+from tests.unit.images.made import encoded, pixels_of, processor, saved, smooth, to_png
 
 RGB = smooth(80, 60)
 RGBA = np.dstack([RGB, np.full((60, 80), 255, np.uint8)])
 
 
 def test_sizes_are_those_stored_and_those_found() -> None:
-    picture = shaper().shape(encoded(RGB, "png"))
+    picture = processor().process(encoded(RGB, "png"))
     assert (picture.width, picture.height) == (256, 256)
     assert (picture.original_width, picture.original_height) == (80, 60)
     assert pixels_of(picture.data).shape == (256, 256, 3)
@@ -39,7 +39,7 @@ def test_sizes_are_those_stored_and_those_found() -> None:
 def test_filters_refuse_before_anything_is_decoded(options: dict[str, Any], label: str) -> None:
     header_only = encoded(RGB, "png")[:100]  # would not decode
     with pytest.raises(RowError) as caught:
-        shaper(**options).shape(header_only)
+        processor(**options).process(header_only)
     assert str(caught.value) == label
     assert caught.value.reason.status is Status.FAILED_TO_RESIZE
 
@@ -48,13 +48,13 @@ def test_filters_see_the_displayed_size() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = saved(smooth(90, 60), "JPEG", exif=exif)
-    picture = shaper(max_aspect_ratio=1.5).shape(data)
+    picture = processor(max_aspect_ratio=1.5).process(data)
     assert (picture.original_width, picture.original_height) == (60, 90)
 
 
 def test_what_cannot_be_decoded_says_so() -> None:
     with pytest.raises(RowError, match=r"^Image decoding error$"):
-        shaper().shape(b"<html>")
+        processor().process(b"<html>")
 
 
 KEPT: dict[str, tuple[str, bytes, dict[str, Any]]] = {
@@ -86,31 +86,31 @@ QUALITY = {"jpg": 95, "png": 6, "webp": 80}
 def test_skip_reencode_keeps_the_bytes_when_no_step_changed_the_pixels(case: str) -> None:
     encode_format, data, options = KEPT[case]
     quality = QUALITY[encode_format]
-    made = shaper(
+    made = processor(
         skip_reencode=True, encode_format=encode_format, encode_quality=quality, **options
     )
-    assert made.shape(data).data == data
+    assert made.process(data).data == data
 
 
 @pytest.mark.parametrize("case", MADE_AGAIN)
 def test_skip_reencode_encodes_what_changed(case: str) -> None:
     encode_format, data, options = MADE_AGAIN[case]
     quality = QUALITY[encode_format]
-    made = shaper(
+    made = processor(
         skip_reencode=True, encode_format=encode_format, encode_quality=quality, **options
     )
-    assert made.shape(data).data != data
+    assert made.process(data).data != data
 
 
 def test_skip_reencode_still_refuses_what_is_damaged() -> None:
     with pytest.raises(RowError):
-        shaper(resize_mode="no", skip_reencode=True).shape(encoded(RGB, "jpg")[:-50])
+        processor(resize_mode="no", skip_reencode=True).process(encoded(RGB, "jpg")[:-50])
 
 
 def test_without_reencoding_bytes_are_stored_untouched() -> None:
     data = encoded(RGB, "png")[:90] + b"not even whole"
     options = {"min_image_size": 1000, "max_decoded_pixels": 1}
-    picture = shaper(disable_all_reencoding=True, **options).shape(data)
+    picture = processor(disable_all_reencoding=True, **options).process(data)
     assert picture.data == data
     assert (picture.width, picture.height) == (None, None)
     assert (picture.original_width, picture.original_height) == (None, None)
@@ -119,7 +119,7 @@ def test_without_reencoding_bytes_are_stored_untouched() -> None:
 @pytest.mark.parametrize("data", [b"", b"<html></html>", b"II*\0"])
 def test_without_reencoding_only_images_are_stored(data: bytes) -> None:
     with pytest.raises(RowError) as caught:
-        shaper(disable_all_reencoding=True).shape(data)
+        processor(disable_all_reencoding=True).process(data)
     assert caught.value.reason is Reason.NOT_AN_IMAGE
 
 
@@ -160,9 +160,9 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return bytes(bad)
 
 
-def outcome(made: Shaper | Untouched, data: bytes) -> Picture | RowError:
+def outcome(made: ImageProcessor | Passthrough, data: bytes) -> EncodedImage | RowError:
     try:
-        return made.shape(data)
+        return made.process(data)
     except RowError as error:
         return error
 
@@ -170,14 +170,14 @@ def outcome(made: Shaper | Untouched, data: bytes) -> Picture | RowError:
 @pytest.mark.slow
 def test_hostile_bytes_give_a_picture_or_a_reason() -> None:
     chance = random.Random(20261122)
-    made = shaper(image_size=32, max_decoded_pixels=4_000_000)
+    made = processor(image_size=32, max_decoded_pixels=4_000_000)
     outcomes = [
         outcome(made, damaged(data, chance)) for data in samples() for _ in range(50)
     ]  # fmt: skip
     refused = [got for got in outcomes if isinstance(got, RowError)]
     assert len(refused) > 100
     assert {error.reason.status for error in refused} == {Status.FAILED_TO_RESIZE}
-    pictures = [got for got in outcomes if isinstance(got, Picture)]
+    pictures = [got for got in outcomes if isinstance(got, EncodedImage)]
     assert {pixels_of(got.data).shape[:2] for got in pictures} == {(32, 32)}
 
 
@@ -185,14 +185,14 @@ def test_hostile_bytes_give_a_picture_or_a_reason() -> None:
 def test_many_threads_may_use_one_shaper() -> None:
     made = to_png(resize_mode="border", image_size=48)
     bodies = samples()
-    expected = [made.shape(data) for data in bodies]
+    expected = [made.process(data) for data in bodies]
     with ThreadPoolExecutor(8) as pool:
-        got = list(pool.map(made.shape, bodies * 20))
+        got = list(pool.map(made.process, bodies * 20))
     assert got == expected * 20
 
 
 def test_a_shaper_says_how_it_works() -> None:
-    assert "image_size=256" in repr(shaper())
+    assert "image_size=256" in repr(processor())
 
 
 def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.Monke
         with monkeypatch.context() as patch:
             patch.setattr(shape, name, large)
             with pytest.raises(RowError) as caught:
-                shaper(image_size=20).shape(encoded(smooth(60, 40), "png"))
+                processor(image_size=20).process(encoded(smooth(60, 40), "png"))
             assert caught.value.reason is Reason.DECODE
 
 
@@ -215,5 +215,5 @@ def test_whatever_opencvs_decoders_raise_is_a_bad_row(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(cv2, "imdecode", odd)
     with pytest.raises(RowError) as caught:
-        shaper().shape(data)
+        processor().process(data)
     assert caught.value.reason is Reason.DECODE

@@ -26,7 +26,7 @@ def test_pixels_are_those_of_opencv(name: str, sides: tuple[int, int]) -> None:
     source = smooth(*sides)
     options = {"upscale_interpolation": name, "downscale_interpolation": name.upper()}
     made = to_png(resize_mode="keep_ratio_largest", image_size=150, **options)
-    picture = made.shape(encoded(source, "png"))
+    picture = made.process(encoded(source, "png"))
     expected = cv2.resize(
         source, (picture.width, picture.height), interpolation=INTERPOLATIONS[name]
     )
@@ -36,7 +36,7 @@ def test_pixels_are_those_of_opencv(name: str, sides: tuple[int, int]) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_border_is_white(channels: int) -> None:
     source = smooth(300, 200, channels)
-    got = pixels_of(to_png(resize_mode="border").shape(encoded(source, "png")).data)
+    got = pixels_of(to_png(resize_mode="border").process(encoded(source, "png")).data)
     assert got.shape[:2] == (256, 256)
     assert (got[:42] == 255).all()
     assert (got[-43:] == 255).all()
@@ -47,14 +47,14 @@ def test_the_border_is_white(channels: int) -> None:
 def test_the_centre_is_kept() -> None:
     source = smooth(400, 257)
     made = to_png(resize_mode="center_crop", image_size=100)
-    got = pixels_of(made.shape(encoded(source, "png")).data)
+    got = pixels_of(made.process(encoded(source, "png")).data)
     whole = cv2.resize(source, (156, 100), interpolation=cv2.INTER_AREA)
     assert np.array_equal(got, whole[:, 28:128])
 
 
 def test_shrinking_on_load_stays_close_to_the_full_decode() -> None:
     data = saved(smooth(1600, 1200), "JPEG", quality=95)
-    got = pixels_of(to_png(resize_mode="keep_ratio", image_size=128).shape(data).data)
+    got = pixels_of(to_png(resize_mode="keep_ratio", image_size=128).process(data).data)
     full = cv2.resize(pixels_of(data), (171, 128), interpolation=cv2.INTER_AREA)
     assert not np.array_equal(got, full)  # it did shrink
     assert cv2.PSNR(got, full) > 45
@@ -69,7 +69,7 @@ def test_other_interpolations_and_boxes_see_every_pixel(
 ) -> None:
     data = saved(smooth(1600, 1200), "JPEG", quality=95)
     made = to_png(resize_mode="keep_ratio", image_size=128, **options)
-    got = pixels_of(made.shape(data, boxes).data)
+    got = pixels_of(made.process(data, boxes).data)
     name = options.get("downscale_interpolation", "area")
     full = cv2.resize(pixels_of(data), (171, 128), interpolation=INTERPOLATIONS[name])
     assert np.array_equal(got, full)
@@ -77,7 +77,7 @@ def test_other_interpolations_and_boxes_see_every_pixel(
 
 def test_grey_jpegs_shrink_too() -> None:
     data = saved(bgr(smooth(1600, 1200))[:, :, 0].copy(), "JPEG", quality=95)
-    got = pixels_of(to_png(resize_mode="keep_ratio", image_size=128).shape(data).data)
+    got = pixels_of(to_png(resize_mode="keep_ratio", image_size=128).process(data).data)
     full = cv2.resize(pixels_of(data), (171, 128), interpolation=cv2.INTER_AREA)
     assert got.shape == (128, 171)
     assert cv2.PSNR(got, full) > 45

@@ -19,7 +19,7 @@ from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
 from tests.pictures.jpegs import as_ycck
 from tests.pictures.sampled import END, Factors, encode_sampled
-from tests.unit.images.made import Array, bgr, config, pixels_of, shaper, smooth, to_png
+from tests.unit.images.made import Array, bgr, config, pixels_of, processor, smooth, to_png
 
 WIDTH, HEIGHT = 133, 94
 RGB = smooth(WIDTH, HEIGHT)
@@ -96,14 +96,14 @@ def levels_between(one: Array, other: Array) -> int:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_pixel_is_pillow_s(name: str) -> None:
-    picture = to_png().shape(file_of(name))
+    picture = to_png().process(file_of(name))
     assert (picture.original_width, picture.original_height) == (WIDTH, HEIGHT)
     assert levels_between(pixels_of(picture.data), by_pillow(file_of(name))) <= 1
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_made_smaller_it_is_the_average_of_them(name: str) -> None:
-    made = to_png(resize_mode="keep_ratio", image_size=40).shape(file_of(name))
+    made = to_png(resize_mode="keep_ratio", image_size=40).process(file_of(name))
     got = pixels_of(made.data)
     wanted = cv2.resize(by_pillow(file_of(name)), got.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert levels_between(got, np.asarray(wanted)) <= 6
@@ -111,15 +111,15 @@ def test_made_smaller_it_is_the_average_of_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_untouched_it_is_recognised(name: str) -> None:
-    assert shaper(disable_all_reencoding=True).shape(file_of(name)).data == file_of(name)
+    assert processor(disable_all_reencoding=True).process(file_of(name)).data == file_of(name)
 
 
 def test_a_careful_worker_makes_the_same_of_all() -> None:
     options = config(resize_mode="no", encode_format="png", encode_quality=1)
-    apart = Sandbox("img2dataset.images:make_shaper", options, PATIENCE_S, Watch(PATIENCE_S))
+    apart = Sandbox("img2dataset.images:make_processor", options, PATIENCE_S, Watch(PATIENCE_S))
     try:
         for data in map(file_of, FILES):
-            assert apart.shape(data) == to_png().shape(data)
+            assert apart.process(data) == to_png().process(data)
     finally:
         apart.close()
 
@@ -130,7 +130,7 @@ def test_a_cut_one_is_refused(name: str) -> None:
     for way in ({"resize_mode": "no"}, {"resize_mode": "keep_ratio", "image_size": 40}):
         for end in (b"", END):
             with pytest.raises(RowError) as caught:
-                shaper(**way).shape(data[: len(data) * 3 // 4] + end)
+                processor(**way).process(data[: len(data) * 3 // 4] + end)
             assert caught.value.reason is Reason.DECODE
 
 

@@ -93,7 +93,7 @@ def test_photos_are_turned(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = saved(mild(smooth(400, 300)), "JPEG", quality=95, exif=exif, subsampling=0)
-    got = pixels_of(to_png(resize_mode="keep_ratio", image_size=100).shape(data).data)
+    got = pixels_of(to_png(resize_mode="keep_ratio", image_size=100).process(data).data)
     upright = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     size = (got.shape[1], got.shape[0])
     assert cv2.absdiff(got, cv2.resize(upright, size, interpolation=cv2.INTER_AREA)).max() <= 2
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_left_to_libjpeg(damage: Any) -> None:
 )
 def test_other_files_are_left_to_others(data: bytes) -> None:
     assert shrunk(data, probe(data), planned(50, 40), 1) is None
-    assert to_png(resize_mode="keep_ratio", image_size=50).shape(data).width == 67
+    assert to_png(resize_mode="keep_ratio", image_size=50).process(data).width == 67
 
 
 @pytest.mark.parametrize("plan", [planned(300, 150), Plan(50, 40, cv2.INTER_CUBIC), Plan(200, 150)])
@@ -206,9 +206,9 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
 def test_without_a_compiler_it_is_done_in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     data = saved(mild(smooth(600, 450)), "JPEG", quality=95)
     made = to_png(resize_mode="keep_ratio", image_size=200)
-    quick = pixels_of(made.shape(data).data)
+    quick = pixels_of(made.process(data).data)
     monkeypatch.setattr(shrink, "JPEG", None)
-    slow = pixels_of(made.shape(data).data)
+    slow = pixels_of(made.process(data).data)
     assert cv2.absdiff(quick, slow).max() <= 2
     assert not np.array_equal(quick, slow)
 

@@ -18,7 +18,7 @@ from img2dataset.dataset import replace as journal
 from img2dataset.dataset.stats import write_stats
 from img2dataset.errors import DamagedError, MismatchError
 from img2dataset.formats.joins import JOINS
-from img2dataset.records import Failure, Picture, Row, Sample, key_digits, sample_key
+from img2dataset.records import EncodedImage, Failure, Row, Sample, key_digits, sample_key
 from img2dataset.retry.shard import Completion
 from img2dataset.storage.folder import HIDDEN, Folder
 from img2dataset.storage.reading import copy, folders, sizes
@@ -53,7 +53,11 @@ def stored() -> ShardToStore:
     )  # fmt: skip
 
 
-COMES: dict[int, Picture | Failure] = {1: picture(jpeg(16)), 3: NOT_FOUND, 5: picture(jpeg(24))}
+COMES: dict[int, EncodedImage | Failure] = {
+    1: picture(jpeg(16)),
+    3: NOT_FOUND,
+    5: picture(jpeg(24)),
+}
 
 
 def result_of(samples: list[Sample]) -> ShardResult:
@@ -74,7 +78,7 @@ def key_of(index: int) -> str:
 
 
 def complete(
-    folder: Folder, output_format: str, comes: dict[int, Picture | Failure] | None = None
+    folder: Folder, output_format: str, comes: dict[int, EncodedImage | Failure] | None = None
 ) -> ShardResult:
     """What a worker does with a stored shard."""
     completion = Completion(folder, NAME, output_format, CONFIG)
@@ -84,7 +88,7 @@ def complete(
     for index, fields in enumerate(table.to_pylist()):
         key = keys(index)
         outcome = outcomes[key]
-        digest = "cd" * 32 if isinstance(outcome, Picture) else None
+        digest = "cd" * 32 if isinstance(outcome, EncodedImage) else None
         samples.append(Sample(Row(3, index, key, fields["url"], fields), outcome, digest))
     for sample in reversed(samples):
         completion.write(sample)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from img2dataset.distributors import Counted, Crew, Handle, Stored, Work
+from img2dataset.distributors import Counted, Handle, Stored, Work, WorkerPool
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
@@ -32,8 +32,8 @@ class Elsewhere:
     def start(self, _: Work) -> Iterator[Elsewhere]:
         yield self
 
-    def crew(self) -> Crew:
-        return Crew(8, cores=2, spread=True)
+    def crew(self) -> WorkerPool:
+        return WorkerPool(8, cores=2, spread=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         self.job = job
@@ -115,8 +115,8 @@ class Interrupted:
     def start(self, _: Work) -> Iterator[Interrupted]:
         yield self
 
-    def crew(self) -> Crew:
-        return Crew(2)
+    def crew(self) -> WorkerPool:
+        return WorkerPool(2)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         del job
@@ -182,7 +182,7 @@ def test_workers_elsewhere_are_told_absolute_paths_and_their_share(
 def test_a_ceiling_that_workers_cannot_hold_together_is_said() -> None:
     options = Options("x", max_connections_per_host=4)
 
-    assert limits_of(options, Crew(4, 1, spread=True)) == []
-    assert limits_of(options, Crew(100)) == []
-    (text,) = limits_of(options, Crew(100, 1, spread=True))
+    assert limits_of(options, WorkerPool(4, 1, spread=True)) == []
+    assert limits_of(options, WorkerPool(100)) == []
+    (text,) = limits_of(options, WorkerPool(100, 1, spread=True))
     assert "up to 100 requests at once" in text

@@ -22,7 +22,7 @@ from img2dataset.storage import remote as remote_files
 from img2dataset.storage.folder import HIDDEN, PARTS, Folder, open_url, whole
 from img2dataset.storage.local import LocalFile
 from img2dataset.storage.remote import RemoteFile
-from img2dataset.storage.retry import Patience
+from img2dataset.storage.retry import StorageRetry
 
 
 class ObjectStore(MemoryFileSystem):  # type: ignore[misc]
@@ -267,7 +267,7 @@ def test_what_a_killed_try_stored_in_a_folder_does_not_stay_there(folder: Folder
 @pytest.mark.slow
 def test_an_upload_that_failed_is_begun_again_from_the_start(tmp_path: Path) -> None:
     folder = store_folder(tmp_path)
-    folder._patience = Patience(10)
+    folder._patience = StorageRetry(10)
     store, original = type(folder.fs), type(folder.fs).pipe_file
     failures = [ConnectionResetError("lost"), OSError(errno.EBUSY, "slow down")]
 

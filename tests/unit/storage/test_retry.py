@@ -10,7 +10,14 @@ import pytest
 
 from img2dataset.errors import StorageGoneError
 from img2dataset.storage import retry as patience
-from img2dataset.storage.retry import Cure, Patience, as_os_error, cure_of, passing_error, try_once
+from img2dataset.storage.retry import (
+    RecoveryAction,
+    StorageRetry,
+    as_os_error,
+    cure_of,
+    passing_error,
+    try_once,
+)
 
 
 class ClientError(Exception):
@@ -43,30 +50,40 @@ def number(name: str) -> OSError:
 @pytest.mark.parametrize(
     ("error", "here", "elsewhere"),
     [
-        (number("ENOSPC"), Cure.WAIT, Cure.WAIT),
-        (number("EDQUOT"), Cure.WAIT, Cure.WAIT),
-        (number("EBUSY"), Cure.WAIT, Cure.WAIT),  # 503 SlowDown, as s3fs tells it
-        (number("EREMOTEIO"), Cure.WAIT, Cure.WAIT),  # 500
-        (number("ENETUNREACH"), Cure.WAIT, Cure.WAIT),
-        (TimeoutError("slow"), Cure.WAIT, Cure.WAIT),
-        (ConnectionResetError("gone"), Cure.WAIT, Cure.WAIT),
-        (OSError("who knows"), Cure.REDO, Cure.WAIT),
-        (number("EIO"), Cure.REDO, Cure.WAIT),
-        (number("ESTALE"), Cure.REDO, Cure.REDO),
-        (number("EFBIG"), Cure.REDO, Cure.REDO),
-        (number("EINVAL"), Cure.REDO, Cure.REDO),
-        (number("ENAMETOOLONG"), Cure.REDO, Cure.REDO),
-        (FileNotFoundError("no such bucket"), Cure.REDO, Cure.REDO),
-        (IsADirectoryError("mine"), Cure.REDO, Cure.REDO),
-        (number("EACCES"), Cure.STOP, Cure.STOP),
-        (number("EROFS"), Cure.STOP, Cure.STOP),
-        (PermissionError("Access Denied"), Cure.STOP, Cure.STOP),
-        (caused(PermissionError("The token has expired"), "ExpiredToken"), Cure.WAIT, Cure.WAIT),
-        (caused(PermissionError("no"), "AccessDenied"), Cure.STOP, Cure.STOP),
+        (number("ENOSPC"), RecoveryAction.WAIT, RecoveryAction.WAIT),
+        (number("EDQUOT"), RecoveryAction.WAIT, RecoveryAction.WAIT),
+        (
+            number("EBUSY"),
+            RecoveryAction.WAIT,
+            RecoveryAction.WAIT,
+        ),  # 503 SlowDown, as s3fs tells it
+        (number("EREMOTEIO"), RecoveryAction.WAIT, RecoveryAction.WAIT),  # 500
+        (number("ENETUNREACH"), RecoveryAction.WAIT, RecoveryAction.WAIT),
+        (TimeoutError("slow"), RecoveryAction.WAIT, RecoveryAction.WAIT),
+        (ConnectionResetError("gone"), RecoveryAction.WAIT, RecoveryAction.WAIT),
+        (OSError("who knows"), RecoveryAction.REDO, RecoveryAction.WAIT),
+        (number("EIO"), RecoveryAction.REDO, RecoveryAction.WAIT),
+        (number("ESTALE"), RecoveryAction.REDO, RecoveryAction.REDO),
+        (number("EFBIG"), RecoveryAction.REDO, RecoveryAction.REDO),
+        (number("EINVAL"), RecoveryAction.REDO, RecoveryAction.REDO),
+        (number("ENAMETOOLONG"), RecoveryAction.REDO, RecoveryAction.REDO),
+        (FileNotFoundError("no such bucket"), RecoveryAction.REDO, RecoveryAction.REDO),
+        (IsADirectoryError("mine"), RecoveryAction.REDO, RecoveryAction.REDO),
+        (number("EACCES"), RecoveryAction.STOP, RecoveryAction.STOP),
+        (number("EROFS"), RecoveryAction.STOP, RecoveryAction.STOP),
+        (PermissionError("Access Denied"), RecoveryAction.STOP, RecoveryAction.STOP),
+        (
+            caused(PermissionError("The token has expired"), "ExpiredToken"),
+            RecoveryAction.WAIT,
+            RecoveryAction.WAIT,
+        ),
+        (caused(PermissionError("no"), "AccessDenied"), RecoveryAction.STOP, RecoveryAction.STOP),
     ],
     ids=repr,
 )
-def test_each_failure_has_its_cure(error: OSError, here: Cure, elsewhere: Cure) -> None:
+def test_each_failure_has_its_cure(
+    error: OSError, here: RecoveryAction, elsewhere: RecoveryAction
+) -> None:
     assert cure_of(error) is here
     assert cure_of(error, remote=True) is elsewhere
 
@@ -88,7 +105,7 @@ def test_a_bug_is_no_failure_of_a_store() -> None:
     assert as_os_error(KeyError("x")) is None
     empty: dict[str, str] = {}
     with pytest.raises(KeyError):
-        Patience(10)(lambda: empty["x"], "x cannot be written")
+        StorageRetry(10)(lambda: empty["x"], "x cannot be written")
     with pytest.raises(KeyError):
         try_once(lambda: empty["x"])
 
@@ -123,7 +140,9 @@ def failing(*errors: OSError) -> Callable[[], str]:
 def test_a_step_is_taken_again_until_it_succeeds_and_the_wait_is_told(said: list[str]) -> None:
     full = number("ENOSPC")
 
-    assert Patience(60, said.append)(failing(full, full, full), "/out cannot be written") == "done"
+    assert (
+        StorageRetry(60, said.append)(failing(full, full, full), "/out cannot be written") == "done"
+    )
     assert len(said) == 2
     assert said[0].startswith("/out cannot be written since ")
     assert "ENOSPC; waiting for up to 60 seconds; make room and it goes on" in said[0]
@@ -134,7 +153,7 @@ def test_what_passes_at_once_is_not_told(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.001)
     said: list[str] = []
 
-    assert Patience(60, said.append)(failing(number("EBUSY")), "x") == "done"
+    assert StorageRetry(60, said.append)(failing(number("EBUSY")), "x") == "done"
     assert said == []
 
 
@@ -150,26 +169,26 @@ def test_a_wait_ends(longest: float, text: str, said: list[str]) -> None:
         raise number("ENOSPC")
 
     with pytest.raises(StorageGoneError) as caught:
-        Patience(longest, said.append)(step, "/out cannot be written")
+        StorageRetry(longest, said.append)(step, "/out cannot be written")
 
     assert str(caught.value) == text
 
 
 def test_what_will_not_pass_is_not_waited_for(said: list[str]) -> None:
     with pytest.raises(StorageGoneError, match="EROFS"):
-        Patience(60, said.append)(failing(number("EROFS")), "x")
+        StorageRetry(60, said.append)(failing(number("EROFS")), "x")
     with pytest.raises(OSError, match="EFBIG"):
-        Patience(60, said.append)(failing(number("EFBIG")), "x")
+        StorageRetry(60, said.append)(failing(number("EFBIG")), "x")
 
 
 def test_without_patience_the_failure_itself_comes_at_once() -> None:
     with pytest.raises(OSError, match="ENOSPC"):
-        Patience()(failing(number("ENOSPC")), "x")
+        StorageRetry()(failing(number("ENOSPC")), "x")
 
 
 def test_who_waits_can_be_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_PAUSE", 60.0)
-    waiting = Patience(600)
+    waiting = StorageRetry(600)
     threading.Timer(0.05, waiting.end).start()
 
     with pytest.raises(OSError, match="ENOSPC"):

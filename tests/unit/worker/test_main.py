@@ -12,18 +12,18 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason
-from img2dataset.images import make_shaper
+from img2dataset.images import make_processor
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
-from img2dataset.records import Body, Failure, Fetched, Picture, Row, Sample
-from img2dataset.worker.main import shape_of
+from img2dataset.records import Body, EncodedImage, Failure, ResponseInfo, Row, Sample
+from img2dataset.worker.main import make_process
 from img2dataset.worker.resources import available_cores, held_bytes, image_threads
 from img2dataset.worker.stage_configs import fetch_config, image_config, writer_config
 from tests.pictures.case import RGB, by_pillow
 from tests.pictures.profiles import adobe_rgb, seen_in_adobe_rgb
 from tests.unit.images.made import pixels_of
 
-ANSWER = Fetched("http://x/1.jpg", 200, "image/jpeg", None, None, 1.0, 3)
+ANSWER = ResponseInfo("http://x/1.jpg", 200, "image/jpeg", None, None, 1.0, 3)
 
 
 def jpeg() -> bytes:
@@ -38,10 +38,12 @@ def row(**values: Any) -> Row:
 
 def shaped(row: Row, body: Body, **options: Any) -> Sample:
     given = Options("x", **options)
-    shaper = make_shaper(image_config(given))
+    processor = make_processor(image_config(given))
     said = list[str]()
-    shape = shape_of(given, lambda row, body: shaper.shape(body.data, row.boxes), said.append)
-    return shape(row, body)
+    process = make_process(
+        given, lambda row, body: processor.process(body.data, row.boxes), said.append
+    )
+    return process(row, body)
 
 
 def test_the_option_for_colours_reaches_the_pictures() -> None:
@@ -50,8 +52,8 @@ def test_the_option_for_colours_reaches_the_pictures() -> None:
     left, converted = (
         shaped(row(), wide, convert_to_srgb=asked, **options) for asked in (False, True)
     )
-    assert isinstance(left.outcome, Picture)
-    assert isinstance(converted.outcome, Picture)
+    assert isinstance(left.outcome, EncodedImage)
+    assert isinstance(converted.outcome, EncodedImage)
     assert np.array_equal(pixels_of(left.outcome.data)[:, :, ::-1], RGB)
     off = pixels_of(converted.outcome.data)[:, :, ::-1].astype(int) - seen_in_adobe_rgb(RGB)
     assert np.abs(off).max() <= 1
@@ -60,7 +62,7 @@ def test_the_option_for_colours_reaches_the_pictures() -> None:
 def test_a_picture_keeps_how_it_came_and_its_hash() -> None:
     sample = shaped(row(), Body(jpeg(), ANSWER))
 
-    assert isinstance(sample.outcome, Picture)
+    assert isinstance(sample.outcome, EncodedImage)
     assert sample.fetched is ANSWER
     assert sample.digest == hashlib.sha256(jpeg()).hexdigest()
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.records import Body, Failure, Picture, Row, Sample
+from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
 from img2dataset.worker.pipeline import MOST_AT_ONCE, Deliver, Limits, Pipeline, Room
 
@@ -25,12 +25,12 @@ def row(index: int) -> Row:
     return Row(shard=0, index=index, key=f"{index:05d}", url="http://a/", fields={})
 
 
-def shape(row: Row, body: Body) -> Sample:
+def process(row: Row, body: Body) -> Sample:
     """Every seventh is no picture, every third grows, the others shrink."""
     if row.index % 7 == 3:
         return Sample(row, Failure.of(RowError(Reason.DECODE)))
     data = body.data * 2 if row.index % 3 == 0 else body.data[:10]
-    return Sample(row, Picture(data, 1, 1, 1, 1))
+    return Sample(row, EncodedImage(data, 1, 1, 1, 1))
 
 
 class FakeFetcher:
@@ -101,7 +101,7 @@ class FakeFetcher:
 
 @contextmanager
 def pipeline(
-    threads: int = 1, limits: Limits | None = None, shaped: Any = shape
+    threads: int = 1, limits: Limits | None = None, shaped: Any = process
 ) -> Iterator[tuple[Pipeline, FakeFetcher]]:
     fetchers: list[FakeFetcher] = []
 
@@ -184,7 +184,7 @@ def test_the_network_goes_on_while_the_pixels_are_busy() -> None:
     def slow(row: Row, body: Body) -> Sample:
         begun.set()
         assert go_on.wait(PATIENCE)
-        return shape(row, body)
+        return process(row, body)
 
     with pipeline(1, shaped=slow) as (made, _):
         made.start()
@@ -233,7 +233,7 @@ def test_a_thread_that_never_returns_does_not_keep_the_end_waiting(
     def hang(row: Row, body: Body) -> Sample:
         begun.set()
         assert go_on.wait(PATIENCE)
-        return shape(row, body)
+        return process(row, body)
 
     with pipeline(1, shaped=hang) as (made, _):
         made.start()
@@ -250,7 +250,7 @@ def test_rows_that_are_not_inline_have_their_pixels_done_in_a_thread_all_the_sam
 
     def note(row: Row, body: Body) -> Sample:
         names[row.index] = threading.current_thread().name
-        return shape(row, body)
+        return process(row, body)
 
     fetchers: list[FakeFetcher] = []
 

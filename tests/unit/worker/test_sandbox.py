@@ -15,9 +15,9 @@ import pytest
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.process.watchdog import Watch
-from img2dataset.records import Picture
+from img2dataset.records import EncodedImage
 from img2dataset.worker.sandbox import Sandbox
-from tests.unit.shapers import HANGING, HANGS
+from tests.unit.processors import HANGING, HANGS
 
 PATIENCE = 20.0
 
@@ -30,7 +30,9 @@ def _tests_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def sandbox(
-    seconds: float = 1000.0, watched: float = 1000.0, make: str = "tests.unit.shapers:Shaper"
+    seconds: float = 1000.0,
+    watched: float = 1000.0,
+    make: str = "tests.unit.processors:ImageProcessor",
 ) -> Iterator[Sandbox]:
     """One in which a body may compute for `seconds`, and that is watched over for others."""
     watch = Watch(watched)
@@ -44,24 +46,24 @@ def sandbox(
 
 
 def text(made: Sandbox, data: bytes) -> str:
-    return made.shape(data).data.decode()
+    return made.process(data).data.decode()
 
 
 @pytest.mark.slow
 def test_what_comes_back_is_what_the_shaper_made() -> None:
     with sandbox() as made:
-        assert made.shape(b"x", [[0.0, 0.0, 1.0, 1.0]]) == Picture(
+        assert made.process(b"x", [[0.0, 0.0, 1.0, 1.0]]) == EncodedImage(
             b"config b'x' [[0.0, 0.0, 1.0, 1.0]]", 1, 2, 3, 4
         )
         large = b"x" * 3_000_000  # more than a pipe holds, both ways
-        assert len(made.shape(large).data) > len(large)
+        assert len(made.process(large).data) > len(large)
 
 
 def test_a_refusal_comes_back_as_it_was_and_the_process_goes_on() -> None:
     with sandbox() as made:
         before = text(made, b"pid")
         with pytest.raises(RowError) as caught:
-            made.shape(b"refuse")
+            made.process(b"refuse")
         assert (caught.value.reason, caught.value.label, caught.value.detail) == (
             Reason.DECODE, "so", "and so",
         )  # fmt: skip
@@ -87,7 +89,7 @@ def test_a_body_that_ends_the_process_is_blamed_and_the_next_one_is_made(
 ) -> None:
     with sandbox() as made:
         with pytest.raises(RowError) as caught:
-            made.shape(body)
+            made.process(body)
         assert caught.value.reason is Reason.DECODER_CRASHED
         assert caught.value.detail.startswith(how)
         assert text(made, b"good") == "config b'good' None"
@@ -108,7 +110,7 @@ def test_a_body_that_takes_too_long_is_blamed_and_the_next_one_is_made(
     with sandbox(seconds, watched) as made:
         assert text(made, b"good")
         with pytest.raises(RowError) as caught:
-            made.shape(body)
+            made.process(body)
         assert (caught.value.reason, caught.value.detail) == (Reason.DECODER_TIMEOUT, "")
         assert text(made, b"good") == "config b'good' None"
 
@@ -124,22 +126,22 @@ def test_a_body_is_not_blamed_for_what_an_earlier_one_did_to_the_process() -> No
 
 def test_a_bug_of_ours_is_not_taken_for_a_bad_body() -> None:
     with sandbox() as made, pytest.raises(RuntimeError, match="a bug of ours") as caught:
-        made.shape(b"bug")
-    assert "shapers.py" in str(caught.value), "the traceback is that of the process"
+        made.process(b"bug")
+    assert "processors.py" in str(caught.value), "the traceback is that of the process"
 
 
 @pytest.mark.slow
 def test_processes_that_do_not_start_are_no_bodys_fault() -> None:
     with (
-        sandbox(make="tests.unit.shapers:make_none") as made,
+        sandbox(make="tests.unit.processors:make_none") as made,
         pytest.raises(RuntimeError, match=r"do not start: exit status 9"),
     ):
-        made.shape(b"x")
+        made.process(b"x")
     with (
-        sandbox(make="tests.unit.shapers:nothing") as made,
+        sandbox(make="tests.unit.processors:nothing") as made,
         pytest.raises(RuntimeError, match=r"has no attribute 'nothing'"),
     ):
-        made.shape(b"x")
+        made.process(b"x")
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ class How:
 class Heard(Generic[W]):
     """What became of one question."""
 
-    line: Line[W]
+    line: Channel[W]
     what: W
     """For which it was asked."""
     family: socket.AddressFamily
@@ -63,7 +63,7 @@ class Heard(Generic[W]):
     """Whether a name server answered, be it that there are none."""
 
 
-class Line(Generic[W]):
+class Channel(Generic[W]):
     """A c-ares channel: questions go in, what is heard of them is appended to a list.
 
     Nothing else happens in its callbacks, because cffi swallows what they raise.

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from img2dataset.fetch.dns.channel import NO_FD, Heard, How, Line
+from img2dataset.fetch.dns.channel import NO_FD, Channel, Heard, How
 from img2dataset.fetch.dns.name_cache import (
     HOSTS_FILE,
     LONGEST_MEMORY,
@@ -118,10 +118,10 @@ class Resolver:
         self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
         self._heard: list[Heard[LookUp]] = []
         # by which server comes first; the last one searches, for names without a dot
-        self._lines: list[Line[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
+        self._lines: list[Channel[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
         # by server, and whether they search
-        self._patient: dict[tuple[str, bool], Line[LookUp]] = {}
-        self._retired: list[Line[LookUp]] = []
+        self._patient: dict[tuple[str, bool], Channel[LookUp]] = {}
+        self._retired: list[Channel[LookUp]] = []
         self._asked = 0
         self._hosts = hosts_in(HOSTS_FILE)
         self._cache = Cache()
@@ -220,7 +220,7 @@ class Resolver:
         self._heard.clear()
         self._under_way.clear()
 
-    def _open_lines(self) -> list[Line[LookUp]]:
+    def _open_lines(self) -> list[Channel[LookUp]]:
         lines = (line for line in self._lines if line is not None)
         return [*lines, *self._patient.values(), *self._retired]
 
@@ -239,17 +239,17 @@ class Resolver:
                 lookup.asking_patiently += 1
                 line.ask(lookup, lookup.name, family)
 
-    def _patient_line(self, server: str, *, search: bool) -> Line[LookUp]:
+    def _patient_line(self, server: str, *, search: bool) -> Channel[LookUp]:
         line = self._patient.get((server, search))
         if line is not None and line.answered >= ANSWERS_PER_PATIENT_LINE:
             self._retired.append(line)
             line = None
         if line is None:
             how = How((server,), LONGEST_LOOKUP, tries=1, search=search, is_patient=True)
-            line = self._patient[server, search] = Line(self._heard, self._watch, how)
+            line = self._patient[server, search] = Channel(self._heard, self._watch, how)
         return line
 
-    def _line_for(self, name: str) -> Line[LookUp]:
+    def _line_for(self, name: str) -> Channel[LookUp]:
         """A fresh line instead of one that was used long enough; servers take turns to be first,
         and c-ares goes on to the others when the first fails."""
         search = "." not in name
@@ -261,7 +261,7 @@ class Resolver:
             line = None
         if line is None:
             servers = (*self._servers[first:], *self._servers[:first])
-            line = Line(self._heard, self._watch, How(servers, FIRST_WAIT, TRIES, search))
+            line = Channel(self._heard, self._watch, How(servers, FIRST_WAIT, TRIES, search))
             self._lines[first] = line
         return line
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 A = TypeVar("A")
 
 
-class Later(Generic[A]):
+class DelayQueue(Generic[A]):
     """Those that have to wait until a time is reached."""
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ from img2dataset.fetch.outcome import (
 )
 from img2dataset.fetch.policy.refusals import Signals
 from img2dataset.fetch.route.router import origin_of
-from img2dataset.records import Body, Failure, Fetched
+from img2dataset.records import Body, Failure, ResponseInfo
 
 LOWEST_SPEED = 1024
 """Bytes a second that a body must bring on average over a window, see `_drop_slow`."""
@@ -92,7 +92,7 @@ class Moved:
     """The answer: ask elsewhere."""
 
     location: bytes
-    fetched: Fetched | None = None
+    fetched: ResponseInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +362,7 @@ class Transfers(Generic[K]):
         if not self._config.keep_fetched:
             return result
         response = slot.response
-        fetched = Fetched(
+        fetched = ResponseInfo(
             final_url=slot.url,
             http_status=response.status or None,
             content_type=response.content_type or None,

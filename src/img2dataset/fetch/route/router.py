@@ -18,7 +18,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Origin:
     """Whom a URL asks."""
 
     origin: str
@@ -32,25 +32,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """What libcurl needs to know, see `curl.Request`."""
 
     resolved: str = ""
     proxy: str = ""
 
 
-STRAIGHT = Way()
+STRAIGHT = Route()
 PROXY_NOT_RESOLVED = "(the name of the proxy is not resolved)"
 
 
 @lru_cache(maxsize=10_000)
-def place_of(origin: str) -> Place:
+def place_of(origin: str) -> Origin:
     scheme, _, authority = origin.partition("://")
     host, _, port = authority.rpartition(":") if authority[-1:].isdigit() else (authority, "", "")
     if not host or host.endswith(":"):  # digits at the end that are no port
         host, port = authority, ""
     origin = origin.replace(host, host.removesuffix("."), 1)  # the same host, to all who remember
-    return Place(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
+    return Origin(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
 
 
 def origin_of(url: str) -> str:
@@ -62,7 +62,7 @@ def origin_of(url: str) -> str:
     return f"{scheme}://{authority}"
 
 
-class Ways:
+class Router:
     """Finds ways; names that are not known yet, of hosts or proxies, come later, by `found`."""
 
     def __init__(self, config: FetchConfig, loop: Loop) -> None:
@@ -73,7 +73,7 @@ class Ways:
         self._resolver = Resolver(config.dns_servers, self._watch)
         self._tick_at = 0.0
 
-    def find(self, place: Place, listed: str) -> Way | Failure | None:
+    def find(self, place: Origin, listed: str) -> Route | Failure | None:
         """The way to `place`; None = its name is being looked up.  `listed` = host in the list."""
         if not _may_ask(self._policy, place.host, listed):
             return _not_allowed()
@@ -85,7 +85,7 @@ class Ways:
         answer = self._resolver.ask(place.host)
         return None if answer is None else self._way_by(place, answer)
 
-    def name_for(self, place: Place) -> str:
+    def name_for(self, place: Origin) -> str:
         """The name that has to be known to get to `place`: its own, or its proxy's."""
         proxy = self._proxy_for(place)
         return address_of_proxy(proxy)[0] if proxy else place.host
@@ -117,23 +117,23 @@ class Ways:
     def _ready(self, file: int, mask: int) -> None:
         self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))
 
-    def _proxy_for(self, place: Place) -> str:
+    def _proxy_for(self, place: Origin) -> str:
         if not self._proxies.any:
             return ""
         return self._proxies.for_url(place.scheme, place.host, place.port)
 
-    def _way_by_proxy(self, proxy: str) -> Way | Failure | None:
+    def _way_by_proxy(self, proxy: str) -> Route | Failure | None:
         host, port = address_of_proxy(proxy)
         if literal(host) is not None:
-            return Way(proxy=proxy)
+            return Route(proxy=proxy)
         answer = self._resolver.ask(host)
         if answer is None:
             return None
         if answer.reason is not None:
             return Failure.of(RowError(Reason.PROXY_FAILED, detail=PROXY_NOT_RESOLVED))
-        return Way(_way_to(host, port, answer.addresses).resolved, proxy)
+        return Route(_way_to(host, port, answer.addresses).resolved, proxy)
 
-    def _way_by(self, place: Place, answer: Answer) -> Way | Failure:
+    def _way_by(self, place: Origin, answer: Answer) -> Route | Failure:
         if answer.reason is not None:
             return Failure.of(RowError(answer.reason))
         addresses = allowed(self._policy, place.host, answer.addresses)
@@ -148,8 +148,8 @@ def _may_ask(policy: str, host: str, listed: str) -> bool:
 
 
 @lru_cache(maxsize=10_000)
-def _way_to(host: str, port: int, addresses: tuple[str, ...]) -> Way:
-    return Way(resolved=f"{host}:{port}:{','.join(addresses)}")
+def _way_to(host: str, port: int, addresses: tuple[str, ...]) -> Route:
+    return Route(resolved=f"{host}:{port}:{','.join(addresses)}")
 
 
 def _not_allowed() -> Failure:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.hosts.delay_queue import Later
+from img2dataset.fetch.hosts.delay_queue import DelayQueue
 
 
 @given(st.lists(st.floats(0, 100)))
 def test_all_come_back_in_the_order_of_their_times(times: list[float]) -> None:
-    later: Later[int] = Later()
+    later: DelayQueue[int] = DelayQueue()
     for number, when in enumerate(times):
         later.add(number, when)
     assert len(later) == len(times)
@@ -25,14 +25,14 @@ def test_all_come_back_in_the_order_of_their_times(times: list[float]) -> None:
 
 
 def test_nothing_is_due_before_its_time() -> None:
-    later: Later[str] = Later()
+    later: DelayQueue[str] = DelayQueue()
     later.add("late", 2.0)
     assert not later.is_due(1.9)
     assert later.is_due(2.0)
 
 
 def test_of_those_for_the_same_time_the_first_comes_first() -> None:
-    later: Later[object] = Later()
+    later: DelayQueue[object] = DelayQueue()
     first, second = object(), object()  # which cannot be compared
     later.add(first, 1.0)
     later.add(second, 1.0)
@@ -40,7 +40,7 @@ def test_of_those_for_the_same_time_the_first_comes_first() -> None:
 
 
 def test_some_can_be_taken_out_before_their_time_and_the_others_keep_theirs() -> None:
-    later: Later[int] = Later()
+    later: DelayQueue[int] = DelayQueue()
     for number in range(10):
         later.add(number, 10.0 - number)
 

@@ -15,7 +15,7 @@ from img2dataset.fetch.dns.name_cache import NO_SUCH_HOST, NOT_RESOLVED, Answer
 from img2dataset.fetch.dns.resolver import Resolver
 from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
-from img2dataset.fetch.route.router import STRAIGHT, Way, Ways, origin_of, place_of
+from img2dataset.fetch.route.router import STRAIGHT, Route, Router, origin_of, place_of
 from img2dataset.records import Failure
 from tests.unit.fetch.plain import PLAIN
 
@@ -37,14 +37,14 @@ class Names:
         return self._names.get(name)
 
 
-MakeWays = Callable[..., Ways]
+MakeWays = Callable[..., Router]
 
 
 @pytest.fixture
 def make_ways(request: pytest.FixtureRequest) -> MakeWays:
-    def make(policy: str = "listed", **names: Answer) -> Ways:
+    def make(policy: str = "listed", **names: Answer) -> Router:
         loop = Loop()
-        ways = Ways(replace(PLAIN, private_addresses=policy), loop)
+        ways = Router(replace(PLAIN, private_addresses=policy), loop)
         request.addfinalizer(loop.close)
         ways.close()
         ways._resolver = cast("Resolver", Names(names))
@@ -53,7 +53,7 @@ def make_ways(request: pytest.FixtureRequest) -> MakeWays:
     return make
 
 
-def way(ways: Ways, url: str, listed: str = "http://a/") -> Way | Reason | None:
+def way(ways: Router, url: str, listed: str = "http://a/") -> Route | Reason | None:
     found = ways.find(place_of(origin_of(url)), place_of(origin_of(listed)).host)
     return found.reason if isinstance(found, Failure) else found
 
@@ -115,7 +115,7 @@ def test_an_address_needs_no_name_server(make_ways: MakeWays) -> None:
 
 
 def test_a_name_that_is_known_comes_with_its_addresses(make_ways: MakeWays) -> None:
-    assert way(make_ways(a=PUBLIC), "https://a/") == Way("a:443:2606:4700::1,8.8.8.8")
+    assert way(make_ways(a=PUBLIC), "https://a/") == Route("a:443:2606:4700::1,8.8.8.8")
 
 
 def test_a_name_that_is_not_known_is_looked_up(make_ways: MakeWays) -> None:
@@ -165,12 +165,12 @@ def test_who_may_be_asked_by_whom(  # noqa: PLR0917  (a table)
     names = {} if answer is None else {host: answer}
     for policy, may in (("allow", allow), ("listed", by_list), ("deny", deny)):
         found = way(make_ways(policy, **names), url, listed)
-        assert isinstance(found, Way) if may else found is NO, policy
+        assert isinstance(found, Route) if may else found is NO, policy
 
 
 def test_of_several_addresses_only_those_that_are_allowed_are_used(make_ways: MakeWays) -> None:
-    assert way(make_ways(a=MIXED), "http://a/") == Way("a:80:8.8.8.8")
-    assert way(make_ways("allow", a=MIXED), "http://a/") == Way("a:80:8.8.8.8,10.0.0.1")
+    assert way(make_ways(a=MIXED), "http://a/") == Route("a:80:8.8.8.8")
+    assert way(make_ways("allow", a=MIXED), "http://a/") == Route("a:80:8.8.8.8,10.0.0.1")
 
 
 def test_a_proxy_is_asked_instead_of_a_name_server(
@@ -179,9 +179,9 @@ def test_a_proxy_is_asked_instead_of_a_name_server(
     monkeypatch.setenv("http_proxy", "http://192.0.2.7:3128")
     monkeypatch.setenv("no_proxy", "direct")
     ways = make_ways(direct=PUBLIC, a=PRIVATE)
-    assert way(ways, "http://a/") == Way(proxy="http://192.0.2.7:3128")
-    assert way(ways, "http://8.8.8.8/") == Way(proxy="http://192.0.2.7:3128")
-    assert way(ways, "http://direct/") == Way("direct:80:2606:4700::1,8.8.8.8")
+    assert way(ways, "http://a/") == Route(proxy="http://192.0.2.7:3128")
+    assert way(ways, "http://8.8.8.8/") == Route(proxy="http://192.0.2.7:3128")
+    assert way(ways, "http://direct/") == Route("direct:80:2606:4700::1,8.8.8.8")
     assert way(ways, "http://10.0.0.1/", "http://b/") is NO, "nor may a proxy be sent there"
 
 
@@ -194,7 +194,7 @@ def test_a_proxy_has_a_name_too_and_may_be_private(
     assert make_ways().name_for(place) == "proxy"
     assert way(make_ways(), url) is None
     found = way(make_ways("deny", proxy=PRIVATE), url)
-    assert found == Way("proxy:3128:10.0.0.1,169.254.169.254", "http://u:p@proxy:3128/")
+    assert found == Route("proxy:3128:10.0.0.1,169.254.169.254", "http://u:p@proxy:3128/")
 
 
 @pytest.mark.parametrize("answer", [NO_SUCH_HOST, NOT_RESOLVED])

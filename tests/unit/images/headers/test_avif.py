@@ -15,7 +15,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.headers import av1, avif
 from tests.pictures import CASES
 from tests.pictures.avifs import found, grid
-from tests.unit.images.made import saved, shaper, smooth, to_png
+from tests.unit.images.made import processor, saved, smooth, to_png
 
 PLAIN = saved(smooth(80, 64), "AVIF")
 CELL = saved(smooth(64, 64), "AVIF")
@@ -66,7 +66,7 @@ def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("which", LIES)
 def test_what_is_not_as_promised_is_refused_and_not_decoded(which: str) -> None:
     with pytest.raises(RowError) as caught:
-        to_png().shape(LIES[which])
+        to_png().process(LIES[which])
     assert caught.value.reason is Reason.DECODE
 
 
@@ -92,13 +92,13 @@ def test_equal_cells_may_be_stored_once() -> None:
     entries = b"".join(struct.pack(">HHHII", item, 0, 1, place, size) for item in range(2, 66))
     alike = alike[:at] + entries + alike[at + len(entries) :]
     assert avif.is_true(alike)
-    assert to_png().shape(alike).width == 512
+    assert to_png().process(alike).width == 512
 
 
 def test_untouched_files_are_stored_as_ever() -> None:
     """Nobody decodes them."""
     data = promising(PLAIN, 64, 48)
-    assert shaper(disable_all_reencoding=True).shape(data).data == data
+    assert processor(disable_all_reencoding=True).process(data).data == data
 
 
 # -- sequence headers of encoders we do not have: bit by bit

@@ -18,14 +18,14 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.headers.bombs import MOST_SCANS, check_scans
 from tests.pictures import CASES
 from tests.pictures.pngs import chunk
-from tests.unit.images.made import encoded, pixels_of, saved, shaper, smooth, to_png
+from tests.unit.images.made import encoded, pixels_of, processor, saved, smooth, to_png
 
 RGB = smooth(64, 48)
 
 
 def refusal(data: bytes, **options: Any) -> Reason:
     with pytest.raises(RowError) as caught:
-        shaper(**options).shape(data)
+        processor(**options).process(data)
     return caught.value.reason
 
 
@@ -57,8 +57,8 @@ def test_limits_need_the_header_only(kind: str) -> None:
     assert refusal(data, min_image_size=600) is Reason.TOO_SMALL
     if len(set(CASES[kind].expected.shape[:2])) > 1:
         assert refusal(data, max_aspect_ratio=1.01) is Reason.ASPECT_RATIO
-    untouched = shaper(disable_all_reencoding=True, extract_exif=False)
-    assert untouched.shape(data).data == data
+    untouched = processor(disable_all_reencoding=True, extract_exif=False)
+    assert untouched.process(data).data == data
 
 
 @pytest.mark.usefixtures("_no_decoder")
@@ -73,8 +73,8 @@ def test_limits_need_the_header_only(kind: str) -> None:
 )
 def test_beyond_the_limit_of_pillow_it_is_still_an_image_of_too_many_pixels(data: bytes) -> None:
     assert refusal(data) is Reason.TOO_MANY_PIXELS
-    assert shaper(disable_all_reencoding=True, extract_exif=False).shape(data).data == data
-    assert shaper(disable_all_reencoding=True).shape(data).data == data
+    assert processor(disable_all_reencoding=True, extract_exif=False).process(data).data == data
+    assert processor(disable_all_reencoding=True).process(data).data == data
 
 
 def forged_png(width: int, height: int) -> bytes:
@@ -115,7 +115,7 @@ def test_files_that_are_as_dense_as_can_be_are_decoded() -> None:
         saved(blank, "JPEG", quality=10, optimize=True, progressive=True),
         encoded(blank, "jpg", cv2.IMWRITE_JPEG_OPTIMIZE, 1),
     ):
-        assert to_png().shape(data).width == 2000
+        assert to_png().process(data).width == 2000
 
 
 def bomb(scans: int, side: int = 64) -> bytes:
@@ -161,7 +161,7 @@ def test_a_harmless_thumbnail_does_not_hide_them() -> None:
 
 def test_a_jpeg_of_as_many_scans_as_are_allowed_is_decoded() -> None:
     check_scans(bomb(MOST_SCANS))
-    assert pixels_of(to_png().shape(bomb(MOST_SCANS)).data).shape == (64, 64)
+    assert pixels_of(to_png().process(bomb(MOST_SCANS)).data).shape == (64, 64)
 
 
 def test_what_only_looks_like_scans_is_not_counted() -> None:
@@ -170,7 +170,7 @@ def test_what_only_looks_like_scans_is_not_counted() -> None:
     behind = data + noise
     inside = data[:2] + b"\xff\xfe" + struct.pack(">H", len(noise) + 2) + noise + data[2:]
     for odd in (behind, inside):
-        assert np.array_equal(pixels_of(to_png().shape(odd).data), pixels_of(data))
+        assert np.array_equal(pixels_of(to_png().process(odd).data), pixels_of(data))
 
 
 MILLIONS = zlib.compress(bytes(60_000_000), 9)
@@ -193,11 +193,11 @@ def peak():  # not getrusage, whose peak is the parent's at first
 
 data = sys.stdin.buffer.read()
 made = to_png(**eval(sys.argv[1]))
-made.shape(Path(sys.argv[2]).read_bytes())  # everything is imported
+made.process(Path(sys.argv[2]).read_bytes())  # everything is imported
 Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
 before = peak()
 try:
-    made.shape(data)
+    made.process(data)
     print("picture", end=" ")
 except RowError as error:
     print(error.reason.value, end=" ")

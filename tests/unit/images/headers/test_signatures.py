@@ -10,7 +10,7 @@ import pytest
 
 from img2dataset.errors import Reason, RowError
 from tests.pictures import CASES
-from tests.unit.images.made import saved, shaper, smooth, to_png
+from tests.unit.images.made import processor, saved, smooth, to_png
 
 SVGS = {
     "bare": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
@@ -35,7 +35,7 @@ VIDEOS = {
 
 def reason(data: bytes, **options: bool) -> Reason:
     with pytest.raises(RowError) as caught:
-        shaper(**options).shape(data)
+        processor(**options).process(data)
     return caught.value.reason
 
 
@@ -71,18 +71,18 @@ def test_a_kind_that_needs_an_extra_says_which(
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr("PIL.Image.OPEN", {})
     with pytest.raises(RowError) as caught:
-        shaper().shape(data)
+        processor().process(data)
     assert caught.value.reason is expected
     assert f"img2dataset[{expected.value}]" in str(caught.value)
 
-    untouched = shaper(disable_all_reencoding=True)
-    assert untouched.shape(data).data == data
+    untouched = processor(disable_all_reencoding=True)
+    assert untouched.process(data).data == data
 
 
 def test_heif_that_holds_av1_is_avif() -> None:
     data = saved(smooth(40, 30), "AVIF")
     generic = data.replace(b"ftypavif", b"ftypmif1", 1)
-    assert to_png().shape(generic).original_width == 40
+    assert to_png().process(generic).original_width == 40
 
 
 def test_a_jpeg_of_twelve_bits_is_refused_not_misread() -> None:

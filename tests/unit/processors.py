@@ -1,4 +1,4 @@
-"""A shaper for the tests of sandboxes: it does what the body says."""
+"""A processor for the tests of sandboxes: it does what the body says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.records import Picture
+from img2dataset.records import EncodedImage
 
 HANGS = b"it hangs now\n"
 """What a process says on standard error before it does."""
@@ -62,17 +62,17 @@ ACTIONS: dict[bytes, Callable[[], Any]] = {
 }
 
 
-class Shaper:
+class ImageProcessor:
     def __init__(self, config: str) -> None:
         self._config = config
         self._poisoned = False
 
-    def shape(self, data: bytes, boxes: Any = None) -> Picture:
+    def process(self, data: bytes, boxes: Any = None) -> EncodedImage:
         if self._poisoned:
             os.abort()
         self._poisoned = data == b"poison"
         done = ACTIONS.get(data, lambda: f"{self._config} {data!r} {boxes}")()
-        return Picture(str(done).encode(), 1, 2, 3, 4)
+        return EncodedImage(str(done).encode(), 1, 2, 3, 4)
 
 
 def make_none(config: Any) -> None:
@@ -84,8 +84,8 @@ HANGING = """
 import sys
 from img2dataset.worker.sandbox import Sandbox
 from img2dataset.process.watchdog import Watch
-sandbox = Sandbox("tests.unit.shapers:Shaper", "", 1000.0, Watch(1000.0))
-print(sandbox.shape(b"pid").data.decode(), flush=True)
-sandbox.shape(sys.argv[1].encode())
+sandbox = Sandbox("tests.unit.processors:ImageProcessor", "", 1000.0, Watch(1000.0))
+print(sandbox.process(b"pid").data.decode(), flush=True)
+sandbox.process(sys.argv[1].encode())
 """
 """A program whose sandbox hangs; it prints the pid of that."""
