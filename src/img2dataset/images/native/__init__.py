@@ -8,7 +8,7 @@ from types import ModuleType
 
 def _compiled(name: str) -> ModuleType | None:
     try:
-        return import_module(f"img2dataset.images.{name}")
+        return import_module(f"{__name__}.{name}")
     except ImportError:
         return None
 
