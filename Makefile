@@ -62,7 +62,7 @@ bench: $(VENV)/installed  ## ours and the old tool side by side (ARGS="--photos 
 bench-images: $(VENV)/installed  ## the image step alone: costs and fidelity (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.pixels $(ARGS)
 
-fuzz-compiled: $(VENV)/tested  ## hostile JPEGs into our C, under the sanitizers (ARGS="--seconds 1200"; needs gcc)
+fuzz-compiled: $(VENV)/tested  ## hostile bytes into our C, under the sanitizers (ARGS="--seconds 1200"; needs gcc)
 	$(BIN)/python -m tests.fuzz.compiled $(ARGS)
 
 bench-fetch: $(VENV)/installed  ## fetching alone, on a site that behaves like the web (same ARGS)

@@ -1,7 +1,7 @@
 """Odd JPEG bytes -> a JPEG of what makes its pixels, if all of them are there.
 
 libjpeg tells of its first complaint only, so a harmless one hides that half of the picture is
-missing.  Here the pixels alone are judged: by reading the codes of all scans, in `_scans.h`.
+missing.  Here the pixels alone are judged: by reading the codes of all scans, in `jpeg_completeness.h`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def pixels_only(data: bytes) -> bytes | None:
 
     Without our compiled part nobody can judge that: None.
     """
-    end = _pixels_end(data)
+    end = _find_pixels_end(data)
     if not end:
         return None
     parts = [START]
@@ -47,7 +47,7 @@ def ends_well(data: bytes) -> bool:
     """Whether a whole JPEG has its end marker, which some readers insist on."""
     if data.endswith(END):
         return True
-    found = MARKER.search(data, _pixels_end(data))
+    found = MARKER.search(data, _find_pixels_end(data))
     return found is not None and found[1] == END[1:]
 
 
@@ -101,5 +101,5 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += max(length, 2)
 
 
-def _pixels_end(data: bytes) -> int:
-    return 0 if JPEG is None else int(JPEG.pixels_end(data, True))
+def _find_pixels_end(data: bytes) -> int:
+    return 0 if JPEG is None else int(JPEG.find_pixels_end(data, True))

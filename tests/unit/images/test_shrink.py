@@ -172,7 +172,7 @@ def test_what_is_called_a_plain_jpeg_has_a_header_for_libjpeg() -> None:
     rng = random.Random(6)
     assert JPEG is not None
     good = [jpeg(smooth(64, 48, seed=seed), sampling) for seed, sampling in enumerate(SAMPLINGS)]
-    assert all(JPEG.plain(data) for data in good)
+    assert all(JPEG.has_plain_header(data) for data in good)
     found = 0
     for _ in range(3000):
         data = bytearray(rng.choice(good))
@@ -180,10 +180,57 @@ def test_what_is_called_a_plain_jpeg_has_a_header_for_libjpeg() -> None:
             data[rng.randrange(650)] = rng.choice([0, 255, rng.randrange(256)])
         if rng.random() < 0.2:
             del data[rng.randrange(len(data)) :]
-        if JPEG.plain(bytes(data)):
+        if JPEG.has_plain_header(bytes(data)):
             found += 1
             simplejpeg.decode_jpeg_header(bytes(data), strict=False)
     assert 300 < found < 2900
+
+
+JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+
+
+def adobe(transform: int) -> bytes:
+    return b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([transform])
+
+
+@pytest.mark.parametrize(
+    ("front", "ids", "is_ycc"),
+    [
+        (b"", b"RGB", False),
+        (b"", b"\1\2\3", True),
+        (b"", b"BGR", True),
+        (adobe(0), b"\1\2\3", False),
+        (adobe(1), b"RGB", True),
+        (JFIF, b"RGB", True),
+        (JFIF + adobe(0), b"\1\2\3", True),
+        (adobe(7), b"\1\2\3", False),  # libjpeg warns of it
+    ],
+    ids=[
+        "named RGB",
+        "numbered",
+        "BGR",
+        "Adobe 0",
+        "Adobe 1",
+        "JFIF, named RGB",
+        "both",
+        "Adobe 7",
+    ],
+)
+def test_other_colours_than_ycbcr_are_left_to_libjpeg(
+    front: bytes, ids: bytes, *, is_ycc: bool
+) -> None:
+    plain = bytes(simplejpeg.encode_jpeg(smooth(64, 48), 90, "BGR", "444"))
+    assert plain[2:20].startswith(JFIF[:4])
+    frame, scan = plain.index(b"\xff\xc0"), plain.index(b"\xff\xda")
+    data = bytearray(plain)
+    for component, name in enumerate(ids):
+        data[frame + 10 + 3 * component] = data[scan + 5 + 2 * component] = name
+    odd = plain[:2] + front + bytes(data[20:])
+    assert JPEG is not None
+    assert JPEG.shrink(np.empty((24, 32, 3), np.uint8), odd, 3, 64, 48, 32, 24) == is_ycc
+    if front != adobe(7):
+        colours = simplejpeg.decode_jpeg_header(odd)[2]
+        assert (colours == "YCbCr") == is_ycc
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:

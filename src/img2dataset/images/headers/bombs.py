@@ -57,7 +57,7 @@ def check_scans(data: bytes) -> None:
         scans = sum(marker == SCAN for marker, _ in _markers(data))
         if scans > MOST_SCANS:
             raise RowError(Reason.DECODE)
-    if JPEG is not None and not JPEG.pixels_end(data, False):
+    if JPEG is not None and not JPEG.find_pixels_end(data, False):
         raise RowError(Reason.DECODE)
 
 

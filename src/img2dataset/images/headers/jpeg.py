@@ -53,7 +53,7 @@ def read_header(data: bytes) -> JpegHeader:
 
 def is_plain(data: bytes) -> bool:
     """Whether a plain JPEG begins here; if not, `read_header` may still make sense of it."""
-    return JPEG is not None and bool(JPEG.plain(data))
+    return JPEG is not None and bool(JPEG.has_plain_header(data))
 
 
 def _exif(data: bytes) -> bytes:
