@@ -17,10 +17,10 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images import bare_jpeg, bmp, icc
 from img2dataset.images.headers import avif, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.headers.bombs import check_scans
+from img2dataset.images.orientation import turn_upright
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
 from img2dataset.images.probe import Header
-from img2dataset.images.turn import turn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -169,7 +169,7 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
             pixels = _from_pillow(image)
             # what was a JPEG before is decoded as that, and left as it lies
             was_jpeg = getattr(image, "jpeg", False)
-    return turn(pixels, header.own.orientation) if was_jpeg else pixels
+    return turn_upright(pixels, header.own.orientation) if was_jpeg else pixels
 
 
 def _decode_pfm(data: bytes, header: Header) -> Pixels | None:

@@ -11,9 +11,9 @@ from typing import Any
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import bmp
 from img2dataset.images.headers import avif, ico, jpeg, jxl, pfm, png, tiff
-from img2dataset.images.headers import signatures as kinds
-from img2dataset.images.orientation import orientation_in, swaps_sides, valid
+from img2dataset.images.orientation import read_orientation, swaps_sides, validate_orientation
 from img2dataset.images.pillow import open_image, pillows_door, plug_in
+from img2dataset.signatures import find_format, is_avif, is_heic, is_svg, is_video
 
 EXIF = b"Exif\0\0"
 DAMAGED_EXIF = b"damaged"
@@ -52,10 +52,17 @@ def probe(data: bytes) -> Header:
     except ValueError as error:  # of libjpeg; our own readers say None
         raise RowError(Reason.NOT_AN_IMAGE) from error
     if header is None:
-        raise RowError(kinds.named(data))
+        raise RowError(_explain_refusal(data))
     if header.width < 1 or header.height < 1:
         raise RowError(Reason.DECODE)
     return header
+
+
+def _explain_refusal(data: bytes) -> Reason:
+    """Why bytes that no reader knows are no image."""
+    if is_svg(data):
+        return Reason.SVG
+    return Reason.VIDEO if is_video(data) else Reason.NOT_AN_IMAGE
 
 
 def recognise(data: bytes) -> None:
@@ -65,16 +72,16 @@ def recognise(data: bytes) -> None:
 
 
 def _probe(data: bytes) -> Header | None:
-    for signature, read in READERS:
-        if signature.match(data):
-            return read(data)
-    if kinds.is_heic(data):
+    read = READERS.get(find_format(data) or "")
+    if read is not None:
+        return read(data)
+    if is_heic(data):
         plug_in("HEIF")
         return _pillow(data, ("HEIF",))
     try:
         return _pillow(data, PILLOW_FORMATS)
     except RowError:
-        bare = avif.without_exif(data) if kinds.AVIF.intersection(kinds.brands_of(data)) else None
+        bare = avif.without_exif(data) if is_avif(data) else None
         if bare is None:
             raise
         found = _pillow(bare, ("AVIF",))
@@ -83,14 +90,16 @@ def _probe(data: bytes) -> Header | None:
 
 def _jpeg(data: bytes) -> Header:
     own = jpeg.read_header(data)
-    return Header("JPEG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own=own)
+    return Header(
+        "JPEG", own.width, own.height, read_orientation(own.exif), bool(own.exif), own=own
+    )
 
 
 def _png(data: bytes) -> Header | None:
     own = png.read_header(data)
     if own is None:
         return None
-    return Header("PNG", own.width, own.height, orientation_in(own.exif), bool(own.exif), own=own)
+    return Header("PNG", own.width, own.height, read_orientation(own.exif), bool(own.exif), own=own)
 
 
 def _webp(data: bytes) -> Header | None:
@@ -101,7 +110,7 @@ def _webp(data: bytes) -> Header | None:
         exif = riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
         width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
         bare = exif.removeprefix(EXIF)
-        return Header("WEBP", width, height, orientation_in(bare), bool(bare), bare)
+        return Header("WEBP", width, height, read_orientation(bare), bool(bare), bare)
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<HH", data, 26)
         return Header("WEBP", width & 0x3FFF, height & 0x3FFF)
@@ -134,7 +143,7 @@ def _tiff(data: bytes) -> Header | None:
     if own is None:
         return None
     width, height = own.width, own.height
-    if swaps_sides(valid(own.orientation)):
+    if swaps_sides(validate_orientation(own.orientation)):
         width, height = height, width
     return Header("TIFF", width, height, has_exif=True, own=own)
 
@@ -174,19 +183,19 @@ def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
             block = image.info.get("exif") or b""
     exif = block.removeprefix(EXIF) if isinstance(block, bytes) else b""
     # libheif turns images upright itself
-    orientation = 1 if name == "HEIF" else orientation_in(exif)
+    orientation = 1 if name == "HEIF" else read_orientation(exif)
     return Header(name, width, height, orientation, bool(exif), exif)
 
 
-READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Header | None]], ...] = (
-    (re.compile(rb"\xff\xd8\xff"), _jpeg),
-    (re.compile(re.escape(png.SIGNATURE)), _png),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
-    (re.compile(rb"#\?R"), _radiance),
-    (re.compile(rb"PF\s"), _pfm),
-    (re.compile(rb"II[*+]\0|MM\0[*+]"), _tiff),
-    (re.compile(rb"BM"), _bmp),
-    (re.compile(rb"\0\0[\x01\x02]\0"), _ico),
-    (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"), _jxl),
-)
-"""How files begin -> what reads their headers."""
+READERS: dict[str, Callable[[bytes], Header | None]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WEBP": _webp,
+    "HDR": _radiance,
+    "PFM": _pfm,
+    "TIFF": _tiff,
+    "BMP": _bmp,
+    "ICO": _ico,
+    "JXL": _jxl,
+}
+"""Format, by its signature -> what reads its header; Pillow for the others."""

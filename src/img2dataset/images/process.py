@@ -15,12 +15,10 @@ from img2dataset.images.crop_window import only_kept
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import conversion_for
 from img2dataset.images.metadata import exif_of
-from img2dataset.images.orientation import swaps_sides
+from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
 from img2dataset.images.probe import Header, probe
-from img2dataset.images.resize import frame, resize
-from img2dataset.images.shrink import shrunk
-from img2dataset.images.turn import turn
+from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
 
 
@@ -65,16 +63,16 @@ class ImageProcessor:
         geometry.check_plan(config, plan)
 
         recolour = conversion_for(data, header) if config.convert_to_srgb else None
-        pixels = None if boxes or recolour else shrunk(data, header, plan, orientation)
+        pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
         as_stored = False  # and were it so, it does not matter for what has changed its size
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)
             pixels, as_stored = decode(data, header, factor, recolour)
-            pixels = turn(pixels, orientation)
+            pixels = turn_upright(pixels, orientation)
             pixels = resize(pixels, plan, by_opencv=bool(boxes))
         if boxes:
             pixels = blur(pixels, boxes)
-        pixels = frame(pixels, plan)
+        pixels = crop_or_pad(pixels, plan)
 
         kept = (
             config.skip_reencode

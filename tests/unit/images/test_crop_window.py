@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from img2dataset.images.crop_window import only_kept
 from img2dataset.images.geometry import INTERPOLATIONS, check_plan, plan
-from img2dataset.images.resize import frame, resize
+from img2dataset.images.resize import crop_or_pad, resize
 from tests.unit.images.made import Array, config, encoded, pixels_of, smooth, to_png
 
 
@@ -24,7 +24,7 @@ def both(source: Array, side: int, name: str) -> tuple[Array, Array]:
     whole = plan(options, width, height)
     part = only_kept(whole, width, height)
     assert part.final == whole.final
-    made = [frame(resize(source, one, by_opencv=True), one) for one in (whole, part)]
+    made = [crop_or_pad(resize(source, one, by_opencv=True), one) for one in (whole, part)]
     return made[0], made[1]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images import bare_jpeg, make_processor, resize, shrink
+from img2dataset.images import bare_jpeg, make_processor, resize
 from img2dataset.images.headers import bombs, jpeg
 from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
@@ -120,7 +120,7 @@ def test_a_careful_worker_makes_the_same_of_all(way: dict[str, object]) -> None:
 @pytest.fixture
 def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without a C compiler."""
-    for module in (bare_jpeg, bombs, jpeg, shrink):
+    for module in (bare_jpeg, bombs, jpeg, resize):
         monkeypatch.setattr(module, "JPEG", None)
     monkeypatch.setattr(resize, "AREA", None)
 

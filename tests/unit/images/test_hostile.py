@@ -74,7 +74,7 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_row(monkeypatch: pytest.MonkeyPatc
         patch.setattr(codec, "_white_outside", broken)
         with pytest.raises(AttributeError):
             picture.process(FORMATS["gif"])
-        patch.setattr(probe, "orientation_in", broken)
+        patch.setattr(probe, "read_orientation", broken)
         with pytest.raises(AttributeError):
             probe.probe(FORMATS["gif"])
     monkeypatch.setattr(png, "read_header", broken)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.headers.jpeg_segments import FRAMES, SOS, walk_segments
 from img2dataset.images.native import JPEG
 from img2dataset.images.probe import Header
 
@@ -21,14 +21,8 @@ MOST_SCANS = 100
 """Of a JPEG.  Real ones have 3 to 20; each may cost as much as the whole image, and take no space."""
 
 ARITHMETIC = re.compile(rb"\xff[\xc9-\xcb\xcd-\xcf]")
-MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""What is no pixel, and no mark between pixels."""
 IN_ONE_GO = frozenset({0xC0, 0xC1, 0xC3})
-FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""Markers that say how a JPEG is coded; those of files that have a scan for each channel at most."""
-SCAN, END = 0xDA, 0xD9
-BARE = frozenset({0x01, 0xD8})
-"""Markers without a length."""
+"""Frames of files that have at most one scan for each component: not progressive."""
 
 
 def check_length(data: bytes, header: Header) -> None:
@@ -54,7 +48,7 @@ def check_scans(data: bytes) -> None:
         return
     # thumbnails and what comes behind the end may look like scans: so count twice
     if data.count(b"\xff\xda") > MOST_SCANS:
-        scans = sum(marker == SCAN for marker, _ in _markers(data))
+        scans = sum(segment.marker == SOS for segment in walk_segments(data))
         if scans > MOST_SCANS:
             raise RowError(Reason.DECODE)
     if JPEG is not None and not JPEG.find_pixels_end(data, False):
@@ -62,24 +56,11 @@ def check_scans(data: bytes) -> None:
 
 
 def _is_one_scan(data: bytes) -> bool:
-    """Whether the first scan has all channels, and no other may follow."""
-    channels = None
-    for marker, at in _markers(data):
+    """Whether the first scan has all components, so that no other may follow."""
+    components = None
+    for marker, start, _ in walk_segments(data):
         if marker in FRAMES:
-            channels = data[at + 7 : at + 8] if marker in IN_ONE_GO else None
-        if marker == SCAN:
-            return channels is not None and channels == data[at + 2 : at + 3]
+            components = data[start + 5 : start + 6] if marker in IN_ONE_GO else None
+        if marker == SOS:
+            return components is not None and components == data[start : start + 1]
     return False
-
-
-def _markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """(marker, where what follows it begins), from the first to the end of the image."""
-    at = 2
-    while (found := MARKER.search(data, at)) is not None:
-        at = found.end()
-        marker = data[at - 1]
-        if marker == END:
-            return
-        yield marker, at
-        if marker not in BARE:
-            at += int.from_bytes(data[at : at + 2], "big")

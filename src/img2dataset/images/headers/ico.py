@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from img2dataset.images.headers.png import SIGNATURE
+from img2dataset.signatures import PNG
 
 if TYPE_CHECKING:
     from img2dataset.images.pixels import Pixels
@@ -50,7 +50,7 @@ def _picture(data: bytes, start: int, size: int) -> IcoHeader | None:
     size = min(size, len(data) - start)  # the mask may be cut off, or never have been there
     if size < 33:
         return None
-    if data.startswith(SIGNATURE, start):
+    if data.startswith(PNG, start):
         width, height = struct.unpack_from(">II", data, start + 16)
         return IcoHeader(width, height, start, size, is_png=True)
     if size < DIB_HEADER:

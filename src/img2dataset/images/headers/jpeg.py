@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images import bare_jpeg
+from img2dataset.images.headers.jpeg_segments import (
+    APP0,
+    APP1,
+    APP14,
+    FRAMES,
+    SOS,
+    walk_segments,
+)
 from img2dataset.images.native import JPEG
 
 if TYPE_CHECKING:
@@ -14,11 +22,8 @@ if TYPE_CHECKING:
 
 EXIF = b"Exif\0"
 MAX_SEGMENTS = 10_000
-APP1 = 0xE1
-LAST = frozenset({0xDA, 0xD9})
-"""Markers after which no header comes: the pixels, the end."""
-BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
-"""Markers without a length, and what is no marker."""
+RGB_IDS = b"RGB"
+BITS = 8
 UNUSUAL = "subsampling"
 """What libjpeg-turbo's simple interface says of sampling factors that it has no name for."""
 
@@ -44,7 +49,7 @@ def read_header(data: bytes) -> JpegHeader:
     except (KeyError, ValueError) as error:
         # KeyError: of a table in simplejpeg, which lacks 1x4, or the header ends early
         unnamed = isinstance(error, KeyError) or UNUSUAL in str(error)
-        found = bare_jpeg.read_frame(data) if unnamed else None
+        found = _read_frame(data) if unnamed else None
         if found is None:
             raise ValueError("JPEG header that makes no sense") from error
         height, width, colours = found
@@ -58,22 +63,47 @@ def is_plain(data: bytes) -> bool:
 
 def _exif(data: bytes) -> bytes:
     """The first EXIF block before the pixels; empty if there is none."""
-    at = 2
-    for _ in range(MAX_SEGMENTS):
-        at = data.find(b"\xff", at)  # garbage between segments: libjpeg skips it too
-        if at < 0 or at + 4 > len(data):
+    for marker, start, end in islice(walk_segments(data), MAX_SEGMENTS):
+        if marker == SOS:
             break
-        marker = data[at + 1]
-        if marker in LAST:
-            break
-        if marker in BARE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
-        if marker == APP1 and data.startswith(EXIF, at + 4):
-            return data[at + 10 : end]
-        at = end
+        if marker == APP1 and data.startswith(EXIF, start):
+            return data[start + 6 : end]
     return b""
+
+
+def _read_frame(data: bytes) -> tuple[int, int, str] | None:
+    """Height, width and colours of a JPEG whatever its sampling; None if it is none of ours."""
+    jfif, adobe, frame = False, None, b""
+    for marker, start, end in walk_segments(data):
+        if marker == SOS:
+            break
+        body = data[start:end]
+        if marker == APP0:
+            jfif = jfif or body.startswith(b"JFIF\0")
+        elif marker == APP14 and body.startswith(b"Adobe") and len(body) >= 12:
+            adobe = body[11]
+        elif marker in FRAMES:
+            frame = body
+    else:
+        return None
+    if len(frame) < 6 or frame[0] != BITS or len(frame) < 6 + 3 * frame[5]:
+        return None
+    colours = _colours(frame[6 : 6 + 3 * frame[5] : 3], jfif=jfif, adobe=adobe)
+    height, width = (int.from_bytes(frame[at : at + 2], "big") for at in (1, 3))
+    return None if colours is None else (height, width, colours)
+
+
+def _colours(ids: bytes, *, jfif: bool, adobe: int | None) -> str | None:
+    """As libjpeg guesses them."""
+    match len(ids):
+        case 1:
+            return "Gray"
+        case 3:
+            is_rgb = adobe == 0 if adobe is not None else ids == RGB_IDS
+            return "RGB" if is_rgb and not jfif else "YCbCr"
+        case 4:
+            return "YCCK" if adobe == 2 else "CMYK"
+    return None
 
 
 def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from img2dataset.images.headers.isobmff import whole
 from img2dataset.images.headers.tiff import ORDERS
 from img2dataset.images.orientation import swaps_sides
 
@@ -11,7 +12,6 @@ CODESTREAM = b"\xff\x0a"
 LONG_SIZES = (9, 13, 18, 30)
 """Bits of a side, by a selector of two bits."""
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-MAX_BOXES = 1000
 ENOUGH = 32
 
 
@@ -69,19 +69,13 @@ def _inside(data: bytes) -> tuple[int | None, bytes]:
     """Where the codestream begins, at once or in a box of a container; and the EXIF block."""
     if data.startswith(CODESTREAM):
         return 0, b""
-    start, exif, at = None, b"", 0
-    for _ in range(MAX_BOXES):
-        size, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
-        if size == 1:
-            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        if kind in (b"jxlc", b"jxlp") and start is None:
-            place = at + head + (4 if kind == b"jxlp" else 0)  # parts are numbered
+    start, exif = None, b""
+    for box in whole(data).children():
+        if box.kind in (b"jxlc", b"jxlp") and start is None:
+            place = box.at + (4 if box.kind == b"jxlp" else 0)  # parts are numbered
             start = place if data.startswith(CODESTREAM, place) else None
-        if kind == b"Exif" and not exif:
-            exif = data[at + head : at + size]
+        if box.kind == b"Exif" and not exif:
+            exif = data[box.at : box.end]
             # an offset, nearly always 0, goes before; some leave it out
             exif = exif if exif[:4] in ORDERS else exif[4:]
-        if size < head or at + size >= len(data):
-            break
-        at += size
     return start, exif

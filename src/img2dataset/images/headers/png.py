@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from img2dataset.signatures import PNG
+
 ORDER = {b"IHDR": 0, b"PLTE": 1, b"tRNS": 2, b"IDAT": 3, b"IEND": 4}
 """The chunks that make the pixels -> their place.  libpng warns about oddities in others."""
 PASSED_OVER = frozenset({b"PLTE", b"tRNS"})
@@ -86,7 +87,7 @@ def pixels_only(data: bytes) -> bytes | None:
         packed = None if rows is None else zlib.compress(rows, 0)
     if not packed:
         return None
-    return b"".join([SIGNATURE, *header, _chunk(b"IDAT", _with_window(packed)), END])
+    return b"".join([PNG, *header, _chunk(b"IDAT", _with_window(packed)), END])
 
 
 class Use(Enum):
@@ -178,7 +179,7 @@ def profile_in(data: bytes, most: int) -> bytes:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """(kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
-    start = len(SIGNATURE)
+    start = len(PNG)
     for _ in range(MAX_CHUNKS):
         if start + 12 > len(data):
             return

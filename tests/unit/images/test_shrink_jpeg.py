@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from img2dataset.images import shrink
+from img2dataset.images import resize
 from img2dataset.images.geometry import Plan
 from img2dataset.images.native import JPEG
 from img2dataset.images.probe import probe
-from img2dataset.images.shrink import shrunk
+from img2dataset.images.resize import shrink_jpeg
 from tests.unit.images.made import Array, bgr, pixels_of, saved, smooth, to_png
 
 pytestmark = pytest.mark.skipif(JPEG is None, reason="installed without a C compiler")
@@ -48,7 +48,7 @@ def in_two_steps(data: bytes, width: int, height: int) -> Array:
 
 
 def one_pass(data: bytes, width: int, height: int) -> Array:
-    made = shrunk(data, probe(data), planned(width, height), 1)
+    made = shrink_jpeg(data, probe(data), planned(width, height), 1)
     assert made is not None
     return made
 
@@ -123,7 +123,7 @@ def without_quantisers(data: bytes) -> bytes:
 )
 def test_a_damaged_file_is_left_to_libjpeg(damage: Any) -> None:
     data = saved(smooth(200, 150), "JPEG")
-    assert shrunk(damage(data), probe(data), planned(50, 40), 1) is None
+    assert shrink_jpeg(damage(data), probe(data), planned(50, 40), 1) is None
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_a_damaged_file_is_left_to_libjpeg(damage: Any) -> None:
     ids=["progressive", "cmyk", "411", "png"],
 )
 def test_other_files_are_left_to_others(data: bytes) -> None:
-    assert shrunk(data, probe(data), planned(50, 40), 1) is None
+    assert shrink_jpeg(data, probe(data), planned(50, 40), 1) is None
     assert to_png(resize_mode="keep_ratio", image_size=50).process(data).width == 67
 
 
 @pytest.mark.parametrize("plan", [planned(300, 150), Plan(50, 40, cv2.INTER_CUBIC), Plan(200, 150)])
 def test_only_area_averages_that_shrink_are_made(plan: Plan) -> None:
     data = saved(smooth(200, 150), "JPEG")
-    assert shrunk(data, probe(data), plan, 1) is None
+    assert shrink_jpeg(data, probe(data), plan, 1) is None
 
 
 def test_what_is_done_with_damaged_bytes_libjpeg_would_do() -> None:
@@ -254,7 +254,7 @@ def test_without_a_compiler_it_is_done_in_two_steps(monkeypatch: pytest.MonkeyPa
     data = saved(mild(smooth(600, 450)), "JPEG", quality=95)
     made = to_png(resize_mode="keep_ratio", image_size=200)
     quick = pixels_of(made.process(data).data)
-    monkeypatch.setattr(shrink, "JPEG", None)
+    monkeypatch.setattr(resize, "JPEG", None)
     slow = pixels_of(made.process(data).data)
     assert cv2.absdiff(quick, slow).max() <= 2
     assert not np.array_equal(quick, slow)
