@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.codec import ENCODERS, FORMATS, encode
+from img2dataset.images.encode import ENCODERS, FORMATS, encode
 from img2dataset.images.geometry import LARGEST_SIDE
 from img2dataset.images.probe import probe
 from tests.unit.images.made import Array, pixels_of, processor, saved, smooth

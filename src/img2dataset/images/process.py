@@ -9,11 +9,13 @@ import cv2
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import geometry
 from img2dataset.images.blur import blur, read_boxes
-from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.crop_window import only_kept
+from img2dataset.images.decode import decode
+from img2dataset.images.encode import ENCODERS, FORMATS, encode
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import conversion_for
+from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import exif_of
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow

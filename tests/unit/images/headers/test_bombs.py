@@ -44,21 +44,31 @@ def _no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JpegXLImagePlugin, "Decoder", never)
 
 
+MIN_VALUES = 100
+"""Pixels and channels: smaller kinds are below every limit."""
+
+
 @pytest.mark.usefixtures("_no_decoder")
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize(
+    "kind", [kind for kind, case in CASES.items() if case.expected.size >= MIN_VALUES]
+)
 def test_limits_need_the_header_only(kind: str) -> None:
     """For every kind of image there is."""
-    if CASES[kind].expected.size < 100:
-        return
     data = CASES[kind].data
     pixels = CASES[kind].expected.shape[0] * CASES[kind].expected.shape[1]
     assert refusal(data, max_decoded_pixels=pixels - 1) is Reason.TOO_MANY_PIXELS
     assert refusal(data, max_image_area=pixels - 1) is Reason.AREA_TOO_LARGE
     assert refusal(data, min_image_size=600) is Reason.TOO_SMALL
-    if len(set(CASES[kind].expected.shape[:2])) > 1:
-        assert refusal(data, max_aspect_ratio=1.01) is Reason.ASPECT_RATIO
     untouched = processor(disable_all_reencoding=True, extract_exif=False)
     assert untouched.process(data).data == data
+
+
+@pytest.mark.usefixtures("_no_decoder")
+@pytest.mark.parametrize(
+    "kind", [kind for kind, case in CASES.items() if len(set(case.expected.shape[:2])) > 1]
+)
+def test_the_aspect_ratio_needs_the_header_only(kind: str) -> None:
+    assert refusal(CASES[kind].data, max_aspect_ratio=1.01) is Reason.ASPECT_RATIO
 
 
 @pytest.mark.usefixtures("_no_decoder")

@@ -1,8 +1,5 @@
-"""Bytes -> pixels, pixels -> bytes: the one door to the codecs.
-
-Third-party decoders raise nearly anything on hostile bytes; here, and only here, whatever
-they raise becomes a RowError.
-"""
+"""Bytes and a header -> pixels, 8-bit grey or BGR: which decoder a format needs, and what it needs
+besides."""
 
 from __future__ import annotations
 
@@ -17,6 +14,11 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images import bare_jpeg, bmp, icc
 from img2dataset.images.headers import avif, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.headers.bombs import check_scans
+from img2dataset.images.library_decoders import (
+    decode_with_opencv,
+    decode_with_pillow,
+    read_pixels,
+)
 from img2dataset.images.orientation import turn_upright
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
@@ -25,16 +27,9 @@ from img2dataset.images.probe import Header
 if TYPE_CHECKING:
     from PIL import Image
 
-Params = list[int]
 MIN_WEBP_BYTES = 32
 INKS = ("CMYK", "YCCK")
 """Colours of a JPEG that are not red, green and blue, nor grey."""
-
-
-def set_up_opencv() -> None:
-    """One thread per call, because image threads of ours do the work; no messages on stderr."""
-    cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(
@@ -54,7 +49,7 @@ def decode(
             colours, plain = _decode_jpeg(data, header, factor)
             colours, as_stored = ordinary(colours, conversion)
             return colours, plain and as_stored
-        pixels = DECODERS.get(header.format, _with_pillow)(data, header)
+        pixels = DECODERS.get(header.format, decode_with_pillow)(data, header)
     except MemoryError as error:
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
@@ -71,7 +66,7 @@ def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
         except ValueError:
             return _decode_odd_jpeg(data, header, of=np.asarray)
     if header.format == "TIFF" and header.own.photometric == tiff.SEPARATED and header.own.readable:
-        return _with_pillow(data, header, of=np.asarray)
+        return decode_with_pillow(data, header, of=np.asarray)
     return None
 
 
@@ -92,12 +87,12 @@ def _decode_odd_jpeg(
 ) -> Pixels | None:
     """What libjpeg warns of, or has no name for: if all pixels are there, from these alone."""
     bare = bare_jpeg.pixels_only(data)
-    return None if bare is None else _with_pillow(bare, header, of)
+    return None if bare is None else decode_with_pillow(bare, header, of)
 
 
 def _decode_png(data: bytes, header: Header) -> Pixels | None:
     bare = png.pixels_only(data)
-    pixels = None if bare is None else _with_opencv(bare, header)
+    pixels = None if bare is None else decode_with_opencv(bare, header)
     transparent = header.own.transparent_grey
     if pixels is None or transparent is None:
         return pixels
@@ -116,9 +111,9 @@ def _decode_tiff(data: bytes, header: Header) -> Pixels | None:
     own = header.own
     if not own.readable:
         return None
-    pixels = _with_opencv(data, header) if own.by_opencv else None
+    pixels = decode_with_opencv(data, header) if own.by_opencv else None
     if pixels is None:
-        return _with_pillow(data, header)
+        return decode_with_pillow(data, header)
     inverted = own.photometric == tiff.WHITE_IS_ZERO and own.bits > 8  # of 8 it does so itself
     return np.invert(pixels) if inverted else pixels
 
@@ -142,13 +137,13 @@ def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
     if jpeg2000.is_lab(data):
         return None
     if size.bits > 8 and size.channels > 2:
-        return _sixteen_bits(_with_opencv(data, header), size.bits)
+        return _sixteen_bits(decode_with_opencv(data, header), size.bits)
     try:
-        return _with_pillow(data, header)
+        return decode_with_pillow(data, header)
     except RowError:
         if size.bits > 8:
             raise
-        return _with_opencv(data, header)
+        return decode_with_opencv(data, header)
 
 
 def _sixteen_bits(pixels: Pixels | None, bits: int) -> Pixels | None:
@@ -166,7 +161,7 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
             return None
         with image:
             image.load()
-            pixels = _from_pillow(image)
+            pixels = read_pixels(image)
             # what was a JPEG before is decoded as that, and left as it lies
             was_jpeg = getattr(image, "jpeg", False)
     return turn_upright(pixels, header.own.orientation) if was_jpeg else pixels
@@ -189,88 +184,35 @@ def _decode_avif(data: bytes, header: Header) -> Pixels | None:
     if not avif.is_true(data):
         return None
     try:
-        return _with_pillow(data, header)
+        return decode_with_pillow(data, header)
     except RowError:
         bare = avif.without_exif(data)
         if bare is None:
             raise
-        return _with_pillow(bare, header)
+        return decode_with_pillow(bare, header)
 
 
 def _decode_bmp(data: bytes, header: Header) -> Pixels | None:
     if header.own is None:
-        return _with_pillow(data, header)
+        return decode_with_pillow(data, header)
     return bmp.decode(data, header.own)
 
 
 def _decode_webp(data: bytes, header: Header) -> Pixels | None:
-    return _with_opencv(data.ljust(MIN_WEBP_BYTES, b"\0"), header)  # it takes no shorter ones
+    return decode_with_opencv(data.ljust(MIN_WEBP_BYTES, b"\0"), header)  # it takes no shorter ones
 
 
 def _decode_sun(data: bytes, header: Header) -> Pixels | None:
     """OpenCV takes more kinds, and makes black of one bit."""
     one_bit = int.from_bytes(data[12:16], "big") == 1
-    pixels = None if one_bit else _with_opencv(data, header)
-    return _with_pillow(data, header) if pixels is None else pixels
-
-
-def _with_opencv(data: bytes, _: Header) -> Pixels | None:
-    try:
-        pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:  # of any kind: what its decoders say of hostile bytes
-        raise RowError(Reason.DECODE) from error
-    return pixels
-
-
-def _with_pillow(
-    data: bytes, header: Header, of: Callable[[Image.Image], Pixels] | None = None
-) -> Pixels | None:
-    with pillows_door(Reason.DECODE):
-        image = open_image(data, [header.format])
-        if image is None:
-            return None
-        with image:
-            if image.size != (header.width, header.height):
-                return None
-            tiles = getattr(image, "tile", None) if header.format == "GIF" else None
-            covered = tiles[0][1] if tiles else None
-            image.load()
-            pixels = (of or _from_pillow)(image)
-    return pixels if covered is None else _white_outside(pixels, covered)
-
-
-def _white_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
-    """What a GIF's first frame leaves of the canvas is white, as browsers have it."""
-    left, top, right, bottom = box
-    if (left, top, right, bottom) == (0, 0, *pixels.shape[1::-1]):
-        return pixels
-    whole = np.full_like(pixels, 255)
-    whole[top:bottom, left:right] = pixels[top:bottom, left:right]
-    return whole
-
-
-def _from_pillow(image: Image.Image) -> Pixels:
-    """The first frame: grey, grey and alpha, BGR or BGRA; depth as it is."""
-    grey = image.mode in ("1", "L", "LA") and image.format != "GIF"  # a GIF is all palette
-    if grey:
-        kept = image.convert("LA" if image.has_transparency_data else "L")
-    elif image.mode.startswith("I") or image.mode == "F":
-        return np.asarray(image)
-    elif image.has_transparency_data:
-        kept = image.convert("RGBA")
-    else:
-        kept = image.convert("RGB")
-    pixels = np.asarray(kept)
-    if not grey:
-        swap = cv2.COLOR_RGBA2BGRA if kept.mode == "RGBA" else cv2.COLOR_RGB2BGR
-        pixels = cv2.cvtColor(pixels, swap)
-    return pixels
+    pixels = None if one_bit else decode_with_opencv(data, header)
+    return decode_with_pillow(data, header) if pixels is None else pixels
 
 
 DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "PNG": _decode_png,
     "WEBP": _decode_webp,
-    "HDR": _with_opencv,
+    "HDR": decode_with_opencv,
     "PFM": _decode_pfm,
     "TIFF": _decode_tiff,
     "ICO": _decode_ico,
@@ -281,25 +223,3 @@ DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
     "BMP": _decode_bmp,
 }
 """Format -> its decoder; Pillow for the others."""
-
-FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
-"""encode_format -> what `probe` calls it."""
-
-ENCODERS: dict[str, Callable[[int], Params]] = {
-    "jpg": lambda quality: [cv2.IMWRITE_JPEG_QUALITY, quality],
-    "png": lambda level: [cv2.IMWRITE_PNG_COMPRESSION, level],
-    "webp": lambda quality: [cv2.IMWRITE_WEBP_QUALITY, quality],
-}
-"""encode_format -> OpenCV's parameters for a quality."""
-
-
-def encode(pixels: Pixels, encode_format: str, params: Params) -> bytes:
-    """The file to store: no EXIF, no ICC."""
-    try:
-        done, encoded = cv2.imencode(f".{encode_format}", pixels, params)
-    except (cv2.error, MemoryError) as error:
-        raise RowError(Reason.ENCODE) from error
-    if not done:
-        raise RowError(Reason.ENCODE)
-    stored: bytes = encoded.tobytes()
-    return stored
