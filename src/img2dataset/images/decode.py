@@ -12,6 +12,7 @@ import numpy as np
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import bare_jpeg, bmp, icc
+from img2dataset.images.header import Header
 from img2dataset.images.headers import avif, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.headers.bombs import check_scans
 from img2dataset.images.library_decoders import (
@@ -22,7 +23,6 @@ from img2dataset.images.library_decoders import (
 from img2dataset.images.orientation import turn_upright
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels, ordinary
-from img2dataset.images.probe import Header
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.header import Header
 from img2dataset.images.headers import png, tiff
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels
-from img2dataset.images.probe import Header, riff_chunk
+from img2dataset.images.probe import riff_chunk
 
 MAX_BYTES = 4_000_000
 """Of a profile; those of printing presses have two millions at most."""

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.header import Header
 from img2dataset.images.pillow import open_image, pillows_door
 from img2dataset.images.pixels import Pixels
-from img2dataset.images.probe import Header
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 
-from img2dataset.images.probe import Header
+from img2dataset.images.header import Header
 
 MAX_READS = 20_000
 """Reads that one file may cost.  Photos take less than a thousand; crafted tables, billions."""

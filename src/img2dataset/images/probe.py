@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import bmp
+from img2dataset.images.header import Header
 from img2dataset.images.headers import avif, ico, jpeg, jxl, pfm, png, tiff
 from img2dataset.images.orientation import read_orientation, swaps_sides, validate_orientation
 from img2dataset.images.pillow import open_image, pillows_door, plug_in
@@ -21,24 +21,6 @@ PILLOW_FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG2000", "PPM", "QOI", "SUN")
 """What Pillow recognises reliably and opens without running anything else (as EPS would)."""
 
 RADIANCE = re.compile(rb"#\?(?:RADIANCE|RGBE)\n(?:[^\n]*\n){0,64}?\n-Y (\d{1,7}) \+X (\d{1,7})\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the bytes say about themselves."""
-
-    format: str
-    """As Pillow calls it: JPEG, PNG, WEBP, GIF, ..., or HDR or PFM."""
-    width: int
-    height: int
-    """As stored; of a TIFF, as displayed, because its decoders turn it themselves."""
-    orientation: int = 1
-    """EXIF's, 1 to 8."""
-    has_exif: bool = False
-    exif: bytes = b""
-    """The EXIF block, where ExifRead does not find it in the file by itself."""
-    own: Any = None
-    """What only the format's own decoder needs."""
 
 
 def probe(data: bytes) -> Header:

@@ -13,13 +13,14 @@ from img2dataset.images.config import ImageConfig
 from img2dataset.images.crop_window import only_kept
 from img2dataset.images.decode import decode
 from img2dataset.images.encode import ENCODERS, FORMATS, encode
+from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import conversion_for
 from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import exif_of
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
-from img2dataset.images.probe import Header, probe
+from img2dataset.images.probe import probe
 from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from img2dataset.images.geometry import Plan
+from img2dataset.images.header import Header
 from img2dataset.images.native import AREA, JPEG
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pixels import Pixels
-from img2dataset.images.probe import Header
 
 WHITE = 255
 JPEG_CHANNELS = {"YCbCr": 3, "Gray": 1}

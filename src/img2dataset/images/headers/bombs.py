@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.header import Header
 from img2dataset.images.headers.jpeg_segments import FRAMES, SOS, walk_segments
 from img2dataset.images.native import JPEG
-from img2dataset.images.probe import Header
 
 DENSEST = {"PNG": 8 * 1032, "JPEG": 1024, "PPM": 8, "PFM": 1, "QOI": 62}
 """Pixels that a byte can hold at most: deflate makes 1032 bytes of one; a JPEG spends a bit on
