@@ -62,7 +62,7 @@ bench: $(VENV)/installed  ## compare whole commands with the old tool (ARGS="--p
 bench-images: $(VENV)/installed  ## measure the image step: cost and fidelity (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.pixels $(ARGS)
 
-fuzz-compiled: $(VENV)/tested  ## feed hostile JPEGs to the C code, with sanitizers (ARGS="--seconds 1200"; needs gcc)
+fuzz-compiled: $(VENV)/tested  ## feed hostile bytes to the C code, with sanitizers (ARGS="--seconds 1200"; needs gcc)
 	$(BIN)/python -m tests.fuzz.compiled $(ARGS)
 
 bench-fetch: $(VENV)/installed  ## measure fetching, on a site that behaves like the web (same ARGS)
