@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.native import SLOWER
+from img2dataset.images.native import SLOWER_NOTICE
 
 if TYPE_CHECKING:
     from img2dataset.images.passthrough import Passthrough
     from img2dataset.images.process import ImageProcessor
 
-__all__ = ["SLOWER", "ImageConfig", "make_processor"]
+__all__ = ["SLOWER_NOTICE", "ImageConfig", "make_processor"]
 
 
 def make_processor(config: ImageConfig) -> ImageProcessor | Passthrough:

@@ -28,7 +28,7 @@ NEXT_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 MAKES_PIXELS = frozenset({*FRAMES, DHT, DAC, DQT, DRI})
 
 
-def pixels_only(data: bytes) -> bytes | None:
+def keep_pixels_only(data: bytes) -> bytes | None:
     """The same picture without metadata, junk and trailers; None if pixels are missing.
 
     Without our compiled part nobody can judge that: None.
@@ -47,7 +47,7 @@ def pixels_only(data: bytes) -> bytes | None:
     return None
 
 
-def ends_well(data: bytes) -> bool:
+def has_end_marker(data: bytes) -> bool:
     """Whether a whole JPEG has its end marker, which some readers insist on."""
     if data.endswith(END):
         return True

@@ -73,15 +73,15 @@ def decode(data: bytes, fields: BmpFields) -> Pixels | None:
     if not fields.upside_down:
         values = values[::-1]
     red, green, blue, alpha = fields.masks
-    channels = [_channel(values, mask) for mask in (blue, green, red)]
+    channels = [_extract_channel(values, mask) for mask in (blue, green, red)]
     if alpha:
-        opacity = _channel(values, alpha)
+        opacity = _extract_channel(values, alpha)
         if opacity.any():
             channels.append(opacity)
     return np.dstack(channels)
 
 
-def _channel(values: Pixels, mask: int) -> Pixels:
+def _extract_channel(values: Pixels, mask: int) -> Pixels:
     """What `mask` cuts out, scaled to 0..255."""
     import numpy as np  # noqa: PLC0415
 

@@ -21,8 +21,8 @@ from img2dataset.images.library_decoders import (
     read_pixels,
 )
 from img2dataset.images.orientation import turn_upright
-from img2dataset.images.pillow import open_image, pillows_door
-from img2dataset.images.pixels import Pixels, ordinary
+from img2dataset.images.pillow import open_image, translate_pillow_errors
+from img2dataset.images.pixels import Pixels, normalise_pixels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,22 +42,22 @@ def decode(
     """
     try:
         if conversion is not None and conversion.mode == "CMYK":
-            inks = _inks(data, header, factor)
+            inks = _decode_inks(data, header, factor)
             if inks is not None:
-                return conversion.of_inks(inks), False
+                return conversion.convert_inks(inks), False
         if header.format == "JPEG":
             colours, plain = _decode_jpeg(data, header, factor)
-            colours, as_stored = ordinary(colours, conversion)
+            colours, as_stored = normalise_pixels(colours, conversion)
             return colours, plain and as_stored
         pixels = DECODERS.get(header.format, decode_with_pillow)(data, header)
     except MemoryError as error:
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
-    return ordinary(pixels, conversion)
+    return normalise_pixels(pixels, conversion)
 
 
-def _inks(data: bytes, header: Header, factor: int) -> Pixels | None:
+def _decode_inks(data: bytes, header: Header, factor: int) -> Pixels | None:
     """CMYK, 255 = full ink; None if the pixels are others, or only read by detours."""
     if header.format == "JPEG" and header.own.colours in INKS:
         check_scans(data)
@@ -79,27 +79,27 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool
         pixels = _decode_odd_jpeg(data, header)
     if pixels is None:
         raise RowError(Reason.DECODE)
-    return pixels, plain and bare_jpeg.ends_well(data)
+    return pixels, plain and bare_jpeg.has_end_marker(data)
 
 
 def _decode_odd_jpeg(
     data: bytes, header: Header, of: Callable[[Image.Image], Pixels] | None = None
 ) -> Pixels | None:
     """What libjpeg warns of, or has no name for: if all pixels are there, from these alone."""
-    bare = bare_jpeg.pixels_only(data)
+    bare = bare_jpeg.keep_pixels_only(data)
     return None if bare is None else decode_with_pillow(bare, header, of)
 
 
 def _decode_png(data: bytes, header: Header) -> Pixels | None:
-    bare = png.pixels_only(data)
+    bare = png.keep_pixels_only(data)
     pixels = None if bare is None else decode_with_opencv(bare, header)
     transparent = header.own.transparent_grey
     if pixels is None or transparent is None:
         return pixels
-    return _without_grey(pixels, transparent, header.own.depth)
+    return _add_alpha(pixels, transparent, header.own.depth)
 
 
-def _without_grey(pixels: Pixels, value: int, depth: int) -> Pixels:
+def _add_alpha(pixels: Pixels, value: int, depth: int) -> Pixels:
     """Grey and alpha, of grey of which one value, of `depth` bits, counts as transparent."""
     most = np.iinfo(pixels.dtype).max
     transparent = value * most // ((1 << depth) - 1)
@@ -131,13 +131,13 @@ def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
     """Pillow takes more kinds; of deep colours it makes black what is white.  What it refuses, as
     files whose tiles do not say how many parts they have, OpenCV may take; both refuse what is cut
     short."""
-    size = jpeg2000.size_of(data)
+    size = jpeg2000.read_size(data)
     if size is None or (size.width, size.height) != (header.width, header.height):
         return None
     if jpeg2000.is_lab(data):
         return None
     if size.bits > 8 and size.channels > 2:
-        return _sixteen_bits(decode_with_opencv(data, header), size.bits)
+        return _scale_to_16bit(decode_with_opencv(data, header), size.bits)
     try:
         return decode_with_pillow(data, header)
     except RowError:
@@ -146,7 +146,7 @@ def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
         return decode_with_opencv(data, header)
 
 
-def _sixteen_bits(pixels: Pixels | None, bits: int) -> Pixels | None:
+def _scale_to_16bit(pixels: Pixels | None, bits: int) -> Pixels | None:
     """Values of `bits` bits scaled to 16, which OpenCV leaves as they are."""
     if pixels is None or pixels.dtype != np.uint16 or bits == 16:
         return pixels
@@ -155,7 +155,7 @@ def _sixteen_bits(pixels: Pixels | None, bits: int) -> Pixels | None:
 
 
 def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
-    with pillows_door(Reason.DECODE):
+    with translate_pillow_errors(Reason.DECODE):
         image = open_image(data, ["JXL"])
         if image is None:
             return None
@@ -181,12 +181,12 @@ def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
 def _decode_avif(data: bytes, header: Header) -> Pixels | None:
     """Its decoder would scale what has another size than was promised, and refuses EXIF that is
     damaged."""
-    if not avif.is_true(data):
+    if not avif.has_promised_sizes(data):
         return None
     try:
         return decode_with_pillow(data, header)
     except RowError:
-        bare = avif.without_exif(data)
+        bare = avif.hide_exif(data)
         if bare is None:
             raise
         return decode_with_pillow(bare, header)

@@ -17,13 +17,13 @@ import numpy as np
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.header import Header
 from img2dataset.images.headers import png, tiff
-from img2dataset.images.pillow import open_image, pillows_door
+from img2dataset.images.pillow import open_image, translate_pillow_errors
 from img2dataset.images.pixels import Pixels
-from img2dataset.images.probe import riff_chunk
+from img2dataset.images.probe import find_riff_chunk
 
-MAX_BYTES = 4_000_000
+MAX_PROFILE_BYTES = 4_000_000
 """Of a profile; those of printing presses have two millions at most."""
-MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+PILLOW_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """The colours a profile is for, as it says -> as Pillow does."""
 
 
@@ -38,7 +38,7 @@ class Conversion:
     def fits(self, pixels: Pixels) -> bool:
         return self.mode == ("L" if pixels.ndim == 2 or pixels.shape[2] == 2 else "RGB")
 
-    def of_colours(self, pixels: Pixels) -> Pixels:
+    def convert_colours(self, pixels: Pixels) -> Pixels:
         """8-bit pixels of a kind that fits; an alpha channel is left alone."""
         converted = pixels.copy()
         if self.mode == "L":
@@ -53,7 +53,7 @@ class Conversion:
             )[:, :, ::-1]  # fmt: skip
         return converted
 
-    def of_inks(self, inks: Pixels) -> Pixels:
+    def convert_inks(self, inks: Pixels) -> Pixels:
         """BGR of CMYK, 255 = full ink."""
         made: Pixels = cv2.cvtColor(self._apply(inks, "CMYK"), cv2.COLOR_RGB2BGR)
         return made
@@ -65,22 +65,22 @@ class Conversion:
         return np.asarray(self.transform.apply(image))
 
 
-def conversion_for(data: bytes, header: Header) -> Conversion | None:
+def find_conversion(data: bytes, header: Header) -> Conversion | None:
     """What an image needs to become sRGB; None if nothing, or nothing can be done."""
-    profile = profile_in(data, header)
-    return _conversion(profile) if 128 < len(profile) <= MAX_BYTES else None
+    profile = read_profile(data, header)
+    return _build_conversion(profile) if 128 < len(profile) <= MAX_PROFILE_BYTES else None
 
 
-def profile_in(data: bytes, header: Header) -> bytes:
+def read_profile(data: bytes, header: Header) -> bytes:
     """The ICC profile of an image; empty if it has none."""
     if header.format == "PNG":
-        return png.profile_in(data, MAX_BYTES)
+        return png.read_profile(data, MAX_PROFILE_BYTES)
     if header.format == "WEBP":
-        return riff_chunk(data, b"ICCP")
+        return find_riff_chunk(data, b"ICCP")
     if header.format == "TIFF":
-        return tiff.profile_in(data)
+        return tiff.read_profile(data)
     try:
-        with pillows_door(Reason.DECODE):
+        with translate_pillow_errors(Reason.DECODE):
             image = open_image(data, [header.format])
             found = None if image is None else image.info.get("icc_profile")
     except RowError:  # the decoder will say so, if it matters
@@ -89,13 +89,13 @@ def profile_in(data: bytes, header: Header) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _conversion(profile: bytes) -> Conversion | None:
+def _build_conversion(profile: bytes) -> Conversion | None:
     from PIL import ImageCms  # noqa: PLC0415  (see pillow.py)
 
     try:
-        with pillows_door(Reason.DECODE):
+        with translate_pillow_errors(Reason.DECODE):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            mode = MODES.get(source.profile.xcolor_space)
+            mode = PILLOW_MODES.get(source.profile.xcolor_space)
             if mode is None or "sRGB" in (source.profile.profile_description or ""):
                 return None
             transform = ImageCms.buildTransform(

@@ -14,7 +14,7 @@ import numpy as np
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.header import Header
-from img2dataset.images.pillow import open_image, pillows_door
+from img2dataset.images.pillow import open_image, translate_pillow_errors
 from img2dataset.images.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def decode_with_opencv(data: bytes, _: Header) -> Pixels | None:
 def decode_with_pillow(
     data: bytes, header: Header, of: Callable[[Image.Image], Pixels] | None = None
 ) -> Pixels | None:
-    with pillows_door(Reason.DECODE):
+    with translate_pillow_errors(Reason.DECODE):
         image = open_image(data, [header.format])
         if image is None:
             return None
@@ -49,10 +49,10 @@ def decode_with_pillow(
             covered = tiles[0][1] if tiles else None
             image.load()
             pixels = (of or read_pixels)(image)
-    return pixels if covered is None else _white_outside(pixels, covered)
+    return pixels if covered is None else _fill_outside(pixels, covered)
 
 
-def _white_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
+def _fill_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
     """What a GIF's first frame leaves of the canvas is white, as browsers have it."""
     left, top, right, bottom = box
     if (left, top, right, bottom) == (0, 0, *pixels.shape[1::-1]):

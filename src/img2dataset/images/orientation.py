@@ -15,7 +15,7 @@ FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 
 def read_orientation(block: bytes) -> int:
     """The orientation, 1 to 8, that an EXIF block names; 1 if it names none."""
-    return validate_orientation(tiff.numbers(block).get(tiff.ORIENTATION))
+    return validate_orientation(tiff.read_numbers(block).get(tiff.ORIENTATION))
 
 
 def validate_orientation(value: object) -> int:

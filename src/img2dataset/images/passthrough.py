@@ -6,7 +6,7 @@ from typing import Any
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.metadata import exif_of, read_exif
+from img2dataset.images.metadata import read_exif, read_image_exif
 from img2dataset.images.pillow import PLUGINS, set_up_pillow
 from img2dataset.images.probe import probe, recognise
 from img2dataset.records import EncodedImage
@@ -36,7 +36,7 @@ class Passthrough:
             if not self._config.extract_exif:
                 recognise(data)
                 return EncodedImage(data, None, None, None, None)
-            exif = exif_of(data, probe(data))
+            exif = read_image_exif(data, probe(data))
         except RowError as error:
             if error.reason not in RECOGNISED:
                 raise

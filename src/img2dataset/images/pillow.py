@@ -18,7 +18,7 @@ from img2dataset.errors import Reason, RowError
 if TYPE_CHECKING:
     from PIL import Image
 
-_most_pixels = 0
+_max_pixels = 0
 _plugging = threading.Lock()
 
 PLUGINS = {"HEIF": Reason.HEIC, "JXL": Reason.JXL}
@@ -30,14 +30,14 @@ def set_up_pillow(max_decoded_pixels: int) -> None:
 
     Both hold for the process, as Pillow's own limit does.
     """
-    global _most_pixels  # noqa: PLW0603
-    _most_pixels = max(_most_pixels, max_decoded_pixels)
+    global _max_pixels  # noqa: PLW0603
+    _max_pixels = max(_max_pixels, max_decoded_pixels)
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 @contextmanager
-def pillows_door(reason: Reason) -> Iterator[None]:
+def translate_pillow_errors(reason: Reason) -> Iterator[None]:
     """Turn whatever hostile bytes make Pillow raise into a RowError."""
     try:
         yield
@@ -81,7 +81,7 @@ def open_image(data: bytes, formats: Sequence[str]) -> Image.Image | None:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  (see above)
 
     Image.init()
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _most_pixels)
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _max_pixels)
     known = [name for name in formats if name in Image.OPEN]
     try:
         return Image.open(io.BytesIO(data), formats=known)

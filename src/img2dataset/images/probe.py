@@ -12,7 +12,7 @@ from img2dataset.images import bmp
 from img2dataset.images.header import Header
 from img2dataset.images.headers import avif, ico, jpeg, jxl, pfm, png, tiff
 from img2dataset.images.orientation import read_orientation, swaps_sides, validate_orientation
-from img2dataset.images.pillow import open_image, pillows_door, plug_in
+from img2dataset.images.pillow import open_image, plug_in, translate_pillow_errors
 from img2dataset.signatures import find_format, is_avif, is_heic, is_svg, is_video
 
 EXIF = b"Exif\0\0"
@@ -49,7 +49,7 @@ def _explain_refusal(data: bytes) -> Reason:
 
 def recognise(data: bytes) -> None:
     """As `probe`, for those who want to know no more than whether it is an image."""
-    if not jpeg.is_plain(data):
+    if not jpeg.has_plain_header(data):
         probe(data)
 
 
@@ -59,37 +59,37 @@ def _probe(data: bytes) -> Header | None:
         return read(data)
     if is_heic(data):
         plug_in("HEIF")
-        return _pillow(data, ("HEIF",))
+        return _read_with_pillow(data, ("HEIF",))
     try:
-        return _pillow(data, PILLOW_FORMATS)
+        return _read_with_pillow(data, PILLOW_FORMATS)
     except RowError:
-        bare = avif.without_exif(data) if is_avif(data) else None
+        bare = avif.hide_exif(data) if is_avif(data) else None
         if bare is None:
             raise
-        found = _pillow(bare, ("AVIF",))
+        found = _read_with_pillow(bare, ("AVIF",))
         return None if found is None else replace(found, has_exif=True, exif=DAMAGED_EXIF)
 
 
-def _jpeg(data: bytes) -> Header:
+def _read_jpeg(data: bytes) -> Header:
     own = jpeg.read_header(data)
     return Header(
         "JPEG", own.width, own.height, read_orientation(own.exif), bool(own.exif), own=own
     )
 
 
-def _png(data: bytes) -> Header | None:
+def _read_png(data: bytes) -> Header | None:
     own = png.read_header(data)
     if own is None:
         return None
     return Header("PNG", own.width, own.height, read_orientation(own.exif), bool(own.exif), own=own)
 
 
-def _webp(data: bytes) -> Header | None:
+def _read_webp(data: bytes) -> Header | None:
     kind = data[12:16]
     if len(data) < (25 if kind == b"VP8L" else 30):
         return None
     if kind == b"VP8X":
-        exif = riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
+        exif = find_riff_chunk(data, b"EXIF") if data[20] & 0x08 else b""
         width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
         bare = exif.removeprefix(EXIF)
         return Header("WEBP", width, height, read_orientation(bare), bool(bare), bare)
@@ -102,7 +102,7 @@ def _webp(data: bytes) -> Header | None:
     return None
 
 
-def riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
+def find_riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
     """The body of the first chunk called `name`; empty if there is none."""
     at = 12
     for _ in range(limit):
@@ -115,12 +115,12 @@ def riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
     return b""
 
 
-def _radiance(data: bytes) -> Header | None:
+def _read_radiance(data: bytes) -> Header | None:
     found = RADIANCE.match(data[:8192])
     return Header("HDR", int(found[2]), int(found[1])) if found else None
 
 
-def _tiff(data: bytes) -> Header | None:
+def _read_tiff(data: bytes) -> Header | None:
     own = tiff.read_header(data)
     if own is None:
         return None
@@ -130,24 +130,24 @@ def _tiff(data: bytes) -> Header | None:
     return Header("TIFF", width, height, has_exif=True, own=own)
 
 
-def _ico(data: bytes) -> Header | None:
+def _read_ico(data: bytes) -> Header | None:
     own = ico.read_header(data)
     return None if own is None else Header("ICO", own.width, own.height, own=own)
 
 
-def _pfm(data: bytes) -> Header | None:
+def _read_pfm(data: bytes) -> Header | None:
     own = pfm.read_header(data)
     return None if own is None else Header("PFM", own.width, own.height, own=own)
 
 
-def _bmp(data: bytes) -> Header | None:
+def _read_bmp(data: bytes) -> Header | None:
     own = bmp.read_fields(data)
     if own is None:
-        return _pillow(data, ("BMP",))
+        return _read_with_pillow(data, ("BMP",))
     return Header("BMP", own.width, own.height, own=own)
 
 
-def _jxl(data: bytes) -> Header | None:
+def _read_jxl(data: bytes) -> Header | None:
     own = jxl.read_header(data)
     if own is None:
         return None
@@ -155,8 +155,8 @@ def _jxl(data: bytes) -> Header | None:
     return Header("JXL", own.width, own.height, has_exif=bool(own.exif), exif=own.exif, own=own)
 
 
-def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
-    with pillows_door(Reason.NOT_AN_IMAGE):
+def _read_with_pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
+    with translate_pillow_errors(Reason.NOT_AN_IMAGE):
         image = open_image(data, formats)
         if image is None:
             return None
@@ -170,14 +170,14 @@ def _pillow(data: bytes, formats: tuple[str, ...]) -> Header | None:
 
 
 READERS: dict[str, Callable[[bytes], Header | None]] = {
-    "JPEG": _jpeg,
-    "PNG": _png,
-    "WEBP": _webp,
-    "HDR": _radiance,
-    "PFM": _pfm,
-    "TIFF": _tiff,
-    "BMP": _bmp,
-    "ICO": _ico,
-    "JXL": _jxl,
+    "JPEG": _read_jpeg,
+    "PNG": _read_png,
+    "WEBP": _read_webp,
+    "HDR": _read_radiance,
+    "PFM": _read_pfm,
+    "TIFF": _read_tiff,
+    "BMP": _read_bmp,
+    "ICO": _read_ico,
+    "JXL": _read_jxl,
 }
 """Format, by its signature -> what reads its header; Pillow for the others."""

@@ -10,14 +10,14 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images import geometry
 from img2dataset.images.blur import blur, read_boxes
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.crop_window import only_kept
+from img2dataset.images.crop_window import plan_kept_part
 from img2dataset.images.decode import decode
 from img2dataset.images.encode import ENCODERS, FORMATS, encode
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
-from img2dataset.images.icc import conversion_for
+from img2dataset.images.icc import find_conversion
 from img2dataset.images.library_decoders import set_up_opencv
-from img2dataset.images.metadata import exif_of
+from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
 from img2dataset.images.probe import probe
@@ -60,12 +60,12 @@ class ImageProcessor:
             width, height = height, width
         geometry.check_limits(config, width, height)
         check_length(data, header)
-        plan = geometry.plan(config, width, height)
+        plan = geometry.make_plan(config, width, height)
         if not boxes:  # which are blurred on the whole
-            plan = only_kept(plan, width, height)
+            plan = plan_kept_part(plan, width, height)
         geometry.check_plan(config, plan)
 
-        recolour = conversion_for(data, header) if config.convert_to_srgb else None
+        recolour = find_conversion(data, header) if config.convert_to_srgb else None
         pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
         as_stored = False  # and were it so, it does not matter for what has changed its size
         if pixels is None:
@@ -86,7 +86,7 @@ class ImageProcessor:
             and header.format == FORMATS[config.encode_format]
         )
         stored = data if kept else encode(pixels, config.encode_format, self._params)
-        exif = exif_of(data, header) if config.extract_exif else None
+        exif = read_image_exif(data, header) if config.extract_exif else None
         return EncodedImage(stored, *plan.final, width, height, exif)
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
@@ -94,4 +94,4 @@ class ImageProcessor:
         shrinks = plan.interpolation is not None and plan.width < width
         if not (shrinks and self._shrinkable and header.format == "JPEG"):
             return 1
-        return geometry.shrink_factor((width, height), (plan.width, plan.height))
+        return geometry.choose_shrink_factor((width, height), (plan.width, plan.height))

@@ -50,13 +50,13 @@ def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
         pixels = pixels[top : top + height, left : left + width]
     size = plan.width, plan.height
     ours = plan.interpolation == cv2.INTER_AREA and not by_opencv
-    if ours and AREA is not None and _fits(pixels, plan):
+    if ours and AREA is not None and _is_for_native(pixels, plan):
         return _average_areas(AREA, pixels, plan)
     resized: Pixels = cv2.resize(pixels, size, interpolation=plan.interpolation)
     return resized
 
 
-def _fits(pixels: Pixels, plan: Plan) -> bool:
+def _is_for_native(pixels: Pixels, plan: Plan) -> bool:
     """Whether the compiled module does this: smaller on both sides, and not by whole numbers, at
     which OpenCV is as quick."""
     height, width = pixels.shape[:2]

@@ -38,8 +38,8 @@ from img2dataset.errors import (
 )
 from img2dataset.fetch import Engine
 from img2dataset.formats import Writer, open_writer
-from img2dataset.images import SLOWER
-from img2dataset.images.marks import marks
+from img2dataset.images import SLOWER_NOTICE
+from img2dataset.images.marks import find_marks
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import (
@@ -155,8 +155,8 @@ class Worker:
         self._images.start()
         self._pipeline.start()
         self._link.send(Ready())
-        if SLOWER is not None:
-            self._link.send(Notice(SLOWER))
+        if SLOWER_NOTICE is not None:
+            self._link.send(Notice(SLOWER_NOTICE))
         self._link.listen(self._hear)
         next_count = 0.0
         while not self._closing.over(self._open.values()):
@@ -426,7 +426,7 @@ def make_process(
 
     def process(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
-        signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
+        signals = body.signals + find_marks(body.data) if options.save_opt_out_signals else ()
         if check is not None and not check.is_right(row, digest or ""):
             mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
             return Sample(row, mismatch, fetched=body.fetched, signals=signals)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from img2dataset.images.metadata import MAX_READS, PatientFile, TooManyReadsError, read_exif
+from img2dataset.images.metadata import MAX_READS, LimitedFile, TooManyReadsError, read_exif
 from tests.pictures import CASES
 from tests.pictures.others import heic
 from tests.unit.images.made import processor, saved, smooth
@@ -121,13 +121,13 @@ def test_a_block_that_leads_round_in_circles_is_given_up_quickly() -> None:
 
 
 def test_reads_are_counted() -> None:
-    file = PatientFile(b"x")
+    file = LimitedFile(b"x")
     for _ in range(MAX_READS):
         file.read(0)
     with pytest.raises(TooManyReadsError):
         file.read(0)
     with pytest.raises(TooManyReadsError):
-        PatientFile(b"x" * 5_000_000).read()
+        LimitedFile(b"x" * 5_000_000).read()
 
 
 def test_damaged_exif_is_not_worth_a_message(caplog: pytest.LogCaptureFixture) -> None:

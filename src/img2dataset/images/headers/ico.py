@@ -43,10 +43,10 @@ def read_header(data: bytes) -> IcoHeader | None:
     if not entries:
         return None
     *_, size, start = max(entries)
-    return _picture(data, start, size)
+    return _read_picture(data, start, size)
 
 
-def _picture(data: bytes, start: int, size: int) -> IcoHeader | None:
+def _read_picture(data: bytes, start: int, size: int) -> IcoHeader | None:
     size = min(size, len(data) - start)  # the mask may be cut off, or never have been there
     if size < 33:
         return None
@@ -73,20 +73,20 @@ def decode(data: bytes, header: IcoHeader) -> Pixels | None:
         return None
     start = head + 4 * colours + (12 if packed == 3 and head == DIB_HEADER else 0)
     stride = (header.width * bits + 31) // 32 * 4
-    rows = _rows(picture, start, stride, header.height)
+    rows = _read_rows(picture, start, stride, header.height)
     if rows is None:
         return None
     palette = np.frombuffer(picture, np.uint8, 4 * colours, head).reshape(-1, 4)
-    pixels = _colours(rows, bits, header.width, palette)
+    pixels = _read_colours(rows, bits, header.width, palette)
     if pixels is None:
         return None
     if pixels.shape[2] == 3 or not pixels[:, :, 3].any():
-        opacity = _opacity(picture, start + stride * header.height, header)
+        opacity = _read_mask(picture, start + stride * header.height, header)
         pixels = np.dstack([pixels[:, :, :3], opacity])
     return pixels if both < 0 else np.ascontiguousarray(pixels[::-1])
 
 
-def _rows(picture: bytes, start: int, stride: int, height: int) -> Pixels | None:
+def _read_rows(picture: bytes, start: int, stride: int, height: int) -> Pixels | None:
     import numpy as np  # noqa: PLC0415
 
     if len(picture) - start < stride * height:
@@ -94,7 +94,7 @@ def _rows(picture: bytes, start: int, stride: int, height: int) -> Pixels | None
     return np.frombuffer(picture, np.uint8, stride * height, start).reshape(height, stride)
 
 
-def _colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | None:
+def _read_colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | None:
     """BGR, or BGRA of 32 bits; as the rows lie.  None if an index is beyond the palette."""
     import numpy as np  # noqa: PLC0415
 
@@ -110,11 +110,11 @@ def _colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | N
     return rows[:, : width * bits // 8].reshape(len(rows), width, bits // 8)
 
 
-def _opacity(picture: bytes, start: int, header: IcoHeader) -> Pixels:
+def _read_mask(picture: bytes, start: int, header: IcoHeader) -> Pixels:
     """255 where the mask shows the picture; a mask that is not all there hides nothing."""
     import numpy as np  # noqa: PLC0415
 
-    rows = _rows(picture, start, (header.width + 31) // 32 * 4, header.height)
+    rows = _read_rows(picture, start, (header.width + 31) // 32 * 4, header.height)
     if rows is None:
         return np.full((header.height, header.width), 255, np.uint8)
     hidden = np.unpackbits(rows, axis=1)[:, : header.width]

@@ -47,6 +47,6 @@ class Box:
             at += size
 
 
-def whole(data: bytes) -> Box:
-    """All of a file."""
-    return Box(data, b"", 0, len(data))
+def walk_boxes(data: bytes) -> Iterator[Box]:
+    """Yield the boxes of a file."""
+    return Box(data, b"", 0, len(data)).children()

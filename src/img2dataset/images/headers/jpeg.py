@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 EXIF = b"Exif\0"
 MAX_SEGMENTS = 10_000
 RGB_IDS = b"RGB"
-BITS = 8
-UNUSUAL = "subsampling"
+PRECISION_BITS = 8
+UNNAMED_SAMPLING = "subsampling"
 """What libjpeg-turbo's simple interface says of sampling factors that it has no name for."""
 
 
@@ -48,20 +48,20 @@ def read_header(data: bytes) -> JpegHeader:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except (KeyError, ValueError) as error:
         # KeyError: of a table in simplejpeg, which lacks 1x4, or the header ends early
-        unnamed = isinstance(error, KeyError) or UNUSUAL in str(error)
+        unnamed = isinstance(error, KeyError) or UNNAMED_SAMPLING in str(error)
         found = _read_frame(data) if unnamed else None
         if found is None:
             raise ValueError("JPEG header that makes no sense") from error
         height, width, colours = found
-    return JpegHeader(width, height, colours, _exif(data))
+    return JpegHeader(width, height, colours, _find_exif(data))
 
 
-def is_plain(data: bytes) -> bool:
+def has_plain_header(data: bytes) -> bool:
     """Whether a plain JPEG begins here; if not, `read_header` may still make sense of it."""
     return JPEG is not None and bool(JPEG.has_plain_header(data))
 
 
-def _exif(data: bytes) -> bytes:
+def _find_exif(data: bytes) -> bytes:
     """The first EXIF block before the pixels; empty if there is none."""
     for marker, start, end in islice(walk_segments(data), MAX_SEGMENTS):
         if marker == SOS:
@@ -86,14 +86,14 @@ def _read_frame(data: bytes) -> tuple[int, int, str] | None:
             frame = body
     else:
         return None
-    if len(frame) < 6 or frame[0] != BITS or len(frame) < 6 + 3 * frame[5]:
+    if len(frame) < 6 or frame[0] != PRECISION_BITS or len(frame) < 6 + 3 * frame[5]:
         return None
-    colours = _colours(frame[6 : 6 + 3 * frame[5] : 3], jfif=jfif, adobe=adobe)
+    colours = _guess_colours(frame[6 : 6 + 3 * frame[5] : 3], jfif=jfif, adobe=adobe)
     height, width = (int.from_bytes(frame[at : at + 2], "big") for at in (1, 3))
     return None if colours is None else (height, width, colours)
 
 
-def _colours(ids: bytes, *, jfif: bool, adobe: int | None) -> str | None:
+def _guess_colours(ids: bytes, *, jfif: bool, adobe: int | None) -> str | None:
     """As libjpeg guesses them."""
     match len(ids):
         case 1:
@@ -112,7 +112,7 @@ def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
     `factor` is 1, 2, 4 or 8.  What is raised is what `decode_channels` raises.
     """
     pixels = decode_channels(data, header, factor)
-    return _from_cmyk(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+    return _convert_cmyk(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
 
 
 def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
@@ -135,7 +135,7 @@ def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
     return pixels[:, :, 0] if colours == "GRAY" else pixels
 
 
-def _from_cmyk(pixels: Pixels) -> Pixels:
+def _convert_cmyk(pixels: Pixels) -> Pixels:
     """BGR from CMYK as JPEGs hold it: inverted, as Adobe's programs write it."""
     import cv2  # noqa: PLC0415  (headers are read without OpenCV)
 

@@ -15,7 +15,7 @@ import simplejpeg
 from PIL import Image, ImageFile
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.headers.bombs import MOST_SCANS, check_scans
+from img2dataset.images.headers.bombs import MAX_SCANS, check_scans
 from tests.pictures import CASES
 from tests.pictures.pngs import chunk
 from tests.unit.images.made import encoded, pixels_of, processor, saved, smooth, to_png
@@ -157,21 +157,21 @@ def bomb(scans: int, side: int = 64) -> bytes:
 
 def test_a_jpeg_of_hundreds_of_scans_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simplejpeg, "decode_jpeg", never)
-    assert refusal(bomb(MOST_SCANS + 1)) is Reason.DECODE
+    assert refusal(bomb(MAX_SCANS + 1)) is Reason.DECODE
     assert refusal(bomb(600, 4096)) is Reason.DECODE
 
 
 def test_a_harmless_thumbnail_does_not_hide_them() -> None:
     thumbnail = b"Exif\0\0" + saved(RGB, "JPEG")
     segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
-    hidden = b"\xff\xd8" + segment + bomb(MOST_SCANS + 1)[2:]
+    hidden = b"\xff\xd8" + segment + bomb(MAX_SCANS + 1)[2:]
     with pytest.raises(RowError):
         check_scans(hidden)
 
 
 def test_a_jpeg_of_as_many_scans_as_are_allowed_is_decoded() -> None:
-    check_scans(bomb(MOST_SCANS))
-    assert pixels_of(to_png().process(bomb(MOST_SCANS)).data).shape == (64, 64)
+    check_scans(bomb(MAX_SCANS))
+    assert pixels_of(to_png().process(bomb(MAX_SCANS)).data).shape == (64, 64)
 
 
 def test_what_only_looks_like_scans_is_not_counted() -> None:
