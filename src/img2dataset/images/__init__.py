@@ -1,4 +1,4 @@
-"""Body -> Picture: the images stage."""
+"""Bytes -> EncodedImage: the images stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SLOWER_NOTICE", "ImageConfig", "make_processor"]
 
 
 def make_processor(config: ImageConfig) -> ImageProcessor | Passthrough:
-    """What makes pictures; what is not needed for that is not imported."""
+    """Return the processor for these options; import only what it needs."""
     if config.disable_all_reencoding:
         from img2dataset.images.passthrough import Passthrough  # noqa: PLC0415
 

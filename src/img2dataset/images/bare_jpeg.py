@@ -1,7 +1,7 @@
-"""Odd JPEG bytes -> a JPEG of what makes its pixels, if all of them are there.
+"""Unusual JPEG bytes -> a JPEG of only what makes its pixels, if they are complete.
 
-libjpeg tells of its first complaint only, so a harmless one hides that half of the picture is
-missing.  Here the pixels alone are judged: by reading the codes of all scans, in `jpeg_completeness.h`.
+libjpeg reports its first warning only, so that a harmless one hides missing pixels.  Here the
+pixels alone are checked, by reading the codes of all scans: `native/jpeg_completeness.h`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from img2dataset.images.native import JPEG
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
-"""Its presence says that colours are YCbCr; of a version that no reader minds."""
+"""Says by its presence that colours are YCbCr; its version is one that every reader accepts."""
 NEXT_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 MAKES_PIXELS = frozenset({*FRAMES, DHT, DAC, DQT, DRI})
 
 
 def keep_pixels_only(data: bytes) -> bytes | None:
-    """The same picture without metadata, junk and trailers; None if pixels are missing.
+    """Return the image without metadata, junk and trailers; None if pixels are missing.
 
-    Without our compiled part nobody can judge that: None.
+    None as well without the compiled module, which checks that.
     """
     end = _find_pixels_end(data)
     if not end:
@@ -48,7 +48,7 @@ def keep_pixels_only(data: bytes) -> bytes | None:
 
 
 def has_end_marker(data: bytes) -> bool:
-    """Whether a whole JPEG has its end marker, which some readers insist on."""
+    """Whether a complete JPEG has its end marker, which some readers insist on."""
     if data.endswith(END):
         return True
     found = NEXT_MARKER.search(data, _find_pixels_end(data))

@@ -15,16 +15,17 @@ from img2dataset.images.pixels import Pixels
 Box = tuple[float, float, float, float]
 """x_min, y_min, x_max, y_max, in 0..1 of the image."""
 MIN_COORDINATE, MAX_COORDINATE = -1.0, 2.0
-"""Boxes may reach over the edge (detectors give such), but not by more than the image."""
+"""Boxes may reach over the edge, as those of detectors do, but not by more than the image."""
 ALIGNED_COLUMNS = 64
 MAX_WORK = 5 * 10**10
-"""Pixels, edges included, times the kernel's side: a minute.  Boxes on giants come near it."""
+"""Pixels, edges included, times the kernel's side: a minute of CPU.  Boxes on the largest images
+come near it."""
 GROWTH = 0.1
-"""By how much of its longest side a box grows, and what the kernel's radius is."""
+"""Share of its longest side by which a box grows; also the kernel's radius."""
 
 
 def read_boxes(boxes: Any) -> list[Box]:
-    """A row's boxes, checked; None is no boxes.  A reversed box covers the same pixels."""
+    """Check a row's boxes; None means no boxes.  A reversed box covers the same pixels."""
     if boxes is None:
         return []
     if not _is_list(boxes):
@@ -80,7 +81,7 @@ def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
 
 
 def _make_mask(boxes: Sequence[Box], height: int, width: int) -> tuple[Pixels, int]:
-    """1 inside the boxes, 0 elsewhere; and the side of the kernel."""
+    """Return the mask, 1 inside the boxes and 0 elsewhere, and the side of the kernel."""
     mask = np.zeros((height, width), np.float32)
     largest = 0
     for box in boxes:
@@ -95,10 +96,10 @@ def _make_mask(boxes: Sequence[Box], height: int, width: int) -> tuple[Pixels, i
 
 
 def _find_reach(mask: Pixels, reach: int) -> tuple[slice, slice]:
-    """The rows and columns within `reach` of the mask's ones.
+    """Find the rows and columns within `reach` of the mask's ones.
 
-    Columns in steps of ALIGNED: then OpenCV's vectors fall as they do on the whole image, and
-    so do its roundings.
+    Columns are in steps of ALIGNED_COLUMNS: then OpenCV's vectors are aligned as on the whole
+    image, and round alike.
     """
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -111,9 +112,9 @@ def _find_reach(mask: Pixels, reach: int) -> tuple[slice, slice]:
 
 
 def _grow_span(start: int, end: int, reach: float, side: int) -> slice:
-    """Rows or columns of the mask.
+    """Grow a span of rows or columns of the mask by `reach`.
 
-    The end stops before the last one, and both are truncated: thus did the old tool, and
-    datasets are compared pixel by pixel.
+    The end stops before the last one, and both are truncated: the old tool did so, and datasets
+    are compared pixel by pixel.
     """
     return slice(int(max(0, start - reach)), int(max(0, min(side - 1, end + reach))))

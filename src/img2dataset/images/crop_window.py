@@ -1,6 +1,7 @@
 """A plan that enlarges a sliver and keeps a little of it -> the plan for that part alone.
 
-1 x 60000 pixels, cropped to 256 x 256, are 15 million rows on the way: all but 256 for nothing.
+An image of 1 x 60000 pixels, cropped to 256 x 256, would have 15 million rows on the way, of which
+256 are kept.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from math import ceil
 from img2dataset.images.geometry import Plan
 
 REACH_PIXELS = 8
-"""Pixels around a pixel that an interpolation looks at, and some more."""
+"""Pixels around a pixel on which an interpolation depends, with a margin."""
 MAX_TRIES = 64
 SUBPIXEL_STEPS = 4096
-"""Parts of a pixel by which the part may be off: OpenCV's own steps are 2048."""
+"""The part may be off by one of so many steps of a pixel; OpenCV's own are 2048."""
 MIN_GAIN = 8
-"""Times what is kept that the whole must be, for this to be worth it."""
+"""How many times larger than what is kept the whole must be."""
 
 
 def plan_kept_part(plan: Plan, width: int, height: int) -> Plan:
-    """`plan` for the part of a width x height image that its crop keeps, if it enlarges."""
+    """Restrict `plan` to the part of a width x height image that its crop keeps, if it enlarges."""
     if plan.crop is None or plan.interpolation is None:
         return plan
     left, top, kept_width, kept_height = plan.crop
@@ -43,8 +44,8 @@ Span = tuple[int, int]
 
 
 def _find_part(old: int, new: int, start: int, kept: int) -> tuple[Span, Span] | None:
-    """Of a side of `old` pixels that becomes `new`: from where to where is needed, before and
-    after; None if all of it, or nearly so."""
+    """Find which span of a side of `old` pixels is needed, and which span of the `new` pixels it
+    becomes; None if all of it, or nearly so."""
     if new < 2 * old or new < MIN_GAIN * kept:
         return None
     before = max(0, start * old // new - REACH_PIXELS)
@@ -55,7 +56,7 @@ def _find_part(old: int, new: int, start: int, kept: int) -> tuple[Span, Span] |
 
 
 def _find_meeting_edge(candidates: range, old: int, new: int) -> int:
-    """The first pixel, of those before and after, whose edge falls on an edge as good as exactly."""
+    """Find the first candidate whose edge falls on an edge of the new pixels, nearly exactly."""
 
     def measure_offset(pixel: int) -> float:
         """In pixels before the resize."""

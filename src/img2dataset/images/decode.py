@@ -35,10 +35,10 @@ INKS = ("CMYK", "YCCK")
 def decode(
     data: bytes, header: Header, factor: int = 1, conversion: icc.Conversion | None = None
 ) -> tuple[Pixels, bool]:
-    """8-bit grey or BGR pixels, as stored; and whether the file holds just such pixels.
+    """Decode to 8-bit grey or BGR, as stored; say whether the file holds exactly these pixels.
 
-    `factor` shrinks a JPEG on the way; `conversion` is to be applied to the colours.
-    The size is the one in `header`: a file whose header promised another size is refused.
+    `factor` shrinks a JPEG on the way; `conversion` is applied to the colours.
+    A file whose pixels have another size than `header` promised is refused.
     """
     try:
         if conversion is not None and conversion.mode == "CMYK":
@@ -58,7 +58,8 @@ def decode(
 
 
 def _decode_inks(data: bytes, header: Header, factor: int) -> Pixels | None:
-    """CMYK, 255 = full ink; None if the pixels are others, or only read by detours."""
+    """Decode CMYK, 255 = full ink; None if the image has other colours, or only Pillow's
+    conversion of them."""
     if header.format == "JPEG" and header.own.colours in INKS:
         check_scans(data)
         try:
@@ -85,7 +86,8 @@ def _decode_jpeg(data: bytes, header: Header, factor: int) -> tuple[Pixels, bool
 def _decode_odd_jpeg(
     data: bytes, header: Header, of: Callable[[Image.Image], Pixels] | None = None
 ) -> Pixels | None:
-    """What libjpeg warns of, or has no name for: if all pixels are there, from these alone."""
+    """Decode what libjpeg warns of, or has no name for, from its pixels alone; None if pixels are
+    missing."""
     bare = bare_jpeg.keep_pixels_only(data)
     return None if bare is None else decode_with_pillow(bare, header, of)
 
@@ -100,7 +102,7 @@ def _decode_png(data: bytes, header: Header) -> Pixels | None:
 
 
 def _add_alpha(pixels: Pixels, value: int, depth: int) -> Pixels:
-    """Grey and alpha, of grey of which one value, of `depth` bits, counts as transparent."""
+    """Add an alpha channel to grey of which one value, of `depth` bits, is transparent."""
     most = np.iinfo(pixels.dtype).max
     transparent = value * most // ((1 << depth) - 1)
     alpha = np.where(pixels == transparent, pixels.dtype.type(0), pixels.dtype.type(most))
@@ -128,9 +130,9 @@ def _decode_ico(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
-    """Pillow takes more kinds; of deep colours it makes black what is white.  What it refuses, as
-    files whose tiles do not say how many parts they have, OpenCV may take; both refuse what is cut
-    short."""
+    """Decode with Pillow, which knows more kinds, but not deep colours, of which it makes black
+    what is white.  OpenCV decodes some files that Pillow refuses, as those whose tiles do not say
+    how many parts they have; both refuse truncated files."""
     size = jpeg2000.read_size(data)
     if size is None or (size.width, size.height) != (header.width, header.height):
         return None
@@ -168,7 +170,7 @@ def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
-    """The file has RGB, from the lowest row up."""
+    """Decode RGB that is stored from the lowest row up."""
     own: pfm.PfmHeader = header.own
     count = 3 * own.width * own.height
     if len(data) - own.start < 4 * count:
@@ -179,8 +181,8 @@ def _decode_pfm(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_avif(data: bytes, header: Header) -> Pixels | None:
-    """Its decoder would scale what has another size than was promised, and refuses EXIF that is
-    damaged."""
+    """Check the promised sizes first, because libavif would scale what has another size; hide
+    damaged EXIF, which it refuses."""
     if not avif.has_promised_sizes(data):
         return None
     try:
@@ -203,7 +205,7 @@ def _decode_webp(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_sun(data: bytes, header: Header) -> Pixels | None:
-    """OpenCV takes more kinds, and makes black of one bit."""
+    """Decode with OpenCV, which knows more kinds, but not one bit, of which it makes black."""
     one_bit = int.from_bytes(data[12:16], "big") == 1
     pixels = None if one_bit else decode_with_opencv(data, header)
     return decode_with_pillow(data, header) if pixels is None else pixels

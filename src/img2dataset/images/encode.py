@@ -23,7 +23,7 @@ ENCODERS: dict[str, Callable[[int], Params]] = {
 
 
 def encode(pixels: Pixels, encode_format: str, params: Params) -> bytes:
-    """The file to store: no EXIF, no ICC."""
+    """Encode the image to store, without EXIF and ICC profile."""
     try:
         done, encoded = cv2.imencode(f".{encode_format}", pixels, params)
     except (cv2.error, MemoryError) as error:

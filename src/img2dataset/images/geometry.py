@@ -56,7 +56,7 @@ class Plan:
 
 
 def make_plan(config: ImageConfig, width: int, height: int) -> Plan:
-    """What to do with an image of width x height, as it is displayed."""
+    """Plan the resize of an image of width x height, as displayed."""
     if config.resize_mode == "no":
         return Plan(width, height)
     side = config.image_size
@@ -77,7 +77,7 @@ def make_plan(config: ImageConfig, width: int, height: int) -> Plan:
 
 
 def scale_side(side: int, scale: float) -> int:
-    """`side` times `scale`, rounded half to even, never 0."""
+    """Multiply, round half to even, and return at least 1."""
     return max(1, round(side * scale))
 
 
@@ -107,9 +107,9 @@ def check_limits(config: ImageConfig, width: int, height: int) -> None:
 
 
 def check_plan(config: ImageConfig, planned: Plan) -> None:
-    """Refuse what would take too much memory on the way, or what no encoder takes at the end.
+    """Refuse what would take too much memory on the way, or what the encoder would refuse.
 
-    Enlarging a sliver by its shortest side makes giants: 1 x 60000 becomes 256 x 15 million.
+    Enlarging a narrow image by its shortest side is costly: 1 x 60000 becomes 256 x 15 million.
     """
     if max(planned.final) > MAX_SIDE_PIXELS[config.encode_format]:
         raise RowError(Reason.ENCODE)
@@ -121,12 +121,12 @@ def check_plan(config: ImageConfig, planned: Plan) -> None:
 def choose_shrink_factor(
     original: tuple[int, int], target: tuple[int, int], *, margin: int = 3, smallest: int = 512
 ) -> int:
-    """The largest of 1, 2, 4, 8 by which a JPEG may be shrunk while it is decoded.
+    """Choose the largest of 1, 2, 4, 8 by which a JPEG may be shrunk while it is decoded.
 
     What is decoded stays at least `margin` times the target on both sides: then what follows
     is still an area average over enough pixels (44 dB and more from the full decode; twice
     the target would be 39, and hardly quicker).  Images with a side below `smallest` have
-    been made small before: they are sharp to the last pixel, and there is little to win.
+    been downscaled before: they are sharp to the last pixel, and little time would be saved.
     """
     if min(original) < smallest:
         return 1

@@ -21,4 +21,4 @@ class Header:
     exif: bytes = b""
     """The EXIF block, where ExifRead does not find it in the file by itself."""
     own: Any = None
-    """What only the format's own decoder needs."""
+    """What only the decoder of the format needs."""

@@ -1,7 +1,6 @@
 """Bytes -> the colour profile in them -> what turns their pixels into sRGB.
 
-A profile that is damaged, or made for other colours than the pixels have, is passed over, as
-if there were none: the photo is a photo all the same.
+A profile that is damaged, or made for other colours than the pixels have, is ignored.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Conversion:
         return self.mode == ("L" if pixels.ndim == 2 or pixels.shape[2] == 2 else "RGB")
 
     def convert_colours(self, pixels: Pixels) -> Pixels:
-        """8-bit pixels of a kind that fits; an alpha channel is left alone."""
+        """Convert 8-bit pixels for which `fits` is true; an alpha channel stays."""
         converted = pixels.copy()
         if self.mode == "L":
             grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
@@ -54,7 +53,7 @@ class Conversion:
         return converted
 
     def convert_inks(self, inks: Pixels) -> Pixels:
-        """BGR of CMYK, 255 = full ink."""
+        """Convert CMYK, 255 = full ink, to BGR."""
         made: Pixels = cv2.cvtColor(self._apply(inks, "CMYK"), cv2.COLOR_RGB2BGR)
         return made
 
@@ -66,13 +65,14 @@ class Conversion:
 
 
 def find_conversion(data: bytes, header: Header) -> Conversion | None:
-    """What an image needs to become sRGB; None if nothing, or nothing can be done."""
+    """Return the conversion that turns an image into sRGB; None if it needs none, or has no usable
+    profile."""
     profile = read_profile(data, header)
     return _build_conversion(profile) if 128 < len(profile) <= MAX_PROFILE_BYTES else None
 
 
 def read_profile(data: bytes, header: Header) -> bytes:
-    """The ICC profile of an image; empty if it has none."""
+    """Read the ICC profile of an image; empty if it has none."""
     if header.format == "PNG":
         return png.read_profile(data, MAX_PROFILE_BYTES)
     if header.format == "WEBP":
@@ -83,7 +83,7 @@ def read_profile(data: bytes, header: Header) -> bytes:
         with translate_pillow_errors(Reason.DECODE):
             image = open_image(data, [header.format])
             found = None if image is None else image.info.get("icc_profile")
-    except RowError:  # the decoder will say so, if it matters
+    except RowError:  # the decoder reports it, if it matters
         return b""
     return found if isinstance(found, bytes) else b""
 

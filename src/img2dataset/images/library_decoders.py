@@ -1,7 +1,6 @@
 """Bytes -> pixels of any kind, by OpenCV or Pillow as a whole.
 
-Third-party decoders raise nearly anything on hostile bytes; here whatever they raise becomes a
-RowError.
+Third-party decoders raise nearly any exception on hostile bytes; here it becomes a RowError.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def set_up_opencv() -> None:
-    """One thread per call, because image threads of ours do the work; no messages on stderr."""
+    """Use one thread per call, because the worker has image threads; print nothing on stderr."""
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -30,7 +29,7 @@ def set_up_opencv() -> None:
 def decode_with_opencv(data: bytes, _: Header) -> Pixels | None:
     try:
         pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:  # of any kind: what its decoders say of hostile bytes
+    except cv2.error as error:  # its decoders raise it for any kind of damage
         raise RowError(Reason.DECODE) from error
     return pixels
 
@@ -53,7 +52,7 @@ def decode_with_pillow(
 
 
 def _fill_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
-    """What a GIF's first frame leaves of the canvas is white, as browsers have it."""
+    """Fill what a GIF's first frame leaves of the canvas with white, as browsers do."""
     left, top, right, bottom = box
     if (left, top, right, bottom) == (0, 0, *pixels.shape[1::-1]):
         return pixels
@@ -63,7 +62,7 @@ def _fill_outside(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
 
 
 def read_pixels(image: Image.Image) -> Pixels:
-    """The first frame: grey, grey and alpha, BGR or BGRA; depth as it is."""
+    """Read the first frame: grey, grey and alpha, BGR or BGRA; depth as stored."""
     grey = image.mode in ("1", "L", "LA") and image.format != "GIF"  # a GIF is all palette
     if grey:
         kept = image.convert("LA" if image.has_transparency_data else "L")

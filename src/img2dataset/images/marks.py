@@ -1,11 +1,11 @@
-"""The bytes of an image -> what its own metadata says of data mining and of training models.
+"""Bytes of an image -> what its metadata says about data mining and training models.
 
 IPTC/PLUS: the property plus:DataMining of XMP, whose value is a term DMI-... of a vocabulary.
 C2PA/CAWG: the assertion cawg.training-mining (c2pa.training-mining before), a map in CBOR or JSON
 of uses to allowed, notAllowed or constrained.
 
-Only the bytes are searched, in any format: no signature is verified, and what is compressed (an
-iTXt chunk of PNG may be) or cut into pieces is not found.
+The bytes are searched, whatever the format: no signature is verified, and metadata that is
+compressed (as an iTXt chunk of PNG may be) or stored in pieces is not found.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ USE = re.compile(
     re.DOTALL,
 )
 MAX_FOUND = 16
-"""Properties, or assertions, of one image that are looked at."""
+"""Properties, or assertions, that are read of one image."""
 
 
 def find_marks(data: bytes) -> tuple[str, ...]:
-    """Each thing that is said, as name=value, once."""
+    """Find each statement, as name=value, once."""
     found: dict[str, None] = {}
     for start in _find_all(data, MINING):
         term = TERM.search(data, start, start + SEARCH_BYTES)

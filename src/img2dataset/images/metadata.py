@@ -10,24 +10,24 @@ import re
 from img2dataset.images.header import Header
 
 MAX_READS = 20_000
-"""Reads that one file may cost.  Photos take less than a thousand; crafted tables, billions."""
+"""Reads of one file.  Photos take less than a thousand; crafted tables, billions."""
 MAX_READ_BYTES = 4_000_000
-"""And bytes."""
+"""Bytes that are read of one file."""
 MAX_TEXT_CHARACTERS = 1_000_000
-"""Longest text kept, in characters."""
+"""Longest text that is kept."""
 NONE = "{}"
 TIFF_HEAD = re.compile(rb"II\*\0|MM\0\*")
-"""How every EXIF block begins."""
+"""The beginning of every EXIF block."""
 
 logging.getLogger("exifread").setLevel(logging.CRITICAL)  # damaged EXIF is everywhere
 
 
 class TooManyReadsError(Exception):
-    """The EXIF block leads round in circles."""
+    """The EXIF block has cyclic offsets."""
 
 
 class LimitedFile(io.BytesIO):
-    """A file in memory that may be read from only so often."""
+    """A file in memory with a limit of reads and bytes."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -44,7 +44,7 @@ class LimitedFile(io.BytesIO):
 
 
 def read_image_exif(data: bytes, header: Header) -> str | None:
-    """The EXIF tags of an image, as `read_exif` says."""
+    """Read the EXIF tags of an image, as `read_exif` does; "{}" if it has none."""
     if not header.has_exif:
         return NONE
     text = read_exif(header.exif or data)
@@ -54,7 +54,7 @@ def read_image_exif(data: bytes, header: Header) -> str | None:
 
 
 def read_exif(data: bytes) -> str | None:
-    """A JSON object {tag name: text}; None if the block cannot be read."""
+    """Read the tags as a JSON object {tag name: text}; None if the block cannot be read."""
     import exifread  # noqa: PLC0415  (10 ms, for the images that have EXIF)
 
     try:
@@ -62,6 +62,6 @@ def read_exif(data: bytes) -> str | None:
         # thumbnails come as bytes; texts come padded
         texts = {n: str(tag).strip() for n, tag in tags.items() if not isinstance(tag, bytes)}
         text = json.dumps(texts)
-    except Exception:  # noqa: BLE001  (a door to a third-party parser of hostile bytes)
+    except Exception:  # noqa: BLE001  (a third-party parser of hostile bytes)
         return None
     return text if len(text) <= MAX_TEXT_CHARACTERS else None

@@ -14,12 +14,12 @@ FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 
 
 def read_orientation(block: bytes) -> int:
-    """The orientation, 1 to 8, that an EXIF block names; 1 if it names none."""
+    """Read the orientation, 1 to 8, of an EXIF block; 1 if it has none."""
     return validate_orientation(tiff.read_numbers(block).get(tiff.ORIENTATION))
 
 
 def validate_orientation(value: object) -> int:
-    """`value` if it is an orientation, else 1."""
+    """Return `value` if it is an orientation, else 1."""
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -28,7 +28,7 @@ def swaps_sides(orientation: int) -> bool:
 
 
 def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
-    """`pixels`, stored with `orientation`, as displayed."""
+    """Turn pixels that are stored with `orientation` as they are displayed."""
     import cv2  # noqa: PLC0415  (headers are read without OpenCV)
 
     if swaps_sides(orientation):

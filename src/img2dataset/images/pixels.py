@@ -11,7 +11,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[Any]
 """height x width (grey) or height x width x channels (BGR, BGRA; two channels = grey, alpha)."""
 CHUNK_VALUES = 1_000_000
-"""Values that are stretched together."""
+"""Values that are stretched at once."""
 
 
 class ColourConversion(Protocol):
@@ -25,9 +25,9 @@ class ColourConversion(Protocol):
 def normalise_pixels(
     pixels: Pixels, recolour: ColourConversion | None = None
 ) -> tuple[Pixels, bool]:
-    """`pixels` as 8-bit grey or BGR without alpha, and whether they were just that already.
+    """Convert to 8-bit grey or BGR without alpha; say whether the pixels were so already.
 
-    `recolour` is applied where it fits, before anything is laid on white.
+    `recolour` is applied where it fits, before transparency is blended on white.
     """
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -70,7 +70,7 @@ def _scale_16bit(pixels: Pixels) -> Pixels:
 
 
 def _stretch_range(pixels: Pixels) -> Pixels:
-    """Some rows at a time: what they become on the way is many times as large."""
+    """Stretch some rows at a time, because floats take many times the memory."""
     step = max(1, CHUNK_VALUES // max(1, pixels[0].size))
     parts = [slice(top, top + step) for top in range(0, len(pixels), step)]
     low = min(float(_make_finite(pixels[part]).min()) for part in parts)
@@ -86,13 +86,13 @@ def _stretch_range(pixels: Pixels) -> Pixels:
 
 
 def _make_finite(pixels: Pixels) -> Pixels:
-    """As floats; not a number is 0, and numbers without end become the largest."""
+    """Convert to floats; NaN becomes 0, infinities the largest numbers."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
 
 
 def blend_on_white(pixels: Pixels) -> Pixels:
-    """Lay 8-bit pixels, whose last channel is alpha, over white; rounded to nearest."""
+    """Blend 8-bit pixels, whose last channel is alpha, on white; round to nearest."""
     alpha = pixels[:, :, -1].astype(np.uint16)
     result = np.empty((*alpha.shape, pixels.shape[2] - 1), np.uint8)
     white = (255 - alpha) * np.uint16(255) + np.uint16(127)  # at most 65152: fits

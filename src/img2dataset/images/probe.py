@@ -18,7 +18,7 @@ from img2dataset.signatures import find_format, is_avif, is_heic, is_svg, is_vid
 EXIF = b"Exif\0\0"
 DAMAGED_EXIF = b"damaged"
 PILLOW_FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG2000", "PPM", "QOI", "SUN")
-"""What Pillow recognises reliably and opens without running anything else (as EPS would)."""
+"""Formats that Pillow recognises reliably and opens without running other programs (as for EPS)."""
 
 RADIANCE = re.compile(rb"#\?(?:RADIANCE|RGBE)\n(?:[^\n]*\n){0,64}?\n-Y (\d{1,7}) \+X (\d{1,7})\n")
 
@@ -27,11 +27,11 @@ def probe(data: bytes) -> Header:
     """Recognise an image by its content.
 
     Raises:
-        RowError: what else it is, or DECODE for an image whose header makes no sense.
+        RowError: with the reason that says what else it is; DECODE if the header makes no sense.
     """
     try:
         header = _probe(data)
-    except ValueError as error:  # of libjpeg; our own readers say None
+    except ValueError as error:  # raised for JPEGs; the other readers return None
         raise RowError(Reason.NOT_AN_IMAGE) from error
     if header is None:
         raise RowError(_explain_refusal(data))
@@ -41,14 +41,14 @@ def probe(data: bytes) -> Header:
 
 
 def _explain_refusal(data: bytes) -> Reason:
-    """Why bytes that no reader knows are no image."""
+    """Return the reason for bytes that no reader knows."""
     if is_svg(data):
         return Reason.SVG
     return Reason.VIDEO if is_video(data) else Reason.NOT_AN_IMAGE
 
 
 def recognise(data: bytes) -> None:
-    """As `probe`, for those who want to know no more than whether it is an image."""
+    """Check that it is an image, as `probe` does, without reading more than needed."""
     if not jpeg.has_plain_header(data):
         probe(data)
 
@@ -103,7 +103,7 @@ def _read_webp(data: bytes) -> Header | None:
 
 
 def find_riff_chunk(data: bytes, name: bytes, *, limit: int = 10_000) -> bytes:
-    """The body of the first chunk called `name`; empty if there is none."""
+    """Find the body of the first chunk called `name`; empty if there is none."""
     at = 12
     for _ in range(limit):
         if at + 8 > len(data):

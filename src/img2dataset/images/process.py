@@ -1,4 +1,4 @@
-"""Body -> Picture, step by step.  The page of this stage to read first."""
+"""Bytes -> EncodedImage, step by step.  Read this module of the stage first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from img2dataset.records import EncodedImage
 
 
 class ImageProcessor:
-    """Makes pictures.  It has no state: any number of threads may use one."""
+    """Turn the bytes of an image into the image to store.  Stateless, so threads may share it."""
 
     def __init__(self, config: ImageConfig) -> None:
         self._config = config
@@ -39,12 +39,12 @@ class ImageProcessor:
         return f"ImageProcessor({self._config!r})"
 
     def process(self, data: bytes, boxes: Any = None) -> EncodedImage:
-        """The picture to store for a body.
+        """Return the image to store.
 
-        `boxes` are to be blurred: None, or a list of [x_min, y_min, x_max, y_max] in 0..1.
+        `boxes` are blurred: None, or a list of [x_min, y_min, x_max, y_max] in 0..1.
 
         Raises:
-            RowError: the bytes are no image, or a filter refuses it.
+            RowError: the bytes are no image, or a filter refuses the image.
         """
         header = probe(data)
         try:
@@ -61,13 +61,13 @@ class ImageProcessor:
         geometry.check_limits(config, width, height)
         check_length(data, header)
         plan = geometry.make_plan(config, width, height)
-        if not boxes:  # which are blurred on the whole
+        if not boxes:  # those are blurred on the whole image
             plan = plan_kept_part(plan, width, height)
         geometry.check_plan(config, plan)
 
         recolour = find_conversion(data, header) if config.convert_to_srgb else None
         pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
-        as_stored = False  # and were it so, it does not matter for what has changed its size
+        as_stored = False  # does not matter where the size changes
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)
             pixels, as_stored = decode(data, header, factor, recolour)
@@ -90,7 +90,7 @@ class ImageProcessor:
         return EncodedImage(stored, *plan.final, width, height, exif)
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
-        """By how much to shrink while decoding."""
+        """Choose the factor by which decoding shrinks."""
         shrinks = plan.interpolation is not None and plan.width < width
         if not (shrinks and self._shrinkable and header.format == "JPEG"):
             return 1

@@ -22,8 +22,8 @@ def shrink_jpeg(data: bytes, header: Header, plan: Plan, orientation: int) -> Pi
     """Decode and average in one pass: grey or BGR pixels as displayed, at most a few levels from
     a full decode's area average.
 
-    None if this is not for one pass: not a plain baseline JPEG, odd in any way, or not made
-    smaller by an area average.
+    None if one pass cannot do it: no plain baseline JPEG, odd in any way, or not downscaled by an
+    area average.
     """
     if JPEG is None or header.format != "JPEG" or plan.interpolation != cv2.INTER_AREA:
         return None
@@ -39,9 +39,9 @@ def shrink_jpeg(data: bytes, header: Header, plan: Plan, orientation: int) -> Pi
 
 
 def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
-    """The resize alone: boxes are blurred between it and the frame.
+    """Resize without cropping and padding, because boxes are blurred in between.
 
-    Area averages are our own, at most one level from OpenCV's; `by_opencv` insists on its.
+    Area averages are at most one level from OpenCV's; `by_opencv` insists on OpenCV.
     """
     if plan.interpolation is None:
         return pixels

@@ -68,10 +68,10 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_row(monkeypatch: pytest.MonkeyPatc
 
     picture, good = processor(), FORMATS["png"]
     with monkeypatch.context() as patch:
-        patch.setattr(decode, "ordinary", broken)
+        patch.setattr(decode, "normalise_pixels", broken)
         with pytest.raises(AttributeError):
             picture.process(good)
-        patch.setattr(library_decoders, "_white_outside", broken)
+        patch.setattr(library_decoders, "_fill_outside", broken)
         with pytest.raises(AttributeError):
             picture.process(FORMATS["gif"])
         patch.setattr(probe, "read_orientation", broken)

@@ -12,19 +12,19 @@ SEQUENCE = 1
 FRAMES = (3, 6)
 """Types of OBUs: a frame's header, and one with its pixels."""
 HEADER_BYTES = 512
-"""Bytes that hold all of a header that is read here."""
+"""Bytes within which everything lies that is read of a header."""
 SELECT_PER_FRAME = 2
 SHOWN_KEY = (0, 1)
 SWITCH = 3
 
 
 class MsbBits:
-    """Reads a number bit by bit, the highest first; zeros behind the end."""
+    """Read numbers bit by bit, the highest first; zeros behind the end."""
 
     def __init__(self, data: bytes) -> None:
         self._all = int.from_bytes(data, "big")
         self.left = 8 * len(data)
-        """Below zero = it ended too early."""
+        """Below zero if the data ended too early."""
 
     def take(self, count: int) -> int:
         self.left -= count
@@ -42,16 +42,16 @@ class MsbBits:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """What a sequence header says, as far as a frame's size depends on it."""
+    """The parts of a sequence header on which a frame's size depends."""
 
     width: int
     height: int
     """Of its frames, unless they say otherwise."""
     max_width: int
     max_height: int
-    """What frames could say."""
+    """Largest size that a frame can state."""
     reduced: bool = True
-    """Whether frames cannot say anything."""
+    """Whether frames cannot state a size."""
     moment_bits: int = 0
     id_bits: int = 0
     screen_content: int = SELECT_PER_FRAME
@@ -60,7 +60,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The largest size that frames may have, and whether they have just that."""
+    """The largest size that frames may have, and whether they have exactly that."""
 
     width: int
     height: int
@@ -68,9 +68,9 @@ class Coded:
 
 
 def read_coded_sizes(data: bytes, ticks: Iterator[int]) -> set[Coded]:
-    """The sizes of what is coded in `data`, for each sequence header; as far as can be told.
+    """Read the sizes of what is coded in `data`, for each sequence header.
 
-    Each OBU takes one of `ticks`; without any the rest is not looked at.
+    Each OBU takes one of `ticks`; when they run out, the rest is not read.
     """
     found: set[Coded] = set()
     sequence: Sequence | None = None
@@ -108,7 +108,7 @@ def _read_leb128(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_sequence(body: bytes) -> Sequence | None:
-    """None if it ends too early."""
+    """Read a sequence header; None if it ends too early."""
     bits = MsbBits(body)
     bits.take(4)  # profile, still_picture
     reduced = bool(bits.take(1))
@@ -136,7 +136,7 @@ def read_sequence(body: bytes) -> Sequence | None:
 
 
 def _skip_operating_points(bits: MsbBits) -> int:
-    """Pass over timing and operating points; the bits that a frame spends on its moment."""
+    """Skip timing and operating points; return the bits of a frame's presentation time."""
     has_model, delay_bits, moment_bits = 0, 0, 0
     if bits.take(1):  # timing_info_present
         bits.take(64)

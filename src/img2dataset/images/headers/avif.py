@@ -14,13 +14,13 @@ from img2dataset.images.headers.av1 import Coded, read_coded_sizes
 from img2dataset.images.headers.isobmff import Box, walk_boxes
 
 MAX_ITEM_LIST_BYTES = 1_000_000
-"""Within which the list of items is looked for."""
+"""Bytes within which the list of items is searched."""
 EXIF_ITEM = re.compile(rb"infe(?:\x02.......|\x03.........)Exif", re.DOTALL)
 """An entry of that list (ISO/IEC 14496-12, 8.11.6): version, flags, id, protection, type."""
 MAX_OBUS = 300_000
-"""In all pictures of a file together; a grid has up to 65,536, with 2 or 3 each."""
+"""Of all images of a file together; a grid has up to 65,536 cells with 2 or 3 each."""
 MAX_GRID_OVERHANG, UNCHECKED_PIXELS = 4, 1_000_000
-"""Times a grid's pixels that its cells may have together; pixels that are not worth the question."""
+"""How many times a grid's pixels its cells may have together; from how many pixels on."""
 
 Size = tuple[int, int]
 Span = tuple[int, int]
@@ -28,7 +28,7 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Items:
-    """What the boxes say; filled while they are read."""
+    """The items of a file; filled while its boxes are read."""
 
     types: dict[int, bytes] = field(default_factory=dict)
     sizes: dict[int, Size] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Items:
 
 
 def has_promised_sizes(data: bytes) -> bool:
-    """False if what is coded certainly has another size than was promised."""
+    """Return False if what is coded certainly has another size than was promised."""
     items = _read_items(data)
     promised = [
         (size, items.spans.get(item, ()))
@@ -52,7 +52,7 @@ def has_promised_sizes(data: bytes) -> bool:
 
 
 def hide_exif(data: bytes) -> bytes | None:
-    """The file with its EXIF under a name that no decoder knows; None if it has none."""
+    """Return the file with its EXIF under a name that no decoder knows; None if it has none."""
     found = EXIF_ITEM.search(data, 0, MAX_ITEM_LIST_BYTES)
     if found is None:
         return None
@@ -85,7 +85,7 @@ def _is_coded(data: bytes, promised: Iterable[tuple[Size, tuple[Span, ...]]]) ->
     for size, spans in promised:
         if spans not in known:
             left -= sum(end - start for start, end in spans)
-            if left < 0:  # they lie one over the other
+            if left < 0:  # they overlap
                 return False
             known[spans] = read_coded_sizes(b"".join(data[slice(*span)] for span in spans), ticks)
         if not all(_matches_size(coded, size) for coded in known[spans]):
@@ -94,8 +94,8 @@ def _is_coded(data: bytes, promised: Iterable[tuple[Size, tuple[Span, ...]]]) ->
 
 
 def _matches_size(coded: Coded, size: Size) -> bool:
-    """Frames that have sizes of their own, as in layers, stay below the size as a whole; all that
-    their headers tell without much reading is how large they could be."""
+    """Compare with the promised size.  Of frames with sizes of their own, as in layers, only the
+    largest possible size is known."""
     if coded.exact:
         return (coded.width, coded.height) == size
     return coded.width <= 2 * size[0] and coded.height <= 2 * size[1]
@@ -173,7 +173,7 @@ def _read_cells(iref: Box, items: Items) -> None:
 
 
 def _read_locations(iloc: Box, items: Items, file: Span, inside: Span) -> None:
-    """Where items lie: in the file, or in a box of the same `meta`."""
+    """Read where items lie: in the file, or in a box of the same `meta`."""
     version = iloc.take(4) >> 24
     sizes = iloc.take(2)
     offset_bytes, length_bytes, base_bytes = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
@@ -197,7 +197,7 @@ def _read_locations(iloc: Box, items: Items, file: Span, inside: Span) -> None:
 
 
 def _read_track(track: Box, items: Items, end: int) -> None:
-    """The size and the first sample of an animation's track."""
+    """Read the size and the first sample of an animation's track."""
     found = {box.kind: box for box in _walk_containers(track, (b"mdia", b"minf", b"stbl"))}
     needed = (b"tkhd", b"stsd", b"stsz")
     chunks = found.get(b"stco") or found.get(b"co64")
@@ -217,7 +217,7 @@ def _read_track(track: Box, items: Items, end: int) -> None:
 
 
 def _walk_containers(box: Box, containers: tuple[bytes, ...]) -> Iterator[Box]:
-    """The boxes in `box`, and those in its `containers`, which lie one in the other."""
+    """Yield the boxes in `box`, and those in its nested `containers`."""
     for child in box.children():
         if containers and child.kind == containers[0]:
             yield from _walk_containers(child, containers[1:])

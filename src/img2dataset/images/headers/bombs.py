@@ -1,4 +1,4 @@
-"""Bytes and a header -> refused, if decoding them costs more than they can be worth."""
+"""Bytes and a header -> refused if decoding would cost far more than the file promises."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MAX_PIXELS_PER_BYTE = {"PNG": 8 * 1032, "JPEG": 1024, "PPM": 8, "PFM": 1, "QOI":
 each block, and at least one of its channels has a fourth of the pixels; the others know no
 packing, or runs.  Formats that are not here may pack any number into a few bytes."""
 UNCHECKED_PIXELS = 1_000_000
-"""Pixels that are not worth the question."""
+"""Images up to so many pixels are not checked."""
 MAX_PNM_TEXT_BYTES = 2_000_000
 """Bytes of a PNM whose numbers are written as words: Pillow reads them one by one."""
 MAX_SCANS = 100
-"""Of a JPEG.  Real ones have 3 to 20; each may cost as much as the whole image, and take no space."""
+"""Of a JPEG.  Real ones have 3 to 20; each may cost as much as the whole image, without any bytes."""
 
 ARITHMETIC = re.compile(rb"\xff[\xc9-\xcb\xcd-\xcf]")
 SEQUENTIAL_FRAMES = frozenset({0xC0, 0xC1, 0xC3})
@@ -37,16 +37,16 @@ def check_length(data: bytes, header: Header) -> None:
     if max_per_byte is None or pixels <= max_per_byte * len(data):
         return
     if header.format == "JPEG" and ARITHMETIC.search(data):
-        return  # such coding knows no least length
+        return  # arithmetic coding has no minimum length
     raise RowError(Reason.DECODE)
 
 
 def check_scans(data: bytes) -> None:
-    """Refuse a JPEG of more than MOST_SCANS scans, or whose last ones are missing: libjpeg does
-    not warn of that."""
+    """Refuse a JPEG of more than MOST_SCANS scans, or whose last ones are missing: of which
+    libjpeg does not warn."""
     if _is_one_scan(data):
         return
-    # thumbnails and what comes behind the end may look like scans: so count twice
+    # thumbnails and trailers may look like scans: count exactly only if there are many
     if data.count(b"\xff\xda") > MAX_SCANS:
         scans = sum(segment.marker == SOS for segment in walk_segments(data))
         if scans > MAX_SCANS:

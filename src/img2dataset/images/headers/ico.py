@@ -32,7 +32,7 @@ class IcoHeader:
 
 
 def read_header(data: bytes) -> IcoHeader | None:
-    """The header; None if there is no picture within the data."""
+    """Read the header; None if no image lies within the data."""
     (count,) = struct.unpack_from("<H", data, 4) if len(data) >= 6 else (0,)
     entries = []
     for at in range(6, min(6 + 16 * count, len(data) - 15), 16):
@@ -95,7 +95,8 @@ def _read_rows(picture: bytes, start: int, stride: int, height: int) -> Pixels |
 
 
 def _read_colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | None:
-    """BGR, or BGRA of 32 bits; as the rows lie.  None if an index is beyond the palette."""
+    """Read BGR, or BGRA of 32 bits, in the order of the rows; None if an index is beyond the
+    palette."""
     import numpy as np  # noqa: PLC0415
 
     if bits in PALETTED:
@@ -111,7 +112,8 @@ def _read_colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixel
 
 
 def _read_mask(picture: bytes, start: int, header: IcoHeader) -> Pixels:
-    """255 where the mask shows the picture; a mask that is not all there hides nothing."""
+    """Read the opacity from the mask: 255 where it shows the image; an incomplete mask hides
+    nothing."""
     import numpy as np  # noqa: PLC0415
 
     rows = _read_rows(picture, start, (header.width + 31) // 32 * 4, header.height)

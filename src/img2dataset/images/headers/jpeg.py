@@ -25,7 +25,7 @@ MAX_SEGMENTS = 10_000
 RGB_IDS = b"RGB"
 PRECISION_BITS = 8
 UNNAMED_SAMPLING = "subsampling"
-"""What libjpeg-turbo's simple interface says of sampling factors that it has no name for."""
+"""In libjpeg-turbo's message about sampling factors that its simple interface does not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class JpegHeader:
 
 
 def read_header(data: bytes) -> JpegHeader:
-    """Raises ValueError if libjpeg cannot make sense of it."""
+    """Read the header; raise ValueError if libjpeg cannot."""
     import simplejpeg  # noqa: PLC0415  (and numpy; `recognise` seldom needs them)
 
     try:
@@ -62,7 +62,7 @@ def has_plain_header(data: bytes) -> bool:
 
 
 def _find_exif(data: bytes) -> bytes:
-    """The first EXIF block before the pixels; empty if there is none."""
+    """Find the first EXIF block before the pixels; empty if there is none."""
     for marker, start, end in islice(walk_segments(data), MAX_SEGMENTS):
         if marker == SOS:
             break
@@ -72,7 +72,7 @@ def _find_exif(data: bytes) -> bytes:
 
 
 def _read_frame(data: bytes) -> tuple[int, int, str] | None:
-    """Height, width and colours of a JPEG whatever its sampling; None if it is none of ours."""
+    """Read height, width and colours, whatever the sampling; None if the frame is not supported."""
     jfif, adobe, frame = False, None, b""
     for marker, start, end in walk_segments(data):
         if marker == SOS:
@@ -94,7 +94,7 @@ def _read_frame(data: bytes) -> tuple[int, int, str] | None:
 
 
 def _guess_colours(ids: bytes, *, jfif: bool, adobe: int | None) -> str | None:
-    """As libjpeg guesses them."""
+    """Guess the colours as libjpeg does."""
     match len(ids):
         case 1:
             return "Gray"
@@ -107,21 +107,21 @@ def _guess_colours(ids: bytes, *, jfif: bool, adobe: int | None) -> str | None:
 
 
 def decode(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
-    """Grey or BGR pixels, exactly as OpenCV decodes them, at 1/`factor` of the size.
+    """Decode to grey or BGR, exactly as OpenCV does, at 1/`factor` of the size.
 
-    `factor` is 1, 2, 4 or 8.  What is raised is what `decode_channels` raises.
+    `factor` is 1, 2, 4 or 8.  Raises what `decode_channels` raises.
     """
     pixels = decode_channels(data, header, factor)
     return _convert_cmyk(pixels) if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
 
 
 def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
-    """As `decode`, but inks as they are stored: inverted CMYK.
+    """Decode, but leave inks as they are stored: inverted CMYK.
 
     Raises:
         RowError: it has another size than its header promised.
-        ValueError: there is something about it that libjpeg warns of, harmless or not: only the
-            first warning is told.
+        ValueError: libjpeg warns of something, harmless or not; it reports its first warning
+            only.
     """
     import simplejpeg  # noqa: PLC0415  (see `read_header`)
 
@@ -136,7 +136,7 @@ def decode_channels(data: bytes, header: JpegHeader, factor: int = 1) -> Pixels:
 
 
 def _convert_cmyk(pixels: Pixels) -> Pixels:
-    """BGR from CMYK as JPEGs hold it: inverted, as Adobe's programs write it."""
+    """Convert CMYK as JPEGs hold it, inverted as by Adobe's programs, to BGR."""
     import cv2  # noqa: PLC0415  (headers are read without OpenCV)
 
     c, m, y, k = cv2.split(pixels)

@@ -26,7 +26,7 @@ CIELAB = 14
 
 
 def is_lab(data: bytes) -> bool:
-    """Whether the colours are CIELab, which our decoders take for red, green and blue."""
+    """Whether the colours are CIELab, which the decoders take for red, green and blue."""
     for box in walk_boxes(data):
         if box.kind != b"jp2h":
             continue
@@ -38,7 +38,7 @@ def is_lab(data: bytes) -> bool:
 
 
 def read_size(data: bytes) -> Jpeg2000Size | None:
-    """None if there is no codestream."""
+    """Read the size from the codestream; None if there is none."""
     at = data.find(SIZ_START)
     if at < 0 or len(data) < at + 42:
         return None

@@ -1,4 +1,4 @@
-"""JPEG bytes -> their marker segments: the one walk that all our readers of headers use.
+"""JPEG bytes -> their marker segments: the one walk that all readers of headers use.
 
 Names are those of ITU-T T.81, annex B.
 """

@@ -16,7 +16,7 @@ HEADER_BYTES = 32
 
 
 class LsbBits:
-    """Reads a number bit by bit, the lowest first."""
+    """Read numbers bit by bit, the lowest first."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = int.from_bytes(data, "little")
@@ -35,12 +35,12 @@ class JxlHeader:
     height: int
     """As displayed."""
     orientation: int
-    """Which is applied already, by those who decode the codestream."""
+    """Decoders of the codestream have applied it already."""
     exif: bytes
 
 
 def read_header(data: bytes) -> JxlHeader | None:
-    """None if there is no codestream."""
+    """Read the header; None if there is no codestream."""
     start, exif = _find_codestream(data)
     if start is None:
         return None
@@ -66,7 +66,7 @@ def _read_side(bits: LsbBits, *, small: bool) -> int:
 
 
 def _find_codestream(data: bytes) -> tuple[int | None, bytes]:
-    """Where the codestream begins, at once or in a box of a container; and the EXIF block."""
+    """Find where the codestream begins, at once or in a box of a container, and the EXIF block."""
     if data.startswith(CODESTREAM):
         return 0, b""
     start, exif = None, b""

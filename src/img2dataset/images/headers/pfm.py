@@ -22,7 +22,7 @@ class PfmHeader:
 
 
 def read_header(data: bytes) -> PfmHeader | None:
-    """None if it is none."""
+    """Read the header; None if it is not a colour PFM."""
     found = HEAD.match(data[:MAX_HEADER_BYTES])
     if found is None:
         return None

@@ -42,7 +42,7 @@ class PngHeader:
 
 
 def read_header(data: bytes) -> PngHeader | None:
-    """The header; None if there is none."""
+    """Read the header; None if there is none."""
     if data[12:16] != b"IHDR" or len(data) < 33:
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
@@ -56,11 +56,11 @@ def read_header(data: bytes) -> PngHeader | None:
 
 
 def keep_pixels_only(data: bytes) -> bytes | None:
-    """The PNG with the chunks that make its pixels; None if it is damaged or not complete.
+    """Return the PNG with only the chunks that make its pixels; None if damaged or incomplete.
 
-    Checked here, because libpng would print its complaints on stderr.  What has all its pixels is
-    complete, with or without an end, whatever its chunks' order; where there is a checksum of
-    them it must be right.
+    Checked here, because libpng would print its warnings on stderr.  A file that has all its
+    pixels is complete, with or without an end, whatever its chunks' order; a checksum of the
+    pixels, if there is one, must be right.
     """
     header: list[bytes] = []
     pixels: list[bytes] = []
@@ -101,7 +101,7 @@ class ChunkUse(Enum):
 def _judge_chunk(data: bytes, kind: bytes, span: tuple[int, int], place: int) -> ChunkUse:
     """`place` is that of the last chunk that was taken."""
     start, end = span
-    if kind not in ORDER:  # critical, and unknown: nobody knows what it does
+    if kind not in ORDER:  # critical and unknown
         return ChunkUse.PASSED_OVER if kind[0] & 0x20 else ChunkUse.REFUSED
     if end > len(data):
         return ChunkUse.REFUSED
@@ -122,8 +122,8 @@ def _make_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _widen_window(packed: bytes) -> bytes:
-    """The zlib stream with a header that promises the largest window: some encoders promise less
-    than they use, and browsers read on."""
+    """Make the zlib header promise the largest window: some encoders promise less than they use,
+    which browsers accept."""
     if len(packed) < 2 or packed[0] == FULL_WINDOW:
         return packed
     flags = packed[1] & 0xE0
@@ -132,7 +132,7 @@ def _widen_window(packed: bytes) -> bytes:
 
 
 def _inflate_rows(data: bytes, packed: bytes) -> bytes | None:
-    """The inflated rows; None if some are missing, or their checksum is there and wrong."""
+    """Inflate the rows; None if some are missing, or their checksum is there and wrong."""
     wanted = _count_row_bytes(data)
     if wanted is None:
         return None
@@ -147,7 +147,7 @@ def _inflate_rows(data: bytes, packed: bytes) -> bytes | None:
 
 
 def _count_row_bytes(data: bytes) -> int | None:
-    """Bytes of all rows, each with the number of its filter; None if that cannot be."""
+    """Count the bytes of all rows, each with the number of its filter; None if that cannot be."""
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     channels = CHANNELS.get(colour)
     if channels is None or data[28] > 1:
@@ -162,7 +162,7 @@ def _count_row_bytes(data: bytes) -> int | None:
 
 
 def read_profile(data: bytes, max_bytes: int) -> bytes:
-    """The ICC profile; empty if there is none, or it is damaged, or has more than `max_bytes` bytes."""
+    """Read the ICC profile; empty if there is none, it is damaged, or has more than `max_bytes`."""
     for kind, start, end in _walk_chunks(data):
         if kind == b"iCCP":
             _, _, packed = data[start + 8 : end - 4].partition(b"\0")
@@ -178,7 +178,7 @@ def read_profile(data: bytes, max_bytes: int) -> bytes:
 
 
 def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
+    """Yield (kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
     start = len(PNG)
     for _ in range(MAX_CHUNKS):
         if start + 12 > len(data):

@@ -49,7 +49,7 @@ class TiffHeader:
     samples: int
     photometric: int
     planar: bool
-    """Whether each channel stands by itself."""
+    """Whether each channel is stored apart."""
     straight_alpha: bool
     floats: bool
     is_big_endian_bigtiff: bool
@@ -57,21 +57,21 @@ class TiffHeader:
     whole: bool
     """Whether everything it points to is there."""
     oversized_tiles: bool
-    """Whether its tiles are much larger than the image: space for nothing."""
+    """Whether its tiles are much larger than the image, which would waste memory."""
 
     @property
     def readable(self) -> bool:
-        """Whether a decoder of ours reads it right: OpenCV and Pillow mix up deep planes."""
+        """Whether a decoder reads it right: OpenCV and Pillow mix up deep planes."""
         inverted_floats = self.floats and self.photometric == WHITE_IS_ZERO
         deep_planes = self.planar and self.bits > 8
         return self.whole and not (self.oversized_tiles or inverted_floats or deep_planes)
 
     @property
     def by_opencv(self) -> bool:
-        """Whether it is OpenCV's: grey, RGB, or RGB and straight alpha, of more than 8 bits (or in
-        a BigTIFF whose bytes Pillow cannot tell).
+        """Whether OpenCV decodes it: grey, RGB, or RGB and straight alpha, of more than 8 bits (or
+        in a BigTIFF whose byte order Pillow does not know).
 
-        Everything else is Pillow's, which refuses damaged files that OpenCV fills up.
+        Pillow decodes everything else, and refuses damaged files that OpenCV fills up.
         """
         alike = self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         plain = self.samples in (1, 3) or (self.samples == 4 and self.straight_alpha)
@@ -79,7 +79,7 @@ class TiffHeader:
 
 
 def read_numbers(block: bytes) -> dict[int, int]:
-    """Tag -> value, for the tags of the first directory that hold one whole number.
+    """Read tag -> value, for the tags of the first directory that hold one whole number.
 
     A block that ends early gives what was read so far: photos with damaged EXIF are photos.
     """
@@ -94,7 +94,7 @@ def read_numbers(block: bytes) -> dict[int, int]:
 
 
 def read_header(data: bytes) -> TiffHeader | None:
-    """The header; None if there are no sizes in it."""
+    """Read the header; None if there are no sizes in it."""
     order = _find_byte_order(data)
     entries = dict(reversed(list(_walk_entries(data, order))))  # the first of a tag counts
 
@@ -124,7 +124,7 @@ def read_header(data: bytes) -> TiffHeader | None:
 
 
 def read_profile(data: bytes) -> bytes:
-    """The ICC profile; empty if there is none."""
+    """Read the ICC profile; empty if there is none."""
     order = _find_byte_order(data)
     for tag, entry in _walk_entries(data, order):
         if tag == ICC_PROFILE and entry.count > 8:
@@ -173,7 +173,7 @@ def _walk_entries(block: bytes, order: str) -> Iterator[tuple[int, Entry]]:
 
 
 def _read_values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int, ...]:
-    """The first whole numbers of an entry; none if it holds others, or ends early."""
+    """Read the first whole numbers of an entry; none if it holds other values, or ends early."""
     letter = LETTERS.get(entry.kind)
     if letter is None:
         return ()
@@ -189,7 +189,7 @@ def _read_values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int
 
 
 def _unpack(how: str, block: bytes, at: int) -> tuple[int, ...]:
-    """As struct does it; of a place that no offset may name, too, it says struct.error."""
+    """Unpack as struct does, and raise struct.error for an offset behind the end as well."""
     if at > len(block):
         raise struct.error
     return struct.unpack_from(how, block, at)

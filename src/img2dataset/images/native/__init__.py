@@ -1,4 +1,4 @@
-"""Our compiled parts, as far as this installation has them."""
+"""The compiled modules, or None for those that this installation lacks."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ SLOWER_NOTICE = (
     if AREA is not None and JPEG is not None
     else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
-"""What a person should know about this installation."""
+"""A notice for the user; None if both modules are there."""
