@@ -1,4 +1,4 @@
-"""Hostile bytes -> our compiled modules, built with the address and undefined-behaviour sanitizers.
+"""Hostile bytes -> the compiled modules, built with the address and undefined-behaviour sanitizers.
 
 python -m tests.fuzz.compiled [--seconds 1200] [--seed 0]    (`make fuzz-compiled`)
 
@@ -40,7 +40,7 @@ nothing large: OpenCV does not load there."""
 def build(folder: Path) -> None:
     include = sysconfig.get_paths()["include"]
     running = []
-    for extension in extensions():
+    for extension in read_extensions():
         for name, more in BUILDS.items():
             flags = [*extension["extra-compile-args"], *FLAGS, *more, f"-I{include}"]
             made = folder / f"{extension['name'].rpartition('.')[2]}-{name}.so"
@@ -49,11 +49,11 @@ def build(folder: Path) -> None:
     codes = [process.wait() for process in running]
     if any(codes):
         sys.exit("gcc failed")
-    (folder / "seeds").write_bytes(pickle.dumps(seeds()))
+    (folder / "seeds").write_bytes(pickle.dumps(make_seeds()))
 
 
-def extensions() -> list[dict[str, Any]]:
-    """What pyproject.toml says of our compiled modules."""
+def read_extensions() -> list[dict[str, Any]]:
+    """Read how pyproject.toml builds the compiled modules."""
     if sys.version_info >= (3, 11):
         import tomllib  # noqa: PLC0415
     else:
@@ -63,7 +63,7 @@ def extensions() -> list[dict[str, Any]]:
     return found
 
 
-def sanitizer() -> str:
+def find_sanitizer() -> str:
     found = subprocess.run(
         ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True
     )
@@ -84,8 +84,8 @@ def load_one(module_name: str, path: Path) -> ModuleType:
     return module
 
 
-def seeds() -> list[tuple[bytes, int, int, int]]:
-    """JPEGs of every kind the module knows: the bytes, channels, width, height."""
+def make_seeds() -> list[tuple[bytes, int, int, int]]:
+    """Make JPEGs of every kind that the module knows: the bytes, channels, width, height."""
     import numpy as np  # noqa: PLC0415  (see BUILT)
     import simplejpeg  # noqa: PLC0415
 
@@ -108,8 +108,8 @@ def seeds() -> list[tuple[bytes, int, int, int]]:
     return made
 
 
-def changed(data: bytes, rng: random.Random) -> bytes:
-    """`data`, damaged in up to four places, most of them near the beginning."""
+def damage(data: bytes, rng: random.Random) -> bytes:
+    """Damage `data` in up to four places, most of them near the beginning."""
     kept = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         at = int(rng.random() ** rng.choice([1, 3]) * len(kept))
@@ -133,7 +133,7 @@ def changed(data: bytes, rng: random.Random) -> bytes:
 
 
 def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
-    """How many files were tried, and how many of them gave a picture."""
+    """Return how many files were tried, and how many of them gave an image."""
     rng = random.Random(seed)
     jpeg, area = load(folder, "_jpeg"), load(folder, "_area")
     good = pickle.loads((folder / "seeds").read_bytes())
@@ -150,7 +150,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
 def try_jpeg(module: ModuleType, good: tuple[bytes, int, int, int], rng: random.Random) -> bool:
     data, channels, width, height = good
     if rng.random() < 0.95:
-        data = changed(data, rng)
+        data = damage(data, rng)
     small = rng.randint(1, width), rng.randint(1, height)
     out = bytearray(small[0] * small[1] * channels)
     module.has_plain_header(data)
@@ -183,7 +183,7 @@ def main() -> None:
     given = parser.parse_args()
     if path := os.environ.get(BUILT):
         tried, done = fuzz(Path(path), seconds=given.seconds, seed=given.seed)
-        print(f"{tried} files in {given.seconds:.0f} s, {done} pictures, nothing found")
+        print(f"{tried} files in {given.seconds:.0f} s, {done} images, nothing found")
         return
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
@@ -191,7 +191,7 @@ def main() -> None:
             **os.environ,
             BUILT: folder,
             "PYTHONMALLOC": "malloc",  # else small buffers are out of the sanitizer's sight
-            "LD_PRELOAD": sanitizer(),
+            "LD_PRELOAD": find_sanitizer(),
             "ASAN_OPTIONS": "detect_leaks=0",  # Python's own are many
         }
         command = [sys.executable, "-m", "tests.fuzz.compiled", *sys.argv[1:]]

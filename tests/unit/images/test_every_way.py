@@ -71,7 +71,7 @@ PILLOW_IS_WRONG = {
     "ico 32 bits, all alpha 0": "it shows nothing",
     "ico without its mask": "it takes colours for the mask",
     **{f"cur {bits} bits": "it takes the hot spot for a depth" for bits in (1, 4, 8)},
-    "png with a palette and alpha before it": "libpng and browsers pass over such an alpha",
+    "png with a palette and alpha before it": "libpng and browsers ignore this alpha",
 }
 READ_BY_PILLOW = [
     kind for kind, pixels in BY_PILLOW.items() if pixels is not None and kind not in PILLOW_IS_WRONG
@@ -106,7 +106,7 @@ def test_untouched_they_are_recognised(kind: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [LOSSLESS, SMALLER, {}], ids=["whole", "smaller", "by default"])
-def test_a_careful_worker_makes_the_same_of_all(way: dict[str, object]) -> None:
+def test_an_isolated_process_makes_the_same_of_all(way: dict[str, object]) -> None:
     options = config(**way)
     here = make_processor(options)
     apart = Sandbox("img2dataset.images:make_processor", options, PATIENCE_S, Watch(PATIENCE_S))
@@ -127,7 +127,7 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_compiler")
 @pytest.mark.parametrize("kind", LARGE_ENOUGH)
-def test_without_our_compiled_parts_they_are_the_same(kind: str) -> None:
+def test_without_the_compiled_modules_they_are_the_same(kind: str) -> None:
     case = CASES[kind]
     whole = rgb_of(to_png().process(case.data).data)
     assert levels_between(whole, case.expected) <= case.most

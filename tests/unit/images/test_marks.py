@@ -53,7 +53,7 @@ def test_data_mining_is_found_in_every_format(kind: str, inside: str) -> None:
         "DMI-PROHIBITED-SEECONSTRAINT",
     ],
 )
-def test_each_term_is_told_as_it_is(term: str) -> None:
+def test_each_term_is_stored_as_it_is(term: str) -> None:
     assert find_marks(packet(ELEMENT.replace(PROHIBITED, term))) == (f"iptc:DataMining={term}",)
 
 
@@ -79,7 +79,7 @@ def assertion(prefix: str, uses: dict[str, str], **before: str) -> bytes:
 
 
 @pytest.mark.parametrize("prefix", ["cawg", "c2pa"])
-def test_training_and_mining_are_told_use_by_use(prefix: str) -> None:
+def test_training_and_mining_are_stored_use_by_use(prefix: str) -> None:
     uses = {"ai_training": "notAllowed", "data_mining": "allowed", "ai_inference": "constrained"}
     expected = ("c2pa:ai_training=notAllowed", "c2pa:data_mining=allowed",
                 "c2pa:ai_inference=constrained")  # fmt: skip
@@ -108,11 +108,11 @@ def test_it_may_be_in_json() -> None:
         image("JPEG", packet("<dc:title>nothing</dc:title>")),
     ],
 )
-def test_where_nothing_is_said_nothing_is_told(data: bytes) -> None:
+def test_where_nothing_is_said_nothing_is_found(data: bytes) -> None:
     assert find_marks(data) == ()
 
 
-def test_the_same_is_told_once_and_a_hostile_file_costs_little() -> None:
+def test_the_same_is_stored_once_and_a_hostile_file_costs_little() -> None:
     assert find_marks(packet(ATTRIBUTE) * 3) == (f"iptc:DataMining={PROHIBITED}",)
     assert len(find_marks(b"cawg.training-mining" * 100_000 + b"DataMining" * 100_000)) <= MAX_FOUND
 

@@ -204,7 +204,7 @@ def peak():  # not getrusage, whose peak is the parent's at first
 data = sys.stdin.buffer.read()
 made = to_png(**eval(sys.argv[1]))
 made.process(Path(sys.argv[2]).read_bytes())  # everything is imported
-Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+Path("/proc/self/clear_refs").write_text("5")  # reset the peak
 before = peak()
 try:
     made.process(data)
