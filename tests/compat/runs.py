@@ -257,7 +257,12 @@ FAILING = {
 """Rows of the rich list that fail -> their error string."""
 RESIZE = {"tiny.png", "large.png", "wide.png", "bomb.png", "cut.jpg", "page.html"}
 """Those of them that are failed_to_resize."""
-KEPT = tuple(name for name in pictures() if name not in FAILING)
+KEPT = (
+    "photo.jpg", "plain.png", "small.png", "grey.jpg", "grey.png", "alpha.png", "palette.png",
+    "moving.gif", "cmyk.jpg", "still.webp", "deep.png", "float.tiff", "tags.jpg", "turned.jpg",
+    "a b ü.png", "least.png",
+)  # fmt: skip
+"""Rows that succeed."""
 MISMATCHES = {"cmyk.jpg": "0" * 32, "still.webp": None}
 """Rows whose expected hash is another one, or none."""
 ADDITIONAL = (
