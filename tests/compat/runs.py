@@ -527,5 +527,10 @@ def opened(data: bytes) -> Any:
 def is_there(test: str) -> bool:
     """Whether "folder/test_file.py::test_name" names a test."""
     path, _, name = test.partition("::")
-    tree = ast.parse((Path(__file__).parents[1] / path).read_text())
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body)
+    return name in tests_of(Path(__file__).parents[1] / path)
+
+
+@cache
+def tests_of(path: Path) -> frozenset[str]:
+    tree = ast.parse(path.read_text())
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
