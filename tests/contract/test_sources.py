@@ -137,7 +137,7 @@ def test_a_source_can_be_read_again(input_format: str, tmp_path: Path) -> None:
     assert [shard.count for shard in source.shards(25)] == [25]
 
 
-@every_format
+@pytest.mark.parametrize("input_format", few_quick(INPUT_FORMATS))
 def test_shards_are_small_when_pickled(input_format: str, tmp_path: Path) -> None:
     records = [{"url": f"http://example.com/{number}.jpg"} for number in range(5000)]
     path = write_list(tmp_path, records, input_format)
