@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.formats import WRITERS
+from img2dataset.formats import NAMES, find_format
 from tests.chaos.contents import check_done_shards, contents, differences
 from tests.chaos.plans import FOR_EVER
 from tests.chaos.rounds import FAULTS
@@ -52,7 +52,7 @@ def pictures(site: Site, count: int) -> list[str]:
     return [site.url(f"/image/{n}.jpg?width=200&height=200") for n in range(count)]
 
 
-@pytest.mark.parametrize("output_format", [name for name in WRITERS if name != "dummy"])
+@pytest.mark.parametrize("output_format", [name for name in NAMES if find_format(name).stores_rows])
 def test_a_run_that_fills_the_disk_stops_and_goes_on_when_there_is_room(
     output_format: str, disk: Path, tmp_path: Path, site: Site
 ) -> None:

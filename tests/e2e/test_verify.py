@@ -17,6 +17,7 @@ import pytest
 from img2dataset import OptionError, download, verify
 from img2dataset.cli.command import main
 from img2dataset.dataset.run_lock import held
+from img2dataset.formats import NAMES
 from img2dataset.storage import checked_file as door
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.main import verify_folder
@@ -24,8 +25,7 @@ from tests.e2e.dataset import Dataset
 from tests.site import Site
 from tests.unit.formats.shard import jpeg, memory_folder
 
-FORMATS = ["files", "webdataset", "parquet", "tfrecord", "dummy"]
-every_format = pytest.mark.parametrize("output_format", FORMATS)
+every_format = pytest.mark.parametrize("output_format", NAMES)
 ROWS = 10
 SHARD = 4
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.plan import Section, load_sections
-from img2dataset.dataset.stats import stats_name
-from img2dataset.formats import stored_names
+from img2dataset.dataset.stats import SUFFIX, stats_name
+from img2dataset.formats import NAMES, TABLE, find_format, shard_suffixes, stored_names
 from img2dataset.storage.folder import HIDDEN, PASSING, Folder
 from img2dataset.text import plural
 
-SHARD_FILE = re.compile(r"(\d+)(_stats\.json|\.tar|\.tfrecord|\.parquet)?")
-MOST_NAMED = 10
+MAX_NAMED_GAPS = 10
+EVIDENCE = {("",): 1, (TABLE,): 2, (): 3}
+"""First suffix of a format -> how little it means that it is there; 0 for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,9 @@ class Layout:
         digits = min(len(shard.name) for shard in (*self.shards, *self.unfinished))
         texts = [
             f"{first:0{digits}d}" if first == last else f"{first:0{digits}d} to {last:0{digits}d}"
-            for first, last in gaps[:MOST_NAMED]
+            for first, last in gaps[:MAX_NAMED_GAPS]
         ]
-        more = f" and {len(gaps) - MOST_NAMED} more gaps" if len(gaps) > MOST_NAMED else ""
+        more = f" and {len(gaps) - MAX_NAMED_GAPS} more gaps" if len(gaps) > MAX_NAMED_GAPS else ""
         return (
             f"missing: {', '.join(texts)}{more}: never made, or lost; the same command makes them "
             "(--allow_gaps if the rest is elsewhere)"
@@ -90,11 +91,14 @@ def layout_of(folder: Folder) -> Layout:
     sections = load_sections(folder)
     inputs = {source["url"] for section in sections for source in section.identity.inputs}
     names = [name for name in folder.names() if folder.path(name) not in inputs]
-    guess = guessed_format(names)
     found: dict[str, set[str]] = {}
+    suffixes: set[str] = set()
+    pattern = shard_file_pattern()
     for name in names:
-        if match := SHARD_FILE.fullmatch(name):
+        if match := pattern.fullmatch(name):
             found.setdefault(match[1], set()).add(name)
+            suffixes.add(match[2])
+    guess = guessed_format(suffixes)
     shards = [stored_shard(name, files, sections, guess) for name, files in sorted(found.items())]
     done = [shard for shard in shards if shard.stats in shard.files]
     return Layout(
@@ -127,13 +131,18 @@ def stored_shard(
     return StoredShard(int(name), name, frozenset(files & own), output_format, options)
 
 
-def guessed_format(names: Sequence[str]) -> str:
-    """What the old tool, which recorded nothing, was told; dummy where there are stats alone."""
-    suffixes = {match[2] or "" for name in names if (match := SHARD_FILE.fullmatch(name))}
-    if ".tar" in suffixes:
-        return "webdataset"
-    if ".tfrecord" in suffixes:
-        return "tfrecord"
-    if "" in suffixes:
-        return "files"
-    return "parquet" if ".parquet" in suffixes else "dummy"
+def shard_file_pattern() -> re.Pattern[str]:
+    """Names that a shard's files may have, in any format: digits, then a suffix."""
+    endings = "|".join(map(re.escape, (SUFFIX, *shard_suffixes())))
+    return re.compile(rf"(\d+)({endings})")
+
+
+def guessed_format(suffixes: Collection[str]) -> str:
+    """The format of a dataset of the old tool, which recorded nothing, from its files' suffixes.
+
+    The table's suffix says little, since most formats have one; where there are only stats files
+    it is dummy.
+    """
+    first = {name: find_format(name).suffixes[:1] for name in NAMES}
+    possible = [name for name in NAMES if set(suffixes).issuperset(first[name])]
+    return min(possible, key=lambda name: EVIDENCE.get(first[name], 0))

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, Status, http_label
-from img2dataset.formats.document import to_json
+from img2dataset.json_text import to_json
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import ShardResult, Tally, bounded
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import google_crc32c
 
-from img2dataset.formats.document import to_json, utf8
+from img2dataset.json_text import to_json, utf8
 
 BYTES, FLOATS, INTEGERS = 1, 2, 3
 """Field numbers in Feature."""

@@ -8,11 +8,11 @@ import pyarrow as pa
 from pyarrow import types
 
 from img2dataset.errors import Status
-from img2dataset.formats import WriterConfig
-from img2dataset.formats.document import to_json, valid_text
 from img2dataset.formats.fetched import FETCHED, fetch_columns, fetched_of
+from img2dataset.formats.format import WriterConfig
 from img2dataset.formats.opt_out import SIGNALS, signals_of
 from img2dataset.formats.outputs import Outputs
+from img2dataset.json_text import to_json, valid_text
 from img2dataset.options import OPT_OUT
 from img2dataset.records import BOXES, PROBLEM, Failure, ResponseInfo, Sample
 

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from img2dataset.formats import WriterConfig
+from img2dataset.errors import Status
+from img2dataset.formats.format import (
+    TABLE,
+    Format,
+    SampleFile,
+    ShardKeys,
+    ShardReader,
+    StoredSample,
+    WriterConfig,
+)
 from img2dataset.formats.metadata import MetadataTable
 from img2dataset.formats.outputs import Outputs
+from img2dataset.formats.table_merge import joint_schema, replace_rows, with_types_of
+from img2dataset.options import QUALITY
 from img2dataset.records import Failure, Sample
+from img2dataset.storage.checked_file import opened
 from img2dataset.storage.folder import Folder, whole
 
-SUFFIXES = (".parquet",)
 ROW_GROUP_BYTES = 32_000_000
-"""Pictures in a row group (at least one): this much, and a few MB, is in memory at a time."""
+"""Images in a row group (at least one): this much, and a few MB, is in memory at a time."""
+MERGED_BYTES = ROW_GROUP_BYTES // 2
+"""Images that are merged at a time, in memory in a few copies."""
+COLUMN_BUFFER_BYTES = 1 << 20
+"""Read at once from a column of images; without it, and with pre_buffer, pyarrow keeps all that it
+has read."""
+ROWS_READ = 64
+"""Rows whose images are read together."""
 
 
 class ShardWriter:
@@ -27,7 +45,7 @@ class ShardWriter:
         self._config = config
         self._metadata = MetadataTable(table, config)
         self._outputs = Outputs(folder)
-        self._pending = self._outputs.file(f"{name}.parquet")
+        self._pending = self._outputs.file(name + TABLE)
         self._scratch = folder.scratch()
         self._starts = np.zeros(table.num_rows, np.int64)
         self._sizes = np.full(table.num_rows, -1, np.int64)
@@ -104,3 +122,74 @@ def column_settings(schema: pa.Schema) -> dict[str, Any]:
         "use_dictionary": others,
         "write_statistics": others,
     }
+
+
+def open_images(file: Any) -> pq.ParquetFile:
+    """A Parquet file with a column of images, of which little is kept in memory."""
+    return pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=False)
+
+
+def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
+    with opened(shard.folder, shard.name + TABLE) as file:
+        parquet = open_images(file)
+        names = parquet.schema_arrow.names
+        if shard.encode_format is None and not set(names) & set(QUALITY):
+            return  # it may be the table of a shard of files, all of which failed
+        image = shard.image_name(names)
+        batches = parquet.iter_batches(ROWS_READ, columns=["key", image], use_threads=False)
+        for batch in batches:
+            images = batch.column(batch.schema.get_field_index(image))
+            keys = batch.column(batch.schema.get_field_index("key"))
+            for key, data in zip(keys.to_pylist(), images, strict=True):
+                if data.is_valid:
+                    yield StoredSample(key, {image: SampleFile.of(data.as_py())})
+
+
+def merge_image_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: ShardKeys) -> None:
+    """Merge as `merge_tables` does, with images in the last column: a part at a time."""
+    file = open_images(stored)
+    rows = RowsByKey(open_images(new))
+    schema = joint_schema(file.schema_arrow, rows.file.schema_arrow)
+    size = max(row_bytes(file), row_bytes(rows.file))
+    with pq.ParquetWriter(out, schema, **column_settings(schema)) as writer:
+        for batch in file.iter_batches(max(1, MERGED_BYTES // size), use_threads=False):
+            part = pa.Table.from_batches([batch])
+            again = [key for key in part["key"].to_pylist() if key in keys.refetched]
+            new_rows = with_types_of(schema, rows.take(again))
+            writer.write_table(replace_rows(part, new_rows, schema, keys))
+
+
+def row_bytes(file: pq.ParquetFile) -> int:
+    """Bytes of an average row that has an image."""
+    groups = range(file.metadata.num_row_groups)
+    size: int = sum(file.metadata.row_group(group).total_byte_size for group in groups)
+    statuses = file.read(columns=["status"])["status"].to_pylist()
+    kept: int = statuses.count(Status.SUCCESS.value)
+    return 1 + size // max(1, kept)
+
+
+class RowsByKey:
+    """The rows of a Parquet file, read on demand."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self.file = file
+        self._place: dict[str, tuple[int, int]] = {}
+        for group in range(file.metadata.num_row_groups):
+            found = file.read_row_group(group, columns=["key"])["key"].to_pylist()
+            self._place.update({key: (group, row) for row, key in enumerate(found)})
+
+    def take(self, keys: Sequence[str]) -> pa.Table:
+        wanted: dict[int, list[int]] = {}
+        for key in keys:
+            group, row = self._place[key]
+            wanted.setdefault(group, []).append(row)
+        parts = [self.file.read_row_group(group).take(rows) for group, rows in wanted.items()]
+        return pa.concat_tables(parts) if parts else self.file.schema_arrow.empty_table()
+
+
+FORMAT = Format(
+    files={TABLE: merge_image_tables},
+    writer=ShardWriter,
+    read_samples=read_samples,
+    reserved_columns=lambda encode_format: frozenset((encode_format,)),
+)

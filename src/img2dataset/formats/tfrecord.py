@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import IO
+
 import pyarrow as pa
 
-from img2dataset.formats import WriterConfig
+from img2dataset.errors import DamagedError
 from img2dataset.formats.document import caption_bytes, describe
 from img2dataset.formats.example import BYTES, FLOATS, INTEGERS, example, frame
+from img2dataset.formats.format import (
+    TABLE,
+    Format,
+    SampleFile,
+    ShardKeys,
+    ShardReader,
+    StoredSample,
+    WriterConfig,
+)
 from img2dataset.formats.metadata import MetadataTable, write_metadata
 from img2dataset.formats.outputs import Outputs
+from img2dataset.formats.table_merge import merge_tables
+from img2dataset.formats.tfrecord_reading import bytes_features, records
 from img2dataset.records import Failure, Sample
+from img2dataset.storage.checked_file import opened
 from img2dataset.storage.folder import Folder, whole
 
-SUFFIXES = (".tfrecord", ".parquet")
+TFRECORD = ".tfrecord"
+CAPTION_FEATURE = "txt"
 
 
 class ShardWriter:
@@ -22,7 +38,7 @@ class ShardWriter:
         self._metadata = MetadataTable(table, config)
         self._outputs = Outputs(folder)
         self._empty = kinds_of_empty_lists(table.schema)
-        self._file = self._outputs.file(f"{name}.tfrecord").file
+        self._file = self._outputs.file(name + TFRECORD).file
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
@@ -32,7 +48,7 @@ class ShardWriter:
         features = describe(sample, picture, self._config)
         features[self._config.encode_format] = picture.data
         if self._config.captions:
-            features["txt"] = caption_bytes(sample.row)
+            features[CAPTION_FEATURE] = caption_bytes(sample.row)
         self._file.write(frame(example(features, self._empty)))
 
     def commit(self) -> None:
@@ -56,3 +72,35 @@ def kinds_of_empty_lists(schema: pa.Schema) -> dict[str, int]:
         elif is_list:
             kinds[field.name] = BYTES
     return kinds
+
+
+def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
+    with opened(shard.folder, shard.name + TFRECORD) as file:
+        for record in records(file):
+            features = bytes_features(record.data)
+            try:
+                key = features["key"].decode()
+            except (KeyError, UnicodeDecodeError) as error:
+                raise DamagedError("tfrecord: a record without a key") from error
+            image = shard.image_name(features)
+            yield StoredSample(key, {image: SampleFile.of(features[image])})
+
+
+def merge_records(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: ShardKeys) -> None:
+    """Write the stored records as they are, then the new ones."""
+    count = 0
+    for record in records(stored):
+        count += 1
+        out.write(record.frame)
+    if count != len(keys.kept):
+        raise DamagedError(f"{count} records, not {len(keys.kept)}")
+    for record in records(new):
+        out.write(record.frame)
+
+
+FORMAT = Format(
+    files={TFRECORD: merge_records, TABLE: merge_tables},
+    writer=ShardWriter,
+    read_samples=read_samples,
+    reserved_columns=lambda encode_format: frozenset((encode_format, CAPTION_FEATURE)),
+)

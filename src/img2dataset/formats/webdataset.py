@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Iterator
+from itertools import groupby
+from typing import IO
 
 import pyarrow as pa
 
-from img2dataset.formats import WriterConfig
-from img2dataset.formats.document import caption_bytes, describe, to_json
+from img2dataset.errors import DamagedError
+from img2dataset.formats.document import caption_bytes, describe
+from img2dataset.formats.format import (
+    TABLE,
+    Format,
+    SampleFile,
+    ShardKeys,
+    ShardReader,
+    StoredSample,
+    WriterConfig,
+)
 from img2dataset.formats.metadata import MetadataTable, write_metadata
 from img2dataset.formats.outputs import Outputs
+from img2dataset.formats.table_merge import merge_tables
+from img2dataset.formats.tar_reading import members
+from img2dataset.json_text import to_json
 from img2dataset.records import Failure, Sample
+from img2dataset.storage.checked_file import opened
 from img2dataset.storage.folder import Folder, whole
 
-SUFFIXES = (".tar", ".parquet")
+TAR = ".tar"
 MODE = 0o444
 MTIME = 315_532_800
 """1980-01-01, which zip files can hold too: fixed, so that equal samples give equal bytes."""
@@ -25,7 +41,7 @@ class ShardWriter:
         self._config = config
         self._metadata = MetadataTable(table, config)
         self._outputs = Outputs(folder)
-        self._file = self._outputs.file(f"{name}.tar").file
+        self._file = self._outputs.file(name + TAR).file
         self._size = 0
 
     def write(self, sample: Sample) -> None:
@@ -48,13 +64,18 @@ class ShardWriter:
         self._size += len(head) + len(data) + padding
 
     def commit(self) -> None:
-        end = 2 * tarfile.BLOCKSIZE  # two empty blocks, then up to a whole record
         with whole(self._outputs):
-            self._file.write(bytes(end + -(self._size + end) % tarfile.RECORDSIZE))
+            self._file.write(end_of_tar(self._size))
             write_metadata(self._outputs, self._name, self._metadata.finish())
 
     def abort(self) -> None:
         self._outputs.abort()
+
+
+def end_of_tar(size: int) -> bytes:
+    """What ends a tar with `size` bytes of members: two empty blocks, padded to a whole record."""
+    end = 2 * tarfile.BLOCKSIZE
+    return bytes(end + -(size + end) % tarfile.RECORDSIZE)
 
 
 def _slow_header(name: str, size: int) -> bytes:
@@ -94,3 +115,42 @@ def header(name: str, size: int) -> bytes:
     checksum = b"%06o" % (BLANK_SUM + sum(encoded) + sum(digits))
     padded = encoded.ljust(NAME, b"\0")
     return b"".join((padded, BETWEEN, digits, AFTER_SIZE, checksum, AFTER_SUM))
+
+
+def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
+    with opened(shard.folder, shard.name + TAR) as file:
+        for key, group in groupby(members(file), key=lambda member: member.key):
+            files: dict[str, SampleFile] = {}
+            for member in group:
+                if member.extension in files:
+                    raise DamagedError(f"tar: {member.name} stands twice")
+                files[member.extension] = SampleFile.of(member.data)
+            yield StoredSample(key, files)
+
+
+def merge_tars(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: ShardKeys) -> None:
+    """Write the kept samples as they are, then the new ones."""
+    found: set[str] = set()
+    size = 0
+    for member in members(stored):
+        if member.key in keys.kept:
+            found.add(member.key)
+            size += len(member.blocks)
+            out.write(member.blocks)
+        elif member.key not in keys.refetched:
+            raise DamagedError(f"{member.name} is in the tar, but no row says so")
+    missing = keys.kept - found
+    if missing:
+        raise DamagedError(f"{len(missing)} samples are missing, among them {min(missing)}")
+    for member in members(new):
+        size += len(member.blocks)
+        out.write(member.blocks)
+    out.write(end_of_tar(size))
+
+
+FORMAT = Format(
+    files={TAR: merge_tars, TABLE: merge_tables},
+    writer=ShardWriter,
+    read_samples=read_samples,
+    has_member_files=True,
+)

@@ -1,7 +1,7 @@
 """A stored shard, and its rows that failed for a passing reason -> the shard with what came back.
 
 The rows are written as a small shard of the same format, in the hidden folder where they wait;
-each of its files is joined with the stored one; then they take the places of the old files.
+each of its files is merged with the stored one; then they take the places of the old files.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from img2dataset.dataset import replace as journal
 from img2dataset.dataset.replace import waiting
 from img2dataset.dataset.stats import stats_name, stats_of
 from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
-from img2dataset.formats import WriterConfig, open_writer
-from img2dataset.formats.document import to_json
-from img2dataset.formats.joins import JOINS, Join, Keys
+from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
+from img2dataset.json_text import to_json
 from img2dataset.records import URL, Sample
 from img2dataset.storage.folder import Folder, whole
 from img2dataset.storage.reading import open_stored
@@ -51,7 +50,7 @@ def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
     import pyarrow.parquet as pq  # noqa: PLC0415  (only where a shard is completed)
 
     wanted = ["key", URL, "status", "error_message"]
-    with open_stored(folder, f"{name}.parquet") as file:
+    with open_stored(folder, name + TABLE) as file:
         table = pq.ParquetFile(file).read(columns=wanted)
     missing = set(wanted) - set(table.column_names)
     if missing:
@@ -84,7 +83,7 @@ class Completion:
     def __init__(self, folder: Folder, name: str, output_format: str, config: WriterConfig) -> None:
         self._folder = folder
         self._name = name
-        self._format = output_format
+        self._format = find_format(output_format)
         self._config = config
         self._handed_over = False
 
@@ -96,14 +95,14 @@ class Completion:
             rows = self._folder.do(lambda: stored_rows(self._folder, self._name))
         check_same(rows, table, keys)
         again = [index for index, key in enumerate(keys) if rows[key].may_pass]
-        self._keys = Keys(
+        self._keys = ShardKeys(
             kept=frozenset(k for k, row in rows.items() if row.status == Status.SUCCESS.value),
-            again=frozenset(keys[index] for index in again),
+            refetched=frozenset(keys[index] for index in again),
         )
-        self._rest = tally_of(row for key, row in rows.items() if key not in self._keys.again)
+        self._rest = tally_of(row for key, row in rows.items() if key not in self._keys.refetched)
         self._table = table.take(pa.array(again, pa.int64()))
-        self._writer = open_writer(
-            self._format, self._folder, waiting(self._name, self._name), self._table, self._config
+        self._writer = self._format.writer(
+            self._folder, waiting(self._name, self._name), self._table, self._config
         )
         return self._table, lambda index: keys[again[index]]
 
@@ -117,9 +116,10 @@ class Completion:
             self.abort()
             return done
         self._writer.commit()
-        for suffix, join in JOINS[self._format].items():
-            with told():
-                self._folder.do(partial(self._join, self._name + suffix, join))
+        for suffix, merge in self._format.files.items():
+            if merge is not None:
+                with told():
+                    self._folder.do(partial(self._merge, self._name + suffix, merge))
         stats = stats_of(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)
         self._folder.write(waiting(self._name, last), to_json(stats))
@@ -127,8 +127,8 @@ class Completion:
         journal.replace(self._folder, self._name, last)
         return done
 
-    def _join(self, name: str, join: Join) -> None:
-        """Join the stored file with the new one, in the place of the new one."""
+    def _merge(self, name: str, merge: Merge) -> None:
+        """Merge the stored file with the new one, in the place of the new one."""
         where = waiting(self._name, name)
         pending = self._folder.begin(where)
         with (
@@ -136,7 +136,7 @@ class Completion:
             open_stored(self._folder, name) as old,
             open_stored(self._folder, where) as new,
         ):
-            join(old, new, pending.file, self._keys)
+            merge(old, new, pending.file, self._keys)
 
     def abort(self) -> None:
         """Leave the shard as it was; but once its new files are whole they will take over."""

@@ -8,16 +8,13 @@ import orjson
 
 from img2dataset.dataset.layout import StoredShard
 from img2dataset.errors import DamagedError, Status
-from img2dataset.formats import stored_names
+from img2dataset.formats import SampleFile, ShardReader, StoredSample, find_format
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
 from img2dataset.verification.pictures import is_as_downloaded, problem_of
-from img2dataset.verification.samples import SAMPLES, File, Found, Look
 from img2dataset.verification.table import TableRow
 
 JSON, TXT = "json", "txt"
-WHERE = {"webdataset": "tar", "files": "folder"}
-"""output_format -> what its samples are in, where it is not called the same."""
 
 
 class SampleCheck:
@@ -32,23 +29,26 @@ class SampleCheck:
         *,
         deep: bool,
     ) -> None:
-        self._look = Look(folder, shard, deep)
+        self._format = find_format(shard.output_format)
+        self._reader = ShardReader(
+            folder, shard.name, shard.files, shard.options.get("encode_format"), read_content=deep
+        )
         self._shard = shard
         self._rows = rows
         self._problems = problems
-        self._where = WHERE.get(shard.output_format, shard.output_format)
+        self._where = self._format.container
         self._seen: set[str] = set()
         self._extensions: set[str] | None = None  # those of every sample
 
     def run(self) -> int:
         """How many samples there are."""
-        place = stored_names(self._shard.output_format, self._shard.name)[0]
-        if place not in self._shard.files:  # told before, if it is wrong
+        container = self._shard.name + self._format.suffixes[0]
+        if container not in self._shard.files:  # a problem that was added before, if it is one
             return 0
-        if self._shard.output_format == "parquet" and self._rows is None:
+        if self._format.images_in_table and self._rows is None:
             return 0
         try:
-            for found in SAMPLES[self._shard.output_format](self._look):
+            for found in self._format.read_samples(self._reader):
                 self._check(found)
         except DamagedError as error:
             self._problems.add(told(error, self._where))
@@ -66,7 +66,7 @@ class SampleCheck:
     def _add(self, text: str, key: str) -> None:
         self._problems.add(f"{self._where}: {text}", key)
 
-    def _check(self, found: Found) -> None:
+    def _check(self, found: StoredSample) -> None:
         row = None if self._rows is None else self._rows.get(found.key)
         if found.key in self._seen:
             self._add("a sample twice, or its parts not side by side", found.key)
@@ -85,12 +85,12 @@ class SampleCheck:
     def _expected(self, there: set[str]) -> set[str]:
         """The extensions of every sample: as the options say, or as the first one has them."""
         options = self._shard.options
-        if not options or self._shard.output_format not in WHERE:
+        if not options or not self._format.has_member_files:
             return there
         captions = {TXT} if options.get("caption_col") is not None else set()
         return {options["encode_format"], JSON, *captions}
 
-    def _check_file(self, key: str, extension: str, file: File, row: TableRow | None) -> None:
+    def _check_file(self, key: str, extension: str, file: SampleFile, row: TableRow | None) -> None:
         if extension == TXT:  # a caption may be empty
             return
         if file.size == 0:
@@ -98,7 +98,7 @@ class SampleCheck:
         elif file.data is not None and extension == JSON:
             if not is_json_of(file.data, key):
                 self._add("a json that is not the one of its sample", key)
-        elif file.data is not None and self._look.deep:
+        elif file.data is not None and self._reader.read_content:
             self._check_picture(key, file.data, row)
 
     def _check_picture(self, key: str, data: bytes, row: TableRow | None) -> None:

@@ -9,7 +9,7 @@ import orjson
 from img2dataset.dataset.layout import StoredShard
 from img2dataset.dataset.stats import tally_of_stats
 from img2dataset.errors import DamagedError, Status
-from img2dataset.formats import stored_names
+from img2dataset.formats import TABLE, find_format, stored_names
 from img2dataset.storage.checked_file import first_line
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import MAX_LABELS, Tally
@@ -23,7 +23,7 @@ def check_shard(folder: Folder, shard: StoredShard, *, deep: bool) -> Checked:
     """Look at everything that is stored of a shard that is done."""
     problems = Problems()
     stats = stats_of(folder, shard, problems)
-    if shard.output_format == "dummy":
+    if not find_format(shard.output_format).stores_rows:
         return checked(shard, stats, stats.successes if stats else 0, problems)
     for name in missing_files(shard, stats):
         problems.add(f"{name} is missing")
@@ -41,7 +41,7 @@ def checked(shard: StoredShard, stats: Tally | None, images: int, problems: Prob
 
 
 def table_of(folder: Folder, shard: StoredShard, problems: Problems) -> dict[str, TableRow] | None:
-    if f"{shard.name}.parquet" not in shard.files:
+    if shard.name + TABLE not in shard.files:
         return None
     try:
         return rows_of(folder, shard.name, shard.options)

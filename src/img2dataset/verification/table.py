@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.errors import DamagedError, Status
+from img2dataset.formats import TABLE, find_format
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
 from img2dataset.storage.checked_file import Door, opened
@@ -44,7 +45,7 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
         DamagedError: it cannot be read to its end, or has not the columns that it should have.
         RunError: see `opened`.
     """
-    with opened(folder, f"{name}.parquet") as file:
+    with opened(folder, name + TABLE) as file:
         table = read_all(file, but=str(options.get("encode_format", "")))
     missing = expected_columns(options) - set(table.column_names)
     if missing:
@@ -90,9 +91,9 @@ def expected_columns(options: Mapping[str, Any]) -> set[str]:
         expected.update(FETCH_COLUMNS)
     if options.get("save_opt_out_signals"):
         expected.add(OPT_OUT)
-    if options.get("output_format") != "parquet":
-        return expected
-    return expected - {options.get("encode_format", "")}
+    if options and find_format(options["output_format"]).images_in_table:
+        expected.discard(options["encode_format"])  # an input column of that name gave way
+    return expected
 
 
 def check_rows(rows: Mapping[str, TableRow], name: str, problems: Problems) -> None:
