@@ -20,14 +20,14 @@ def to_json(document: Mapping[str, Any]) -> bytes:
         return json.dumps(_plain(document), ensure_ascii=False, indent=2).encode()
 
 
-def utf8(text: str) -> bytes:
+def to_utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return valid_text(text).encode()
+        return replace_surrogates(text).encode()
 
 
-def valid_text(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """`text` without lone surrogates, which no encoding can store."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -40,11 +40,11 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911  (a table of types)
         case float():
             return value if math.isfinite(value) else None
         case str():
-            return valid_text(value)
+            return replace_surrogates(value)
         case bytes() | bytearray() | memoryview():
             return bytes(value).decode(errors="replace")
         case Mapping():
-            return {valid_text(str(name)): _plain(inner) for name, inner in value.items()}
+            return {replace_surrogates(str(name)): _plain(inner) for name, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_plain(inner) for inner in value]
         case _ if hasattr(value, "isoformat"):
@@ -52,4 +52,4 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911  (a table of types)
         case _ if hasattr(value, "tolist"):  # numpy
             return _plain(value.tolist())
         case _:
-            return valid_text(str(value))
+            return replace_surrogates(str(value))

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from img2dataset.errors import OptionError
-from img2dataset.output_format import NAMES, described
+from img2dataset.output_format import NAMES, describe_formats
 
 RESERVED_COLUMNS = (
     "key",
@@ -242,7 +242,7 @@ class Options:
     )  # fmt: skip
     output_format: str = option(
         "files",
-        described(),
+        describe_formats(),
         Group.OUTPUT,
         check=one_of(*NAMES),
         shapes_output=True,

@@ -27,7 +27,7 @@ class OutputFormat(str, Enum):
 NAMES: tuple[str, ...] = tuple(each.value for each in OutputFormat)
 
 
-def described() -> str:
+def describe_formats() -> str:
     """The formats as --help lists them."""
     *others, last = (
         f"{each.value} ({each.hint})" if each.hint else each.value for each in OutputFormat

@@ -9,8 +9,8 @@ from typing import Any
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.plan import Section, load_sections
-from img2dataset.dataset.stats import SUFFIX, stats_name
-from img2dataset.formats import NAMES, TABLE, find_format, shard_suffixes, stored_names
+from img2dataset.dataset.stats import STATS_SUFFIX, stats_name
+from img2dataset.formats import NAMES, TABLE, find_format, list_shard_names, list_suffixes
 from img2dataset.storage.folder import HIDDEN, PASSING, Folder
 from img2dataset.text import plural
 
@@ -46,7 +46,7 @@ class Layout:
     """Those of which something is there, but no stats file."""
     replacing: tuple[str, ...]
     """Those that were being replaced when a run was interrupted."""
-    passing: tuple[tuple[str, int], ...]
+    staged: tuple[tuple[str, int], ...]
     """Hidden folders with what was being written -> how many files are in each."""
 
     def leftovers(self) -> list[str]:
@@ -62,7 +62,7 @@ class Layout:
         lines += [
             f"{place}: {plural(count, 'file')} of an interrupted run; the next run without part, "
             f"or --repair, removes {'it' if count == 1 else 'them'}"
-            for place, count in self.passing
+            for place, count in self.staged
         ]
         return lines
 
@@ -87,29 +87,29 @@ class Layout:
         )
 
 
-def layout_of(folder: Folder) -> Layout:
+def read_layout(folder: Folder) -> Layout:
     sections = load_sections(folder)
     inputs = {source["url"] for section in sections for source in section.identity.inputs}
     names = [name for name in folder.names() if folder.path(name) not in inputs]
     found: dict[str, set[str]] = {}
     suffixes: set[str] = set()
-    pattern = shard_file_pattern()
+    pattern = compile_shard_pattern()
     for name in names:
         if match := pattern.fullmatch(name):
             found.setdefault(match[1], set()).add(name)
             suffixes.add(match[2])
-    guess = guessed_format(suffixes)
-    shards = [stored_shard(name, files, sections, guess) for name, files in sorted(found.items())]
+    guess = guess_format(suffixes)
+    shards = [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
     done = [shard for shard in shards if shard.stats in shard.files]
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
         unfinished=tuple(s for s in shards if s.files and s.stats not in s.files),
         replacing=tuple(journal.interrupted(folder)),
-        passing=tuple(passing_in(folder)),
+        staged=tuple(find_staged(folder)),
     )
 
 
-def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
+def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:
     """The hidden folders of runs that are over, if there is something in them."""
     names = sorted(name for name in folder.names(HIDDEN) if name.startswith(PASSING))
     places = [f"{HIDDEN}/{name}" for name in names]
@@ -119,25 +119,23 @@ def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
             yield place, count
 
 
-def stored_shard(
-    name: str, files: set[str], sections: Sequence[Section], guess: str
-) -> StoredShard:
+def make_shard(name: str, files: set[str], sections: Sequence[Section], guess: str) -> StoredShard:
     options: Mapping[str, Any] = {}
     for section in sections:  # the last one that begins before it
         if section.first_id <= int(name):
             options = section.identity.options
     output_format = options.get("output_format", guess)
-    own = {stats_name(name), *stored_names(output_format, name)}
+    own = {stats_name(name), *list_shard_names(output_format, name)}
     return StoredShard(int(name), name, frozenset(files & own), output_format, options)
 
 
-def shard_file_pattern() -> re.Pattern[str]:
+def compile_shard_pattern() -> re.Pattern[str]:
     """Names that a shard's files may have, in any format: digits, then a suffix."""
-    endings = "|".join(map(re.escape, (SUFFIX, *shard_suffixes())))
+    endings = "|".join(map(re.escape, (STATS_SUFFIX, *list_suffixes())))
     return re.compile(rf"(\d+)({endings})")
 
 
-def guessed_format(suffixes: Collection[str]) -> str:
+def guess_format(suffixes: Collection[str]) -> str:
     """The format of a dataset of the old tool, which recorded nothing, from its files' suffixes.
 
     The table's suffix says little, since most formats have one; where there are only stats files

@@ -13,7 +13,7 @@ from img2dataset.json_text import to_json
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import ShardResult, Tally, bounded
 
-SUFFIX = "_stats.json"
+STATS_SUFFIX = "_stats.json"
 
 REASONS = {
     **{reason.label.partition(":")[0]: reason for reason in reversed(Reason)},
@@ -29,12 +29,12 @@ REASONS = {
 
 def stats_name(name: str) -> str:
     """The file that says that the shard `name` is done."""
-    return name + SUFFIX
+    return name + STATS_SUFFIX
 
 
 def write_stats(folder: Folder, result: ShardResult) -> None:
     """Mark the shard as done: the last thing that is written of it."""
-    folder.write(stats_name(result.name), to_json(stats_of(result)))
+    folder.write(stats_name(result.name), to_json(make_stats(result)))
 
 
 def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
@@ -43,14 +43,14 @@ def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
         data = folder.read(stats_name(name))
         stats = orjson.loads(data)
         return ShardResult(
-            shard_id, name, tally_of_stats(data), float(stats["start_time"]),
+            shard_id, name, parse_stats(data), float(stats["start_time"]),
             float(stats["end_time"]),
         )  # fmt: skip
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
-def hold_images(folder: Folder, names: Iterable[str]) -> bool:
+def have_images(folder: Folder, names: Iterable[str]) -> bool:
     """Whether there is an image in any of these shards; mostly the first one tells.  One whose
     stats cannot be read may have some."""
     return any(
@@ -59,7 +59,7 @@ def hold_images(folder: Folder, names: Iterable[str]) -> bool:
     )
 
 
-def stats_of(result: ShardResult) -> dict[str, Any]:
+def make_stats(result: ShardResult) -> dict[str, Any]:
     tally = result.tally
     return {
         "count": tally.count,
@@ -73,7 +73,7 @@ def stats_of(result: ShardResult) -> dict[str, Any]:
     }
 
 
-def tally_of_stats(data: bytes) -> Tally:
+def parse_stats(data: bytes) -> Tally:
     """The counts in a stats file, ours or one of the old tool; the reasons are those of the
     error strings (of several with the same string, the first).
 
@@ -90,10 +90,10 @@ def tally_of_stats(data: bytes) -> Tally:
         labels = {str(label): int(count) for label, count in stats["status_dict"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the stats of a shard: {error!r}") from error
-    return Tally(Counter(statuses), Counter(labels), reasons_of(labels))
+    return Tally(Counter(statuses), Counter(labels), find_reasons(labels))
 
 
-def reasons_of(labels: Mapping[str, int]) -> Counter[str]:
+def find_reasons(labels: Mapping[str, int]) -> Counter[str]:
     """The reasons behind error strings, as far as they are ours."""
     reasons: Counter[str] = Counter()
     for label, count in labels.items():

@@ -61,12 +61,12 @@ def open_writer(
     return find_format(output_format).writer(folder, name, table, config)
 
 
-def stored_names(output_format: str, name: str) -> tuple[str, ...]:
+def list_shard_names(output_format: str, name: str) -> tuple[str, ...]:
     """What the shard `name` stores in the output folder, without its stats file."""
     return tuple(name + suffix for suffix in find_format(output_format).suffixes)
 
 
-def shard_suffixes() -> tuple[str, ...]:
+def list_suffixes() -> tuple[str, ...]:
     """What the name of a shard's file may end in, in any format, without the stats file."""
     return tuple(dict.fromkeys(suffix for name in NAMES for suffix in find_format(name).suffixes))
 

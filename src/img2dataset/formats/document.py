@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from img2dataset.errors import Status
-from img2dataset.formats.fetched import fetch_values, fetched_of
+from img2dataset.formats.fetched import describe_response, find_response
 from img2dataset.formats.format import WriterConfig
-from img2dataset.formats.opt_out import signals_of
-from img2dataset.json_text import utf8
+from img2dataset.formats.opt_out import find_signals
+from img2dataset.json_text import to_utf8
 from img2dataset.options import OPT_OUT
 from img2dataset.records import CAPTION, EncodedImage, Row, Sample
 
@@ -31,13 +31,13 @@ def describe(sample: Sample, picture: EncodedImage, config: WriterConfig) -> dic
     if config.compute_hash is not None:
         document[config.compute_hash] = sample.digest
     if config.fetch_metadata:
-        document.update(fetch_values(fetched_of(sample)))
+        document.update(describe_response(find_response(sample)))
     if config.opt_out_signals:
-        document[OPT_OUT] = signals_of(sample)
+        document[OPT_OUT] = find_signals(sample)
     return document
 
 
-def caption_bytes(row: Row) -> bytes:
+def encode_caption(row: Row) -> bytes:
     """The caption file of a row."""
     caption = row.fields.get(CAPTION)
-    return b"" if caption is None else utf8(str(caption))
+    return b"" if caption is None else to_utf8(str(caption))

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from img2dataset.records import Failure, ResponseInfo, Sample
 
-FETCHED = pa.schema(
+RESPONSE_COLUMNS = pa.schema(
     [
         ("final_url", pa.string()),
         ("http_status", pa.int32()),
@@ -24,7 +24,7 @@ FETCHED = pa.schema(
 """What save_fetch_metadata adds: attributes of Fetched."""
 
 
-def fetched_of(sample: Sample) -> ResponseInfo | None:
+def find_response(sample: Sample) -> ResponseInfo | None:
     """How the answer came; a download that failed says it itself."""
     match sample.outcome:
         case Failure(fetched=fetched) if sample.fetched is None:
@@ -33,21 +33,23 @@ def fetched_of(sample: Sample) -> ResponseInfo | None:
             return sample.fetched
 
 
-def fetch_values(fetched: ResponseInfo | None) -> dict[str, Any]:
+def describe_response(fetched: ResponseInfo | None) -> dict[str, Any]:
     """JSON-able values, in the order of FETCHED."""
-    values = {name: getattr(fetched, name, None) for name in FETCHED.names}
+    values = {name: getattr(fetched, name, None) for name in RESPONSE_COLUMNS.names}
     if fetched is not None:
-        moment = datetime.fromtimestamp(milliseconds(fetched) / 1000, timezone.utc)
+        moment = datetime.fromtimestamp(to_milliseconds(fetched) / 1000, timezone.utc)
         values["fetched_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return values
 
 
-def fetch_columns(answers: Sequence[ResponseInfo | None]) -> dict[str, list[Any]]:
+def make_response_columns(answers: Sequence[ResponseInfo | None]) -> dict[str, list[Any]]:
     """Values for each of FETCHED."""
-    columns = {name: [getattr(each, name, None) for each in answers] for name in FETCHED.names}
-    columns["fetched_at"] = [each and milliseconds(each) for each in answers]
+    columns = {
+        name: [getattr(each, name, None) for each in answers] for name in RESPONSE_COLUMNS.names
+    }
+    columns["fetched_at"] = [each and to_milliseconds(each) for each in answers]
     return columns
 
 
-def milliseconds(fetched: ResponseInfo) -> int:
+def to_milliseconds(fetched: ResponseInfo) -> int:
     return round(fetched.fetched_at * 1000)

@@ -113,7 +113,7 @@ class ShardReader:
         raise DamagedError(f"no {known or 'picture'} in it")
 
 
-def no_columns(encode_format: str) -> frozenset[str]:
+def reserve_nothing(encode_format: str) -> frozenset[str]:
     del encode_format
     return frozenset()
 
@@ -133,7 +133,7 @@ class Format:
     read_samples: Callable[[ShardReader], Iterator[StoredSample]]
     """The samples of a shard, for `img2dataset verify`; a DamagedError if they cannot be read to
     their end."""
-    reserved_columns: Callable[[str], frozenset[str]] = no_columns
+    reserved_columns: Callable[[str], frozenset[str]] = reserve_nothing
     """encode_format -> names that the format takes, which input columns may therefore not have."""
     has_member_files: bool = False
     """Whether image, JSON and caption of a sample are separate files."""

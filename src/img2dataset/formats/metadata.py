@@ -8,11 +8,11 @@ import pyarrow as pa
 from pyarrow import types
 
 from img2dataset.errors import Status
-from img2dataset.formats.fetched import FETCHED, fetch_columns, fetched_of
+from img2dataset.formats.fetched import RESPONSE_COLUMNS, find_response, make_response_columns
 from img2dataset.formats.format import WriterConfig
-from img2dataset.formats.opt_out import SIGNALS, signals_of
+from img2dataset.formats.opt_out import SIGNALS_TYPE, find_signals
 from img2dataset.formats.outputs import Outputs
-from img2dataset.json_text import to_json, valid_text
+from img2dataset.json_text import replace_surrogates, to_json
 from img2dataset.options import OPT_OUT
 from img2dataset.records import BOXES, PROBLEM, Failure, ResponseInfo, Sample
 
@@ -37,7 +37,7 @@ Record = tuple[
 """What a sample adds to the input: COLUMNS, exif, hash."""
 
 
-def record_of(sample: Sample) -> Record:
+def make_record(sample: Sample) -> Record:
     match sample.outcome:
         case Failure(reason=reason) as failure:
             status = reason.status.value
@@ -63,11 +63,11 @@ class MetadataTable:
     def add(self, sample: Sample) -> None:
         if self._records[sample.row.index] is not None:
             raise ValueError(f"row {sample.row.index} of the shard was written twice")
-        self._records[sample.row.index] = record_of(sample)
+        self._records[sample.row.index] = make_record(sample)
         if self._config.fetch_metadata:
-            self._fetched[sample.row.index] = fetched_of(sample)
+            self._fetched[sample.row.index] = find_response(sample)
         if self._config.opt_out_signals:
-            self._signals[sample.row.index] = signals_of(sample)
+            self._signals[sample.row.index] = find_signals(sample)
 
     def finish(self) -> pa.Table:
         """The whole table.
@@ -82,34 +82,36 @@ class MetadataTable:
         columns = self._input_columns()
         values: list[Any] = list(zip(*records, strict=True)) or [()] * (len(COLUMNS) + 2)
         for field, column in zip(COLUMNS, values, strict=False):
-            columns[field.name] = arrow(column, field.type)
+            columns[field.name] = to_arrow(column, field.type)
         if self._config.extract_exif:
-            columns["exif"] = arrow(values[-2], pa.string())
+            columns["exif"] = to_arrow(values[-2], pa.string())
         if self._config.compute_hash is not None:  # in the place of the verified column, if any
-            columns[self._config.compute_hash] = arrow(values[-1], pa.string())
+            columns[self._config.compute_hash] = to_arrow(values[-1], pa.string())
         if self._config.fetch_metadata:
-            for name, column in fetch_columns(self._fetched).items():
-                columns[name] = arrow(column, FETCHED.field(name).type)
+            for name, column in make_response_columns(self._fetched).items():
+                columns[name] = to_arrow(column, RESPONSE_COLUMNS.field(name).type)
         if self._config.opt_out_signals:
-            columns[OPT_OUT] = pa.array(self._signals, SIGNALS)
+            columns[OPT_OUT] = pa.array(self._signals, SIGNALS_TYPE)
         return pa.table(columns)
 
     def _input_columns(self) -> dict[str, Any]:
         return {
-            name: storable(self._input.column(name))
+            name: make_storable(self._input.column(name))
             for name in self._input.column_names
             if name not in NEVER_STORED
         }
 
 
-def arrow(values: Any, kind: pa.DataType) -> Any:
+def to_arrow(values: Any, kind: pa.DataType) -> Any:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:  # lone surrogates
-        return pa.array([None if text is None else valid_text(text) for text in values], kind)
+        return pa.array(
+            [None if text is None else replace_surrogates(text) for text in values], kind
+        )
 
 
-def storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def make_storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """`column`, as JSON text if Parquet has no such type (a struct without members, a union)."""
     if types.is_string(column.type) or types.is_int64(column.type):
         return column  # most columns are, and need not be tried

@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from img2dataset.records import Failure, Sample
 
-SIGNALS = pa.list_(pa.string())
+SIGNALS_TYPE = pa.list_(pa.string())
 """Type of the column that save_opt_out_signals adds: never null, empty where nothing was said."""
 
 
-def signals_of(sample: Sample) -> list[str]:
+def find_signals(sample: Sample) -> list[str]:
     """All that was said; a download that failed says it itself."""
     match sample.outcome:
         case Failure(signals=signals) if not sample.signals:

@@ -21,7 +21,7 @@ from img2dataset.formats.format import (
 )
 from img2dataset.formats.metadata import MetadataTable
 from img2dataset.formats.outputs import Outputs
-from img2dataset.formats.table_merge import joint_schema, replace_rows, with_types_of
+from img2dataset.formats.table_merge import cast_rows, merge_schemas, replace_rows
 from img2dataset.options import QUALITY
 from img2dataset.records import Failure, Sample
 from img2dataset.storage.checked_file import opened
@@ -75,8 +75,8 @@ class ShardWriter:
         if name in table.column_names:  # an input column of that name: the picture comes first
             table = table.drop_columns([name])
         schema = table.schema.append(pa.field(name, pa.binary()))
-        with pq.ParquetWriter(self._pending.file, schema, **column_settings(schema)) as file:
-            for start, stop in row_groups(self._sizes, ROW_GROUP_BYTES):
+        with pq.ParquetWriter(self._pending.file, schema, **make_column_settings(schema)) as file:
+            for start, stop in cut_row_groups(self._sizes, ROW_GROUP_BYTES):
                 group = table.slice(start, stop - start)
                 pictures = self._pictures(start, stop)
                 file.write_table(group.append_column(schema.field(name), pictures))
@@ -99,7 +99,7 @@ class ShardWriter:
         return pa.Array.from_buffers(pa.binary(), stop - start, buffers)
 
 
-def row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, int]]:
+def cut_row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, int]]:
     """Cut rows into [start, stop) with pictures of at most `limit` bytes, or with one picture."""
     start = total = 0
     for row, size in enumerate(np.maximum(sizes, 0).tolist()):
@@ -110,7 +110,7 @@ def row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, i
     yield start, len(sizes)
 
 
-def column_settings(schema: pa.Schema) -> dict[str, Any]:
+def make_column_settings(schema: pa.Schema) -> dict[str, Any]:
     """Pictures do not compress, do not repeat, and have no smallest and largest."""
     probe = pa.BufferOutputStream()
     pq.write_table(schema.empty_table(), probe)
@@ -149,17 +149,17 @@ def merge_image_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: 
     """Merge as `merge_tables` does, with images in the last column: a part at a time."""
     file = open_images(stored)
     rows = RowsByKey(open_images(new))
-    schema = joint_schema(file.schema_arrow, rows.file.schema_arrow)
-    size = max(row_bytes(file), row_bytes(rows.file))
-    with pq.ParquetWriter(out, schema, **column_settings(schema)) as writer:
+    schema = merge_schemas(file.schema_arrow, rows.file.schema_arrow)
+    size = max(estimate_row_bytes(file), estimate_row_bytes(rows.file))
+    with pq.ParquetWriter(out, schema, **make_column_settings(schema)) as writer:
         for batch in file.iter_batches(max(1, MERGED_BYTES // size), use_threads=False):
             part = pa.Table.from_batches([batch])
             again = [key for key in part["key"].to_pylist() if key in keys.refetched]
-            new_rows = with_types_of(schema, rows.take(again))
+            new_rows = cast_rows(schema, rows.take(again))
             writer.write_table(replace_rows(part, new_rows, schema, keys))
 
 
-def row_bytes(file: pq.ParquetFile) -> int:
+def estimate_row_bytes(file: pq.ParquetFile) -> int:
     """Bytes of an average row that has an image."""
     groups = range(file.metadata.num_row_groups)
     size: int = sum(file.metadata.row_group(group).total_byte_size for group in groups)

@@ -13,7 +13,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def exactly(file: Readable, size: int, kind: str) -> bytes:
+def read_exactly(file: Readable, size: int, kind: str) -> bytes:
     """The next `size` bytes; a stream may hand over less at a time.
 
     Raises:

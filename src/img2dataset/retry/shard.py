@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.replace import waiting
-from img2dataset.dataset.stats import stats_name, stats_of
+from img2dataset.dataset.stats import make_stats, stats_name
 from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
 from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
 from img2dataset.json_text import to_json
@@ -41,7 +41,7 @@ class StoredRow:
         return self.status != Status.SUCCESS.value and may_pass(self.message)
 
 
-def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
+def read_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
     """Key -> what the shard `name` says of the row.
 
     Raises:
@@ -62,7 +62,7 @@ def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
     return rows
 
 
-def check_same(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> None:
+def check_same_rows(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> None:
     """Refuse a list that is not the one the shard was made from."""
     if rows.keys() != set(keys):
         raise MismatchError(
@@ -91,15 +91,15 @@ class Completion:
         """Those rows of the shard's `table` that are to be fetched again, and their keys."""
         journal.begin(self._folder, self._name)
         keys = [key_of(index) for index in range(table.num_rows)]
-        with told():
-            rows = self._folder.do(lambda: stored_rows(self._folder, self._name))
-        check_same(rows, table, keys)
+        with translate_errors():
+            rows = self._folder.do(lambda: read_rows(self._folder, self._name))
+        check_same_rows(rows, table, keys)
         again = [index for index, key in enumerate(keys) if rows[key].may_pass]
         self._keys = ShardKeys(
             kept=frozenset(k for k, row in rows.items() if row.status == Status.SUCCESS.value),
             refetched=frozenset(keys[index] for index in again),
         )
-        self._rest = tally_of(row for key, row in rows.items() if key not in self._keys.refetched)
+        self._rest = count_rows(row for key, row in rows.items() if key not in self._keys.refetched)
         self._table = table.take(pa.array(again, pa.int64()))
         self._writer = self._format.writer(
             self._folder, waiting(self._name, self._name), self._table, self._config
@@ -118,9 +118,9 @@ class Completion:
         self._writer.commit()
         for suffix, merge in self._format.files.items():
             if merge is not None:
-                with told():
+                with translate_errors():
                     self._folder.do(partial(self._merge, self._name + suffix, merge))
-        stats = stats_of(replace(result, tally=self._rest + result.tally))
+        stats = make_stats(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)
         self._folder.write(waiting(self._name, last), to_json(stats))
         self._handed_over = True
@@ -146,7 +146,7 @@ class Completion:
         journal.forget(self._folder, self._name)
 
 
-def tally_of(rows: Iterator[StoredRow]) -> Tally:
+def count_rows(rows: Iterator[StoredRow]) -> Tally:
     tally = Tally()
     for row in rows:
         tally.add_stored(row.status, row.message)
@@ -154,7 +154,7 @@ def tally_of(rows: Iterator[StoredRow]) -> Tally:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Say what to do about a stored shard that cannot be read."""
     try:
         yield

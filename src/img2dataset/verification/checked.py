@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from img2dataset.text import plural
 
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 """Kinds of problems of one shard that are told."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedShard:
     """A shard that was looked at."""
 
     name: str
@@ -96,8 +96,8 @@ class Problems:
 
     def texts(self) -> tuple[str, ...]:
         texts = [self._told(text, count) for text, count in self._counts.items()]
-        more = len(texts) - MOST_PROBLEMS
-        return (*texts[:MOST_PROBLEMS], *([f"and {more} more kinds"] if more > 0 else []))
+        more = len(texts) - MAX_PROBLEMS
+        return (*texts[:MAX_PROBLEMS], *([f"and {more} more kinds"] if more > 0 else []))
 
     def _told(self, text: str, count: int) -> str:
         if text not in self._keys:

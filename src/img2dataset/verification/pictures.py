@@ -9,24 +9,24 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.pillow import open_image, pillows_door, set_up_pillow
 from img2dataset.images.probe import PILLOW_FORMATS
 
-FORMATS = ("JPEG", "PNG", "WEBP", *PILLOW_FORMATS)
+DECODED_FORMATS = ("JPEG", "PNG", "WEBP", *PILLOW_FORMATS)
 HASHES = {32: hashlib.md5, 64: hashlib.sha256, 128: hashlib.sha512}
 """Hex digits of a digest -> how it is made."""
-MOST_PIXELS = 1 << 40
+MAX_PIXELS = 1 << 40
 
 
-def set_up() -> None:
+def set_up_decoder() -> None:
     """What is stored had passed the limits of its run."""
-    set_up_pillow(MOST_PIXELS)
+    set_up_pillow(MAX_PIXELS)
 
 
-def problem_of(
+def find_problem(
     data: bytes, size: tuple[int | None, int | None], digests: Sequence[str]
 ) -> str | None:
     """`size` is what the table says; `digests` are those of the bytes as they were downloaded:
     a picture that was stored untouched need not be one that decodes."""
     try:
-        found = decoded_size(data)
+        found = decode_size(data)
     except RowError:
         return None if is_as_downloaded(data, digests) else "a picture that does not decode"
     if None not in size and found != size:
@@ -42,10 +42,10 @@ def is_as_downloaded(data: bytes, digests: Sequence[str]) -> bool:
     )
 
 
-def decoded_size(data: bytes) -> tuple[int, int]:
+def decode_size(data: bytes) -> tuple[int, int]:
     """Width and height of a picture that decodes to its end."""
     with pillows_door(Reason.DECODE):
-        image = open_image(data, FORMATS)
+        image = open_image(data, DECODED_FORMATS)
         if image is None:
             raise RowError(Reason.NOT_AN_IMAGE)
         with image:

@@ -11,7 +11,7 @@ from img2dataset.errors import DamagedError, Status
 from img2dataset.formats import SampleFile, ShardReader, StoredSample, find_format
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
-from img2dataset.verification.pictures import is_as_downloaded, problem_of
+from img2dataset.verification.pictures import find_problem, is_as_downloaded
 from img2dataset.verification.table import TableRow
 
 JSON, TXT = "json", "txt"
@@ -51,7 +51,7 @@ class SampleCheck:
             for found in self._format.read_samples(self._reader):
                 self._check(found)
         except DamagedError as error:
-            self._problems.add(told(error, self._where))
+            self._problems.add(add_place(error, self._where))
             return len(self._seen)
         for key in sorted(self._kept() - self._seen):
             self._add("a success without its sample", key)
@@ -103,7 +103,7 @@ class SampleCheck:
 
     def _check_picture(self, key: str, data: bytes, row: TableRow | None) -> None:
         size, digests = ((row.width, row.height), row.digests) if row else ((None, None), ())
-        problem = problem_of(data, size, digests)
+        problem = find_problem(data, size, digests)
         untouched = self._shard.options.get("disable_all_reencoding")
         if problem is None and untouched and digests and not is_as_downloaded(data, digests):
             problem = "a picture that has not the hash that was stored"
@@ -123,7 +123,7 @@ def is_json_of(data: bytes, key: str) -> bool:
     )
 
 
-def told(error: DamagedError, where: str) -> str:
+def add_place(error: DamagedError, where: str) -> str:
     """What is damaged, with where it is."""
     text = str(error)
     return text if text.startswith(f"{where}: ") else f"{where}: {text}"

@@ -19,7 +19,6 @@ from img2dataset.verification.checked import Problems
 
 STATUSES = frozenset(status.value for status in Status)
 HASHES = ("sha256", "md5", "sha512")
-BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class TableRow:
         return self.status == Status.SUCCESS.value
 
 
-def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, TableRow]:
+def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, TableRow]:
     """Key -> row, of every row of the table; all of its columns are read.
 
     Raises:
@@ -46,8 +45,8 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
         RunError: see `opened`.
     """
     with opened(folder, name + TABLE) as file:
-        table = read_all(file, but=str(options.get("encode_format", "")))
-    missing = expected_columns(options) - set(table.column_names)
+        table = read_columns(file, but=str(options.get("encode_format", "")))
+    missing = list_expected_columns(options) - set(table.column_names)
     if missing:
         raise DamagedError(f"parquet: no column {', '.join(sorted(missing))}")
     digests = [table[each].to_pylist() for each in HASHES if each in table.column_names]
@@ -65,7 +64,7 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
     return rows
 
 
-def read_all(file: Door, but: str) -> pa.Table:
+def read_columns(file: Door, but: str) -> pa.Table:
     """Everything but pictures, which are looked at one by one."""
     parquet = pq.ParquetFile(file)
     schema = parquet.schema_arrow
@@ -75,7 +74,7 @@ def read_all(file: Door, but: str) -> pa.Table:
     return parquet.read(columns=names, use_threads=False)
 
 
-def expected_columns(options: Mapping[str, Any]) -> set[str]:
+def list_expected_columns(options: Mapping[str, Any]) -> set[str]:
     """The columns that a shard made with these options has; without them, those always there."""
     expected = {"url", *COLUMNS.names}
     expected.update(options.get("save_additional_columns") or ())
