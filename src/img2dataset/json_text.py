@@ -13,7 +13,7 @@ JSON_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
 
 def to_json(document: Mapping[str, Any]) -> bytes:
-    """Indented JSON in UTF-8, for any values: what JSON has no word for becomes text or null."""
+    """Write any values as indented JSON in UTF-8; what JSON cannot express becomes text or null."""
     try:
         return orjson.dumps(document, default=_plain, option=JSON_OPTIONS)
     except (orjson.JSONEncodeError, UnicodeError):  # lone surrogates, integers beyond 64 bits
@@ -28,12 +28,12 @@ def to_utf8(text: str) -> bytes:
 
 
 def replace_surrogates(text: str) -> str:
-    """`text` without lone surrogates, which no encoding can store."""
+    """Return `text` without lone surrogates, which no encoding can store."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _plain(value: Any) -> Any:  # noqa: PLR0911  (a table of types)
-    """`value` made of what JSON has: objects, lists, text, numbers, true, false, null."""
+    """Convert `value` to JSON types: objects, lists, text, numbers, true, false, null."""
     match value:
         case None | bool() | int():
             return value

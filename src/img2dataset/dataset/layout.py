@@ -1,4 +1,4 @@
-"""The names in an output folder -> its shards, what is not done, and what is missing."""
+"""The names in an output folder -> its shards: done, unfinished, missing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class StoredShard:
     id: int
     name: str
     files: frozenset[str]
-    """Names in the output folder that are this shard's."""
+    """Names in the output folder that belong to this shard."""
     output_format: str
     options: Mapping[str, Any]
-    """Options that it was made with, as far as they were recorded."""
+    """Recorded options of the run that made it; empty if there are none."""
 
     @property
     def stats(self) -> str:
@@ -41,18 +41,18 @@ class Layout:
     """What is in an output folder."""
 
     shards: tuple[StoredShard, ...]
-    """Those that are done, in order."""
+    """Shards that are done, in order."""
     unfinished: tuple[StoredShard, ...]
-    """Those of which something is there, but no stats file."""
+    """Shards with files, but without a stats file."""
     replacing: tuple[str, ...]
-    """Those that were being replaced when a run was interrupted."""
+    """Shards whose replacement was interrupted."""
     staged: tuple[tuple[str, int], ...]
-    """Hidden folders with what was being written -> how many files are in each."""
+    """Hidden folders of interrupted runs, each with the number of staged files in it."""
 
     def leftovers(self) -> list[str]:
         lines = [
             f"{shard.name}: not done: there is {', '.join(sorted(shard.files))} without "
-            f"{shard.stats}; the same command makes it anew"
+            f"{shard.stats}; the same command makes it again"
             for shard in self.unfinished
         ]
         lines += [
@@ -67,7 +67,7 @@ class Layout:
         return lines
 
     def gaps(self) -> tuple[tuple[int, int], ...]:
-        """Ranges of ids of which nothing is there, although there is of later ones."""
+        """Return the ranges of missing ids before existing shards."""
         ids = sorted({shard.id for shard in (*self.shards, *self.unfinished)})
         before = [-1, *ids[:-1]]
         return tuple(
@@ -110,7 +110,7 @@ def read_layout(folder: Folder) -> Layout:
 
 
 def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:
-    """The hidden folders of runs that are over, if there is something in them."""
+    """Yield the hidden folders of interrupted runs that have files in them."""
     names = sorted(name for name in folder.names(HIDDEN) if name.startswith(PASSING))
     places = [f"{HIDDEN}/{name}" for name in names]
     places += [journal.waiting(name) for name in journal.unmarked(folder)]
@@ -121,7 +121,7 @@ def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:
 
 def make_shard(name: str, files: set[str], sections: Sequence[Section], guess: str) -> StoredShard:
     options: Mapping[str, Any] = {}
-    for section in sections:  # the last one that begins before it
+    for section in sections:  # the last section that begins at or before it
         if section.first_id <= int(name):
             options = section.identity.options
     output_format = options.get("output_format", guess)
@@ -130,16 +130,15 @@ def make_shard(name: str, files: set[str], sections: Sequence[Section], guess: s
 
 
 def compile_shard_pattern() -> re.Pattern[str]:
-    """Names that a shard's files may have, in any format: digits, then a suffix."""
+    """Compile the names that a shard's files may have, in any format: digits, then a suffix."""
     endings = "|".join(map(re.escape, (STATS_SUFFIX, *list_suffixes())))
     return re.compile(rf"(\d+)({endings})")
 
 
 def guess_format(suffixes: Collection[str]) -> str:
-    """The format of a dataset of the old tool, which recorded nothing, from its files' suffixes.
+    """Guess the format of a dataset of the old tool, which recorded nothing, from its suffixes.
 
-    The table's suffix says little, since most formats have one; where there are only stats files
-    it is dummy.
+    The table's suffix says little, since most formats have one; stats files alone are dummy.
     """
     first = {name: find_format(name).suffixes[:1] for name in NAMES}
     possible = [name for name in NAMES if set(suffixes).issuperset(first[name])]

@@ -1,4 +1,4 @@
-"""What became of a shard -> its stats file, the marker that it is done; and back."""
+"""The result of a shard <-> its stats file, the marker that the shard is done."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ REASONS = {
 
 
 def stats_name(name: str) -> str:
-    """The file that says that the shard `name` is done."""
+    """Return the name of the file that marks the shard `name` as done."""
     return name + STATS_SUFFIX
 
 
 def write_stats(folder: Folder, result: ShardResult) -> None:
-    """Mark the shard as done: the last thing that is written of it."""
+    """Mark the shard as done: its stats file is written last."""
     folder.write(stats_name(result.name), to_json(make_stats(result)))
 
 
 def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
-    """What became of a shard that is done; None if it is not, or cannot be told."""
+    """Read the result of a shard; None if it is not done, or its stats file is damaged."""
     try:
         data = folder.read(stats_name(name))
         stats = orjson.loads(data)
@@ -51,8 +51,10 @@ def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
 
 
 def have_images(folder: Folder, names: Iterable[str]) -> bool:
-    """Whether there is an image in any of these shards; mostly the first one tells.  One whose
-    stats cannot be read may have some."""
+    """Return whether any of these shards has an image; mostly the first one has.
+
+    A shard whose stats cannot be read may have one.
+    """
     return any(
         result is None or result.tally.successes > 0
         for result in (read_stats(folder, 0, name) for name in names)
@@ -74,8 +76,9 @@ def make_stats(result: ShardResult) -> dict[str, Any]:
 
 
 def parse_stats(data: bytes) -> Tally:
-    """The counts in a stats file, ours or one of the old tool; the reasons are those of the
-    error strings (of several with the same string, the first).
+    """Read the counts of a stats file, also of the old tool.
+
+    The reasons are those of the error strings (of several with the same string, the first).
 
     Raises:
         ValueError: not a stats file.
@@ -94,7 +97,7 @@ def parse_stats(data: bytes) -> Tally:
 
 
 def find_reasons(labels: Mapping[str, int]) -> Counter[str]:
-    """The reasons behind error strings, as far as they are ours."""
+    """Return the reasons of error strings; unknown strings have none."""
     reasons: Counter[str] = Counter()
     for label, count in labels.items():
         reason = REASONS.get(label.partition(":")[0])

@@ -13,21 +13,21 @@ from img2dataset.options import OPT_OUT
 from img2dataset.records import CAPTION, EncodedImage, Row, Sample
 
 
-def describe(sample: Sample, picture: EncodedImage, config: WriterConfig) -> dict[str, Any]:
-    """The metadata of a kept sample, in the order of the per-sample JSON.
+def describe(sample: Sample, image: EncodedImage, config: WriterConfig) -> dict[str, Any]:
+    """Return the metadata of a kept sample, in the order of the per-sample JSON.
 
-    A column verified by its hash is named as the hash: the computed one takes its place.
+    The column of verify_hash has the name of the hash: the computed hash takes its place.
     """
     document = dict(sample.row.fields)
     document["key"] = sample.row.key
     document["status"] = Status.SUCCESS.value
     document["error_message"] = None
-    document["width"] = picture.width
-    document["height"] = picture.height
-    document["original_width"] = picture.original_width
-    document["original_height"] = picture.original_height
+    document["width"] = image.width
+    document["height"] = image.height
+    document["original_width"] = image.original_width
+    document["original_height"] = image.original_height
     if config.extract_exif:
-        document["exif"] = picture.exif
+        document["exif"] = image.exif
     if config.compute_hash is not None:
         document[config.compute_hash] = sample.digest
     if config.fetch_metadata:
@@ -38,6 +38,6 @@ def describe(sample: Sample, picture: EncodedImage, config: WriterConfig) -> dic
 
 
 def encode_caption(row: Row) -> bytes:
-    """The caption file of a row."""
+    """Return the content of the caption file of a row."""
     caption = row.fields.get(CAPTION)
     return b"" if caption is None else to_utf8(str(caption))

@@ -2,7 +2,7 @@
 
 The message is Example { Features features = 1 }, Features { map<string, Feature> feature = 1 },
 Feature { oneof { BytesList = 1, FloatList = 2, Int64List = 3 } }, each list { repeated value = 1 };
-numbers are packed.  That is little enough to write by hand, and spares us TensorFlow.
+numbers are packed.  It is encoded here, so that TensorFlow is not needed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INT64 = range(-(2**63), 2**63)
 
 
 def encode_example(features: Mapping[str, Any], empty: Mapping[str, int] | None = None) -> bytes:
-    """The Example with these features, in this order; `empty` has the kinds of nulls and empty lists."""
+    """Encode features in their order; `empty` has the list types of nulls and empty lists."""
     kinds = empty or {}
     entries = [
         _encode_field(
@@ -42,11 +42,11 @@ def encode_feature(value: Any, empty: int | None = None) -> bytes:
     """
     values = value if isinstance(value, (list, tuple)) else (value,)
     if not values or (value is None and empty is not None):
-        return _encode_field(empty or BYTES_LIST, b"")  # a null among numbers is no text
+        return _encode_field(empty or BYTES_LIST, b"")  # a null among numbers is not a text
     if empty == FLOAT_LIST:
         values = [math.nan if element is None else element for element in values]
     elif empty == INT64_LIST:
-        values = [element for element in values if element is not None]  # none of them is no number
+        values = [element for element in values if element is not None]  # a null has no integer
     if all(isinstance(element, int) and element in INT64 for element in values):
         return _encode_field(INT64_LIST, _encode_field(1, b"".join(map(_encode_varint, values))))
     if all(isinstance(element, float) for element in values):
@@ -57,7 +57,7 @@ def encode_feature(value: Any, empty: int | None = None) -> bytes:
 
 
 def frame_record(record: bytes) -> bytes:
-    """The record between its length and the checksums."""
+    """Put a record between its length and the checksums."""
     length = struct.pack("<Q", len(record))
     return b"".join((length, compute_masked_crc(length), record, compute_masked_crc(record)))
 
@@ -82,7 +82,7 @@ def _encode_float32(number: float) -> bytes:
 
 
 def _encode_field(number: int, data: bytes) -> bytes:
-    """A field of the wire type LEN."""
+    """Encode a field of the wire type LEN."""
     return b"".join((bytes((number << 3 | 2,)), _encode_varint(len(data)), data))
 
 

@@ -1,4 +1,4 @@
-"""How answers came -> metadata: values for the JSON of a sample, columns for the table."""
+"""Response information -> metadata: values for the JSON of a sample, columns for the table."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RESPONSE_COLUMNS = pa.schema(
         ("body_bytes", pa.int64()),
     ]
 )
-"""What save_fetch_metadata adds: attributes of Fetched."""
+"""Columns that save_fetch_metadata adds: attributes of ResponseInfo."""
 
 
 def find_response(sample: Sample) -> ResponseInfo | None:
-    """How the answer came; a download that failed says it itself."""
+    """Return the response behind a sample; a failed download carries its own."""
     match sample.outcome:
         case Failure(fetched=fetched) if sample.fetched is None:
             return fetched
@@ -34,7 +34,7 @@ def find_response(sample: Sample) -> ResponseInfo | None:
 
 
 def describe_response(fetched: ResponseInfo | None) -> dict[str, Any]:
-    """JSON-able values, in the order of FETCHED."""
+    """Return JSON values in the order of RESPONSE_COLUMNS."""
     values = {name: getattr(fetched, name, None) for name in RESPONSE_COLUMNS.names}
     if fetched is not None:
         moment = datetime.fromtimestamp(to_milliseconds(fetched) / 1000, timezone.utc)
@@ -43,7 +43,7 @@ def describe_response(fetched: ResponseInfo | None) -> dict[str, Any]:
 
 
 def make_response_columns(answers: Sequence[ResponseInfo | None]) -> dict[str, list[Any]]:
-    """Values for each of FETCHED."""
+    """Return the values of each of RESPONSE_COLUMNS."""
     columns = {
         name: [getattr(each, name, None) for each in answers] for name in RESPONSE_COLUMNS.names
     }

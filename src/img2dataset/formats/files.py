@@ -38,12 +38,12 @@ class ShardWriter:
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
-        picture = sample.outcome
-        if isinstance(picture, Failure):
+        image = sample.outcome
+        if isinstance(image, Failure):
             return
         key = sample.row.key
-        self._folder.write(f"{key}.{self._config.encode_format}", picture.data)
-        self._folder.write(f"{key}.json", to_json(describe(sample, picture, self._config)))
+        self._folder.write(f"{key}.{self._config.encode_format}", image.data)
+        self._folder.write(f"{key}.json", to_json(describe(sample, image, self._config)))
         if self._config.captions:
             self._folder.write(f"{key}.txt", encode_caption(sample.row))
 

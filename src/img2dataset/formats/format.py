@@ -110,7 +110,7 @@ class ShardReader:
         for name in names:
             if name == known or (known is None and name in QUALITY):
                 return name
-        raise DamagedError(f"no {known or 'picture'} in it")
+        raise DamagedError(f"no {known or 'image'} in it")
 
 
 def reserve_nothing(encode_format: str) -> frozenset[str]:

@@ -28,7 +28,7 @@ COLUMNS = pa.schema(
         ("original_height", pa.int32()),
     ]
 )
-"""Columns of ours that are always there, after those of the input."""
+"""Columns that every table has, after those of the input."""
 
 Record = tuple[
     str, str, "str | None", "int | None", "int | None", "int | None", "int | None",
@@ -42,16 +42,16 @@ def make_record(sample: Sample) -> Record:
         case Failure(reason=reason) as failure:
             status = reason.status.value
             return sample.row.key, status, failure.message, None, None, None, None, None, None
-        case picture:
+        case image:
             return (
                 sample.row.key, Status.SUCCESS.value, None,
-                picture.width, picture.height, picture.original_width, picture.original_height,
-                picture.exif, sample.digest,
+                image.width, image.height, image.original_width, image.original_height,
+                image.exif, sample.digest,
             )  # fmt: skip
 
 
 class MetadataTable:
-    """Gathers what became of each row of a shard."""
+    """Collect the outcome of each row of a shard."""
 
     def __init__(self, table: pa.Table, config: WriterConfig) -> None:
         self._input = table
@@ -70,7 +70,7 @@ class MetadataTable:
             self._signals[sample.row.index] = find_signals(sample)
 
     def finish(self) -> pa.Table:
-        """The whole table.
+        """Build the table.
 
         Raises:
             ValueError: rows are missing; every row has exactly one record.
@@ -112,9 +112,9 @@ def to_arrow(values: Any, kind: pa.DataType) -> Any:
 
 
 def make_storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`column`, as JSON text if Parquet has no such type (a struct without members, a union)."""
+    """Return `column`, as JSON text if Parquet lacks its type (a struct without members, a union)."""
     if types.is_string(column.type) or types.is_int64(column.type):
-        return column  # most columns are, and need not be tried
+        return column  # true of most columns: the probe below is not needed
     import pyarrow.parquet as pq  # noqa: PLC0415  (as below)
 
     try:
@@ -126,7 +126,7 @@ def make_storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def write_metadata(outputs: Outputs, name: str, table: pa.Table) -> None:
-    """The shard's `S.parquet`, where pictures are stored elsewhere."""
-    import pyarrow.parquet as pq  # noqa: PLC0415  (15 ms, and nothing is stored by dummy)
+    """Write the table of a shard whose images are in another file."""
+    import pyarrow.parquet as pq  # noqa: PLC0415  (15 ms, and dummy stores nothing)
 
     pq.write_table(table, outputs.file(f"{name}.parquet").file)

@@ -48,7 +48,7 @@ def cast_rows(schema: pa.Schema, rows: pa.Table) -> pa.Table:
         ]
         raise MismatchError(
             f"the list gives other types to {', '.join(others)}, and its values do not fit those "
-            "stored: make the dataset anew with incremental_mode=overwrite"
+            "stored: make the dataset again with incremental_mode=overwrite"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A tar file, read from its beginning to its end -> its members, with the bytes they stand in."""
+"""A tar file, read from its beginning to its end -> its members, each with its bytes in the tar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Member:
     name: str
     data: bytes = field(repr=False)
     blocks: bytes = field(repr=False)
-    """Everything that stands in the tar for it: headers, data, padding."""
+    """All of its bytes in the tar: headers, data, padding."""
 
     @property
     def key(self) -> str:
@@ -33,12 +33,12 @@ class Member:
 
 
 def read_members(file: Readable) -> Iterator[Member]:
-    """The members, in their order; `file` is never sought in.
+    """Yield the members in their order, without seeking in `file`.
 
     Raises:
         DamagedError: the tar is cut short, or there is something else in it.
     """
-    name, before = "", b""  # of the headers that stand in front of a member's own
+    name, before = "", b""  # from the extension headers before a member's own header
     while (head := read_exactly(file, BLOCK_BYTES, "tar")) != bytes(BLOCK_BYTES):
         info = _parse_header(head)
         body = read_exactly(file, info.size + -info.size % BLOCK_BYTES, "tar")
@@ -63,7 +63,7 @@ def _parse_header(block: bytes) -> tarfile.TarInfo:
 
 
 def _parse_pax_path(data: bytes) -> str:
-    """The name in an extended header: lines of "length key=value"."""
+    """Find the name in an extended header: lines of "length key=value"."""
     while data:
         length = int(data.partition(b" ")[0])
         key, _, value = data[:length].partition(b" ")[2].rstrip(b"\n").partition(b"=")

@@ -48,11 +48,11 @@ class ShardWriter:
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
-        picture = sample.outcome
-        if isinstance(picture, Failure):
+        image = sample.outcome
+        if isinstance(image, Failure):
             return
-        features = describe(sample, picture, self._config)
-        features[self._config.encode_format] = picture.data
+        features = describe(sample, image, self._config)
+        features[self._config.encode_format] = image.data
         if self._config.captions:
             features[CAPTION_FEATURE] = encode_caption(sample.row)
         self._file.write(frame_record(encode_example(features, self._empty)))
@@ -66,7 +66,7 @@ class ShardWriter:
 
 
 def find_feature_lists(schema: pa.Schema) -> dict[str, int]:
-    """An empty list, or a null, has the kind that the other values of its column have."""
+    """Find the list type of each column: that of its nulls and empty lists, too."""
     kinds = {}
     for field in schema:
         is_list = hasattr(field.type, "value_field")

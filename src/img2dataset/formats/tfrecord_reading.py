@@ -11,7 +11,7 @@ from img2dataset.formats.example import compute_masked_crc
 from img2dataset.formats.reading import Readable, read_exactly
 
 MAX_RECORD_BYTES = 1 << 40
-"""Bytes of a record: a length beyond is damage that its checksum did not show."""
+"""A longer record is damage that the checksum of the length did not show."""
 WIRE_TYPE_LEN = 2
 """protobuf's wire type of bytes, texts and messages."""
 
@@ -22,11 +22,11 @@ class Record:
 
     data: bytes = field(repr=False)
     frame: bytes = field(repr=False)
-    """The record as it stands in the file: length and checksums around it."""
+    """The record as it is in the file, with length and checksums around it."""
 
 
 def read_records(file: Readable) -> Iterator[Record]:
-    """The records, in their order; `file` is never sought in.
+    """Yield the records in their order, without seeking in `file`.
 
     Raises:
         DamagedError: the file is cut short, or a checksum is wrong.
@@ -50,10 +50,10 @@ def _check_crc(data: bytes, crc: bytes) -> None:
 
 
 def parse_bytes_features(example: bytes) -> dict[str, bytes]:
-    """Name -> first value of each bytes_list of a `tf.train.Example`.
+    """Parse a `tf.train.Example`: name -> first value of each bytes_list.
 
     Raises:
-        DamagedError: it is none.
+        DamagedError: it is not an Example.
     """
     found = {}
     for features in _iterate_fields(example, 1):
@@ -66,7 +66,7 @@ def parse_bytes_features(example: bytes) -> dict[str, bytes]:
 
 
 def _iterate_fields(message: bytes, number: int) -> Iterator[bytes]:
-    """The values of a field of type LEN in a message that has no others than such."""
+    """Yield the values of a field in a message that has only fields of the wire type LEN."""
     at = 0
     while at < len(message):
         tag, at = _read_varint(message, at)
@@ -81,7 +81,7 @@ def _iterate_fields(message: bytes, number: int) -> Iterator[bytes]:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """Return a number, and the position after it."""
     number = shift = 0
     while at < len(message):
         byte = message[at]

@@ -46,12 +46,12 @@ class ShardWriter:
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
-        picture = sample.outcome
-        if isinstance(picture, Failure):
+        image = sample.outcome
+        if isinstance(image, Failure):
             return
         key = sample.row.key
-        self._member(f"{key}.{self._config.encode_format}", picture.data)
-        self._member(f"{key}.json", to_json(describe(sample, picture, self._config)))
+        self._member(f"{key}.{self._config.encode_format}", image.data)
+        self._member(f"{key}.json", to_json(describe(sample, image, self._config)))
         if self._config.captions:
             self._member(f"{key}.txt", encode_caption(sample.row))
 
@@ -73,7 +73,7 @@ class ShardWriter:
 
 
 def make_end_of_tar(size: int) -> bytes:
-    """What ends a tar with `size` bytes of members: two empty blocks, padded to a whole record."""
+    """Return two empty blocks and the padding to a whole record, after `size` bytes of members."""
     end = 2 * tarfile.BLOCKSIZE
     return bytes(end + -(size + end) % tarfile.RECORDSIZE)
 
@@ -87,7 +87,7 @@ def _build_any_header(name: str, size: int) -> bytes:
 
 
 def _build_blank_header(size: int) -> bytes:
-    """Of a member without a name."""
+    """Build the header of a member without a name."""
     member = tarfile.TarInfo()
     member.size = size
     member.mode = MODE
@@ -103,11 +103,11 @@ BETWEEN = BLANK[NAME_BYTES:SIZE_AT]
 AFTER_SIZE = BLANK[SIZE_END:SUM_AT]
 AFTER_SUM = BLANK[SUM_END:]
 BLANK_SUM = int(BLANK[SUM_AT:SUM_END], 8) - sum(BLANK[SIZE_AT:SIZE_END])
-"""Checksum without name and size: it is the sum of the header's bytes."""
+"""Checksum (the sum of the header's bytes) without name and size."""
 
 
 def build_header(name: str, size: int) -> bytes:
-    """The ustar header of a member, put together from one that tarfile made: ten times faster."""
+    """Build the ustar header of a member from one that tarfile made: ten times faster than tarfile."""
     encoded = name.encode()
     if len(encoded) > NAME_BYTES:
         return _build_any_header(name, size)

@@ -1,4 +1,4 @@
-"""Shards that are done -> those that may hold rows worth another try, from their stats files."""
+"""Stats files of stored shards -> the shards that may have rows with transient failures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from img2dataset.storage.reading import read_many
 from img2dataset.tally import OTHER
 
 MAX_FILES_READ_TOGETHER = 500
-"""Stats files that are read together: stores are slow one by one."""
+"""Stats files are read together: object stores are slow one by one."""
 
 
 class Candidates:
-    """Asked for shards in the order of their ids."""
+    """The shards that may have transient failures; asked for shards in the order of their ids."""
 
     def __init__(self, folder: Folder, done: Iterable[int], name_of: Callable[[int], str]) -> None:
         self._folder = folder
@@ -44,10 +44,10 @@ class Candidates:
 
 
 def may_have_transient_failures(data: bytes) -> bool:
-    """Whether a stats file does not rule it out.  Labels that were too many are not all in it."""
+    """Return whether the stats allow for transient failures; they omit labels beyond a limit."""
     try:
         tally = parse_stats(data)
-    except ValueError:  # the table will tell
+    except ValueError:  # the table decides
         return True
     named = sum(count for label, count in tally.labels.items() if label != OTHER)
     return named < tally.count or any(map(may_pass, tally.labels))

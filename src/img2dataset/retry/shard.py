@@ -1,7 +1,7 @@
-"""A stored shard, and its rows that failed for a passing reason -> the shard with what came back.
+"""A stored shard, and its rows with transient failures -> the shard with the recovered rows.
 
-The rows are written as a small shard of the same format, in the hidden folder where they wait;
-each of its files is merged with the stored one; then they take the places of the old files.
+The refetched rows are written as a small shard of the same format, staged in the hidden folder;
+each of its files is merged with the stored one; then they replace the stored files.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ KeyOf = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """What a shard's table says of one of its rows."""
+    """A row in the table of a stored shard."""
 
     url: str | None
     status: str
     message: str | None
 
     @property
-    def may_pass(self) -> bool:
+    def is_transient(self) -> bool:
         return self.status != Status.SUCCESS.value and may_pass(self.message)
 
 
 def read_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
-    """Key -> what the shard `name` says of the row.
+    """Read the rows of the shard `name` by key.
 
     Raises:
-        DamagedError: its table is not what it should be.
+        DamagedError: its table lacks a column, or has a key twice.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415  (only where a shard is completed)
 
@@ -63,7 +63,7 @@ def read_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
 
 
 def check_same_rows(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> None:
-    """Refuse a list that is not the one the shard was made from."""
+    """Refuse a list other than the one that the shard was made from."""
     if rows.keys() != set(keys):
         raise MismatchError(
             f"the stored shard has {plural(len(rows), 'row')}, not the {len(keys)} of the list, or other "
@@ -78,7 +78,7 @@ def check_same_rows(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]
 
 
 class Completion:
-    """The writer of the rows of a stored shard that are fetched again."""
+    """Writes the refetched rows of a stored shard, and merges them into it."""
 
     def __init__(self, folder: Folder, name: str, output_format: str, config: WriterConfig) -> None:
         self._folder = folder
@@ -88,13 +88,13 @@ class Completion:
         self._handed_over = False
 
     def begin(self, table: pa.Table, key_of: KeyOf) -> tuple[pa.Table, KeyOf]:
-        """Those rows of the shard's `table` that are to be fetched again, and their keys."""
+        """Return the rows of `table` that are to be fetched again, and their keys."""
         journal.begin(self._folder, self._name)
         keys = [key_of(index) for index in range(table.num_rows)]
         with translate_errors():
             rows = self._folder.do(lambda: read_rows(self._folder, self._name))
         check_same_rows(rows, table, keys)
-        again = [index for index, key in enumerate(keys) if rows[key].may_pass]
+        again = [index for index, key in enumerate(keys) if rows[key].is_transient]
         self._keys = ShardKeys(
             kept=frozenset(k for k, row in rows.items() if row.status == Status.SUCCESS.value),
             refetched=frozenset(keys[index] for index in again),
@@ -110,7 +110,7 @@ class Completion:
         self._writer.write(sample)
 
     def complete(self, result: ShardResult) -> ShardResult:
-        """The rows are in: replace the shard, unless none of them came back."""
+        """Replace the shard, unless no row was recovered."""
         done = replace(result, kept=self._rest.count)
         if result.tally.successes == 0:
             self.abort()
@@ -128,7 +128,7 @@ class Completion:
         return done
 
     def _merge(self, name: str, merge: Merge) -> None:
-        """Merge the stored file with the new one, in the place of the new one."""
+        """Merge the stored file with the staged one, in the place of the staged one."""
         where = waiting(self._name, name)
         pending = self._folder.begin(where)
         with (
@@ -139,7 +139,7 @@ class Completion:
             merge(old, new, pending.file, self._keys)
 
     def abort(self) -> None:
-        """Leave the shard as it was; but once its new files are whole they will take over."""
+        """Leave the shard as it was; after the hand-over, the next run rolls its files forward."""
         if self._handed_over:
             return
         self._writer.abort()
@@ -155,11 +155,11 @@ def count_rows(rows: Iterator[StoredRow]) -> Tally:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Say what to do about a stored shard that cannot be read."""
+    """Add to an error of a damaged shard what to do about it."""
     try:
         yield
     except (DamagedError, pa.ArrowException) as error:
         raise DamagedError(
             f"the stored shard is damaged ({error}): 'img2dataset verify FOLDER --repair' removes "
-            "it, so that the next run makes it anew"
+            "it, so that the next run makes it again"
         ) from error

@@ -20,7 +20,7 @@ from img2dataset.verification.shard import check_shard
 __all__ = ["Broken", "Verification", "summary", "verify_folder"]
 
 SHARDS_PER_THREAD = 2
-"""Shards that are being looked at, or wait for their turn to be told, for each thread."""
+"""Shards that are being checked, or wait to be reported in their order, for each thread."""
 MAX_THREADS = 8
 
 Say = Callable[[str], None]
@@ -33,7 +33,7 @@ def verify_folder(
 
     Raises:
         OptionError: there is no dataset, or, with `repair`, a run is writing it.
-        RunError: something cannot be read: that is no reason to call it broken.
+        RunError: something cannot be read, which does not mean that it is broken.
     """
     folder = open_dataset(output_folder)
     try:
@@ -60,13 +60,13 @@ def open_dataset(output_folder: str) -> Folder:
 def is_file(folder: Folder) -> bool:
     try:
         kind: str = folder.do(lambda: folder.fs.info(folder.root))["type"]
-    except OSError:  # not there, or not to be read: what looks into it will say so
+    except OSError:  # missing or unreadable: reported when it is read
         return False
     return kind == "file"
 
 
 def lock_for_repair(folder: Folder, stack: ExitStack, say: Say) -> None:
-    """Keep runs out, and finish what an interrupted one had begun."""
+    """Keep runs out, and finish what an interrupted run had begun."""
     if not folder.names():
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")
     if not stack.enter_context(held(folder, say)):
@@ -96,7 +96,7 @@ def _verify(
     if gaps:
         say(layout.gaps_line(gaps))
     if under_way:
-        say("a run is writing here: only the shards that are done were looked at")
+        say("a run is writing here: only the shards that are done were checked")
     if repair:
         remove_broken(folder, layout, {each.name for each in broken})
     return Verification(
@@ -112,7 +112,7 @@ def _verify(
 
 
 def check_shards(folder: Folder, layout: Layout, *, deep: bool) -> Iterator[CheckedShard]:
-    """What became of each shard, in order; several are looked at at the same time."""
+    """Check each shard, several at the same time; yield the results in order."""
     threads = min(MAX_THREADS, cpu_count() or 1) if folder.local else MAX_THREADS
     waiting: deque[Future[CheckedShard]] = deque()
     with ThreadPoolExecutor(threads) as pool:
@@ -125,7 +125,7 @@ def check_shards(folder: Folder, layout: Layout, *, deep: bool) -> Iterator[Chec
 
 
 def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
-    """Remove broken shards, stats first: from then on they are not done; and what is left over."""
+    """Remove leftovers and broken shards, their stats first: from then on they are not done."""
     broken: list[StoredShard] = [shard for shard in layout.shards if shard.name in names]
     folder.remove(shard.stats for shard in broken)
     for shard in (*broken, *layout.unfinished):

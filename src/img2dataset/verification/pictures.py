@@ -1,4 +1,4 @@
-"""The bytes of a stored picture -> what is wrong with them, if anything is."""
+"""The bytes of a stored image -> the problem with them, if there is one."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from img2dataset.images.probe import PILLOW_FORMATS
 
 DECODED_FORMATS = ("JPEG", "PNG", "WEBP", *PILLOW_FORMATS)
 HASHES = {32: hashlib.md5, 64: hashlib.sha256, 128: hashlib.sha512}
-"""Hex digits of a digest -> how it is made."""
+"""Hex digits of a digest -> its hash function."""
 MAX_PIXELS = 1 << 40
 
 
 def set_up_decoder() -> None:
-    """What is stored had passed the limits of its run."""
+    """Allow any size: stored images have passed the limits of their run."""
     set_up_pillow(MAX_PIXELS)
 
 
 def find_problem(
     data: bytes, size: tuple[int | None, int | None], digests: Sequence[str]
 ) -> str | None:
-    """`size` is what the table says; `digests` are those of the bytes as they were downloaded:
-    a picture that was stored untouched need not be one that decodes."""
+    """Compare an image with the table: `size`, and `digests` of the downloaded bytes.
+
+    An image that was stored as downloaded need not decode.
+    """
     try:
         found = decode_size(data)
     except RowError:
-        return None if is_as_downloaded(data, digests) else "a picture that does not decode"
+        return None if is_as_downloaded(data, digests) else "an image that does not decode"
     if None not in size and found != size:
-        return f"a picture of another size than the table says, {found[0]} x {found[1]}"
+        return f"an image of another size than the table says, {found[0]} x {found[1]}"
     return None
 
 
@@ -43,7 +45,7 @@ def is_as_downloaded(data: bytes, digests: Sequence[str]) -> bool:
 
 
 def decode_size(data: bytes) -> tuple[int, int]:
-    """Width and height of a picture that decodes to its end."""
+    """Decode an image to its end; return its width and height."""
     with pillows_door(Reason.DECODE):
         image = open_image(data, DECODED_FORMATS)
         if image is None:

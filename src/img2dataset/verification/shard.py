@@ -1,4 +1,4 @@
-"""A shard -> what is wrong with it."""
+"""A shard -> its problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from img2dataset.verification.table import TableRow, check_rows, read_rows
 
 
 def check_shard(folder: Folder, shard: StoredShard, *, deep: bool) -> CheckedShard:
-    """Look at everything that is stored of a shard that is done."""
+    """Check everything that is stored of a shard that is done."""
     problems = Problems()
     stats = read_counts(folder, shard, problems)
     if not find_format(shard.output_format).stores_rows:
@@ -55,7 +55,7 @@ def read_table(
 
 
 def read_counts(folder: Folder, shard: StoredShard, problems: Problems) -> Tally | None:
-    """The counts in the stats file, which have to add up."""
+    """Read the counts in the stats file, and check that they add up."""
     data = folder.read(shard.stats)
     try:
         tally, stored = parse_stats(data), int(orjson.loads(data)["count"])
@@ -78,7 +78,7 @@ def find_missing_files(shard: StoredShard, stats: Tally | None) -> list[str]:
 
 
 def check_counts(rows: Mapping[str, TableRow], stats: Tally, problems: Problems) -> None:
-    """What the stats say is what the table says."""
+    """Compare the stats with the table."""
     if len(rows) != stats.count:
         problems.add(f"stats say {plural(stats.count, 'row')}, the table has {len(rows)}")
     for status in Status:

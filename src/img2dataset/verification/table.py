@@ -23,14 +23,14 @@ HASHES = ("sha256", "md5", "sha512")
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """What the table says of a row."""
+    """A row of the metadata table."""
 
     status: str
     message: str | None
     width: int | None
     height: int | None
     digests: tuple[str, ...]
-    """Of the bytes as they were downloaded."""
+    """Hashes of the downloaded bytes."""
 
     @property
     def kept(self) -> bool:
@@ -38,10 +38,10 @@ class TableRow:
 
 
 def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, TableRow]:
-    """Key -> row, of every row of the table; all of its columns are read.
+    """Read all columns of the table; return its rows by key.
 
     Raises:
-        DamagedError: it cannot be read to its end, or has not the columns that it should have.
+        DamagedError: it cannot be read to its end, or lacks columns.
         RunError: see `opened`.
     """
     with opened(folder, name + TABLE) as file:
@@ -65,7 +65,7 @@ def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str
 
 
 def read_columns(file: Door, but: str) -> pa.Table:
-    """Everything but pictures, which are looked at one by one."""
+    """Read everything but images, which are read one by one."""
     parquet = pq.ParquetFile(file)
     schema = parquet.schema_arrow
     names = [
@@ -75,10 +75,10 @@ def read_columns(file: Door, but: str) -> pa.Table:
 
 
 def list_expected_columns(options: Mapping[str, Any]) -> set[str]:
-    """The columns that a shard made with these options has; without them, those always there."""
+    """List the columns of a shard made with these options; without options, those of any shard."""
     expected = {"url", *COLUMNS.names}
     expected.update(options.get("save_additional_columns") or ())
-    if options.get("caption_col"):  # of a list without columns there are only the files
+    if options.get("caption_col"):  # a list without columns has caption files only
         expected.add("caption")
     if options.get("extract_exif"):
         expected.add("exif")
@@ -96,7 +96,7 @@ def list_expected_columns(options: Mapping[str, Any]) -> set[str]:
 
 
 def check_rows(rows: Mapping[str, TableRow], name: str, problems: Problems) -> None:
-    """Keys are those of the shard, without gaps; statuses and messages go together."""
+    """Check that keys are the shard's, without gaps, and that messages fit statuses."""
     digits = len(next(iter(rows), name)) - len(name)
     count = len(rows)
     expected = {f"{name}{row:0{digits}d}" if digits > 0 else name for row in range(count)}
