@@ -85,6 +85,11 @@ def test_a_name_that_a_format_takes_cannot_be_an_additional_column(
         check_options(options)
 
 
+def test_a_dataset_of_a_format_that_is_not_here_is_refused() -> None:
+    with pytest.raises(OptionError, match="this version has no output_format 'zip'"):
+        find_format("zip")
+
+
 def test_rows_that_are_not_stored_are_not_retried() -> None:
     with pytest.raises(OptionError, match="output_format dummy keeps no rows"):
         check_options(Options("l", output_format="dummy", incremental_mode="retry"))
