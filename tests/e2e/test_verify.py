@@ -322,10 +322,7 @@ def test_what_is_damaged_is_said_in_a_line_of_its_shard(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "output_format",
-    [
-        pytest.param(each, marks=() if each == "webdataset" else pytest.mark.slow)
-        for each in NAMES
-    ],
+    [pytest.param(each, marks=() if each == "webdataset" else pytest.mark.slow) for each in NAMES],
 )
 def test_repair_removes_broken_shards_and_the_same_command_makes_them_anew(
     made: Callable[..., Path], dataset: Callable[..., Path], output_format: str

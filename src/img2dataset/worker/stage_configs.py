@@ -54,7 +54,6 @@ def fetch_config(job: Job) -> FetchConfig:
 
 
 def image_config(options: Options) -> ImageConfig:
-    quality = options.png_level if options.encode_format == "png" else options.encode_quality
     return ImageConfig(
         image_size=options.image_size,
         resize_mode=options.resize_mode,
@@ -62,7 +61,7 @@ def image_config(options: Options) -> ImageConfig:
         upscale_interpolation=options.upscale_interpolation.lower(),
         downscale_interpolation=options.downscale_interpolation.lower(),
         encode_format=options.encode_format,
-        encode_quality=quality,
+        encode_quality=options.encoder_quality,
         skip_reencode=options.skip_reencode,
         disable_all_reencoding=options.disable_all_reencoding,
         min_image_size=options.min_image_size,

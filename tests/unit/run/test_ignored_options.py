@@ -65,5 +65,5 @@ def test_the_level_taken_for_a_quality_of_jpg_is_said(quality: int, said: int) -
 
     taken, notices = taken_as_before(options)
 
-    assert taken.png_level == (6 if said else quality)
+    assert taken.encoder_quality == (6 if said else quality)
     assert [text.count("levels 0 to 9") for text in notices] == [1] * said
