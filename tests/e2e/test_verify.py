@@ -49,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], P
         yield make
 
 
-def run(listed: Path, folder: Path, output_format: str, **options: Any) -> None:
+def run(listed: Path, folder: Path, output_format: Any, **options: Any) -> None:
     download(
         str(listed), output_folder=str(folder), output_format=output_format,
         input_format="csv", caption_col="caption", image_size=24,

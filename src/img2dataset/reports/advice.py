@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from img2dataset.errors import Reason, Status
+from img2dataset.report import Report
 from img2dataset.reports.rates import share
-from img2dataset.tally import Report
 from img2dataset.text import plural
 
 AGAIN = "run the same command again"
@@ -117,7 +117,7 @@ def again(report: Report) -> str:
 
 def unfinished(report: Report) -> str:
     """What becomes of the shards that an interrupted run was at."""
-    begun, again = len(report.shards_not_done), len(report.shards_not_completed)
+    begun, again = len(report.shards_not_done), len(report.retry_interrupted)
     lost = plural(begun, "unfinished shard is", "unfinished shards are")
     same = plural(again, "shard that was done before keeps", "shards that were done before keep")
     return (
@@ -132,7 +132,7 @@ def it_or_they(count: int) -> str:
 
 def may_pass(report: Report) -> str:
     """How to get what may be there another time."""
-    if report.again is not None or report.tally.transient == 0:
+    if report.retry is not None or report.tally.transient == 0:
         return ""
     rows = f"; {plural(report.tally.transient, 'row')} failed for a reason that may pass"
     if "retry" in report.refused_modes:
@@ -146,9 +146,9 @@ def without_part(report: Report) -> str:
 
 
 def came_back(report: Report) -> str:
-    if report.again is None:
+    if report.retry is None:
         return ""
-    return f"; {report.came_back:,} of {plural(report.again.rows, 'row')} fetched again came back"
+    return f"; {report.recovered:,} of {plural(report.retried, 'row')} fetched again came back"
 
 
 def nothing_to_do(report: Report) -> str:
@@ -156,7 +156,7 @@ def nothing_to_do(report: Report) -> str:
         return f"nothing to do: the list has no shard for part {report.part}"
     if report.shards_skipped == 0:
         return f"nothing to do: the list is empty; {LIST}"
-    if report.again is not None:
+    if report.retry is not None:
         return (
             f"nothing to do: {before(report)}, and no row in it failed for a reason that may pass"
         )

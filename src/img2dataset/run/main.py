@@ -24,7 +24,8 @@ from img2dataset.formats import check_options, stored_names
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
-from img2dataset.reports import Reporter, default_reporters
+from img2dataset.report import Report
+from img2dataset.reports import Reporter, find_reporters
 from img2dataset.run.ignored_options import taken_as_before
 from img2dataset.run.list_changes import ListCheck, same_rows
 from img2dataset.run.own_shards import check_apart, own_files
@@ -34,14 +35,13 @@ from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.storage.folder import Folder, parts_name
 from img2dataset.storage.retry import one_line, try_once
 from img2dataset.storage.schemes import missing_library
-from img2dataset.tally import Report
 
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
     """Do everything that is left to do of a dataset; see `img2dataset.download`."""
     fill_standard_files()
     if reporters is None:
-        reporters = default_reporters(options)
+        reporters = find_reporters(options)
     options, ignored = taken_as_before(options)
     with ExitStack() as stack:
         for reporter in reporters:
