@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
-from unittest.mock import MagicMock
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -24,7 +23,8 @@ from img2dataset.options import Options
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult, Tally
-from img2dataset.worker.main import OpenShard, Worker
+from img2dataset.worker.stage_configs import writer_config
+from img2dataset.worker.store_shard import OpenShard, ShardStore
 from tests.unit.formats.shard import (
     NAME,
     NOT_FOUND,
@@ -88,8 +88,6 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(turns, "LEASE", 0.4)
     monkeypatch.setattr(turns, "PAUSE", 0.01)
-    for name in ("Pipeline", "ImageStage"):  # nothing is fetched
-        monkeypatch.setattr(f"img2dataset.worker.main.{name}", MagicMock())
     monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE", 0.02)
     monkeypatch.setattr("img2dataset.storage.retry.LONGEST_PAUSE", 0.02)
     yield
@@ -166,16 +164,6 @@ def test_a_turn_elsewhere_in_which_nothing_happens_goes_on(elsewhere: Folder) ->
 # -- what a worker makes of it
 
 
-class Hears:
-    """A link to nobody."""
-
-    def send(self, message: Any) -> None:
-        pass
-
-    def listen(self, handle: Any) -> None:
-        pass
-
-
 OURS = shard_of({}, picture(), picture(), NOT_FOUND)
 THEIRS = shard_of({}, NOT_FOUND, picture(jpeg(40)), picture(jpeg(40)))
 
@@ -186,14 +174,13 @@ def result_of(shard: ShardToStore) -> ShardResult:
     )
 
 
-def worker_at(folder: Folder, output_format: str) -> Worker:
+def store_at(folder: Folder, output_format: str) -> ShardStore:
     options = Options(None, output_folder=folder.url, output_format=output_format)
-    worker = Worker(Job(options, source_config(options), overlapping=True), Hears())
-    worker._folder = folder
-    return worker
+    job = Job(options, source_config(options), overlapping=True)
+    return ShardStore(job, folder, writer_config(options))
 
 
-def opened_by(worker: Worker, folder: Folder, output_format: str) -> OpenShard:
+def opened_in(folder: Folder, output_format: str) -> OpenShard:
     """All rows of the shard are in."""
     writer = begin(output_format, folder, OURS)
     for sample in OURS.samples():
@@ -210,8 +197,8 @@ def test_a_worker_that_was_taken_for_dead_leaves_what_the_other_stored(
     elsewhere: Folder, output_format: str, down_after: str
 ) -> None:
     ours = one_way(elsewhere)
-    worker = worker_at(ours, output_format)
-    shard = opened_by(worker, ours, output_format)
+    shards = store_at(ours, output_format)
+    shard = opened_in(ours, output_format)
     OneWay.down_after = down_after
     stored: dict[str, bytes] = {}
 
@@ -227,8 +214,7 @@ def test_a_worker_that_was_taken_for_dead_leaves_what_the_other_stored(
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert shard.writer is not None
-    result = worker._store(shard, shard.writer, result_of(OURS))
+    result = shards.store(shard, 2.0)
     thread.join()
 
     assert (shard.error, result.tally.statuses) == (None, result_of(THEIRS).tally.statuses)
@@ -243,8 +229,8 @@ def test_a_worker_that_lost_its_turn_to_one_that_died_says_that_the_shard_failed
     elsewhere: Folder,
 ) -> None:
     ours = one_way(elsewhere)
-    worker = worker_at(ours, "webdataset")
-    shard = opened_by(worker, ours, "webdataset")
+    shards = store_at(ours, "webdataset")
+    shard = opened_in(ours, "webdataset")
     OneWay.down_after = ".tar"
 
     def other() -> None:
@@ -255,8 +241,7 @@ def test_a_worker_that_lost_its_turn_to_one_that_died_says_that_the_shard_failed
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert shard.writer is not None
-    worker._store(shard, shard.writer, result_of(OURS))
+    shards.store(shard, 2.0)
     thread.join()
 
     assert "another worker has taken the turn" in str(shard.error)
@@ -267,13 +252,12 @@ def test_a_worker_whose_store_is_gone_for_good_removes_nothing_that_may_be_the_o
     elsewhere: Folder,
 ) -> None:
     ours = one_way(elsewhere, StorageRetry(0.1, lambda _: None))
-    worker = worker_at(ours, "files")
-    shard = opened_by(worker, ours, "files")
+    shards = store_at(ours, "files")
+    shard = opened_in(ours, "files")
     OneWay.down_after = ".parquet"
 
-    assert shard.writer is not None
     with pytest.raises(StorageGoneError):
-        worker._store(shard, shard.writer, result_of(OURS))
+        shards.store(shard, 2.0)
 
     assert shard.writer is None, "nor does the end of the worker"
 
