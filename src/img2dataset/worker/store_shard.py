@@ -15,10 +15,10 @@ import pyarrow as pa
 from img2dataset.dataset.stats import read_stats, stats_name, write_stats
 from img2dataset.errors import (
     DamagedError,
+    LeaseLostError,
     MismatchError,
     SourceError,
     StorageGoneError,
-    TurnLostError,
 )
 from img2dataset.formats import Writer, WriterConfig, open_writer
 from img2dataset.job import Job
@@ -145,12 +145,12 @@ class ShardStore:
     def _store_locked(self, shard: OpenShard, result: ShardResult) -> ShardResult | None:
         """Store the shard under its lock; None if the lock was lost, and another attempt may have
         stored it."""
-        from img2dataset.dataset.shard_lock import turn_to_store  # noqa: PLC0415  (clusters only)
+        from img2dataset.dataset.shard_lock import acquire_shard_lock  # noqa: PLC0415  (clusters only)
 
         try:
-            with turn_to_store(self._folder, shard.name) as is_ours:
+            with acquire_shard_lock(self._folder, shard.name) as is_ours:
                 return self._store_once(shard, result, is_ours)
-        except TurnLostError as error:
+        except LeaseLostError as error:
             shard.error = str(error)
             return None
 
