@@ -47,8 +47,8 @@ class MismatchError(Img2datasetError):
     """A stored shard was made from another list, or with other options."""
 
 
-class TurnLostError(Img2datasetError):
-    """An attempt at a shard was taken for dead: another one may be storing it by now."""
+class LeaseLostError(Img2datasetError):
+    """The lock of a shard was lost, its holder taken for dead: another attempt may be storing it."""
 
 
 class RunError(Img2datasetError):

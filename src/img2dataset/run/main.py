@@ -13,7 +13,7 @@ from typing import Any
 
 from img2dataset.dataset.plan import Comparison, Identity, prepare, record
 from img2dataset.dataset.replace import settle
-from img2dataset.dataset.run_lock import held
+from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import (
     Work,
     WorkerPool,
@@ -152,7 +152,7 @@ def hold(
     """Keep other runs out of the folder for as long as `stack` is open."""
     try:
         folder.make()
-        alone = stack.enter_context(held(folder, say, part_of))
+        alone = stack.enter_context(acquire_run_lock(folder, say, part_of))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
