@@ -30,9 +30,9 @@ def describe(sample: Sample, picture: EncodedImage, config: WriterConfig) -> dic
         document["exif"] = picture.exif
     if config.compute_hash is not None:
         document[config.compute_hash] = sample.digest
-    if config.fetch_metadata:
+    if config.save_fetch_metadata:
         document.update(fetch_values(fetched_of(sample)))
-    if config.opt_out_signals:
+    if config.save_opt_out_signals:
         document[OPT_OUT] = signals_of(sample)
     return document
 

@@ -21,7 +21,7 @@ from img2dataset.distributors import (
 )
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.formats import check_options, stored_names
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
 from img2dataset.report import Report
@@ -49,7 +49,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         distribute = find_distributor(options.distributor)
         url_list = list_of(options, stack)
         workers = stack.enter_context(distribute(work_of(options)))
-        config = source_config(options)
+        config = SourceConfig.of(options)
         check_options(options)
         folder = open_folder(options)
         source = open_source(url_list, config, own_files(folder, options))
