@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from img2dataset.errors import Reason, Status, label_of_message
+from img2dataset.errors import Reason, Status
 from img2dataset.failure_samples import Failed
+from img2dataset.messages import label_of_message
 from img2dataset.records import Failure, Sample
 
 MAX_LABELS = 1000

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from img2dataset import Report, download, verify
-from img2dataset.errors import Reason, reason_of_message
+from img2dataset.errors import Reason
+from img2dataset.messages import reason_of_message
 from tests.compat.test_against_old import OLD
 from tests.e2e.dataset import Dataset
 from tests.site import Site

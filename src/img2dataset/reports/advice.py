@@ -18,9 +18,6 @@ NETWORK = "check this machine's network, proxy and firewall, or lower thread_cou
 LIST = "check url_list, input_format and url_col"
 FILTER = "the filters min_image_size, max_image_area and max_aspect_ratio leave nothing"
 
-REASONS = {reason.value: reason for reason in Reason}
-"""By their names in reports."""
-
 CAUSES: Mapping[Reason, str] = {
     Reason.MALFORMED_LINE: LIST,
     Reason.URL_MISSING: LIST,
@@ -177,7 +174,7 @@ def likely_cause(reasons: Mapping[str, int]) -> str:
     if not reasons:
         return "no row was tried"
     name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
-    reason = REASONS[name]
+    reason = Reason.named(name)
     cause = CAUSES.get(reason, DEFAULTS[reason.status])
     return f"{share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
 

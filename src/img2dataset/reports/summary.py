@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
 from img2dataset.report import Report, RetryCounts
-from img2dataset.reports.advice import REASONS, some
+from img2dataset.reports.advice import some
 from img2dataset.reports.rates import share
 from img2dataset.reports.view import duration
 from img2dataset.text import plural
@@ -67,7 +67,7 @@ def reasons(report: Report) -> Table:
     return Table(
         ("reason", "rows", "share", "meaning"),
         tuple(
-            (name, f"{count:,}", percent(count, report), meaning(REASONS[name], report))
+            (name, f"{count:,}", percent(count, report), meaning(Reason.named(name), report))
             for name, count in report.reasons.items()
         ),
     )

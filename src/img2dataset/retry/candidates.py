@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from img2dataset.dataset.stats import stats_name, tally_of_stats
-from img2dataset.errors import RunError, may_pass
+from img2dataset.errors import RunError
+from img2dataset.messages import is_transient
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import read_many
 from img2dataset.tally import OTHER
@@ -48,4 +49,4 @@ def worth_a_look(data: bytes) -> bool:
     except ValueError:  # the table will tell
         return True
     named = sum(count for label, count in tally.labels.items() if label != OTHER)
-    return named < tally.count or any(map(may_pass, tally.labels))
+    return named < tally.count or any(map(is_transient, tally.labels))

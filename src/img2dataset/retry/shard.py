@@ -16,9 +16,10 @@ import pyarrow as pa
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.replace import waiting
 from img2dataset.dataset.stats import stats_name, stats_of
-from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
+from img2dataset.errors import DamagedError, MismatchError, Status
 from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
 from img2dataset.json_text import to_json
+from img2dataset.messages import is_transient
 from img2dataset.records import URL, Sample
 from img2dataset.storage.folder import Folder, whole
 from img2dataset.storage.reading import open_stored
@@ -37,8 +38,8 @@ class StoredRow:
     message: str | None
 
     @property
-    def may_pass(self) -> bool:
-        return self.status != Status.SUCCESS.value and may_pass(self.message)
+    def transient(self) -> bool:
+        return self.status != Status.SUCCESS.value and is_transient(self.message)
 
 
 def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
@@ -94,7 +95,7 @@ class Completion:
         with told():
             rows = self._folder.do(lambda: stored_rows(self._folder, self._name))
         check_same(rows, table, keys)
-        again = [index for index, key in enumerate(keys) if rows[key].may_pass]
+        again = [index for index, key in enumerate(keys) if rows[key].transient]
         self._keys = ShardKeys(
             kept=frozenset(k for k, row in rows.items() if row.status == Status.SUCCESS.value),
             refetched=frozenset(keys[index] for index in again),
