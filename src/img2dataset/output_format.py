@@ -18,7 +18,7 @@ class OutputFormat(Choice):
 NAMES = OutputFormat.names()
 
 
-def described() -> str:
+def describe_formats() -> str:
     """The formats as --help lists them."""
     *others, last = (
         f"{each.value} ({each.hint})" if each.hint else each.value for each in OutputFormat

@@ -21,7 +21,7 @@ from img2dataset.formats import (
     StoredSample,
     WriterConfig,
     find_format,
-    stored_names,
+    list_shard_names,
 )
 from img2dataset.options import FETCH_COLUMNS
 from img2dataset.records import BOXES, PROBLEM, EncodedImage
@@ -80,8 +80,10 @@ def stored_pictures(output_format: str, folder: Folder, extension: str = "jpg") 
             return {row["key"]: row[extension] for row in rows if row[extension] is not None}
         case "tfrecord":
             return {
-                example["key"].bytes_list.value[0].decode(): example[extension].bytes_list.value[0]
-                for example in stored_examples(folder)
+                encode_example["key"].bytes_list.value[0].decode(): encode_example[
+                    extension
+                ].bytes_list.value[0]
+                for encode_example in stored_examples(folder)
             }
         case "files" | "webdataset":
             return {
@@ -127,7 +129,7 @@ def stored_examples(folder: Folder) -> list[Any]:
 def test_a_shard_leaves_exactly_the_names_it_says(output_format: str, folder: Folder) -> None:
     store(output_format, folder, mixed())
 
-    assert visible(folder) == sorted(stored_names(output_format, NAME))
+    assert visible(folder) == sorted(list_shard_names(output_format, NAME))
     assert unfinished(folder) == []
 
 
@@ -160,7 +162,7 @@ def test_a_shard_can_be_begun_again_after_an_abort(output_format: str, folder: F
     begin(output_format, folder, mixed()).abort()
     store(output_format, folder, mixed())
 
-    assert visible(folder) == sorted(stored_names(output_format, NAME))
+    assert visible(folder) == sorted(list_shard_names(output_format, NAME))
 
 
 @every_storing_format
@@ -267,7 +269,7 @@ def test_a_shard_without_a_picture_is_stored(
     store(output_format, folder, shard_of({"n": pa.array([1] * len(outcomes))}, *outcomes))
 
     assert metadata(folder).num_rows == len(outcomes)
-    there = stored_names(output_format, NAME)[0] in visible(folder)
+    there = list_shard_names(output_format, NAME)[0] in visible(folder)
     assert not there or stored_pictures(output_format, folder) == {}
 
 
@@ -424,7 +426,7 @@ def test_how_answers_came_is_not_stored_unless_asked_for(
     store(output_format, folders[0], answered())
     store(output_format, folders[1], replace(answered(), answers=()))
 
-    for name in stored_names(output_format, NAME):
+    for name in list_shard_names(output_format, NAME):
         if name != NAME:  # a folder: its files are members
             assert folders[0].read(name) == folders[1].read(name)
     assert not set(FETCH_COLUMNS).intersection(metadata(folders[0]).column_names)

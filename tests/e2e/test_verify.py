@@ -221,9 +221,9 @@ FILES: list[tuple[Callable[[Path], None], str]] = [
     (remove_a_sample, "folder: a success without its sample (000010)"),
 ]
 FILES_DEEP: list[tuple[Callable[[Path], None], str]] = [
-    (write("00001/000010.jpg", half_jpeg()), "folder: a picture that does not decode (000010)"),
-    (write("00001/000010.jpg", b"<html>"), "folder: a picture that does not decode (000010)"),
-    (write("00001/000010.jpg", jpeg(8)), "folder: a picture of another size than the table says"),
+    (write("00001/000010.jpg", half_jpeg()), "folder: an image that does not decode (000010)"),
+    (write("00001/000010.jpg", b"<html>"), "folder: an image that does not decode (000010)"),
+    (write("00001/000010.jpg", jpeg(8)), "folder: an image of another size than the table says"),
     (write("00001/000010.json", b"{"), "folder: a json that is not the one of its sample"),
 ]
 WEBDATASET: list[tuple[Callable[[Path], None], str]] = [
@@ -250,8 +250,8 @@ WEBDATASET: list[tuple[Callable[[Path], None], str]] = [
     (replace_member(".json", b'{"key": "x"}'), "tar: a json that is not the one of its sample"),
 ]
 WEBDATASET_DEEP: list[tuple[Callable[[Path], None], str]] = [
-    (replace_member(".jpg", half_jpeg()), "tar: a picture that does not decode"),
-    (replace_member(".jpg", jpeg(9)), "tar: a picture of another size than the table says, 9 x 9"),
+    (replace_member(".jpg", half_jpeg()), "tar: an image that does not decode"),
+    (replace_member(".jpg", jpeg(9)), "tar: an image of another size than the table says, 9 x 9"),
 ]
 TFRECORD: list[tuple[Callable[[Path], None], str]] = [
     (remove("00001.tfrecord"), "00001.tfrecord is missing"),
@@ -268,7 +268,7 @@ PARQUET: list[tuple[Callable[[Path], None], str]] = [
     (set_column("jpg", 0, b""), "parquet: an empty jpg (000010)"),
 ]
 PARQUET_DEEP: list[tuple[Callable[[Path], None], str]] = [
-    (set_column("jpg", 0, half_jpeg()), "parquet: a picture that does not decode (000010)"),
+    (set_column("jpg", 0, half_jpeg()), "parquet: an image that does not decode (000010)"),
 ]
 CASES = [
     *(("webdataset", *case, False) for case in STATS_AND_TABLE),
@@ -546,7 +546,7 @@ def test_a_folder_that_a_run_is_writing_is_not_repaired_and_half_looked_at(
 
     with acquire_run_lock(Folder(str(folder)), print):
         assert lines_of(folder) == [
-            "a run is writing here: only the shards that are done were looked at"
+            "a run is writing here: only the shards that are done were checked"
         ]
         with pytest.raises(OptionError, match="a run is writing"):
             verify(str(folder), repair=True)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.json_text import to_json, utf8, valid_text
+from img2dataset.json_text import replace_surrogates, to_json, to_utf8
 
 
 class Colour(Enum):
@@ -74,5 +74,5 @@ def test_json_is_indented_for_people() -> None:
 
 @given(st.text(st.characters()))
 def test_valid_text_can_always_be_encoded(text: str) -> None:
-    assert utf8(text) == valid_text(text).encode()
-    assert len(valid_text(text)) <= len(text)
+    assert to_utf8(text) == replace_surrogates(text).encode()
+    assert len(replace_surrogates(text)) <= len(text)

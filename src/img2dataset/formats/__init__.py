@@ -48,8 +48,15 @@ __all__ = [
 
 
 def find_format(output_format: str) -> Format:
-    """The declaration of an output format."""
-    name = OutputFormat(output_format).value
+    """Return the declaration of an output format.
+
+    Raises:
+        OptionError: a dataset was made with a format that this version lacks.
+    """
+    try:
+        name = OutputFormat(output_format).value
+    except ValueError as error:
+        raise OptionError(f"this version has no output_format {output_format!r}") from error
     declared: Format = import_module(f"img2dataset.formats.{name}").FORMAT
     return declared
 
@@ -61,13 +68,13 @@ def open_writer(
     return find_format(output_format).writer(folder, name, table, config)
 
 
-def stored_names(output_format: str, name: str) -> tuple[str, ...]:
-    """What the shard `name` stores in the output folder, without its stats file."""
+def list_shard_names(output_format: str, name: str) -> tuple[str, ...]:
+    """List what the shard `name` stores in the output folder, without its stats file."""
     return tuple(name + suffix for suffix in find_format(output_format).suffixes)
 
 
-def shard_suffixes() -> tuple[str, ...]:
-    """What the name of a shard's file may end in, in any format, without the stats file."""
+def list_suffixes() -> tuple[str, ...]:
+    """List what the name of a shard's file may end in, in any format, without the stats file."""
     return tuple(dict.fromkeys(suffix for name in NAMES for suffix in find_format(name).suffixes))
 
 

@@ -1,4 +1,4 @@
-"""Samples -> nothing: for measuring everything else."""
+"""Samples -> nothing: to measure everything else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from img2dataset.storage.folder import Folder
 
 
 class ShardWriter:
-    """Only counts: nothing that would be stored is made, so that it does not cost anything."""
+    """Counts samples; nothing is encoded, so that it costs nothing."""
 
     def __init__(self, folder: Folder, name: str, table: pa.Table, config: WriterConfig) -> None:
         del folder, name, config

@@ -7,7 +7,7 @@ from itertools import groupby, islice
 
 import pyarrow as pa
 
-from img2dataset.formats.document import caption_bytes, describe
+from img2dataset.formats.document import describe, encode_caption
 from img2dataset.formats.format import (
     TABLE,
     Format,
@@ -38,14 +38,14 @@ class ShardWriter:
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
-        picture = sample.outcome
-        if isinstance(picture, Failure):
+        image = sample.outcome
+        if isinstance(image, Failure):
             return
         key = sample.row.key
-        self._folder.write(f"{key}.{self._config.encode_format}", picture.data)
-        self._folder.write(f"{key}.json", to_json(describe(sample, picture, self._config)))
+        self._folder.write(f"{key}.{self._config.encode_format}", image.data)
+        self._folder.write(f"{key}.json", to_json(describe(sample, image, self._config)))
         if self._config.captions:
-            self._folder.write(f"{key}.txt", caption_bytes(sample.row))
+            self._folder.write(f"{key}.txt", encode_caption(sample.row))
 
     def commit(self) -> None:
         with whole(self._outputs):
@@ -57,14 +57,14 @@ class ShardWriter:
 
 def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
     """The files of a sample follow each other."""
-    for key, group in groupby(files_in(shard), key=lambda each: each.key):
+    for key, group in groupby(list_files(shard), key=lambda each: each.key):
         files: dict[str, SampleFile] = {}
         for each in group:
             files.update(each.files)
         yield StoredSample(key, files)
 
 
-def files_in(shard: ShardReader) -> Iterator[StoredSample]:
+def list_files(shard: ShardReader) -> Iterator[StoredSample]:
     """Each file as a sample of its own.
 
     A folder has thousands of files: without `read_content` only names and sizes are read.

@@ -115,10 +115,10 @@ class ShardReader:
         for name in names:
             if name == known or (known is None and name in QUALITY):
                 return name
-        raise DamagedError(f"no {known or 'picture'} in it")
+        raise DamagedError(f"no {known or 'image'} in it")
 
 
-def no_columns(encode_format: str) -> frozenset[str]:
+def reserve_nothing(encode_format: str) -> frozenset[str]:
     del encode_format
     return frozenset()
 
@@ -138,7 +138,7 @@ class Format:
     read_samples: Callable[[ShardReader], Iterator[StoredSample]]
     """The samples of a shard, for `img2dataset verify`; a DamagedError if they cannot be read to
     their end."""
-    reserved_columns: Callable[[str], frozenset[str]] = no_columns
+    reserved_columns: Callable[[str], frozenset[str]] = reserve_nothing
     """encode_format -> names that the format takes, which input columns may therefore not have."""
     has_member_files: bool = False
     """Whether image, JSON and caption of a sample are separate files."""

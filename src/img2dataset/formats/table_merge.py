@@ -18,11 +18,11 @@ def merge_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: ShardK
     import pyarrow.parquet as pq  # noqa: PLC0415  (15 ms, and few runs complete a shard)
 
     table, rows = pq.read_table(stored), pq.read_table(new)
-    schema = joint_schema(table.schema, rows.schema)
-    pq.write_table(replace_rows(table, with_types_of(schema, rows), schema, keys), out)
+    schema = merge_schemas(table.schema, rows.schema)
+    pq.write_table(replace_rows(table, cast_rows(schema, rows), schema, keys), out)
 
 
-def joint_schema(stored: pa.Schema, new: pa.Schema) -> pa.Schema:
+def merge_schemas(stored: pa.Schema, new: pa.Schema) -> pa.Schema:
     """The stored columns; a column that had only nulls gets the type of the new one."""
     if stored.names != new.names:
         raise MismatchError(
@@ -36,7 +36,7 @@ def joint_schema(stored: pa.Schema, new: pa.Schema) -> pa.Schema:
     return pa.schema(fields, metadata=stored.metadata)
 
 
-def with_types_of(schema: pa.Schema, rows: pa.Table) -> pa.Table:
+def cast_rows(schema: pa.Schema, rows: pa.Table) -> pa.Table:
     """Cast new rows to the stored types, which another version may have chosen."""
     try:
         return rows.cast(schema)
@@ -48,7 +48,7 @@ def with_types_of(schema: pa.Schema, rows: pa.Table) -> pa.Table:
         ]
         raise MismatchError(
             f"the list gives other types to {', '.join(others)}, and its values do not fit those "
-            "stored: make the dataset anew with incremental_mode=overwrite"
+            "stored: make the dataset again with incremental_mode=overwrite"
         ) from error
 
 

@@ -33,7 +33,7 @@ from img2dataset.options.choices import (
     RobotsTxt,
 )
 from img2dataset.options.option import REQUIRED, Group, option
-from img2dataset.output_format import OutputFormat, described
+from img2dataset.output_format import OutputFormat, describe_formats
 
 DEFAULT_QUALITY = 95
 PNG_LEVEL = 6
@@ -102,7 +102,7 @@ class DeclaredOptions:
     )  # fmt: skip
     output_format: str = option(
         "files",
-        described(),
+        describe_formats(),
         Group.OUTPUT,
         check=OneOf(OutputFormat),
         shapes_output=True,

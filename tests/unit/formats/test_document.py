@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from img2dataset.formats.document import caption_bytes, describe
+from img2dataset.formats.document import describe, encode_caption
 from img2dataset.records import EncodedImage, Row, Sample
 from tests.unit.formats.shard import BARE, CONFIG
 
@@ -48,4 +48,4 @@ def test_the_row_is_not_changed() -> None:
     [("é\n", "é\n".encode()), (None, b""), (7, b"7"), ("\ud800", b"\xef\xbf\xbd")],
 )
 def test_captions_are_utf8(caption: Any, stored: bytes) -> None:
-    assert caption_bytes(row(caption=caption)) == stored
+    assert encode_caption(row(caption=caption)) == stored

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from img2dataset.dataset.layout import guessed_format, shard_file_pattern
+from img2dataset.dataset.layout import compile_shard_pattern, guess_format
 from img2dataset.errors import OptionError
-from img2dataset.formats import NAMES, TABLE, check_options, find_format, shard_suffixes
+from img2dataset.formats import NAMES, TABLE, check_options, find_format, list_suffixes
 from img2dataset.options import Options
-from img2dataset.output_format import OutputFormat, described
+from img2dataset.output_format import OutputFormat, describe_formats
 from tests.unit.process.test_startup import imported_by
 
 every_format = pytest.mark.parametrize("output_format", NAMES)
@@ -33,15 +33,15 @@ def test_every_file_but_a_folder_can_be_merged(output_format: str) -> None:
 @every_format
 def test_verify_knows_every_file_of_a_format(output_format: str) -> None:
     for suffix in find_format(output_format).suffixes:
-        match = shard_file_pattern().fullmatch(f"00012{suffix}")
+        match = compile_shard_pattern().fullmatch(f"00012{suffix}")
         assert match is not None
         assert match.groups() == ("00012", suffix)
 
 
 def test_other_names_are_no_shards() -> None:
-    pattern = shard_file_pattern()
+    pattern = compile_shard_pattern()
     assert not any(map(pattern.fullmatch, ["a.tar", "00000.txt", "00000xparquet", "00000.tar.gz"]))
-    assert shard_suffixes() == ("", ".parquet", ".tar", ".tfrecord")
+    assert {"", ".parquet", ".tar", ".tfrecord"} <= set(list_suffixes())
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_other_names_are_no_shards() -> None:
     ],
 )
 def test_a_format_that_was_not_recorded_is_guessed(suffixes: set[str], expected: str) -> None:
-    assert guessed_format(suffixes) == expected
+    assert guess_format(suffixes) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,20 @@ def test_a_name_that_a_format_takes_cannot_be_an_additional_column(
         check_options(options)
 
 
+def test_a_dataset_of_a_format_that_is_not_here_is_refused() -> None:
+    with pytest.raises(OptionError, match="this version has no output_format 'zip'"):
+        find_format("zip")
+
+
 def test_rows_that_are_not_stored_are_not_retried() -> None:
     with pytest.raises(OptionError, match="output_format dummy keeps no rows"):
         check_options(Options("l", output_format="dummy", incremental_mode="retry"))
 
 
 def test_the_help_lists_every_format() -> None:
-    assert set(NAMES) == set(re.findall(r"\w+", re.sub(r"\(.*?\)", "", described()))) - {"or"}
+    assert set(NAMES) == set(re.findall(r"\w+", re.sub(r"\(.*?\)", "", describe_formats()))) - {
+        "or"
+    }
     assert OutputFormat("webdataset").hint == "tar"
 
 
