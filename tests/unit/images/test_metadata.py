@@ -14,6 +14,7 @@ from PIL.TiffImagePlugin import IFDRational
 from img2dataset.images.metadata import MAX_READS, LimitedFile, TooManyReadsError, read_exif
 from tests.pictures import CASES
 from tests.pictures.others import heic
+from tests.quick import few_quick
 from tests.unit.images.made import processor, saved, smooth
 
 RGB = smooth(40, 30)
@@ -63,7 +64,7 @@ WITHOUT_EXIF = [kind for kind in CASES if not kind.startswith("tiff") and "turne
 """A TIFF is what EXIF is made of."""
 
 
-@pytest.mark.parametrize("kind", WITHOUT_EXIF)
+@pytest.mark.parametrize("kind", few_quick(WITHOUT_EXIF))
 def test_images_without_exif_cost_no_reading_of_it(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.headers.bombs import MAX_SCANS, check_scans
 from tests.pictures import CASES
 from tests.pictures.pngs import chunk
+from tests.quick import few_quick
 from tests.unit.images.made import encoded, pixels_of, processor, saved, smooth, to_png
 
 RGB = smooth(64, 48)
@@ -50,7 +51,8 @@ MIN_VALUES = 100
 
 @pytest.mark.usefixtures("_no_decoder")
 @pytest.mark.parametrize(
-    "kind", [kind for kind, case in CASES.items() if case.expected.size >= MIN_VALUES]
+    "kind",
+    few_quick([kind for kind, case in CASES.items() if case.expected.size >= MIN_VALUES]),
 )
 def test_limits_need_the_header_only(kind: str) -> None:
     """For every kind of image there is."""
@@ -65,7 +67,8 @@ def test_limits_need_the_header_only(kind: str) -> None:
 
 @pytest.mark.usefixtures("_no_decoder")
 @pytest.mark.parametrize(
-    "kind", [kind for kind, case in CASES.items() if len(set(case.expected.shape[:2])) > 1]
+    "kind",
+    few_quick([kind for kind, case in CASES.items() if len(set(case.expected.shape[:2])) > 1]),
 )
 def test_the_aspect_ratio_needs_the_header_only(kind: str) -> None:
     assert refusal(CASES[kind].data, max_aspect_ratio=1.01) is Reason.ASPECT_RATIO
