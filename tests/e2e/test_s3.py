@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.formats import WRITERS
+from img2dataset.formats import NAMES
 from tests.chaos.contents import contents, differences
 from tests.e2e.commands import Running, run, write_list
 from tests.site import Site
@@ -39,7 +39,7 @@ def shards_done(server: S3Server, name: str) -> int:
     return sum(key.endswith("_stats.json") for key in server.keys(f"{name}/"))
 
 
-@pytest.mark.parametrize("output_format", WRITERS)
+@pytest.mark.parametrize("output_format", NAMES)
 def test_a_dataset_on_s3_is_what_it_is_on_a_disk(
     output_format: str, server: S3Server, name: str, tmp_path: Path, site: Site
 ) -> None:

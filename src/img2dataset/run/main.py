@@ -20,7 +20,7 @@ from img2dataset.distributors import (
     find_distributor,
 )
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.formats import stored_names
+from img2dataset.formats import check_options, list_shard_names
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
@@ -50,6 +50,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         url_list = list_of(options, stack)
         workers = stack.enter_context(distribute(work_of(options)))
         config = source_config(options)
+        check_options(options)
         folder = open_folder(options)
         source = open_source(url_list, config, own_files(folder, options))
         check_apart(source, folder, options)
@@ -59,7 +60,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             folder,
             options.incremental_mode,
             identity_of(source, options),
-            lambda name: stored_names(options.output_format, name),
+            lambda name: list_shard_names(options.output_format, name),
             options.part_of,
             comparison=comparison_of(source, folder, config, options),
         )
@@ -103,9 +104,9 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
 
 def has_images(folder: Folder, names: Iterable[str]) -> bool:
     """Whether there is an image in any of these shards."""
-    from img2dataset.dataset.stats import hold_images  # noqa: PLC0415  (few runs have found none)
+    from img2dataset.dataset.stats import have_images  # noqa: PLC0415  (few runs have found none)
 
-    return hold_images(folder, names)
+    return have_images(folder, names)
 
 
 def clear(folder: Folder, *, alone: bool) -> None:
