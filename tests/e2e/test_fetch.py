@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch import Engine, retry
-from img2dataset.fetch import read_ahead as reading_on
+from img2dataset.fetch import Engine, Politeness
 from img2dataset.records import Body, Failure, Row
 from tests.e2e.fetching import (
     CONFIG,
@@ -307,17 +307,15 @@ def test_a_host_that_does_not_take_connections_is_a_connect_timeout() -> None:
 # retries
 
 
-def test_what_may_pass_is_tried_again_and_nothing_else(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.02)
+def test_what_may_pass_is_tried_again_and_nothing_else(site: Site) -> None:
     passing = [site.url("/flaky?fail=2", how=how, token=f"retry-{how}") for how in ("503", "reset")]
     lasting = [
         site.url("/flaky?fail=9&how=500&token=retry-lasting"),
         site.url("/flaky?fail=9&how=404&token=retry-404"),
         site.url("/robots?tag=noai&token=retry-refused"),
     ]
-    outcomes = fetch(*passing, *lasting, config=replace(CONFIG, retries=2))
+    quick = Politeness(retry=Backoff(0.02))
+    outcomes = fetch(*passing, *lasting, retries=2, politeness=quick)
     assert [reason_of(outcome) for outcome in outcomes] == [
         None,
         None,
@@ -479,12 +477,10 @@ def test_two_thousand_at_once(site: Site) -> None:
     assert all(isinstance(outcome, Body) for outcome in outcomes)
 
 
-def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(site: Site) -> None:
     """Another process may have them."""
-    monkeypatch.setattr(reading_on, "AFTER", 3600.0)
-    with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
+    config = replace(CONFIG, timeout=60, first_per_host=16)
+    with running(config, politeness=Politeness(aside_wait_s=3600.0)) as (engine, fetched):
         engine.submit(rows(*different(site.url("/silent?token=taken"), 100)))
         fetched.until(lambda: engine.in_flight == 16)
         fetched.until(lambda: engine.waiting == 84)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from img2dataset import download
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch import engine as engine_module
-from img2dataset.fetch.hosts import host
+from img2dataset.fetch import Politeness
+from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Body
 from tests.e2e.fetching import (
     CONFIG,
@@ -25,6 +26,8 @@ from tests.e2e.fetching import (
     running,
 )
 from tests.site import Request, Site
+
+QUICK = Politeness(rest=Backoff(0.01))
 
 
 @pytest.fixture(scope="module")
@@ -88,26 +91,22 @@ def test_a_host_that_asks_for_a_very_long_rest_is_left_alone(site: Site, other: 
 
 
 @pytest.mark.slow
-def test_without_a_time_a_refusal_means_a_short_rest(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("img2dataset.fetch.retry.FIRST_REST", 0.3)
+def test_without_a_time_a_refusal_means_a_short_rest(site: Site) -> None:
     url = site.url("/flaky?fail=1&how=429&token=no-time")
-    assert reasons(url, retries=1) == [None]
+    politeness = Politeness(rest=Backoff(0.3))
+    assert reasons(url, retries=1, politeness=politeness) == [None]
     first, second = [request for request in site.requests if token_of(request) == "no-time"]
     assert second.time - first.time >= 0.29
 
 
 @pytest.mark.slow
-def test_how_many_a_host_takes_is_found_out(
-    site: Site, other: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_how_many_a_host_takes_is_found_out(site: Site, other: Site) -> None:
     """It says 429 above 5 at once: after a few refusals it is not overrun again."""
-    monkeypatch.setattr(host, "BETWEEN_HALVINGS", 0.1)
-    monkeypatch.setattr(engine_module, "seconds_to_wait", lambda _header, _now: 0.1)
-    crowd = different(site.url("/crowd?most=5&seconds=0.01&rest=1&token=crowd"), 250)
+    politeness = Politeness(halving_interval_s=0.1, rest=Backoff(0.1, 0.1), retry=Backoff(0.1, 0.1))
+    crowd = different(site.url("/crowd?most=5&seconds=0.01&rest=none&token=crowd"), 250)
     elsewhere = different(other.url("/image/1.jpg"), 100)
-    with running(replace(CONFIG, first_per_host=8, retries=5)) as (engine, fetched):
+    config = replace(CONFIG, first_per_host=8, retries=5)
+    with running(config, politeness=politeness) as (engine, fetched):
         engine.submit(rows(*crowd, start=1000))
         engine.submit(rows(*elsewhere))
         fetched.until_count(350)
@@ -119,35 +118,32 @@ def test_how_many_a_host_takes_is_found_out(
 # hosts that are dead
 
 
-def test_a_host_that_only_fails_is_given_up_and_asked_little(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_a_host_that_only_fails_is_given_up_and_asked_little() -> None:
     with ClosedPort() as closed:
         urls = different(f"http://127.0.0.1:{closed.number}/", 500)
-        outcomes = reasons(*urls, first_per_host=16)
+        outcomes = reasons(*urls, first_per_host=16, politeness=QUICK)
     asked = outcomes.count(Reason.CONNECT_FAILED)
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
-    assert host.STREAK <= asked <= 16 + host.TRIALS
+    assert POLITE.max_consecutive_failures <= asked <= 16 + POLITE.max_trials
 
 
 @pytest.mark.slow
-def test_nor_is_a_silent_one_asked_for_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_nor_is_a_silent_one_asked_for_long(site: Site) -> None:
     urls = different(site.url("/silent?token=given-up"), 500)
-    outcomes = reasons(*urls, first_per_host=8, timeout=0.15)
+    outcomes = reasons(*urls, first_per_host=8, timeout=0.15, politeness=QUICK)
     asked = len(site.asked("/silent"))
-    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + host.TRIALS
+    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + POLITE.max_trials
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
 
 
 @pytest.mark.slow
-def test_its_later_rows_fail_at_once_until_it_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
-    monkeypatch.setattr(host, "GIVEN_UP", 0.3)
-    with ClosedPort() as closed, running(replace(CONFIG, first_per_host=16)) as (engine, fetched):
+def test_its_later_rows_fail_at_once_until_it_is_tried_again() -> None:
+    config = replace(CONFIG, first_per_host=16)
+    politeness = replace(QUICK, give_up=Backoff(0.3))
+    with (
+        ClosedPort() as closed,
+        running(config, politeness=politeness) as (engine, fetched),
+    ):
         urls = different(f"http://127.0.0.1:{closed.number}/image/1.jpg", 100)
         engine.submit(rows(*urls))
         fetched.until_count(100)
@@ -212,22 +208,17 @@ def until(moment: float) -> None:
     time.sleep(max(0.0, moment - time.monotonic()))
 
 
-def test_a_host_that_gives_any_answer_is_never_given_up(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_a_host_that_gives_any_answer_is_never_given_up(site: Site) -> None:
     urls = different(site.url("/status/500"), 100)
-    assert set(reasons(*urls, first_per_host=8)) == {Reason.HTTP_STATUS_TRANSIENT}
+    outcomes = reasons(*urls, first_per_host=8, politeness=QUICK)
+    assert set(outcomes) == {Reason.HTTP_STATUS_TRANSIENT}
 
 
-def test_one_dead_port_does_not_make_the_others_of_its_address_dead(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_one_dead_port_does_not_make_the_others_of_its_address_dead(site: Site) -> None:
     with ClosedPort() as closed:
         dead = different(f"http://127.0.0.1:{closed.number}/", 100)
         living = different(site.url("/image/1.jpg"), 100)
-        outcomes = reasons(*dead, *living, first_per_host=8)
+        outcomes = reasons(*dead, *living, first_per_host=8, politeness=QUICK)
     assert outcomes[100:] == [None] * 100
 
 

@@ -11,7 +11,6 @@ fails (`outage`).
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -32,8 +31,9 @@ from img2dataset.fetch.http.fd_limit import transfers_allowed
 from img2dataset.fetch.http.redirects import target
 from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
-from img2dataset.fetch.outage import MOST_CATCHES, NETWORK, OutageGuard, Times
+from img2dataset.fetch.outage import NETWORK, OutageGuard
 from img2dataset.fetch.policy.refusals import Refusals, our_names
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.read_ahead import ReadAhead
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
 from img2dataset.fetch.route.router import Route, Router
@@ -47,13 +47,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_STOP = 2.0
 """Seconds that `stop` waits for the thread to end."""
-MOST_REDIRECTS = 10
-FEW_REDIRECTS = 3
-"""More of them, and back to a host that was asked before, may be a loop."""
-MOST_ROBOTS_REDIRECTS = 5
-"""As RFC 9309 has it."""
-LEAST_TIME = 0.05
-"""Seconds; with less left nothing is asked."""
 RESTING_EVERY_S = 0.5
 """Seconds between two looks at which hosts rest."""
 LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
@@ -84,17 +77,18 @@ class Engine:
         room: Room,
         *,
         say: Callable[[str], None] = log.warning,
-        outage_times: Times | None = None,
+        politeness: Politeness = POLITE,
     ) -> None:
         """`deliver` is called in the engine's thread and must be quick; `say` takes a
         line for the user."""
         self._config = config
+        self._politeness = politeness
         self._deliver = deliver
         self._room = room
         self._ceiling = transfers_allowed(config.thread_count)
         self._loop = Loop()
         self._budget = Budget(lambda: room.free_bytes)
-        self._ways = Router(config, self._loop)
+        self._ways = Router(config, self._loop, politeness)
         self._shared = None
         if config.shared_file is not None:
             from img2dataset.fetch.hosts.shared import Shared  # noqa: PLC0415  (not on Windows)
@@ -108,6 +102,7 @@ class Engine:
             shared=self._shared,
             timeout=config.timeout,
             say=say,
+            politeness=politeness,
         )
         self._robots: RobotsGate[Attempt] | None = None
         if config.respect_robots_txt:
@@ -117,8 +112,9 @@ class Engine:
                 our_names(config),
                 usage_counts=config.respect_content_usage,
                 reservations_count=config.respect_tdm_reservation or config.keep_signals,
+                politeness=politeness,
             )
-        self._outage: OutageGuard[Attempt] = OutageGuard(say, outage_times or Times())
+        self._outage: OutageGuard[Attempt] = OutageGuard(say, politeness)
         self._transfers: Transfers[Attempt] = Transfers(
             config,
             self._loop,
@@ -126,14 +122,15 @@ class Engine:
             kept_open=self._ceiling,
             refuses=Refusals(config),
             may_connect=None if config.private_addresses == "allow" else self._ways.may_connect,
+            politeness=politeness,
         )
         self._queue: deque[Row] = deque()
         self._asked: dict[str, Attempt] = {}  # by the URL of the list, from queue to delivery
-        self._lookups: Lookups[Attempt] = Lookups()
+        self._lookups: Lookups[Attempt] = Lookups(politeness)
         self._retries: DelayQueue[Attempt] = DelayQueue()
         self._probes: deque[Attempt] = deque()  # which start even while it is out
         self._copies = 0  # rows whose URL is under way for another row
-        self._reading_on = ReadAhead()
+        self._reading_on = ReadAhead(politeness)
         self._resting: tuple[RestingHost, ...] = ()
         self._look_at_resting = 0.0
         self._waits_for_room = False
@@ -386,7 +383,7 @@ class Engine:
             if attempt is None:
                 self._deliver_failed()
                 continue
-            if attempt.left < LEAST_TIME:
+            if attempt.left < self._politeness.min_request_s:
                 self._hosts.learn_nothing(attempt.place.origin, now)
                 self._failed(attempt, Failure.of(RowError(Reason.TIMEOUT)), now)
                 continue
@@ -455,7 +452,7 @@ class Engine:
         if attempt.robots_of is not None:
             self._end_robots(attempt, ended, now, wish)
         elif isinstance(result, Moved):
-            self._follow(attempt, result, MOST_REDIRECTS, now)
+            self._follow(attempt, result, self._politeness.max_redirects, now)
         elif isinstance(result, Failure):
             self._failed(attempt, result, now, wish)
         else:
@@ -490,7 +487,10 @@ class Engine:
             self._conclude(attempt, Failure.of(error))
             return
         attempt.go_to(url)
-        if attempt.hops > FEW_REDIRECTS and attempt.place.origin in attempt.passed:
+        if (
+            attempt.hops >= self._politeness.min_loop_redirects
+            and attempt.place.origin in attempt.passed
+        ):
             self._hosts.blame(attempt.place.origin, now)  # taken back if a good answer comes of it
             self._deliver_failed()
         self._enter(attempt, now)
@@ -499,8 +499,8 @@ class Engine:
         self, attempt: Attempt, ended: Ended[Attempt], now: float, wish: float | None
     ) -> None:
         match ended.result:
-            case Moved() as moved if attempt.hops < MOST_ROBOTS_REDIRECTS:
-                self._follow(attempt, moved, MOST_ROBOTS_REDIRECTS, now)
+            case Moved() as moved if attempt.hops < self._politeness.max_robots_redirects:
+                self._follow(attempt, moved, self._politeness.max_robots_redirects, now)
             case Body(data=data):
                 self._know_robots(attempt, ended.status, data, now)
             case Moved() | Failure(reason=Reason.HTTP_STATUS | Reason.BODY_EMPTY):
@@ -527,7 +527,7 @@ class Engine:
             self._outage.failed(attempt.place.origin, failure.reason, now)
         if attempt.is_nobodys:
             return
-        if is_network and attempt.catches < MOST_CATCHES:
+        if is_network and attempt.catches < self._politeness.max_outages:
             if self._outage.is_sure:
                 self._outage.keep(attempt, failure, now)
                 return
@@ -536,13 +536,13 @@ class Engine:
                 return
         given_up = self._hosts.is_given_up(attempt.place.origin, now)
         if failure.reason in RETRIED and attempt.number < self._config.retries and not given_up:
-            delay = delay_before(attempt.number + 1, wish, random.random())  # noqa: S311  (jitter)
+            delay = delay_before(attempt.number + 1, wish, self._politeness)
             if delay is not None:
                 attempt.number += 1
                 attempt.begin_again(self._config.timeout)
                 self._retries.add(attempt, now + delay)
                 return
-        if is_network and attempt.catches < MOST_CATCHES:
+        if is_network and attempt.catches < self._politeness.max_outages:
             self._outage.keep(attempt, failure, now)
         else:
             self._conclude(attempt, failure)
@@ -569,7 +569,10 @@ class Engine:
         for attempt, failure in failed:
             if attempt.robots_of is not None:
                 self._know_robots(attempt, None, b"", now)
-            elif failure.reason is Reason.HOST_GIVEN_UP and attempt.catches < MOST_CATCHES:
+            elif (
+                failure.reason is Reason.HOST_GIVEN_UP
+                and attempt.catches < self._politeness.max_outages
+            ):
                 self._outage.keep(attempt, failure, now)  # in case it is not the host's fault
             else:
                 self._conclude(attempt, failure)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
 
 NETWORK = frozenset(
@@ -31,38 +32,7 @@ NETWORK = frozenset(
 """Failures that our own network could be to blame for.  (That a name server says there is no
 such host is an answer.)"""
 
-WINDOW = 100
-"""The last attempts that are looked at."""
-NEARLY_ALL = 0.95
-MANY_HOSTS = 20
-SAME_HOST = WINDOW // MANY_HOSTS
-"""Failures of one host that count: its rows often stand together in a list."""
-QUIET = 10.0
-"""Seconds after a false alarm in which there is no other."""
-KEPT_BACK = 500
-"""Failures kept back at most, and ..."""
-KEPT_BACK_FOR = 10.0
-"""... for how many seconds."""
-FIRST_PROBE = 1.0
-LONGEST_PROBE = 60.0
-"""Seconds between two probes."""
-PROBES = 4
-"""URLs tried in the first probe; then twice as many each time, as long as there are fewer than:"""
-MOST_PROBES = 32
-LONGEST_OUTAGE = 600.0
-"""Seconds; after that failures count as such, and the list goes on."""
-MOST_CATCHES = 3
-"""Times that a URL may be caught in an outage."""
-
 A = TypeVar("A")
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds; to be changed in tests."""
-
-    first_probe: float = FIRST_PROBE
-    longest: float = LONGEST_OUTAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +47,12 @@ class HeldFailure(Generic[A]):
 class OutageGuard(Generic[A]):
     """Watches how attempts end."""
 
-    def __init__(self, say: Callable[[str], None], times: Times) -> None:
+    def __init__(self, say: Callable[[str], None], politeness: Politeness = POLITE) -> None:
         self._say = say
-        self._times = times
+        self._politeness = politeness
         self._window: deque[tuple[str, Reason | None]] = deque()
         self._failures: Counter[str] = Counter()  # in it, by host
-        self._good: deque[tuple[str, str]] = deque(maxlen=PROBES)
+        self._good: deque[tuple[str, str]] = deque(maxlen=politeness.probe_urls)
         self._kept: deque[HeldFailure[A]] = deque()
         self._off = False  # an outage that was too long to wait for: until something answers
         self._began: float | None = None
@@ -93,8 +63,8 @@ class OutageGuard(Generic[A]):
         """When the last one ended."""
         self._rounds = 0
         self._next_probe = 0.0
-        self._pause = 0.0
-        self._probes = PROBES
+        self._pauses = 0
+        self._probes = politeness.probe_urls
 
     def __len__(self) -> int:
         """Attempts that are kept back."""
@@ -130,7 +100,7 @@ class OutageGuard(Generic[A]):
         self._window.clear()
         self._failures.clear()
         if not self._sure:
-            self._quiet_until = now + QUIET
+            self._quiet_until = now + self._politeness.false_alarm_s
             return []
         self._say(
             f"the network is back after {now - began:.0f} seconds: downloads go on, "
@@ -143,7 +113,7 @@ class OutageGuard(Generic[A]):
 
     def failed(self, host: str, reason: Reason, now: float) -> None:
         """Nothing came from `host`."""
-        if self._failures[host] >= SAME_HOST:
+        if self._failures[host] >= self._politeness.max_outage_failures_per_host:
             return
         self._note(host, reason)
         may_be = self._began is None and not self._off and now >= self._quiet_until
@@ -151,10 +121,10 @@ class OutageGuard(Generic[A]):
             self._began = now
             self._what = self._description()
             self._rounds = 0
-            self._pause = self._times.first_probe
-            self._probes = PROBES
+            self._pauses = 1
+            self._probes = self._politeness.probe_urls
             self._sure = not self._good
-            self._next_probe = now + self._pause if self._sure else now
+            self._next_probe = now + self._pause_s if self._sure else now
             if self._sure:
                 self._say(self._what)
 
@@ -165,10 +135,10 @@ class OutageGuard(Generic[A]):
     def overdue(self, now: float, *, idle: bool) -> list[HeldFailure[A]]:
         """Failures that are not kept back any longer; `idle` = nothing else is under way."""
         if self._began is not None:
-            if now < self._began + self._times.longest:
+            if now < self._began + self._politeness.max_outage_s:
                 return []
             self._say(
-                f"the network has not come back for {self._times.longest:.0f} seconds: what fails "
+                f"the network has not come back for {self._politeness.max_outage_s:.0f} seconds: what fails "
                 "now is recorded as failed, with a reason that may pass"
             )
             self._began = None
@@ -178,8 +148,8 @@ class OutageGuard(Generic[A]):
         while self._kept and (
             idle
             or self._off
-            or len(self._kept) > KEPT_BACK
-            or self._kept[0].time + KEPT_BACK_FOR <= now
+            or len(self._kept) > self._politeness.max_held_failures
+            or self._kept[0].time + self._politeness.max_held_s <= now
         ):
             given_out.append(self._kept.popleft())
         return given_out
@@ -193,9 +163,10 @@ class OutageGuard(Generic[A]):
             self._sure = True
             self._say(self._what)
         if self._sure:
-            self._pause = min(2 * self._pause, LONGEST_PROBE)
-        self._next_probe = now + self._pause
-        count, self._probes = self._probes, min(2 * self._probes, MOST_PROBES)
+            self._pauses += 1
+        self._next_probe = now + self._pause_s
+        count = self._probes
+        self._probes = min(2 * self._probes, self._politeness.max_probe_urls)
         return count
 
     def take_one(self) -> A | None:
@@ -205,11 +176,15 @@ class OutageGuard(Generic[A]):
     def next_time(self) -> float | None:
         """When there is something to do."""
         if self._began is not None:
-            return min(self._next_probe, self._began + self._times.longest)
-        return self._kept[0].time + KEPT_BACK_FOR if self._kept else None
+            return min(self._next_probe, self._began + self._politeness.max_outage_s)
+        return self._kept[0].time + self._politeness.max_held_s if self._kept else None
+
+    @property
+    def _pause_s(self) -> float:
+        return self._politeness.probe.delay(self._pauses)
 
     def _note(self, host: str, reason: Reason | None) -> None:
-        if len(self._window) >= WINDOW:
+        if len(self._window) >= self._politeness.outage_window:
             oldest, why = self._window.popleft()
             if why is not None:
                 self._failures[oldest] -= 1
@@ -220,11 +195,12 @@ class OutageGuard(Generic[A]):
             self._failures[host] += 1
 
     def _looks_like_one(self) -> bool:
-        if len(self._window) < WINDOW:
+        if len(self._window) < self._politeness.outage_window:
             return False
         hosts = {host for host, reason in self._window if reason is not None}
         failed = sum(reason is not None for _, reason in self._window)
-        return failed >= NEARLY_ALL * len(self._window) and len(hosts) >= MANY_HOSTS
+        nearly_all = failed >= self._politeness.outage_share * len(self._window)
+        return nearly_all and len(hosts) >= self._politeness.min_outage_hosts
 
     def _description(self) -> str:
         reasons = Counter(reason for _, reason in self._window if reason is not None)

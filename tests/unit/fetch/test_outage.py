@@ -9,23 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.outage import (
-    KEPT_BACK,
-    KEPT_BACK_FOR,
-    LONGEST_OUTAGE,
-    LONGEST_PROBE,
-    MANY_HOSTS,
-    MOST_PROBES,
-    NEARLY_ALL,
-    NETWORK,
-    PROBES,
-    QUIET,
-    SAME_HOST,
-    WINDOW,
-    OutageGuard,
-    Times,
-)
+from img2dataset.fetch.outage import NETWORK, OutageGuard
+from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Failure
+
+WINDOW = POLITE.outage_window
+MANY_HOSTS = POLITE.min_outage_hosts
+PROBES = POLITE.probe_urls
 
 FAILURE = Failure(Reason.TIMEOUT, "timed out")
 
@@ -33,9 +23,9 @@ FAILURE = Failure(Reason.TIMEOUT, "timed out")
 class Guarded:
     """A guard, and what it said."""
 
-    def __init__(self, times: Times | None = None) -> None:
+    def __init__(self) -> None:
         self.said: list[str] = []
-        self.guard: OutageGuard[int] = OutageGuard(self.said.append, times or Times())
+        self.guard: OutageGuard[int] = OutageGuard(self.said.append)
 
     def fail(
         self,
@@ -95,7 +85,7 @@ def test_a_few_answers_are_what_nearly_leaves_out(good: int) -> None:
             one.guard.answered(f"http://{number}", 0.0)
         else:
             one.guard.failed(f"http://{number}", Reason.TIMEOUT, 0.0)
-    assert one.guard.is_out is (good <= (1 - NEARLY_ALL) * WINDOW + 1e-9)
+    assert one.guard.is_out is (good <= (1 - POLITE.outage_share) * WINDOW + 1e-9)
 
 
 def test_only_the_last_attempts_count() -> None:
@@ -117,7 +107,7 @@ def test_of_one_host_a_few_failures_count_however_many_there_are() -> None:
 
 def test_a_host_counts_again_once_it_has_left_the_window() -> None:
     one = Guarded()
-    one.fail(SAME_HOST, hosts=1)
+    one.fail(POLITE.max_outage_failures_per_host, hosts=1)
     one.work()
     one.fail(WINDOW, hosts=MANY_HOSTS)
     assert one.guard.is_out
@@ -157,9 +147,15 @@ def test_probes_come_at_growing_intervals_and_in_growing_numbers() -> None:
     probes = probes_until(one.guard, 500.0)
     times = [time - 100.0 for time, _ in probes]
     assert times[:7] == [1, 3, 7, 15, 31, 63, 123]
-    assert {later - earlier for earlier, later in pairwise(times[6:])} == {LONGEST_PROBE}
+    assert {later - earlier for earlier, later in pairwise(times[6:])} == {POLITE.probe.longest}
     counts = [count for _, count in probes]
-    assert counts[:5] == [PROBES, 2 * PROBES, 4 * PROBES, MOST_PROBES, MOST_PROBES]
+    assert counts[:5] == [
+        PROBES,
+        2 * PROBES,
+        4 * PROBES,
+        POLITE.max_probe_urls,
+        POLITE.max_probe_urls,
+    ]
 
 
 def test_between_two_probes_there_is_none() -> None:
@@ -177,7 +173,7 @@ def test_what_was_caught_comes_back_with_the_first_answer() -> None:
     one.fail()
     one.guard.keep(3, FAILURE, 0.0)
     assert one.guard.take_one() == 0, "the oldest is tried now and then"
-    assert one.guard.overdue(KEPT_BACK_FOR + 1, idle=True) == []
+    assert one.guard.overdue(POLITE.max_held_s + 1, idle=True) == []
     assert len(one.guard) == 3
 
     assert one.guard.answered("http://any", 65.0) == [1, 2, 3]
@@ -203,12 +199,12 @@ def test_it_is_given_up_after_a_time_that_is_said_and_not_declared_again() -> No
     one = Guarded()
     one.fail(now=100.0)
     one.guard.keep(1, FAILURE, 100.0)
-    end = 100.0 + LONGEST_OUTAGE
+    end = 100.0 + POLITE.max_outage_s
     assert one.guard.overdue(end - 0.1, idle=False) == []
     probes_until(one.guard, end)
     assert one.guard.next_time() == end, "nobody sleeps past it"
     assert [kept.attempt for kept in one.guard.overdue(end, idle=False)] == [1]
-    assert f"{LONGEST_OUTAGE:.0f} seconds" in one.said[-1]
+    assert f"{POLITE.max_outage_s:.0f} seconds" in one.said[-1]
     assert not one.guard.is_out
 
     one.fail(10 * WINDOW, now=end)
@@ -247,7 +243,7 @@ def test_after_a_false_alarm_there_is_quiet_for_a_while() -> None:
     one.guard.answered("http://good-1", 100.2)
     one.fail(2 * WINDOW, now=100.2)
     assert not one.guard.is_out
-    one.guard.failed("http://new", Reason.TIMEOUT, 100.2 + QUIET)
+    one.guard.failed("http://new", Reason.TIMEOUT, 100.2 + POLITE.false_alarm_s)
     assert one.guard.is_out
 
 
@@ -275,11 +271,11 @@ def test_failures_are_kept_back_for_a_moment() -> None:
     one = Guarded()
     one.guard.keep(1, FAILURE, 100.0)
     one.guard.keep(2, FAILURE, 103.0)
-    assert one.guard.next_time() == 100.0 + KEPT_BACK_FOR
-    assert one.guard.overdue(100.0 + KEPT_BACK_FOR - 0.1, idle=False) == []
-    given_out = one.guard.overdue(100.0 + KEPT_BACK_FOR, idle=False)
+    assert one.guard.next_time() == 100.0 + POLITE.max_held_s
+    assert one.guard.overdue(100.0 + POLITE.max_held_s - 0.1, idle=False) == []
+    given_out = one.guard.overdue(100.0 + POLITE.max_held_s, idle=False)
     assert [(kept.attempt, kept.failure) for kept in given_out] == [(1, FAILURE)]
-    assert one.guard.next_time() == 103.0 + KEPT_BACK_FOR
+    assert one.guard.next_time() == 103.0 + POLITE.max_held_s
 
 
 def test_not_if_nothing_else_is_under_way() -> None:
@@ -291,7 +287,7 @@ def test_not_if_nothing_else_is_under_way() -> None:
 
 def test_of_too_many_the_oldest_are_not_kept_back_any_longer() -> None:
     one = Guarded()
-    for number in range(KEPT_BACK + 3):
+    for number in range(POLITE.max_held_failures + 3):
         one.guard.keep(number, FAILURE, 100.0)
     assert [kept.attempt for kept in one.guard.overdue(100.0, idle=False)] == [0, 1, 2]
 
@@ -327,11 +323,11 @@ def test_what_is_kept_comes_out_once(steps: list[tuple[str, float]]) -> None:
                 taken = one.guard.take_one()
                 out += [] if taken is None else [taken]
         out += [one.attempt for one in one.guard.overdue(now, idle=False)]
-        assert one.guard.is_out or len(one.guard) <= KEPT_BACK
+        assert one.guard.is_out or len(one.guard) <= POLITE.max_held_failures
         due = one.guard.next_time()
-        assert due is None or not one.guard.is_out or due <= now + LONGEST_OUTAGE
+        assert due is None or not one.guard.is_out or due <= now + POLITE.max_outage_s
 
-    now += 2 * LONGEST_OUTAGE
+    now += 2 * POLITE.max_outage_s
     out += [one.attempt for one in one.guard.overdue(now, idle=True)]
     assert out == list(range(kept))
     assert len(one.guard) == 0

@@ -6,11 +6,7 @@ from heapq import heappop, heappush
 from itertools import takewhile
 from typing import Generic, TypeVar
 
-LATE = 1.0
-"""Seconds after which a look-up no longer takes a place: dead names must not hold others up."""
-MOST_YOUNG = 256
-MOST = 2000
-"""Names looked up at once: those that are not late, and all."""
+from img2dataset.fetch.politeness import POLITE, Politeness
 
 A = TypeVar("A")
 
@@ -18,7 +14,8 @@ A = TypeVar("A")
 class Lookups(Generic[A]):
     """Who waits for which name, in the order the look-ups began."""
 
-    def __init__(self) -> None:
+    def __init__(self, politeness: Politeness = POLITE) -> None:
+        self._politeness = politeness
         self._waiting: dict[str, tuple[float, list[int]]] = {}
         self._attempts: dict[int, A] = {}
         self._tickets = 0
@@ -62,10 +59,12 @@ class Lookups(Generic[A]):
 
     def may_begin(self, now: float) -> bool:
         """Whether there is a place for another name."""
-        if len(self._waiting) < MOST_YOUNG:
+        young = self._politeness.max_young_lookups
+        if len(self._waiting) < young:
             return True
-        if now >= self._counted_at + LATE / 10:
+        late_s = self._politeness.late_lookup_s
+        if now >= self._counted_at + late_s / 10:
             self._counted_at = now
-            late = takewhile(lambda entry: entry[0] <= now - LATE, self._waiting.values())
+            late = takewhile(lambda entry: entry[0] <= now - late_s, self._waiting.values())
             self._late = sum(1 for _ in late)
-        return len(self._waiting) < min(MOST, MOST_YOUNG + self._late)
+        return len(self._waiting) < min(self._politeness.max_lookups, young + self._late)

@@ -9,18 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from img2dataset.errors import Reason
-
-SHORTEST_MEMORY = 60.0
-"""Seconds an answer is kept, whatever it says: the rows of a host come scattered over a list, and
-a TTL of 5 seconds, usual with CDNs, would have its name asked again for nearly every one."""
-LONGEST_MEMORY = 3600.0
-NEGATIVE_MEMORY = 300.0
-"""Seconds it is remembered that there is no such host."""
-FAILURE_MEMORY = 1.0
-"""Seconds it is remembered that a name was not resolved: its other rows need not all wait, and a
-retry, which comes later, asks anew."""
-MOST_NAMES = 100_000
-"""Names remembered; then the oldest are forgotten."""
+from img2dataset.fetch.politeness import POLITE, Politeness
 
 HOSTS_FILE = Path("/etc/hosts")
 
@@ -38,16 +27,13 @@ class Answer:
 NO_SUCH_HOST = Answer((), Reason.NO_SUCH_HOST)
 NOT_RESOLVED = Answer((), Reason.HOST_NOT_RESOLVED)
 LOCALHOST = Answer(("127.0.0.1", "::1"))
-MEMORY_OF = {
-    Reason.NO_SUCH_HOST: NEGATIVE_MEMORY,
-    Reason.HOST_NOT_RESOLVED: FAILURE_MEMORY,
-}
 
 
 class Cache:
     """Name -> answer, for as long as it may be used; the oldest are forgotten first."""
 
-    def __init__(self) -> None:
+    def __init__(self, politeness: Politeness = POLITE) -> None:
+        self._politeness = politeness
         self._kept: dict[str, tuple[float, Answer]] = {}
 
     def get(self, name: str, now: float) -> Answer | None:
@@ -55,15 +41,23 @@ class Cache:
         return kept[1] if kept is not None and now < kept[0] else None
 
     def put(self, name: str, answer: Answer, ttl: float, now: float) -> None:
-        if answer.reason is None:
-            seconds = min(max(ttl, SHORTEST_MEMORY), LONGEST_MEMORY)
-        else:
-            seconds = MEMORY_OF[answer.reason]
+        seconds = self._memory_s(answer, ttl)
         self._kept.pop(name, None)  # so that it is the youngest
         self._kept[name] = (now + seconds, answer)
-        if len(self._kept) > MOST_NAMES:
-            for old in list(islice(self._kept, MOST_NAMES // 10 + 1)):
+        most = self._politeness.max_names
+        if len(self._kept) > most:
+            for old in list(islice(self._kept, most // 10 + 1)):
                 del self._kept[old]
+
+    def _memory_s(self, answer: Answer, ttl: float) -> float:
+        match answer.reason:
+            case None:
+                longest = self._politeness.max_name_memory_s
+                return min(max(ttl, self._politeness.min_name_memory_s), longest)
+            case Reason.NO_SUCH_HOST:
+                return self._politeness.no_such_host_memory_s
+            case _:
+                return self._politeness.not_resolved_memory_s
 
 
 def known_without_asking(name: str) -> Answer | None:

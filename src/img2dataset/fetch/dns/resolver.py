@@ -13,7 +13,6 @@ The channels of c-ares are in `dns_line`.
 from __future__ import annotations
 
 import heapq
-import random
 import socket
 import time
 from collections import deque
@@ -23,7 +22,6 @@ from dataclasses import dataclass, field
 from img2dataset.fetch.dns.channel import NO_FD, Channel, Heard, How
 from img2dataset.fetch.dns.name_cache import (
     HOSTS_FILE,
-    LONGEST_MEMORY,
     NO_SUCH_HOST,
     NOT_RESOLVED,
     Answer,
@@ -32,31 +30,9 @@ from img2dataset.fetch.dns.name_cache import (
     in_order,
     known_without_asking,
 )
+from img2dataset.fetch.politeness import POLITE, Politeness
 
 __all__ = ["Answer", "Resolver"]
-
-LONGEST_LOOKUP = 5.0
-"""Seconds after which a name counts as not resolved, retries included."""
-TRIES = 3
-"""Times c-ares asks each name server.  It waits for `FIRST_WAIT` while it does not know a server;
-then five times the server's mean, at least 250 ms; and twice as long each time."""
-FIRST_WAIT = 1.0
-PATIENT_AFTER_S = 0.5
-"""Then each name server is asked once more, by a question that waits for as long as there is:
-c-ares drops what comes after its own waits, and with a server that takes 2 seconds for each
-answer, three questions in a row would be asked in vain."""
-MOST_PATIENT_LINES = 3
-"""Servers that are asked patiently for a name."""
-ANSWERS_PER_PATIENT_LINE = 2
-"""After three c-ares would wait for five times their mean, however long it was told to wait."""
-FIRST_PAUSE = 0.5
-"""Seconds before our own first retry, after c-ares has given up; then twice as long each time."""
-GRACE = 0.1
-"""Seconds the addresses of one family wait for those of the other (RFC 8305 has 50 ms)."""
-
-QUESTIONS_PER_LINE = 10_000
-"""Then c-ares starts anew: it has a cache too, without bounds, 1.4 kB a name, and pycares cannot
-turn it off.  So the system's configuration is read again at times, and the port changes."""
 
 
 @dataclass(eq=False, slots=True)
@@ -68,15 +44,15 @@ class LookUp:
     ends: float
     missing: set[socket.AddressFamily]
     """Families of which there is neither an address nor the word that there is none."""
-    pause: float
-    """Before it is asked again."""
+    seconds: float
+    """For which its addresses may be kept."""
     asking: int = 0
     """Questions that c-ares has not answered, patient ones left out."""
     asking_patiently: int = 0
+    pauses: int = 0
     pausing: bool = False
     """Whether it is to be asked again after a pause."""
     addresses: list[str] = field(default_factory=list)
-    seconds: float = LONGEST_MEMORY
     over: bool = False
 
     def take(self, heard: Heard[LookUp]) -> None:
@@ -104,6 +80,7 @@ class Resolver:
         *,
         ipv6: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
+        politeness: Politeness = POLITE,
     ) -> None:
         """`servers`: addresses with optional ports, asked by turns; none = as the system does.
 
@@ -114,6 +91,7 @@ class Resolver:
         self._servers = tuple(servers)
         self._watch = watch
         self._clock = clock
+        self._politeness = politeness
         with_ipv6 = has_ipv6() if ipv6 is None else ipv6
         self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
         self._heard: list[Heard[LookUp]] = []
@@ -124,7 +102,7 @@ class Resolver:
         self._retired: list[Channel[LookUp]] = []
         self._asked = 0
         self._hosts = hosts_in(HOSTS_FILE)
-        self._cache = Cache()
+        self._cache = Cache(politeness)
         self._under_way: dict[str, LookUp] = {}
         self._finished: dict[str, Answer] = {}
         self._ends: deque[LookUp] = deque()
@@ -142,10 +120,15 @@ class Resolver:
         known = known_without_asking(name) or self._hosts.get(name.lower().removesuffix("."))
         if known is not None:
             return known
-        lookup = LookUp(name, now + LONGEST_LOOKUP, {*self._families}, FIRST_PAUSE)
+        lookup = LookUp(
+            name,
+            now + self._politeness.max_lookup_s,
+            {*self._families},
+            self._politeness.max_name_memory_s,
+        )
         self._under_way[name] = lookup
         self._ends.append(lookup)
-        self._silent.append((now + PATIENT_AFTER_S, lookup))
+        self._silent.append((now + self._politeness.patient_after_s, lookup))
         self._send(lookup)
         self._take_in()
         return self._finished.pop(name, None)
@@ -233,7 +216,7 @@ class Resolver:
     def _send_patiently(self, lookup: LookUp) -> None:
         """Ask each server once, and wait for its answer to the end."""
         servers = self._servers or self._line_for(lookup.name).servers
-        for server in servers[:MOST_PATIENT_LINES]:
+        for server in servers[: self._politeness.max_patient_servers]:
             line = self._patient_line(server, search="." not in lookup.name)
             for family in tuple(lookup.missing):
                 lookup.asking_patiently += 1
@@ -241,11 +224,12 @@ class Resolver:
 
     def _patient_line(self, server: str, *, search: bool) -> Channel[LookUp]:
         line = self._patient.get((server, search))
-        if line is not None and line.answered >= ANSWERS_PER_PATIENT_LINE:
+        if line is not None and line.answered >= self._politeness.max_patient_answers:
             self._retired.append(line)
             line = None
         if line is None:
-            how = How((server,), LONGEST_LOOKUP, tries=1, search=search, is_patient=True)
+            wait_s = self._politeness.max_lookup_s
+            how = How((server,), wait_s, tries=1, search=search, is_patient=True)
             line = self._patient[server, search] = Channel(self._heard, self._watch, how)
         return line
 
@@ -256,12 +240,14 @@ class Resolver:
         self._asked += 1
         first = len(self._lines) - 1 if search else self._asked % (len(self._lines) - 1)
         line = self._lines[first]
-        if line is not None and line.asked >= QUESTIONS_PER_LINE:
+        if line is not None and line.asked >= self._politeness.max_channel_questions:
             self._retired.append(line)
             line = None
         if line is None:
             servers = (*self._servers[first:], *self._servers[:first])
-            line = Channel(self._heard, self._watch, How(servers, FIRST_WAIT, TRIES, search))
+            politeness = self._politeness
+            how = How(servers, politeness.lookup_wait_s, politeness.lookup_tries, search)
+            line = Channel(self._heard, self._watch, how)
             self._lines[first] = line
         return line
 
@@ -293,10 +279,10 @@ class Resolver:
         if not lookup.missing or (lookup.addresses and not lookup.asking):
             self._finish(lookup)
         elif lookup.addresses:
-            self._return_to(lookup, now + GRACE)
+            self._return_to(lookup, now + self._politeness.family_grace_s)
         elif not lookup.asking and not lookup.pausing:
-            again = now + lookup.pause * random.uniform(0.75, 1.25)  # noqa: S311  (no secret)
-            lookup.pause *= 2
+            lookup.pauses += 1
+            again = now + self._politeness.lookup_retry.delay(lookup.pauses)
             if again < lookup.ends:
                 lookup.pausing = True
                 self._return_to(lookup, again)

@@ -10,19 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from img2dataset.errors import Reason
+from img2dataset.fetch.politeness import Politeness
 from img2dataset.records import Body, Failure
-
-LEAST_UNIT_S = 5.0
-"""If `timeout` is less: ordinary rests of a few seconds are not worth giving up a host."""
-UNPROVEN_UNITS = 0.5
-"""What a host is allowed that has not given one good answer."""
-MAX_CREDIT_UNITS = 6
-"""What good answers can earn, so that a host that worked may ask for a minute's rest."""
-MAIN_HOST_UNITS = 18
-"""What a host is allowed that has at least half of the rows: there is little else to do."""
-MAIN_HOST_SHARE = 0.5
-MIN_FRUITLESS = 3
-"""Attempts without a good answer before time alone counts: one may be bad luck."""
 
 
 @dataclass(slots=True)
@@ -40,24 +29,25 @@ class HostCost:
         self.spent_s += max(0.0, until - self.counted_until)
         self.counted_until = now
 
-    def earn(self, unit_s: float) -> None:
+    def earn(self, unit_s: float, politeness: Politeness) -> None:
         """A good answer came."""
         self.fruitless = 0
-        self.spent_s = max(-MAX_CREDIT_UNITS * unit_s, self.spent_s - unit_s)
+        self.spent_s = max(-politeness.max_credit_units * unit_s, self.spent_s - unit_s)
 
     def forgive(self) -> None:
         self.fruitless = 0
         self.spent_s = min(self.spent_s, 0.0)
 
 
-def unit_of(timeout: float) -> float:
+def unit_of(timeout: float, politeness: Politeness) -> float:
     """Seconds in which the time of hosts is counted."""
-    return max(timeout, LEAST_UNIT_S)
+    return max(timeout, politeness.min_cost_unit_s)
 
 
-def allowed_time(unit_s: float, rows: int, all_rows: int) -> float:
+def allowed_time(unit_s: float, rows: int, all_rows: int, politeness: Politeness) -> float:
     """Seconds that a host may take without a good answer; it has `rows` of `all_rows`."""
-    return unit_s * (MAIN_HOST_UNITS if rows >= MAIN_HOST_SHARE * all_rows else UNPROVEN_UNITS)
+    is_main = rows >= politeness.main_host_share * all_rows
+    return unit_s * (politeness.main_host_units if is_main else politeness.unproven_units)
 
 
 def is_good(result: Body | Failure | None) -> bool:

@@ -16,30 +16,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason, RowError, http_label
-from img2dataset.fetch.hosts.cost import MIN_FRUITLESS, HostCost, is_good
-from img2dataset.fetch.retry import FIRST_REST, LONGEST_OBEYED, rest_after
+from img2dataset.fetch.hosts.cost import HostCost, is_good
+from img2dataset.fetch.politeness import Politeness
+from img2dataset.fetch.retry import rest_after
 from img2dataset.records import Body, Failure
-
-GROWTH = 0.25
-"""More at once for each good answer: a quarter more each round, 16 become 256 in 13 rounds.
-Doubling, as TCP does, overran a server with a queue of 5 before its first late answer came."""
-SLOW = 0.5
-"""Seconds to the first byte that are never a sign of trouble if less."""
-SLOWER = 5.0
-"""Times its quickest first byte that a host may take."""
-BETWEEN_HALVINGS = 1.0
-"""Seconds: what was in flight at the first has the same cause."""
-BAD_LEVEL_COUNTS = 30.0
-"""Seconds that a host is kept below the number at which it said "too much"; doubles each time."""
-LONGEST_BAD_LEVEL = 600.0
-
-STREAK = 8
-"""Failures in a row, without any answer, after which a host has to be tried singly."""
-TRIALS = 3
-"""Single tries that may fail too, after rests of 1, 2, 4 seconds, before it is given up."""
-GIVEN_UP = 60.0
-"""Seconds until a host that was given up is tried again; doubles each time."""
-LONGEST_GIVEN_UP = 600.0
 
 DEAD = frozenset(
     {
@@ -61,6 +41,7 @@ class Host(Generic[A]):
     """What is known of one host.  Times are of the monotonic clock."""
 
     name: str
+    politeness: Politeness
     limit: float
     """Requests at once."""
     delay: float
@@ -82,13 +63,14 @@ class Host(Generic[A]):
     free_at: float = 0.0
     """When the next request may start for all we know, if there is a delay between two."""
     troubled: bool = False
-    halved_at: float = -BETWEEN_HALVINGS
+    halved_at: float = float("-inf")
     quickest: float = float("inf")
     """Seconds to the first byte, at best."""
     bad_level: float = float("inf")
     """How many at once were too many."""
     bad_until: float = 0.0
-    bad_for: float = BAD_LEVEL_COUNTS / 2
+    bad_levels: int = 0
+    """Times that such a level was found."""
     refusals: int = 0
     """Times in a row that it said "too much"."""
     failures: int = 0
@@ -102,8 +84,8 @@ class Host(Generic[A]):
     """Those that wait for it."""
     queued_until: float = float("inf")
     """When it is looked at again, if it waits for its time."""
-    poll: float = 0.0
-    """Seconds until it is looked again for a place that another process may have given back."""
+    polls: int = 0
+    """Times in a row that it was looked whether another process has given back a place."""
     places: list[int] = field(default_factory=list)
     """Of those that all processes share."""
 
@@ -139,7 +121,7 @@ class Host(Generic[A]):
 
     def credit(self, now: float, unit_s: float) -> None:
         """A good answer came, from it or by a redirect of its own."""
-        self.cost.earn(unit_s)
+        self.cost.earn(unit_s, self.politeness)
         self.given_up_times = 0
         if self.why is Reason.HOST_GIVEN_UP:
             self.given_up_until = min(self.given_up_until, now)
@@ -149,7 +131,9 @@ class Host(Generic[A]):
         if self.given_up_until > now:
             return
         rest = 0.0 if self.running else min(self.next_start, self.rests_until) - now
-        enough = self.cost.fruitless >= MIN_FRUITLESS and self.cost.spent_s >= allowed_s
+        enough = (
+            self.cost.fruitless >= self.politeness.min_fruitless and self.cost.spent_s >= allowed_s
+        )
         if enough or (rest > 0 and self.cost.spent_s + rest > allowed_s):
             self.limit = 1.0
             self.cost.spent_s = min(self.cost.spent_s, allowed_s)
@@ -189,7 +173,7 @@ class Host(Generic[A]):
 
     def forgive(self, now: float) -> None:
         """Forget the failures in which it had no part: the network was out."""
-        if self.failures >= STREAK and not self.reserved:
+        if self.failures >= self.politeness.max_consecutive_failures and not self.reserved:
             self.next_start = now
         if self.why is Reason.HOST_GIVEN_UP:
             self.given_up_until = 0.0
@@ -203,33 +187,33 @@ class Host(Generic[A]):
             self.failures = self.trials = 0
             return
         self.failures += 1
-        if self.failures < STREAK:
+        if self.failures < self.politeness.max_consecutive_failures:
             return
         self.limit = 1.0
         if self.active > 0:  # what started before the last rest says nothing new
             return
-        if self.trials < TRIALS:
-            self._put_off(now + FIRST_REST * 2.0**self.trials)
+        if self.trials < self.politeness.max_trials:
             self.trials += 1
+            self._put_off(now + self.politeness.rest.delay(self.trials))
             return
         self._give_up(now)
 
     def _give_up(self, now: float) -> None:
-        seconds = min(GIVEN_UP * 2.0 ** min(self.given_up_times, 16), LONGEST_GIVEN_UP)
-        self.given_up_until = max(now + seconds, self.next_start)
         self.given_up_times += 1
+        seconds = self.politeness.give_up.delay(self.given_up_times)
+        self.given_up_until = max(now + seconds, self.next_start)
         self.why = Reason.HOST_GIVEN_UP
 
     def _obey(self, label: str, level: int, wish: float | None, now: float) -> None:
         """It said "too much"; `level` = how much it was."""
         if self.next_start <= now or self.reserved or not self.refusals:
             self.refusals += 1  # else what it refuses was on its way already
-        if now >= self.halved_at + BETWEEN_HALVINGS:
+        if now >= self.halved_at + self.politeness.halving_interval_s:
             self.bad_level = min(self.limit, float(level))
-            self.bad_for = min(2 * self.bad_for, LONGEST_BAD_LEVEL)
-            self.bad_until = now + self.bad_for
-        rest = rest_after(self.refusals, wish, sure=label == http_label(429))
-        if rest > LONGEST_OBEYED:
+            self.bad_levels += 1
+            self.bad_until = now + self.politeness.bad_level.delay(self.bad_levels)
+        rest = rest_after(self.refusals, wish, self.politeness, sure=label == http_label(429))
+        if rest > self.politeness.max_retry_after_s:
             self.given_up_until = now + rest
             self.why = Reason.HOST_ASKS_FOR_REST
         else:
@@ -245,16 +229,17 @@ class Host(Generic[A]):
     def _in_trouble(self, result: Body | Failure | None, first_byte: float) -> bool:
         if isinstance(result, Failure) and (result.reason in DEAD or result.label in TOO_MUCH):
             return True
-        return first_byte > max(SLOW, SLOWER * self.quickest)
+        slow_s = self.politeness.slow_factor * self.quickest
+        return first_byte > max(self.politeness.slow_first_byte_s, slow_s)
 
     def _halve(self, now: float) -> None:
-        if now >= self.halved_at + BETWEEN_HALVINGS:
+        if now >= self.halved_at + self.politeness.halving_interval_s:
             self.halved_at = now
             self.troubled = True
             self.limit = max(1.0, self.limit / 2)
 
     def _grow(self, ceiling: int, now: float) -> None:
-        step = 1 / self.limit if self.troubled else GROWTH
+        step = 1 / self.limit if self.troubled else self.politeness.growth
         limit = min(float(ceiling), self.limit + step)
         if self.bad_until > now:
             limit = min(limit, max(1.0, self.bad_level - 1))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from img2dataset.fetch.hosts.cost import allowed_time, unit_of
 from img2dataset.fetch.hosts.host import Host
 from img2dataset.fetch.hosts.host_notices import HostNews
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from img2dataset.tally import RestingHost
 
@@ -25,17 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_HOSTS = 100_000
-"""Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
-MAX_STANDINGS = 20_000
-"""Hosts that are well of which it is remembered what they have earned."""
 MOST_NAMED = 3
 """Resting hosts that are named at once."""
-ASK_AGAIN = 0.02
-LONGEST_POLL = 0.5
-"""Seconds until it is looked again whether another process has given back a place; twice as long
-each time."""
-
 A = TypeVar("A")
 
 
@@ -52,6 +44,7 @@ class Hosts(Generic[A]):
         shared: Shared | None = None,
         timeout: float = inf,
         say: Callable[[str], None] = log.debug,
+        politeness: Politeness = POLITE,
     ) -> None:
         """A host is asked `first` at once, and `ceiling` at most.
 
@@ -64,9 +57,10 @@ class Hosts(Generic[A]):
         self._max_per_host = max_per_host
         self._min_delay = min_delay
         self._shared = shared
-        self._unit_s = unit_of(timeout)
+        self._politeness = politeness
+        self._unit_s = unit_of(timeout, politeness)
         self._asked = 0
-        self._news = HostNews(say)
+        self._news = HostNews(say, politeness)
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
@@ -232,7 +226,7 @@ class Hosts(Generic[A]):
         self._start_parked(host, now)
         if host.is_forgettable(now):
             self._standings[name] = (host.asked, host.cost.spent_s)
-            if len(self._standings) > MAX_STANDINGS:
+            if len(self._standings) > self._politeness.max_standings:
                 del self._standings[next(iter(self._standings))]
             del self._hosts[name]
 
@@ -245,9 +239,9 @@ class Hosts(Generic[A]):
     def _host(self, name: str) -> Host[A]:
         host = self._hosts.get(name)
         if host is None:
-            if len(self._hosts) >= MOST_HOSTS:
+            if len(self._hosts) >= self._politeness.max_hosts:
                 self._forget_some()
-            host = self._hosts[name] = Host(name, self._first, self._min_delay)
+            host = self._hosts[name] = Host(name, self._politeness, self._first, self._min_delay)
             host.asked, host.cost.spent_s = self._standings.pop(name, (0, 0.0))
         return host
 
@@ -262,7 +256,8 @@ class Hosts(Generic[A]):
         self._leave(host)
 
     def _weigh(self, host: Host[A], now: float) -> None:
-        host.weigh(now, allowed_time(self._unit_s, host.asked, self._asked))
+        allowed_s = allowed_time(self._unit_s, host.asked, self._asked, self._politeness)
+        host.weigh(now, allowed_s)
         if host.given_up_until > now:
             self._given_up[host.name] = host.failure
 
@@ -284,8 +279,8 @@ class Hosts(Generic[A]):
             return False
         if not self._take_place(host):
             host.reserved = False
-            host.poll = min(max(ASK_AGAIN, 2 * host.poll), LONGEST_POLL)
-            self._rest(host, now + host.poll)
+            host.polls += 1
+            self._rest(host, now + self._politeness.shared_slot_poll.delay(host.polls))
             return False
         if not self._is_time(host, now):
             self._give_back_place(host)
@@ -304,7 +299,7 @@ class Hosts(Generic[A]):
         if place is None:
             return False
         host.places.append(place)
-        host.poll = 0.0
+        host.polls = 0
         return True
 
     def _is_time(self, host: Host[A], now: float) -> bool:
@@ -337,5 +332,5 @@ class Hosts(Generic[A]):
     def _forget_some(self) -> None:
         """Make room for others; those whose rests are over longest, or who had none, go first."""
         idle = [host for host in self._hosts.values() if not host.active and not host.parked]
-        for host in sorted(idle, key=attrgetter("waits_until"))[: MOST_HOSTS // 4]:
+        for host in sorted(idle, key=attrgetter("waits_until"))[: self._politeness.max_hosts // 4]:
             del self._hosts[host.name]

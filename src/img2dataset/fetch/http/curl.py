@@ -31,18 +31,9 @@ from img2dataset.fetch.outcome import (
     specific_code,
 )
 from img2dataset.fetch.policy.refusals import Signals
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.route.router import origin_of
 from img2dataset.records import Body, Failure, ResponseInfo
-
-LOWEST_SPEED = 1024
-"""Bytes a second that a body must bring on average over a window, see `_drop_slow`."""
-LONGEST_WINDOW = 10.0
-"""Seconds."""
-STALLED = 1.0
-"""Seconds after which a connection that is not there yet no longer counts as a transfer."""
-
-LONGEST_DRAIN = 0.5
-"""Seconds for the rest of a body that nobody wants; then its connection is given up for it."""
 
 SILENT_S = 1.0
 """Seconds without a byte of an answer after which a socket is looked at again, see `_look_again`."""
@@ -148,6 +139,7 @@ class Transfers(Generic[K]):
         kept_open: int,
         refuses: Refuses | None = None,
         may_connect: Callable[[str, str], bool] | None = None,
+        politeness: Politeness = POLITE,
     ) -> None:
         """`kept_open` = connections that may wait for the next request to their host;
         `may_connect(url, address)` is asked before anything is sent, unless there is a proxy."""
@@ -156,6 +148,7 @@ class Transfers(Generic[K]):
         self._budget = budget
         self._refuses = refuses
         self._may_connect = may_connect
+        self._politeness = politeness
         self._running: dict[Slot[K], None] = {}
         self._connecting: dict[Slot[K], None] = {}  # in the order they began
         self._stalled = 0
@@ -164,7 +157,7 @@ class Transfers(Generic[K]):
         self._turns = 0
         self._deadlines: list[tuple[float, int, Slot[K]]] = []  # a heap; outdated ones stay in it
         self._timer: float | None = None
-        self._window = min(LONGEST_WINDOW, config.timeout / 3)
+        self._window = min(politeness.max_window_s, config.timeout / 3)
         self._window_ends = 0.0
         self._look_again_at = 0.0
         self._multi = pycurl.CurlMulti()
@@ -182,9 +175,10 @@ class Transfers(Generic[K]):
     def stalled(self) -> int:
         """How many have been waiting for their connection for long; a little out of date."""
         now = time.monotonic()
-        if now >= self._stalled_at + STALLED / 10:
+        after_s = self._politeness.stalled_after_s
+        if now >= self._stalled_at + after_s / 10:
             self._stalled_at = now
-            late = takewhile(lambda slot: slot.began <= now - STALLED, self._connecting)
+            late = takewhile(lambda slot: slot.began <= now - after_s, self._connecting)
             self._stalled = sum(1 for _ in late)
         return self._stalled
 
@@ -249,7 +243,8 @@ class Transfers(Generic[K]):
         """Seconds until `ended` has something to do even if no socket gets ready."""
         due = min(self._window_ends, self._look_again_at) if self._running else None
         if self._connecting:  # one of them may be late soon
-            due = min(self._window_ends, self._look_again_at, now + STALLED / 4)
+            soon = now + self._politeness.stalled_after_s / 4
+            due = min(self._window_ends, self._look_again_at, soon)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
         if self._deadlines:
@@ -375,7 +370,7 @@ class Transfers(Generic[K]):
 
     def _hurry(self, slot: Slot[K]) -> None:
         """All that matters of its answer is known."""
-        slot.deadline = min(slot.deadline, time.monotonic() + LONGEST_DRAIN)
+        slot.deadline = min(slot.deadline, time.monotonic() + self._politeness.max_drain_s)
         heappush(self._deadlines, (slot.deadline, slot.turn, slot))
 
     def _drop_late(self, now: float) -> list[Ended[K]]:
@@ -394,13 +389,13 @@ class Transfers(Generic[K]):
         return ended
 
     def _drop_slow(self, now: float) -> list[Ended[K]]:
-        """End transfers whose body crawls: under LOWEST_SPEED over a whole window.
+        """End transfers whose body crawls: under `min_bytes_per_s` over a whole window.
 
-        A window is a third of the timeout, or LONGEST_WINDOW, and counts only if the body had
+        A window is a third of the timeout, or `max_window_s`, and counts only if the body had
         begun before it: an answer that is slow to begin has all of the timeout.
         """
         self._window_ends = now + self._window
-        least = LOWEST_SPEED * self._window
+        least = self._politeness.min_bytes_per_s * self._window
         slow = [slot for slot in self._running if slot.response.crawls(least)]
         return [self._end(slot, TIMED_OUT) for slot in slow]
 

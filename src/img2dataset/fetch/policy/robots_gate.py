@@ -14,14 +14,8 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.policy.robots import USAGE, Rules, robots_url, rules_for
 from img2dataset.fetch.policy.tdmrep import NONE, Reservations, reservations, tdmrep_url
 from img2dataset.fetch.policy.tdmrep import PATH as TDMREP_PATH
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
-
-UNAVAILABLE_FOR = 300.0
-"""Seconds until a robots.txt that could not be had is asked for again."""
-MOST_ORIGINS = 100_000
-MOST_CHARACTERS = 5_000_000
-"""Origins whose rules are remembered, and characters of these rules (each takes some 15 bytes);
-then the oldest are forgotten."""
 
 A = TypeVar("A")
 
@@ -49,12 +43,14 @@ class RobotsGate(Generic[A]):
         *,
         usage_counts: bool = True,
         reservations_count: bool = False,
+        politeness: Politeness = POLITE,
     ) -> None:
         """`agents` = the names we go by, most specific first; whether Content-Usage lines and
         tdmrep.json are looked at."""
         self._agents = tuple(agents)
         self._kinds = [kind for kind in USAGE if usage_counts or kind != "content-usage"]
         self._reservations_count = reservations_count
+        self._politeness = politeness
         self._known: dict[str, Known[A]] = {}
         self._waiting = 0
         self._characters = 0
@@ -122,7 +118,8 @@ class RobotsGate(Generic[A]):
         have to wait for tdmrep.json too: see `wants_tdmrep`."""
         known = self._known[origin]
         known.rules = rules_for(status, body, self._agents)
-        lasts = UNAVAILABLE_FOR if known.rules is None else known.rules.expires_after
+        unavailable_s = self._politeness.robots_unavailable_s
+        lasts = unavailable_s if known.rules is None else known.rules.expires_after
         known.expires = now + lasts
         if self._reservations_count and known.rules is not None:
             known.wants_tdmrep = known.rules.allows(f"{origin}{TDMREP_PATH}")
@@ -138,7 +135,7 @@ class RobotsGate(Generic[A]):
         known.wants_tdmrep = False
         known.reservations = reservations(status, body)
         if status is None or status >= 500:
-            known.expires = min(known.expires, now + UNAVAILABLE_FOR)
+            known.expires = min(known.expires, now + self._politeness.robots_unavailable_s)
         return self._settle(known)
 
     def _settle(self, known: Known[A]) -> list[A]:
@@ -150,7 +147,10 @@ class RobotsGate(Generic[A]):
         return waiting
 
     def _make_room(self) -> None:
-        while len(self._known) >= MOST_ORIGINS or self._characters >= MOST_CHARACTERS:
+        while (
+            len(self._known) >= self._politeness.max_robots_origins
+            or self._characters >= self._politeness.max_robots_characters
+        ):
             oldest = next((name for name, known in self._known.items() if not known.asked), None)
             if oldest is None:
                 return

@@ -10,6 +10,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.dns.resolver import Answer, Resolver
 from img2dataset.fetch.loop import READ, WRITE, Loop
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.route.addresses import allowed, literal, may_ask
 from img2dataset.fetch.route.proxies import Proxies, address_of_proxy
 from img2dataset.records import Failure
@@ -65,12 +66,12 @@ def origin_of(url: str) -> str:
 class Router:
     """Finds ways; names that are not known yet, of hosts or proxies, come later, by `found`."""
 
-    def __init__(self, config: FetchConfig, loop: Loop) -> None:
+    def __init__(self, config: FetchConfig, loop: Loop, politeness: Politeness = POLITE) -> None:
         """Look-ups wait in `loop`."""
         self._policy = config.private_addresses
         self._proxies = Proxies.of_system(os.environ)
         self._loop = loop
-        self._resolver = Resolver(config.dns_servers, self._watch)
+        self._resolver = Resolver(config.dns_servers, self._watch, politeness=politeness)
         self._tick_at = 0.0
 
     def find(self, place: Origin, listed: str) -> Route | Failure | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.dns import name_cache as module
 from img2dataset.fetch.dns.name_cache import Answer, Cache, hosts_in, known_without_asking
+from img2dataset.fetch.politeness import Politeness
 
 GOOD = Answer(("192.0.2.1",))
 THIS_MACHINE = Answer(("127.0.0.1", "::1"))
@@ -37,9 +37,8 @@ def test_a_failure_is_remembered_much_shorter_than_a_missing_host(
     assert cache.get("a.test", 1000.0 + seconds + 0.1) is None
 
 
-def test_the_oldest_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_NAMES", 3)
-    cache = Cache()
+def test_the_oldest_answers_are_forgotten() -> None:
+    cache = Cache(Politeness(max_names=3))
     for name in ("a", "b", "c", "a", "d"):
         cache.put(name, GOOD, 60.0, now=0.0)
     assert [name for name in "abcd" if cache.get(name, 1.0)] == ["a", "c", "d"]

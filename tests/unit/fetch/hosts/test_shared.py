@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from img2dataset.fetch.hosts.hosts import ASK_AGAIN, LONGEST_POLL
 from img2dataset.fetch.hosts.shared import MOST_PLACES, NUMBER, SLOTS, TABLE_LOCKS, Shared, _number
+from img2dataset.fetch.politeness import POLITE
 from tests.unit.fetch.asker import HOST, Asker, Elsewhere
 
 
@@ -119,7 +119,7 @@ def test_the_ceiling_of_a_host_holds_for_both_together(path: str) -> None:
         assert len(here.ask(2, 100.0)) == 2
         assert len(other.do("ask", 10, 100.0)) == 1
         assert len(here.ask(10, 100.0)) == 0
-        assert here.look(100.0 + ASK_AGAIN) == []
+        assert here.look(100.0 + POLITE.shared_slot_poll.first) == []
 
         other.do("end", 1, 101.0)  # whose place it takes again at once
         assert here.look(101.1) == []
@@ -140,7 +140,7 @@ def test_who_waits_for_anothers_place_sees_soon_that_it_is_free(path: str) -> No
         other.do("end", 1, 101.0)
         begun = here.look(102.0)
     assert len(begun) == 1
-    assert begun[0] <= 101.0 + LONGEST_POLL
+    assert begun[0] <= 101.0 + POLITE.shared_slot_poll.longest
     here.shared.close()
 
 

@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.http import curl as module
 from img2dataset.fetch.http.curl import Ended, Moved, Request, Transfers
 from img2dataset.fetch.loop import Loop
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from tests.site import Site
 from tests.unit.fetch.plain import PLAIN
@@ -40,13 +41,19 @@ class Driver:
         config: FetchConfig = CONFIG,
         *,
         may_connect: Callable[[str, str], bool] | None = None,
+        politeness: Politeness = POLITE,
     ) -> None:
         self.free = 10**9
         self.budget = Budget(lambda: self.free)
         self.loop = Loop()
         self.seen: list[Ended[str]] = []
         self.transfers: Transfers[str] = Transfers(
-            config, self.loop, budget=self.budget, kept_open=8, may_connect=may_connect
+            config,
+            self.loop,
+            budget=self.budget,
+            kept_open=8,
+            may_connect=may_connect,
+            politeness=politeness,
         )
 
     def start(self, key: str, request: Request | str, seconds: float = PATIENCE) -> None:
@@ -89,10 +96,8 @@ MakeDriver = Callable[..., Driver]
 def make_driver() -> Iterator[MakeDriver]:
     with ExitStack() as stack:
 
-        def make(
-            config: FetchConfig = CONFIG, may_connect: Callable[[str, str], bool] | None = None
-        ) -> Driver:
-            driver = Driver(config, may_connect=may_connect)
+        def make(config: FetchConfig = CONFIG, **others: Any) -> Driver:
+            driver = Driver(config, **others)
             stack.callback(driver.close)
             return driver
 
@@ -300,15 +305,15 @@ def test_a_connection_that_does_not_come_about_is_another_matter(driver: Driver,
 
 @pytest.mark.slow
 def test_connections_that_do_not_come_about_are_counted(
-    driver: Driver, site: Site, deaf: int, monkeypatch: pytest.MonkeyPatch
+    make_driver: MakeDriver, site: Site, deaf: int
 ) -> None:
+    driver = make_driver(politeness=Politeness(stalled_after_s=0.05))
     assert driver.transfers.stalled == 0
     driver.start("silent", site.url("/silent"), seconds=0.5)
     for number in range(3):
         driver.start(str(number), f"http://127.0.0.1:{deaf}/", seconds=0.5)
     driver.turn()
     assert driver.transfers.stalled == 0, "not for long yet"
-    monkeypatch.setattr(module, "STALLED", 0.05)
     driver.until(lambda: driver.transfers.stalled == 3)
     driver.finish()
     driver.until(lambda: driver.transfers.stalled == 0)
@@ -321,10 +326,9 @@ def test_a_body_that_crawls_is_given_up_before_its_time(
     site: Site,
     lowest: int,
     reason: Reason,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LOWEST_SPEED", lowest)
-    driver = make_driver(replace(CONFIG, timeout=0.9))
+    politeness = Politeness(min_bytes_per_s=lowest)
+    driver = make_driver(replace(CONFIG, timeout=0.9), politeness=politeness)
     ended = driver.one(site.url("/drip", every=0.05), seconds=0.9)
     assert reason_of(ended) is reason
 
