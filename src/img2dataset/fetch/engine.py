@@ -32,7 +32,7 @@ from img2dataset.fetch.http.redirects import target
 from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.outage import NETWORK, OutageGuard
-from img2dataset.fetch.policy.refusals import Refusals, our_names
+from img2dataset.fetch.policy.refusals import RefusalPolicy, our_names
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.read_ahead import ReadAhead
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
@@ -120,7 +120,7 @@ class Engine:
             self._loop,
             budget=self._budget,
             kept_open=self._ceiling,
-            refuses=Refusals(config),
+            refusal_of=RefusalPolicy(config),
             may_connect=None if config.private_addresses == "allow" else self._ways.may_connect,
             politeness=politeness,
         )

@@ -19,7 +19,7 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.http.handles import apply, new_handle, restore, use_http_1
 from img2dataset.fetch.http.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
-from img2dataset.fetch.http.response import Refuses, Response
+from img2dataset.fetch.http.response import RefusalCheck, Response
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import (
     OK,
@@ -137,7 +137,7 @@ class Transfers(Generic[K]):
         *,
         budget: Budget,
         kept_open: int,
-        refuses: Refuses | None = None,
+        refusal_of: RefusalCheck | None = None,
         may_connect: Callable[[str, str], bool] | None = None,
         politeness: Politeness = POLITE,
     ) -> None:
@@ -146,7 +146,7 @@ class Transfers(Generic[K]):
         self._config = config
         self._loop = loop
         self._budget = budget
-        self._refuses = refuses
+        self._refusal_of = refusal_of
         self._may_connect = may_connect
         self._politeness = politeness
         self._running: dict[Slot[K], None] = {}
@@ -450,7 +450,7 @@ class Transfers(Generic[K]):
     def _new_slot(self) -> Slot[K]:
         response = Response(
             self._config.max_image_bytes,
-            self._refuses,
+            self._refusal_of,
             self._budget,
             drop_pages=self._config.drop_pages,
         )

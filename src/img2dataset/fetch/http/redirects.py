@@ -9,17 +9,13 @@ from ada_url import join_url
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.http.urls import LONGEST_URL, sendable
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+"""Statuses whose Location counts."""
 
 USERINFO = re.compile(r"^(https?://)([^/?#]*@)([^/?#]*/)")
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 WHITE = b"".join(bytes([code]) for code in range(0x21))
 """What URLs are stripped of: controls and space."""
-
-
-def redirects(status: int) -> bool:
-    """Whether an answer with this status says where to go instead."""
-    return status in REDIRECTS
 
 
 def target(base: str, location: bytes) -> str:

@@ -15,6 +15,7 @@ from img2dataset.errors import Reason
 from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
 from img2dataset.fetch.http.content_range import whole_size
 from img2dataset.fetch.http.encoding import Decoder, Doubtful, EncodingError, Packed, decoder_for
+from img2dataset.fetch.http.redirects import REDIRECT_STATUSES
 from img2dataset.fetch.http.sniff import ENOUGH, cannot_be_image, why_no_image
 from img2dataset.fetch.policy.refusals import Signals
 
@@ -42,9 +43,6 @@ rest is not waited for, and the connection is closed.
 OBEYED = frozenset({429, 503})
 """Statuses whose Retry-After counts."""
 
-MOVED = frozenset({301, 302, 303, 307, 308})
-"""Statuses whose Location counts."""
-
 FIRST_LETTERS = frozenset(b"cCeElLrRtTxX")
 """Of the header names that matter, see `_field`."""
 SIGNALS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"content-usage"})
@@ -53,7 +51,7 @@ SIGNALS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"conte
 LINE_ENDS = frozenset(b"\r\n")
 
 
-class Refuses(Protocol):
+class RefusalCheck(Protocol):
     """Says why we may not use what follows."""
 
     def __call__(self, signals: Signals, *, reserved_by_file: bool) -> Reason | None: ...
@@ -80,7 +78,7 @@ class Response:
         "_paused_at",
         "_range",
         "_reading",
-        "_refuses",
+        "_refusal_of",
         "_reserved",
         "_reserved_by_file",
         "_retry_after",
@@ -102,11 +100,16 @@ class Response:
     )
 
     def __init__(
-        self, limit: int, refuses: Refuses | None, budget: Budget, *, drop_pages: bool = True
+        self,
+        limit: int,
+        refusal_of: RefusalCheck | None,
+        budget: Budget,
+        *,
+        drop_pages: bool = True,
     ) -> None:
         self._drops_pages = drop_pages
         self._limit = limit
-        self._refuses = refuses
+        self._refusal_of = refusal_of
         self._budget = budget
         self.owner: Any = None
         """For whoever made it: whose answer it is."""
@@ -227,7 +230,9 @@ class Response:
     @property
     def moved(self) -> bool:
         """Whether it is a redirect that says where to; its body, whole or not, says no more."""
-        says_where = self.location is not None and self.status in MOVED and self.verdict is None
+        says_where = (
+            self.location is not None and self.status in REDIRECT_STATUSES and self.verdict is None
+        )
         return says_where and not self.cut_short
 
     def header(self, line: bytes) -> int | None:
@@ -402,9 +407,9 @@ class Response:
 
     def _refusal(self) -> Reason | None:
         nothing_said = not self.signals and not self._reserved_by_file
-        if nothing_said or self._is_page or self._refuses is None:
+        if nothing_said or self._is_page or self._refusal_of is None:
             return None
-        return self._refuses(self.signals, reserved_by_file=self._reserved_by_file)
+        return self._refusal_of(self.signals, reserved_by_file=self._reserved_by_file)
 
     def _begin_body(self) -> int | None:
         if self.status in {204, 205}:

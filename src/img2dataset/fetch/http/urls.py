@@ -8,6 +8,8 @@ from ada_url import normalize_url
 
 from img2dataset.errors import Reason, RowError
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 LONGEST_URL = 64 * 1024
 """Characters; what is longer is not a URL, it is a mistake in the list."""
 
@@ -33,3 +35,8 @@ def sendable(url: str | None) -> str:
     if len(normal) > 3 * LONGEST_URL:  # every character may have become three
         raise RowError(Reason.URL_INVALID)
     return normal.partition("#")[0]
+
+
+def bare_name(host: str) -> str:
+    """Return a host name in lower case, without the dot that may end it."""
+    return host.lower().removesuffix(".")

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from img2dataset.fetch.http.urls import bare_name
+
 NOT_PUBLIC_4 = tuple(
     IPv4Network(network)
     for network in (
@@ -89,7 +91,7 @@ def literal(host: str) -> str | None:
 
 def is_local_name(host: str) -> bool:
     """Whether a name means this machine by definition (RFC 6761)."""
-    return f".{_bare_name(host)}".endswith(".localhost")
+    return f".{bare_name(host)}".endswith(".localhost")
 
 
 def may_ask(policy: str, host: str, *, listed_host: str | None) -> bool:
@@ -141,8 +143,4 @@ def _is_public_6(ip: IPv6Address) -> bool:
 
 
 def _same_host(one: str, other: str) -> bool:
-    return (literal(one) or _bare_name(one)) == (literal(other) or _bare_name(other))
-
-
-def _bare_name(host: str) -> str:
-    return host.lower().removesuffix(".")
+    return (literal(one) or bare_name(one)) == (literal(other) or bare_name(other))

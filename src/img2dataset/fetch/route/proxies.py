@@ -10,10 +10,9 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from img2dataset.errors import RowError
-from img2dataset.fetch.http.urls import sendable
+from img2dataset.fetch.http.urls import DEFAULT_PORTS, bare_name, sendable
 
 SCHEMES = ("http", "https")
-DEFAULT_PORTS = {"http": 80, "https": 443}
 PROXY_PORT = 1080
 """libcurl's, for a proxy that is named without its port."""
 
@@ -37,7 +36,7 @@ class Exempt:
         try:
             return cls(network=ip_network(re.sub(r"[\[\]]", "", host), strict=False), port=port)
         except ValueError:
-            return cls(name=_bare_name(host.removeprefix("*").removeprefix(".")), port=port)
+            return cls(name=bare_name(host.removeprefix("*").removeprefix(".")), port=port)
 
     def covers(self, host: str, port: int | None) -> bool:
         if self.port not in (None, port):
@@ -85,7 +84,7 @@ class Proxies:
         proxy = self._proxies.get(scheme, "")
         if not proxy or self._none_for_all:
             return ""
-        bare = _bare_name(host.strip("[]"))
+        bare = bare_name(host.strip("[]"))
         number = DEFAULT_PORTS.get(scheme) if port is None else port
         return "" if any(exempt.covers(bare, number) for exempt in self._exempt) else proxy
 
@@ -136,7 +135,3 @@ def _setting(name: str, environment: Mapping[str, str]) -> str | None:
         # in a CGI script HTTP_PROXY is a header of the visitor's ("httpoxy")
         value = environment.get(name.upper())
     return None if value is None else value.strip()
-
-
-def _bare_name(host: str) -> str:
-    return host.lower().removesuffix(".")

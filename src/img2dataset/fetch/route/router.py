@@ -9,13 +9,12 @@ from functools import lru_cache
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.dns.resolver import Answer, Resolver
+from img2dataset.fetch.http.urls import DEFAULT_PORTS
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.route.addresses import allowed, literal, may_ask
 from img2dataset.fetch.route.proxies import Proxies, address_of_proxy
 from img2dataset.records import Failure
-
-PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def place_of(origin: str) -> Origin:
     if not host or host.endswith(":"):  # digits at the end that are no port
         host, port = authority, ""
     origin = origin.replace(host, host.removesuffix("."), 1)  # the same host, to all who remember
-    return Origin(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
+    return Origin(origin, scheme, host, int(port) if port else DEFAULT_PORTS[scheme], literal(host))
 
 
 def origin_of(url: str) -> str:

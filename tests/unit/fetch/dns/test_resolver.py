@@ -293,12 +293,10 @@ def test_only_names_without_a_dot_are_searched(
 
 IN_A_WORLD_OF_ITS_OWN = """
 ip link set lo up && mount --bind {conf} /etc/resolv.conf && exec {python} -c '
-from img2dataset.fetch import resolver
 from tests.site.names import Name, NameServer
 from tests.unit.fetch.dns.test_resolver import Loop
-resolver.LONGEST_LOOKUP = 1.0
 with NameServer(other=Name(("192.0.2.1",)), port=53 if {server} else 0) as server:
-    loop = Loop([])
+    loop = Loop([], max_lookup_s=1.0)
     answers = loop.resolve("a.test", "alone")
     loop.close()
 print(answers["a.test"], answers["alone"], *sorted(name for name, _ in server.asked))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.http.redirects import redirects, target
+from img2dataset.fetch.http.redirects import target
 from img2dataset.fetch.http.urls import LONGEST_URL, sendable
 
 BASE = "https://example.com/a/b.jpg?q=1"
@@ -96,12 +96,6 @@ def test_a_password_stays_behind(base: str, location: bytes, url: str) -> None:
 )
 def test_but_within_its_origin_it_goes_along(base: str, location: bytes, url: str) -> None:
     assert target(base, location) == url
-
-
-def test_these_statuses_redirect() -> None:
-    assert [status for status in range(100, 1000) if redirects(status)] == [
-        301, 302, 303, 307, 308,
-    ]  # fmt: skip
 
 
 URLS = st.text().map("http://u:secret@example.com/{}".format)
