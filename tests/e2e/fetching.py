@@ -29,9 +29,9 @@ CONFIG = FetchConfig(
     max_image_bytes=1_000_000,
     user_agent=user_agent("mybot", None),
     user_agent_token="mybot",
-    disallowed_directives=DEFAULT_DIRECTIVES,
-    verify_tls=True,
-    first_per_host=128,  # so that everything that takes its time does so at the same time
+    disallowed_header_directives=DEFAULT_DIRECTIVES,
+    ignore_ssl_certificate=False,
+    first_connections_per_host=128,  # so that everything that takes its time does so at the same time
 )
 
 Outcome = Body | Failure

@@ -159,7 +159,7 @@ def test_error_strings_are_those_people_search_for(site: Site) -> None:
 
 
 def test_an_empty_list_of_directives_switches_the_check_off(site: Site) -> None:
-    config = replace(CONFIG, disallowed_directives=())
+    config = replace(CONFIG, disallowed_header_directives=())
     (outcome,) = fetch(site.url("/robots?tag=noai"), config=config)
     assert isinstance(outcome, Body)
 
@@ -262,7 +262,7 @@ def test_a_certificate_nobody_knows_is_not_trusted(secure_site: Site) -> None:
 
 
 def test_unless_certificates_are_to_be_ignored(secure_site: Site) -> None:
-    config = replace(CONFIG, verify_tls=False)
+    config = replace(CONFIG, ignore_ssl_certificate=True)
     (outcome,) = fetch(secure_site.url("/image/1.jpg"), config=config)
     assert isinstance(outcome, Body)
 
@@ -479,7 +479,7 @@ def test_two_thousand_at_once(site: Site) -> None:
 
 def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(site: Site) -> None:
     """Another process may have them."""
-    config = replace(CONFIG, timeout=60, first_per_host=16)
+    config = replace(CONFIG, timeout=60, first_connections_per_host=16)
     with running(config, politeness=Politeness(aside_wait_s=3600.0)) as (engine, fetched):
         engine.submit(rows(*different(site.url("/silent?token=taken"), 100)))
         fetched.until(lambda: engine.in_flight == 16)
@@ -488,7 +488,7 @@ def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(site: Site) -
 
 @pytest.mark.slow
 def test_a_host_that_does_not_answer_is_not_asked_by_all_at_once(site: Site) -> None:
-    with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
+    with running(replace(CONFIG, timeout=60, first_connections_per_host=16)) as (engine, fetched):
         path = site.url("/silent?token=gently")
         engine.submit(rows(*different(path, 100), site.url("/image/1.jpg", host="localhost")))
         fetched.until_count(1)  # another name: it does not wait behind the silent ones

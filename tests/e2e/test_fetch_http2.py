@@ -28,7 +28,7 @@ from tests.site.plain_http2 import (
     plain_http2,
 )
 
-TRUSTING = replace(CONFIG, verify_tls=False, timeout=5.0)
+TRUSTING = replace(CONFIG, ignore_ssl_certificate=True, timeout=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +79,14 @@ def test_a_stalled_stream_costs_its_own_row_only(front: Front) -> None:
 def test_many_rows_go_over_few_connections(front: Front) -> None:
     """Only those that are asked for before the first is there open one each."""
     urls = different(front.url("/image/1.jpg"), 600)
-    assert reasons(*urls, config=TRUSTING, first_per_host=16) == [None] * 600
+    assert reasons(*urls, config=TRUSTING, first_connections_per_host=16) == [None] * 600
     assert front.connections <= 20
 
 
 @pytest.mark.slow
 def test_the_ceiling_of_a_host_counts_streams_not_connections(site: Site, front: Front) -> None:
     crowd = different(front.url("/crowd?seconds=0.01&token=streams"), 100)
-    assert reasons(*crowd, config=TRUSTING, max_per_host=3) == [None] * 100
+    assert reasons(*crowd, config=TRUSTING, max_connections_per_host=3) == [None] * 100
     assert site.at_once["streams"] == 3
     assert front.connections <= 3
 
@@ -184,7 +184,7 @@ NOT_VALID: dict[str, Answer] = {
 def test_what_is_not_valid_in_http_2_is_asked_for_by_http_1(what: str) -> None:
     with (
         plain_http2(NOT_VALID[what], GOOD) as server,
-        running(replace(TRUSTING, first_per_host=1)) as (engine, fetched),
+        running(replace(TRUSTING, first_connections_per_host=1)) as (engine, fetched),
     ):
         engine.submit(rows(server.url("/first")))
         fetched.until_count(1)

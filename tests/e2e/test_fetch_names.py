@@ -268,5 +268,7 @@ def test_nor_does_http_2(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
     with plain_http2(NOT_VALID[what], ANSWER) as server, names(Name((HERE,))) as (_, config):
         urls = [f"https://n{n % 7}.test:{server.port}/{n}" for n in range(70)]
-        outcomes = reasons(*urls, config=config, thread_count=8, timeout=10, verify_tls=False)
+        outcomes = reasons(
+            *urls, config=config, thread_count=8, timeout=10, ignore_ssl_certificate=True
+        )
     assert outcomes == [None] * 70

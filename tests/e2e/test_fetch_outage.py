@@ -42,7 +42,7 @@ def test_what_an_outage_catches_is_fetched_once_it_is_over(
     config: FetchConfig, many: int, each: int
 ) -> None:
     """Also where so many fail at one host that it has to rest, which then is for nothing."""
-    gently = replace(config, first_per_host=16)
+    gently = replace(config, first_connections_per_host=16)
     politeness = replace(QUICK, rest=Backoff(3600.0))
     with ClosedPort() as closed, running(gently, politeness=politeness) as (engine, fetched):
         urls = urls_of(closed.number, hosts=many, each=each)
@@ -77,10 +77,10 @@ def test_a_host_that_was_given_up_in_it_is_forgiven(config: FetchConfig) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("respect", [False, True])
-def test_little_is_asked_while_it_lasts(config: FetchConfig, *, respect: bool) -> None:
+@pytest.mark.parametrize("robots_txt", ["ignore", "respect"])
+def test_little_is_asked_while_it_lasts(config: FetchConfig, robots_txt: str) -> None:
     with Site(broken=True) as site:
-        changed = replace(config, thread_count=32, respect_robots_txt=respect)
+        changed = replace(config, thread_count=32, robots_txt=robots_txt)
         with running(changed, politeness=QUICK) as (engine, fetched):
             urls = urls_of(site.port, hosts=200, each=4)
             engine.submit(rows(*urls))

@@ -195,13 +195,13 @@ def test_ignored_certificates_are_ignored_for_names_too(secure: Site) -> None:
     with names(a="127.0.0.1") as (_, config):
         url = secure.url("/image/1.jpg", host="a.test")
         assert reasons(url, config=config) == [Reason.CERTIFICATE]
-        assert reasons(url, config=config, verify_tls=False) == [None]
+        assert reasons(url, config=config, ignore_ssl_certificate=True) == [None]
 
 
 def test_a_redirect_from_http_to_https_is_checked_like_any(site: Site, secure: Site) -> None:
     url = site.url("/redirect-to", url=secure.url("/image/1.jpg"))
     assert reasons(url) == [Reason.CERTIFICATE]
-    assert reasons(url, verify_tls=False) == [None]
+    assert reasons(url, ignore_ssl_certificate=True) == [None]
 
 
 def test_the_user_agent_is_what_the_user_says(site: Site) -> None:

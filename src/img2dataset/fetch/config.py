@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from img2dataset.version import VERSION
 
@@ -27,21 +27,22 @@ class FetchConfig:
     """The whole header, see `user_agent`."""
     user_agent_token: str | None
     """Our name in X-Robots-Tag."""
-    disallowed_directives: tuple[str, ...]
+    disallowed_header_directives: tuple[str, ...]
     """In lower case; none = X-Robots-Tag is not looked at."""
-    verify_tls: bool
-    first_per_host: int = 16
+    ignore_ssl_certificate: bool
+    first_connections_per_host: int = 16
     """Requests at once that a host sees at first; small servers drop what comes by hundreds."""
-    max_per_host: int | None = None
+    max_connections_per_host: int | None = None
     """Requests at once that a host ever sees, from all processes of this machine."""
-    min_delay: float = 0.0
+    min_delay_per_host: float = 0.0
     """Seconds between the starts of two requests to a host, from all processes of this machine."""
     shared_file: str | None = None
     """Where the processes of a run on this machine note what they do to a host; None = alone."""
-    sharers: int = 1
+    host_limit_share: int = 1
     """Workers like this one, each for itself, that share what may be asked of a host: each keeps
     to its part of the numbers above, and of a robots.txt's Crawl-delay."""
-    respect_robots_txt: bool = False
+    robots_txt: str = "ignore"
+    """ignore or respect."""
     respect_tdm_reservation: bool = True
     respect_content_usage: bool = True
     private_addresses: str = "listed"
@@ -51,20 +52,24 @@ class FetchConfig:
     drop_pages: bool = True
     """Whether a body that cannot be an image is dropped at its first bytes; not where its hash is
     to be compared, so that it counts as a mismatch."""
-    keep_fetched: bool = False
+    save_fetch_metadata: bool = False
     """Whether bodies and failures say how they came (records.Fetched)."""
-    keep_signals: bool = False
+    save_opt_out_signals: bool = False
     """Whether bodies and failures say which opt-out signals came with them."""
 
-    @property
-    def first_here(self) -> int:
-        """Our part of `first_per_host`; nobody can do with less than one."""
-        return max(1, self.first_per_host // self.sharers)
-
-    @property
-    def most_here(self) -> int | None:
-        """Our part of `max_per_host`."""
-        return None if self.max_per_host is None else max(1, self.max_per_host // self.sharers)
+    def for_one_worker(self) -> FetchConfig:
+        """Return the config with this worker's part of the limits of a host, at least one."""
+        most = self.max_connections_per_host
+        return replace(
+            self,
+            first_connections_per_host=max(
+                1, self.first_connections_per_host // self.host_limit_share
+            ),
+            max_connections_per_host=None
+            if most is None
+            else max(1, most // self.host_limit_share),
+            min_delay_per_host=self.min_delay_per_host * self.host_limit_share,
+        )
 
 
 def user_agent(token: str | None, replacement: str | None, contact: str | None = None) -> str:

@@ -16,12 +16,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
+from img2dataset.fetch.delivery import Deliver, Room
 from img2dataset.fetch.dns.lookups import Lookups
 from img2dataset.fetch.hosts.cost import is_good
 from img2dataset.fetch.hosts.delay_queue import DelayQueue
@@ -50,21 +51,6 @@ LONGEST_STOP = 2.0
 RESTING_EVERY_S = 0.5
 """Seconds between two looks at which hosts rest."""
 LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
-Deliver = Callable[[Row, "Body | Failure"], None]
-
-
-class Room(Protocol):
-    """How much the stages after this one can take."""
-
-    @property
-    def full(self) -> bool:
-        """Whether no other transfer may be started for now."""
-        ...
-
-    @property
-    def free_bytes(self) -> int:
-        """Bytes that bodies may take which are still arriving."""
-        ...
 
 
 class Engine:
@@ -81,11 +67,11 @@ class Engine:
     ) -> None:
         """`deliver` is called in the engine's thread and must be quick; `say` takes a
         line for the user."""
-        self._config = config
+        self._config = config = config.for_one_worker()
         self._politeness = politeness
         self._deliver = deliver
         self._room = room
-        self._ceiling = transfers_allowed(config.thread_count)
+        self._max_transfers = transfers_allowed(config.thread_count)
         self._loop = Loop()
         self._budget = Budget(lambda: room.free_bytes)
         self._ways = Router(config, self._loop, politeness)
@@ -95,23 +81,23 @@ class Engine:
 
             self._shared = Shared(config.shared_file)
         self._hosts: Hosts[Attempt] = Hosts(
-            config.first_here,
-            self._ceiling,
-            max_per_host=config.most_here,
-            min_delay=config.min_delay * config.sharers,
+            config.first_connections_per_host,
+            self._max_transfers,
+            max_connections_per_host=config.max_connections_per_host,
+            min_delay_per_host=config.min_delay_per_host,
             shared=self._shared,
             timeout=config.timeout,
             say=say,
             politeness=politeness,
         )
         self._robots: RobotsGate[Attempt] | None = None
-        if config.respect_robots_txt:
+        if config.robots_txt == "respect":
             from img2dataset.fetch.policy.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
 
             self._robots = RobotsGate(
                 our_names(config),
                 usage_counts=config.respect_content_usage,
-                reservations_count=config.respect_tdm_reservation or config.keep_signals,
+                reservations_count=config.respect_tdm_reservation or config.save_opt_out_signals,
                 politeness=politeness,
             )
         self._outage: OutageGuard[Attempt] = OutageGuard(say, politeness)
@@ -119,7 +105,7 @@ class Engine:
             config,
             self._loop,
             budget=self._budget,
-            kept_open=self._ceiling,
+            kept_open=self._max_transfers,
             refusal_of=RefusalPolicy(config),
             may_connect=None if config.private_addresses == "allow" else self._ways.may_connect,
             politeness=politeness,
@@ -215,7 +201,7 @@ class Engine:
         now = time.monotonic()
         self._take_up(now)
         self._start_what_may(now)
-        self._reading_on.look(self._aside, now, places_are_empty=self._places_are_empty)
+        self._reading_on.look(self._aside, now, slots_are_empty=self._slots_are_empty)
         if now >= self._look_at_resting:
             self._look_at_resting = now + RESTING_EVERY_S
             self._resting = self._hosts.resting(now)
@@ -246,20 +232,20 @@ class Engine:
                 self._enter(attempt, now)
 
     @property
-    def _places_are_empty(self) -> bool:
+    def _slots_are_empty(self) -> bool:
         busy = self._queue or self._waits_for_room
-        return not busy and len(self._transfers) < self._ceiling
+        return not busy and len(self._transfers) < self._max_transfers
 
     def _can_take(self, now: float) -> bool:
-        free = self._places - len(self._transfers) - self._hosts.ready_count
+        free = self._open_slots - len(self._transfers) - self._hosts.ready_count
         return free > 0 and self._lookups.may_begin(now)
 
     @property
-    def _places(self) -> int:
+    def _open_slots(self) -> int:
         """Transfers that may be in flight: a connection that does not come about takes none."""
-        if len(self._transfers) < self._ceiling:
-            return self._ceiling
-        return self._ceiling + min(self._transfers.stalled, self._ceiling)
+        if len(self._transfers) < self._max_transfers:
+            return self._max_transfers
+        return self._max_transfers + min(self._transfers.stalled, self._max_transfers)
 
     def _probe(self, now: float) -> None:
         """Try a few URLs, some that worked, one that failed, and new ones: is the network back?"""
@@ -322,7 +308,7 @@ class Engine:
         told = self._robots.check(attempt.place.origin, attempt.url, now)
         if told is not None:
             attempt.reserved = self._robots.reserves(attempt.place.origin, attempt.url)
-            if self._config.keep_signals:
+            if self._config.save_opt_out_signals:
                 attempt.note(self._robots.signals(attempt.place.origin, attempt.url))
         match told:
             case Failure() as failure:
@@ -330,7 +316,7 @@ class Engine:
             case None:
                 self._wait_for_robots(attempt, now)
             case delay:
-                self._admit(attempt, delay * self._config.sharers, now)
+                self._admit(attempt, delay * self._config.host_limit_share, now)
 
     def _admit(self, attempt: Attempt, delay: float, now: float) -> None:
         """The third gate."""
@@ -401,7 +387,7 @@ class Engine:
     @property
     def _may_start_more(self) -> bool:
         ready = self._hosts.any_ready and not self._outage.is_out
-        return ready and len(self._transfers) < self._places
+        return ready and len(self._transfers) < self._open_slots
 
     def _has_room(self) -> bool:
         if self._may_start():
@@ -436,7 +422,7 @@ class Engine:
         """Learn from a transfer, and see to its attempt."""
         now = time.monotonic()
         attempt, result = ended.key, ended.result
-        if self._config.keep_signals:
+        if self._config.save_opt_out_signals:
             attempt.note(ended.signals)
         said = ended.retry_after
         wish = None if said is None else seconds_to_wait(said, time.time())

@@ -22,10 +22,10 @@ class ReadAhead:
         """How many of the rows that wait aside count as waiting all the same."""
         return max(0, aside - self._allowed)
 
-    def look(self, aside: int, now: float, *, places_are_empty: bool) -> None:
+    def look(self, aside: int, now: float, *, slots_are_empty: bool) -> None:
         """Let more rows wait aside, if those that do have left places empty for a while."""
         if (
-            not places_are_empty
+            not slots_are_empty
             or aside <= self._allowed
             or self._allowed >= self._politeness.max_aside_rows
         ):

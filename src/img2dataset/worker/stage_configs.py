@@ -32,24 +32,24 @@ def fetch_config(job: Job) -> FetchConfig:
             options.user_agent_token, options.user_agent, options.user_agent_contact
         ),
         user_agent_token=options.user_agent_token,
-        disallowed_directives=(
+        disallowed_header_directives=(
             DEFAULT_DIRECTIVES
             if directives is None
             else tuple(directive.strip().lower() for directive in directives)
         ),
-        verify_tls=not options.ignore_ssl_certificate,
-        max_per_host=options.max_connections_per_host,
-        min_delay=options.min_delay_per_host,
+        ignore_ssl_certificate=options.ignore_ssl_certificate,
+        max_connections_per_host=options.max_connections_per_host,
+        min_delay_per_host=options.min_delay_per_host,
         shared_file=job.shared_file,
-        sharers=job.sharers,
-        respect_robots_txt=options.robots_txt == "respect",
+        host_limit_share=job.sharers,
+        robots_txt=options.robots_txt,
         respect_tdm_reservation=options.respect_tdm_reservation,
         respect_content_usage=options.respect_content_usage,
         private_addresses=options.private_addresses,
         dns_servers=tuple(options.dns_servers or ()),
         drop_pages=options.verify_hash is None,
-        keep_fetched=options.save_fetch_metadata,
-        keep_signals=options.save_opt_out_signals,
+        save_fetch_metadata=options.save_fetch_metadata,
+        save_opt_out_signals=options.save_opt_out_signals,
     )
 
 

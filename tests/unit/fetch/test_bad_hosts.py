@@ -291,7 +291,7 @@ def test_slow_answers_are_waited_for() -> None:
 
 def test_a_host_asked_singly_that_is_silent_is_given_up_after_three_tries() -> None:
     run = Run({"bad": BAD["silent"], "good": WELL})
-    run.hosts = Hosts(FIRST, 256, max_per_host=1, timeout=TIMEOUT)
+    run.hosts = Hosts(FIRST, 256, max_connections_per_host=1, timeout=TIMEOUT)
     run.of(["good"] * 500 + ["bad"] * 100)
 
     assert run.requests["bad"] == 3

@@ -119,5 +119,8 @@ def test_workers_of_a_cluster_divide_what_a_host_is_asked(
     options = Options(None, max_connections_per_host=5)
     config = fetch_config(Job(options, source_config(options), sharers=sharers))
 
-    assert (config.first_here, config.most_here) == (first, most)
-    assert replace(config, max_per_host=None).most_here is None
+    here = config.for_one_worker()
+    assert here.first_connections_per_host == first
+    assert here.max_connections_per_host == most
+    without = replace(config, max_connections_per_host=None)
+    assert without.for_one_worker().max_connections_per_host is None

@@ -86,7 +86,7 @@ class Host(Generic[A]):
     """When it is looked at again, if it waits for its time."""
     polls: int = 0
     """Times in a row that it was looked whether another process has given back a place."""
-    places: list[int] = field(default_factory=list)
+    slots: list[int] = field(default_factory=list)
     """Of those that all processes share."""
 
     @property
@@ -147,12 +147,12 @@ class Host(Generic[A]):
         *,
         wish: float | None,
         level: int,
-        ceiling: int,
+        max_active: int,
         unit_s: float = 0.0,
     ) -> None:
         """Learn from a request that is over, and no longer `active`; see `Hosts.ended`.
 
-        `level` = how many were active with it; `ceiling` = how many there may ever be;
+        `level` = how many were active with it; `max_active` = how many there may ever be;
         `unit_s` = seconds that a good answer earns.
         """
         if is_good(result):
@@ -167,7 +167,7 @@ class Host(Generic[A]):
         if self._in_trouble(result, first_byte):
             self._halve(now)
         elif level >= self.limit / 2:  # what is not used is not known to be good
-            self._grow(ceiling, now)
+            self._grow(max_active, now)
         if first_byte > 0:
             self.quickest = min(self.quickest, first_byte)
 
@@ -238,9 +238,9 @@ class Host(Generic[A]):
             self.troubled = True
             self.limit = max(1.0, self.limit / 2)
 
-    def _grow(self, ceiling: int, now: float) -> None:
+    def _grow(self, max_active: int, now: float) -> None:
         step = 1 / self.limit if self.troubled else self.politeness.growth
-        limit = min(float(ceiling), self.limit + step)
+        limit = min(float(max_active), self.limit + step)
         if self.bad_until > now:
             limit = min(limit, max(1.0, self.bad_level - 1))
         self.limit = max(self.limit, limit)

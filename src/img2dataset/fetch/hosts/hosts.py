@@ -36,26 +36,26 @@ class Hosts(Generic[A]):
 
     def __init__(  # noqa: PLR0913  (each is a limit of its own)
         self,
-        first: int,
-        ceiling: int,
+        first_connections_per_host: int,
+        max_transfers: int,
         *,
-        max_per_host: int | None = None,
-        min_delay: float = 0.0,
+        max_connections_per_host: int | None = None,
+        min_delay_per_host: float = 0.0,
         shared: Shared | None = None,
         timeout: float = inf,
         say: Callable[[str], None] = log.debug,
         politeness: Politeness = POLITE,
     ) -> None:
-        """A host is asked `first` at once, and `ceiling` at most.
+        """A host has `first_connections_per_host` slots at first, `max_transfers` at most.
 
-        `max_per_host` and `min_delay` hold together with the other processes that have the same
+        `max_connections_per_host` and `min_delay_per_host` hold together with the other processes that have the same
         `shared` file; `timeout` is what a host's time is counted in; `say` takes a line for the
         user.
         """
-        self._ceiling = min(ceiling, max_per_host or ceiling)
-        self._first = min(first, self._ceiling)
-        self._max_per_host = max_per_host
-        self._min_delay = min_delay
+        self._max_connections_per_host = max_connections_per_host
+        self._max_active = min(max_transfers, max_connections_per_host or max_transfers)
+        self._first_connections_per_host = min(first_connections_per_host, self._max_active)
+        self._min_delay_per_host = min_delay_per_host
         self._shared = shared
         self._politeness = politeness
         self._unit_s = unit_of(timeout, politeness)
@@ -97,7 +97,7 @@ class Hosts(Generic[A]):
         """Take a place of the host, whatever its failures: while our own network is out, hosts
         seem worse than they are.  What it asked for itself, and hard limits, count all the same."""
         host = self._host(name)
-        if host.wants_rest(now) or host.active >= self._ceiling or not self._take_place(host):
+        if host.wants_rest(now) or host.active >= self._max_active or not self._take_slot(host):
             return False
         self._start(host, now)
         host.active += 1
@@ -217,7 +217,7 @@ class Hosts(Generic[A]):
             now,
             wish=wish,
             level=level,
-            ceiling=self._ceiling,
+            max_active=self._max_active,
             unit_s=self._unit_s,
         )
         self._weigh(host, now)
@@ -241,7 +241,9 @@ class Hosts(Generic[A]):
         if host is None:
             if len(self._hosts) >= self._politeness.max_hosts:
                 self._forget_some()
-            host = self._hosts[name] = Host(name, self._politeness, self._first, self._min_delay)
+            host = self._hosts[name] = Host(
+                name, self._politeness, self._first_connections_per_host, self._min_delay_per_host
+            )
             host.asked, host.cost.spent_s = self._standings.pop(name, (0, 0.0))
         return host
 
@@ -263,11 +265,11 @@ class Hosts(Generic[A]):
 
     def _leave(self, host: Host[A]) -> None:
         host.active -= 1
-        self._give_back_place(host)
+        self._give_back_slot(host)
 
-    def _give_back_place(self, host: Host[A]) -> None:
-        if self._shared is not None and host.places:
-            self._shared.give_back(host.places.pop())
+    def _give_back_slot(self, host: Host[A]) -> None:
+        if self._shared is not None and host.slots:
+            self._shared.give_back(host.slots.pop())
 
     def _may_start(self, host: Host[A], now: float) -> bool:
         """Take a place of the host, if there is one and it is time."""
@@ -277,13 +279,13 @@ class Hosts(Generic[A]):
         if host.next_start > now:
             self._rest(host, host.next_start)
             return False
-        if not self._take_place(host):
+        if not self._take_slot(host):
             host.reserved = False
             host.polls += 1
             self._rest(host, now + self._politeness.shared_slot_poll.delay(host.polls))
             return False
         if not self._is_time(host, now):
-            self._give_back_place(host)
+            self._give_back_slot(host)
             self._rest(host, host.next_start)
             return False
         host.active += 1
@@ -291,14 +293,14 @@ class Hosts(Generic[A]):
         host.free_at = now + host.delay
         return True
 
-    def _take_place(self, host: Host[A]) -> bool:
+    def _take_slot(self, host: Host[A]) -> bool:
         """Take one of the places that the processes share, if they do."""
-        if self._shared is None or self._max_per_host is None:
+        if self._shared is None or self._max_connections_per_host is None:
             return True
-        place = self._shared.take_place(host.name, self._max_per_host)
-        if place is None:
+        slot = self._shared.take_slot(host.name, self._max_connections_per_host)
+        if slot is None:
             return False
-        host.places.append(place)
+        host.slots.append(slot)
         host.polls = 0
         return True
 

@@ -354,7 +354,7 @@ class Transfers(Generic[K]):
 
     def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
         """`result` with how it came, if anybody wants to know."""
-        if not self._config.keep_fetched:
+        if not self._config.save_fetch_metadata:
             return result
         response = slot.response
         fetched = ResponseInfo(

@@ -87,7 +87,7 @@ def longest_connect(timeout: float) -> float:
 
 
 def set_trust(handle: Any, config: FetchConfig) -> None:
-    if not config.verify_tls:
+    if config.ignore_ssl_certificate:
         handle.setopt(pycurl.SSL_VERIFYPEER, 0)
         handle.setopt(pycurl.SSL_VERIFYHOST, 0)
         return

@@ -61,7 +61,7 @@ class RefusalPolicy:
 
     def __init__(self, config: FetchConfig) -> None:
         self._names = our_names(config)
-        self._directives = frozenset(config.disallowed_directives)
+        self._directives = frozenset(config.disallowed_header_directives)
         self._reservations_count = config.respect_tdm_reservation
         self._usage_counts = config.respect_content_usage
 

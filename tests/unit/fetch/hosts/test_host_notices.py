@@ -79,7 +79,7 @@ def test_a_delay_that_robots_txt_asks_for_is_said_once(site: Site) -> None:
 
 
 def test_a_delay_that_the_user_asks_for_is_not_said() -> None:
-    site = Site(min_delay=20.0)
+    site = Site(min_delay_per_host=20.0)
     site.hosts.admit(NAME, 0, site.now)
     site.hosts.admit(NAME, 1, site.now)
     site.hosts.ended(NAME, None, 0.01, site.now)

@@ -105,8 +105,8 @@ class Caller:
         return len(self.running)
 
 
-def caller(ceiling: int = 256, first: int = FIRST, min_delay: float = 0.0) -> Caller:
-    return Caller(Hosts(first, ceiling, min_delay=min_delay))
+def caller(ceiling: int = 256, first: int = FIRST, min_delay_per_host: float = 0.0) -> Caller:
+    return Caller(Hosts(first, ceiling, min_delay_per_host=min_delay_per_host))
 
 
 # -- growing and shrinking --
@@ -192,13 +192,13 @@ def test_a_page_that_is_not_there_or_elsewhere_is_no_trouble(result: Failure | N
 
 
 def test_a_ceiling_below_the_start_holds_from_the_start() -> None:
-    one = Caller(Hosts(FIRST, 256, max_per_host=3))
+    one = Caller(Hosts(FIRST, 256, max_connections_per_host=3))
     assert one.ask(100) == 3
     assert [one.end_all() for _ in range(9)] == [3] * 9
 
 
 def test_nobody_is_overtaken() -> None:
-    one = caller(first=1, min_delay=1.0)
+    one = caller(first=1, min_delay_per_host=1.0)
     one.ask(3)
     one.end()
     one.now += 5.0  # the loop is late: nobody has looked yet
@@ -526,7 +526,7 @@ def test_a_probe_is_admitted_whatever_is_known_of_its_host() -> None:
 
 
 def test_between_two_starts_there_is_the_delay() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     one.ask(5)
     one.wait(10)
 
@@ -534,7 +534,7 @@ def test_between_two_starts_there_is_the_delay() -> None:
 
 
 def test_no_delay_is_saved_up() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     one.ask()
     one.wait(100)
     one.ask(3)
@@ -544,7 +544,7 @@ def test_no_delay_is_saved_up() -> None:
 
 
 def test_the_delay_is_remembered_when_nobody_asks() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     for _ in range(3):
         one.ask()
         one.wait(0.4)
@@ -555,8 +555,8 @@ def test_the_delay_is_remembered_when_nobody_asks() -> None:
 
 
 def test_the_hosts_own_wish_for_a_delay_counts_if_it_is_longer() -> None:
-    for min_delay, wished, delay in ((0.5, 2.0, 2.0), (2.0, 0.5, 2.0), (0.0, 3.0, 3.0)):
-        one = caller(min_delay=min_delay)
+    for min_delay_per_host, wished, delay in ((0.5, 2.0, 2.0), (2.0, 0.5, 2.0), (0.0, 3.0, 3.0)):
+        one = caller(min_delay_per_host=min_delay_per_host)
         one.ask(3, delay=wished)
         one.wait(10)
         assert [start - 100.0 for start in one.started] == [0.0, delay, 2 * delay]
@@ -574,7 +574,7 @@ def test_a_delay_that_becomes_known_later_counts_from_then_on() -> None:
 
 
 def test_after_a_rest_there_still_is_the_delay() -> None:
-    one = caller(min_delay=1.0)
+    one = caller(min_delay_per_host=1.0)
     one.ask(10)
     one.end_with_wish(status(429), 5.5)
     one.wait(60)
@@ -583,7 +583,7 @@ def test_after_a_rest_there_still_is_the_delay() -> None:
 
 
 def test_a_time_that_could_not_be_used_is_not_used_later() -> None:
-    one = caller(first=4, min_delay=10.0)
+    one = caller(first=4, min_delay_per_host=10.0)
     one.ask(10)
     one.wait(21)  # three are under way, and the next is to start at 30
     one.end(LOST)  # but now two are as many as may be
@@ -621,7 +621,7 @@ STEPS = st.lists(
 def test_everyone_gets_a_turn_or_a_reason_and_no_rule_is_broken(
     steps: Iterable[tuple[object, ...]], delay: float, first: int, most: int | None
 ) -> None:
-    one = Caller(Hosts(first, 20, max_per_host=most, min_delay=delay))
+    one = Caller(Hosts(first, 20, max_connections_per_host=most, min_delay_per_host=delay))
     rest_until = 0.0
     for step in steps:
         begun = len(one.started)
@@ -707,7 +707,7 @@ def test_what_is_ready_waits_all_the_same_if_its_host_asks_for_a_rest_meanwhile(
 
 
 def test_what_became_ready_while_there_was_no_room_starts_one_at_a_time() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     for number in range(5):
         one.hosts.admit(HOST, number, one.now)
     one.hosts.make_ready(HOST, 0)

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from img2dataset.fetch.hosts.shared import MOST_PLACES, NUMBER, SLOTS, TABLE_LOCKS, Shared, _number
+from img2dataset.fetch.hosts.shared import (
+    MAX_SLOTS_PER_HOST,
+    NUMBER,
+    TABLE_LOCKS,
+    TABLE_SIZE,
+    Shared,
+    _number,
+)
 from img2dataset.fetch.politeness import POLITE
 from tests.unit.fetch.asker import HOST, Asker, Elsewhere
 
@@ -31,15 +38,15 @@ def shared(path: str) -> Iterator[Shared]:
 
 
 def test_a_host_has_as_many_places_as_it_is_said_to_have(shared: Shared) -> None:
-    places = [shared.take_place("a", 3) for _ in range(5)]
+    places = [shared.take_slot("a", 3) for _ in range(5)]
     assert len({place for place in places if place is not None}) == 3
     assert places[3:] == [None, None]
 
-    assert shared.take_place("b", 3) is not None
+    assert shared.take_slot("b", 3) is not None
     assert places[1] is not None
     shared.give_back(places[1])
-    assert shared.take_place("a", 3) == places[1]
-    assert shared.take_place("a", 3) is None
+    assert shared.take_slot("a", 3) == places[1]
+    assert shared.take_slot("a", 3) is None
 
 
 def test_times_of_a_host_are_the_delay_apart(shared: Shared) -> None:
@@ -51,8 +58,8 @@ def test_times_of_a_host_are_the_delay_apart(shared: Shared) -> None:
 @given(st.text())
 def test_places_and_times_never_meet(host: str) -> None:
     number = _number(host.encode("utf-8", "replace").decode())
-    assert 0 <= (number >> 16) * MOST_PLACES < TABLE_LOCKS - MOST_PLACES
-    assert TABLE_LOCKS + SLOTS < 1 << 63
+    assert 0 <= (number >> 16) * MAX_SLOTS_PER_HOST < TABLE_LOCKS - MAX_SLOTS_PER_HOST
+    assert TABLE_LOCKS + TABLE_SIZE < 1 << 63
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -71,9 +78,9 @@ def test_no_two_times_are_closer_than_the_delay(
 
 def test_the_file_is_as_large_as_the_table(path: str, shared: Shared) -> None:
     for number in range(2000):
-        shared.take_place(str(number), 1)
+        shared.take_slot(str(number), 1)
         shared.reserve_time(str(number), 1.0, 1.0)
-    assert Path(path).stat().st_size <= SLOTS * NUMBER.size
+    assert Path(path).stat().st_size <= TABLE_SIZE * NUMBER.size
 
 
 def test_who_opens_the_file_again_finds_what_is_in_it(path: str) -> None:
@@ -92,15 +99,15 @@ def test_places_are_shared_and_come_back_when_their_holder_is_killed(
 ) -> None:
     with Elsewhere(path) as other:
         assert [other.do("place", "a", 3) is None for _ in range(2)] == [False, False]
-        assert shared.take_place("a", 3) is not None
-        assert shared.take_place("a", 3) is None
+        assert shared.take_slot("a", 3) is not None
+        assert shared.take_slot("a", 3) is None
         assert other.do("place", "a", 3) is None
-        assert shared.take_place("b", 3) is not None
+        assert shared.take_slot("b", 3) is not None
 
         other.kill()
-        assert shared.take_place("a", 3) is not None
-        assert shared.take_place("a", 3) is not None
-        assert shared.take_place("a", 3) is None
+        assert shared.take_slot("a", 3) is not None
+        assert shared.take_slot("a", 3) is not None
+        assert shared.take_slot("a", 3) is None
 
 
 @pytest.mark.slow

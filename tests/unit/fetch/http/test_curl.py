@@ -195,7 +195,7 @@ def test_connections_are_used_again(driver: Driver) -> None:
 
 
 def test_facts_are_kept_if_somebody_wants_them(make_driver: MakeDriver, site: Site) -> None:
-    driver = make_driver(replace(CONFIG, keep_fetched=True))
+    driver = make_driver(replace(CONFIG, save_fetch_metadata=True))
     body = driver.one(site.url("/image/1.jpg")).result
     failure = driver.one(site.url("/status/404")).result
     assert isinstance(body, Body)

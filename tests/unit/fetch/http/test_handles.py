@@ -25,8 +25,8 @@ CONFIG = FetchConfig(
     max_image_bytes=1000,
     user_agent=user_agent("mybot", None),
     user_agent_token="mybot",
-    disallowed_directives=(),
-    verify_tls=True,
+    disallowed_header_directives=(),
+    ignore_ssl_certificate=False,
 )
 
 
@@ -67,7 +67,7 @@ def test_certificates_are_checked_unless_the_user_says_otherwise(
 ) -> None:
     monkeypatch.setattr(module, "certificates", lambda _: known)
     recorder = Recorder()
-    set_trust(recorder, replace(CONFIG, verify_tls=verify))
+    set_trust(recorder, replace(CONFIG, ignore_ssl_certificate=not verify))
     assert recorder.options == expected
 
 
@@ -152,4 +152,7 @@ def test_a_certificate_that_nobody_knows_is_refused_unless_the_user_says_otherwi
             perform(site.url("/image/1.jpg"))
         assert caught.value.args[0] == pycurl.E_PEER_FAILED_VERIFICATION
         assert site.requests == []
-        assert perform(site.url("/image/1.jpg"), replace(CONFIG, verify_tls=False)).status == 200
+        assert (
+            perform(site.url("/image/1.jpg"), replace(CONFIG, ignore_ssl_certificate=True)).status
+            == 200
+        )

@@ -21,7 +21,7 @@ from img2dataset.fetch.policy.refusals import (
 )
 from tests.unit.fetch.plain import PLAIN
 
-CONFIG = replace(PLAIN, disallowed_directives=("noai",), user_agent_token="mybot")
+CONFIG = replace(PLAIN, disallowed_header_directives=("noai",), user_agent_token="mybot")
 
 
 ROBOTS, USAGE, TDM = "x-robots-tag", "content-usage", "tdm-reservation"
@@ -63,14 +63,14 @@ def test_a_refusal_has_its_reason(
 def test_each_kind_can_be_switched_off() -> None:
     without = replace(
         CONFIG,
-        disallowed_directives=(),
+        disallowed_header_directives=(),
         respect_tdm_reservation=False,
         respect_content_usage=False,
     )
     said = [(ROBOTS, "noai, none"), (TDM, "1"), (USAGE, "train-ai=n")]
     assert RefusalPolicy(without)(said, reserved_by_file=True) is None
     for change, reason in [
-        ({"disallowed_directives": ("noai",)}, Reason.OPTED_OUT),
+        ({"disallowed_header_directives": ("noai",)}, Reason.OPTED_OUT),
         ({"respect_tdm_reservation": True}, Reason.TDM_RESERVED),
         ({"respect_content_usage": True}, Reason.CONTENT_USAGE),
     ]:
