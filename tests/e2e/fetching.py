@@ -125,6 +125,7 @@ def fetch(
         engine.submit(rows(*urls))
         fetched.until_count(len(urls))
         assert engine.in_flight == engine.waiting == engine.reserved_bytes == 0
+        assert engine.counts == {}
     assert sorted(index for index, _ in fetched.outcomes) == list(range(len(urls)))
     return fetched.in_order
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from img2dataset.fetch.route.router import STRAIGHT, Origin, Route, origin_of, place_of
 from img2dataset.records import ResponseInfo, Row
@@ -11,6 +12,19 @@ from img2dataset.records import ResponseInfo, Row
 MOST_SIGNALS = 50
 LONGEST_SIGNAL = 1000
 """Characters; honest ones are far shorter, and each is stored with every row of its host."""
+
+
+class AttemptState(Enum):
+    """Where an attempt is; the table is in `engine`."""
+
+    ENTERING = "entering"
+    RESOLVING = "resolving"
+    AWAITING_ROBOTS = "awaiting robots.txt"
+    AT_HOST = "at their host"
+    IN_FLIGHT = "in flight"
+    DELAYED = "delayed"
+    HELD = "held"
+    DONE = "done"
 
 
 @dataclass(eq=False, slots=True)
@@ -29,18 +43,20 @@ class Attempt:
     rows: list[Row] = field(default_factory=list)
     """Several, if the list has the URL more than once; none for a robots.txt, or if it is asked
     for only to see whether anything answers."""
-    number: int = 0
+    state: AttemptState = AttemptState.ENTERING
+    """Changed by `Attempts.move` only, which counts."""
+    failures: int = 0
     """How often it failed before."""
     hops: int = 0
     passed: list[str] = field(default_factory=list)
     """Origins that sent it on."""
-    catches: int = 0
+    outages: int = 0
     """Outages it was caught in."""
     probing: bool = False
     """Whether it is to find out if the network is back."""
     redirect: ResponseInfo | None = None
     """How the last redirect came, if that is to be told."""
-    way: Route = STRAIGHT
+    route: Route = STRAIGHT
     robots_of: str | None = None
     """The origin whose robots.txt it is, or whose tdmrep.json."""
     is_tdmrep: bool = False

@@ -16,11 +16,11 @@ def test_it_goes_where_redirects_lead_and_begins_again_at_the_listed_url() -> No
     assert (attempt.hops, attempt.url, attempt.place.origin) == (2, "https://c/3.jpg", "https://c")
     assert (attempt.listed, attempt.listed_host) == (URL, "a")
 
-    attempt.number += 1
+    attempt.failures += 1
     attempt.begin_again(10.0)
     assert (attempt.hops, attempt.url, attempt.place.origin) == (0, URL, "http://a:8080")
     assert attempt.left == 10.0
-    assert attempt.number == 1, "that it failed before is not forgotten"
+    assert attempt.failures == 1, "that it failed before is not forgotten"
 
 
 def test_it_is_somebodys_if_a_row_wants_it_or_it_is_a_robots_txt() -> None:
