@@ -77,13 +77,13 @@ class ResponseInfo:
         self.until(lambda: len(self.outcomes) >= count)
 
     @property
-    def in_order(self) -> list[Outcome]:
+    def sort_addresses(self) -> list[Outcome]:
         return [outcome for _, outcome in sorted(self.outcomes, key=lambda pair: pair[0])]
 
     @property
     def reasons(self) -> list[Reason | None]:
         """In the order of the rows."""
-        return [reason_of(outcome) for outcome in self.in_order]
+        return [reason_of(outcome) for outcome in self.sort_addresses]
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def fetch(
         assert engine.in_flight == engine.waiting == engine.reserved_bytes == 0
         assert engine.counts == {}
     assert sorted(index for index, _ in fetched.outcomes) == list(range(len(urls)))
-    return fetched.in_order
+    return fetched.sort_addresses
 
 
 def reason_of(outcome: Outcome) -> Reason | None:

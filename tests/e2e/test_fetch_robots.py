@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.attempt import MOST_SIGNALS
-from img2dataset.fetch.policy.robots import LARGEST
+from img2dataset.fetch.attempt import MAX_SIGNALS
+from img2dataset.fetch.policy.robots import MAX_ROBOTS_BYTES
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, different, fetch, names, reasons, rows, running
 from tests.site import Site
@@ -191,14 +191,14 @@ def test_of_a_huge_one_the_beginning_is_read(
     config = replace(RESPECT, max_image_bytes=64_000_000)
     assert reasons(page("/image/1.jpg"), config=config) == [None]
     sent = site.asked("/robots.txt")[0].body_bytes
-    assert sent < LARGEST + 12_000_000  # buffers of the system
+    assert sent < MAX_ROBOTS_BYTES + 12_000_000  # buffers of the system
 
 
 def test_rules_beyond_the_cap_do_not_count_and_those_before_it_do(
     site: Site, page: Callable[[str], str]
 ) -> None:
     comment = "#" * 79
-    lines = [comment] * (LARGEST // 80 + 10)
+    lines = [comment] * (MAX_ROBOTS_BYTES // 80 + 10)
     for groups, expected in [
         (["User-agent: *", "Disallow: /image/", *lines], [Reason.ROBOTS_TXT]),
         ([*lines, "User-agent: *", "Disallow: /image/"], [None]),
@@ -427,7 +427,7 @@ def test_what_forbids_a_url_is_kept_though_it_is_not_asked_for(
 def test_of_endless_signals_some_are_kept(page: Callable[[str], str]) -> None:
     lines = "".join(f"&header=X-Robots-Tag: bot{n}: {'x' * 30}" for n in range(300))
     (outcome,) = fetch(page(f"/image/1.jpg?{lines}"), save_opt_out_signals=True)
-    assert len(outcome.signals) == MOST_SIGNALS
+    assert len(outcome.signals) == MAX_SIGNALS
 
 
 def test_every_refusal_has_a_name_of_its_own(site: Site, page: Callable[[str], str]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from img2dataset.fetch.route.router import STRAIGHT, Origin, Route, origin_of, place_of
+from img2dataset.fetch.route.router import STRAIGHT, Origin, Route, find_origin, parse_origin
 from img2dataset.records import ResponseInfo, Row
 
-MOST_SIGNALS = 50
-LONGEST_SIGNAL = 1000
+MAX_SIGNALS = 50
+MAX_SIGNAL_CHARACTERS = 1000
 """Characters; honest ones are far shorter, and each is stored with every row of its host."""
 
 
@@ -70,26 +70,26 @@ class Attempt:
 
     @classmethod
     def at(cls, url: str, seconds: float) -> Attempt:
-        place = place_of(origin_of(url))
+        place = parse_origin(find_origin(url))
         return cls(url, url, place, place.host, seconds)
 
     @property
-    def is_nobodys(self) -> bool:
+    def is_only_probe(self) -> bool:
         """Whether nothing has to be delivered."""
         return not self.rows and self.robots_of is None
 
     def note(self, signals: Iterable[tuple[str, str]]) -> None:
         """Remember (name, value) pairs that owners said."""
         for name, value in signals:
-            if len(self.signals) < MOST_SIGNALS:
-                self.signals[f"{name}={value}"[:LONGEST_SIGNAL]] = None
+            if len(self.signals) < MAX_SIGNALS:
+                self.signals[f"{name}={value}"[:MAX_SIGNAL_CHARACTERS]] = None
 
     def go_to(self, url: str) -> None:
         """Follow a redirect."""
         self.hops += 1
         self.passed.append(self.place.origin)
         self.url = url
-        self.place = place_of(origin_of(url))
+        self.place = parse_origin(find_origin(url))
 
     def begin_again(self, seconds: float) -> None:
         """From the URL of the list, with all of its time."""
@@ -101,5 +101,5 @@ class Attempt:
         self.reserved = False
         self.signals.clear()
         self.url = self.listed
-        self.place = place_of(origin_of(self.listed))
+        self.place = parse_origin(find_origin(self.listed))
         self.left = seconds

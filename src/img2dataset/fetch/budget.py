@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-STEP = 256 * 1024
+RESERVE_STEP_BYTES = 256 * 1024
 """Bytes reserved for a body of unknown length, and again whenever it is longer than expected."""
-LARGEST_PROMISE = 16_000_000
+MAX_PROMISED_BYTES = 16_000_000
 """Bytes reserved at most for a length that is only announced."""
 
 
@@ -37,7 +37,7 @@ class Budget:
     @property
     def has_space(self) -> bool:
         """Whether a body that waits may try again."""
-        return self._beyond is None or self.reserved + STEP <= self._free()
+        return self._beyond is None or self.reserved + RESERVE_STEP_BYTES <= self._free()
 
     def take(self, who: Any, size: int) -> bool:
         """Reserve `size` bytes for the body of `who`, if there is space for them."""

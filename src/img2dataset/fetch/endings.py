@@ -16,8 +16,8 @@ from img2dataset.fetch.gates import Gates
 from img2dataset.fetch.hosts.cost import is_good
 from img2dataset.fetch.hosts.delay_queue import DelayQueue
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.http.curl import Ended, Moved
-from img2dataset.fetch.http.redirects import target
+from img2dataset.fetch.http.curl import Finished, Moved
+from img2dataset.fetch.http.redirects import resolve_redirect
 from img2dataset.fetch.outage import NETWORK, OutageGuard
 from img2dataset.fetch.politeness import Politeness
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait
@@ -48,7 +48,7 @@ class Endings:
         self.retries: DelayQueue[Attempt] = DelayQueue()
         """Attempts that wait for their next try."""
 
-    def end(self, ended: Ended[Attempt]) -> None:
+    def end(self, ended: Finished[Attempt]) -> None:
         """Learn from a transfer that is over, and see to its attempt."""
         now = time.monotonic()
         attempt, result = ended.key, ended.result
@@ -69,7 +69,7 @@ class Endings:
         else:
             self._conclude(attempt, result)
 
-    def _learn(self, ended: Ended[Attempt], now: float, retry_after: float | None) -> None:
+    def _learn(self, ended: Finished[Attempt], now: float, retry_after: float | None) -> None:
         """Learn about the hosts that were asked."""
         attempt, result = ended.key, ended.result
         granted, attempt.left = attempt.left, attempt.left - ended.seconds
@@ -102,7 +102,7 @@ class Endings:
             self._conclude(attempt, Failure.of(RowError(Reason.TOO_MANY_REDIRECTS)))
             return
         try:
-            url = target(attempt.url, moved.location)
+            url = resolve_redirect(attempt.url, moved.location)
         except RowError as error:
             self._conclude(attempt, Failure.of(error))
             return
@@ -114,7 +114,7 @@ class Endings:
         self._gates.enter(attempt, now)
 
     def _end_file(
-        self, attempt: Attempt, ended: Ended[Attempt], now: float, retry_after: float | None
+        self, attempt: Attempt, ended: Finished[Attempt], now: float, retry_after: float | None
     ) -> None:
         """See to a robots.txt or tdmrep.json."""
         most = self._politeness.max_robots_redirects
@@ -137,7 +137,7 @@ class Endings:
         is_network = failure.reason in NETWORK
         if is_network:
             self._outage.failed(attempt.place.origin, failure.reason, now)
-        if attempt.is_nobodys:
+        if attempt.is_only_probe:
             self._attempts.move(attempt, AttemptState.DONE)
             return
         may_be_outage = is_network and attempt.outages < self._politeness.max_outages

@@ -48,7 +48,7 @@ from img2dataset.records import Failure, Row
 from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
-    from img2dataset.fetch.hosts.shared import Shared
+    from img2dataset.fetch.hosts.shared import SharedLimits
 
 log = logging.getLogger(__name__)
 
@@ -170,12 +170,12 @@ class Engine:
     def submit(self, rows: Iterable[Row]) -> None:
         """Add rows to fetch.  From any thread; never blocks."""
         self._queue.extend(list(rows))
-        self._loop.poke()
+        self._loop.ring()
 
     def wake(self) -> None:
         """Say that `room` has appeared.  From any thread; next to free if nothing waits for it."""
         if self._waits_for_room or self._budget.waiting:
-            self._loop.poke()
+            self._loop.ring()
 
     def stop(self) -> None:
         """Abandon everything: what is not delivered yet never is.  May be called again."""
@@ -183,7 +183,7 @@ class Engine:
         if self._thread.ident is None:
             self._close()
         elif self._thread is not threading.current_thread():
-            self._loop.poke()
+            self._loop.ring()
             self._thread.join(JOIN_TIMEOUT_S)
 
     def _close(self) -> None:
@@ -322,7 +322,7 @@ class Engine:
 
     def _next_timeout(self, now: float) -> float | None:
         """Return the seconds for which there is nothing to do unless a socket or a caller says."""
-        due = [self._transfers.patience(now), self._gates.timeout(now)]
+        due = [self._transfers.next_timeout(now), self._gates.timeout(now)]
         times = [self._read_ahead.next_time()]
         if not self._outage.is_out:
             times.append(self._hosts.next_time())
@@ -334,10 +334,10 @@ class Engine:
         return min((seconds for seconds in due if seconds is not None), default=None)
 
 
-def open_shared(config: FetchConfig) -> Shared | None:
+def open_shared(config: FetchConfig) -> SharedLimits | None:
     """Open the file that the processes of this machine share, if there are several."""
     if config.shared_file is None:
         return None
-    from img2dataset.fetch.hosts.shared import Shared  # noqa: PLC0415  (not on Windows)
+    from img2dataset.fetch.hosts.shared import SharedLimits  # noqa: PLC0415  (not on Windows)
 
-    return Shared(config.shared_file)
+    return SharedLimits(config.shared_file)

@@ -74,7 +74,7 @@ class Gates:
         """Return the seconds until `take_names` has something to do; None = until a socket says."""
         if not self._lookups:
             return None
-        seconds = self._router.patience(now)
+        seconds = self._router.next_timeout(now)
         overdue = self._lookups.next_time()
         if overdue is None:
             return seconds
@@ -137,7 +137,7 @@ class Gates:
                 self._attempts.move(attempt, AttemptState.AT_HOST)
                 self.probes.append(attempt)
                 return
-            if attempt.is_nobodys:
+            if attempt.is_only_probe:
                 self._attempts.move(attempt, AttemptState.DONE)
                 return
         match self._hosts.admit(name, attempt, now, delay):

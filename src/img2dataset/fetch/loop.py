@@ -130,7 +130,7 @@ class Loop:
             else:
                 self._poll.watch(file, 0)
 
-    def poke(self) -> None:
+    def ring(self) -> None:
         """End the `wait` that is on, or the next.  From any thread; cheap when repeated."""
         if not self._rung:
             self._rung = True

@@ -15,7 +15,7 @@ PROXY_AUTHENTICATION = 407
 UNANSWERED = frozenset({CLOSED, 55, 56})
 """The connection was closed before, or while, it was asked."""
 
-REASONS = {
+REASON_BY_CODE = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
     3: Reason.URL_INVALID,  # libcurl is stricter about hosts than WHATWG
     5: Reason.PROXY_FAILED,  # its name is not resolved
@@ -69,15 +69,15 @@ def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
         code = CLOSED
     if code == OK:
         data = response.unpacked(data)
-    reason = _why_not(code, response, asked=asked)
+    reason = _find_reason(code, response, asked=asked)
     if reason is Reason.HTTP_STATUS:
-        return status_failure(response.status)
+        return failure_of_status(response.status)
     if reason is not None:
         return Failure(reason, reason.label)
     return Body(data) if data else Failure(Reason.BODY_EMPTY, Reason.BODY_EMPTY.label)
 
 
-def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
+def _find_reason(code: int, response: Response, *, asked: bool) -> Reason | None:
     """None = it came, and well.
 
     Our own verdict comes first: libcurl only knows that a callback stopped it.  Then an error
@@ -93,18 +93,18 @@ def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
     if code == TIMED_OUT and not asked:
         return Reason.CONNECT_TIMEOUT
     if code != OK:
-        return REASONS.get(code, UNKNOWN)
-    return response.lacking
+        return REASON_BY_CODE.get(code, UNKNOWN)
+    return response.missing_part
 
 
-def specific_code(code: int, message: str) -> int:
+def refine_code(code: int, message: str) -> int:
     """libcurl's code, or that of TLS if TLS failed after the handshake: a server that wants a
     certificate of ours says so only then, in TLS 1.3."""
     late = code in UNANSWERED and TLS_LIBRARY in message and TLS_CUT not in message
     return TLS_FAILED if late else code
 
 
-def proxy_failure(connect_status: int, response: Response) -> Failure | None:
+def find_proxy_failure(connect_status: int, response: Response) -> Failure | None:
     """What a proxy said for itself; None = nothing.  `connect_status` is what it answered to
     CONNECT, 0 = that it was not asked to.
 
@@ -123,7 +123,7 @@ def proxy_failure(connect_status: int, response: Response) -> Failure | None:
     return Failure(reason, reason.label, f"(HTTP {status})")
 
 
-def status_failure(status: int) -> Failure:
+def failure_of_status(status: int) -> Failure:
     transient = status in TRANSIENT_HTTP
     reason = Reason.HTTP_STATUS_TRANSIENT if transient else Reason.HTTP_STATUS
     return Failure(reason, http_label(status))

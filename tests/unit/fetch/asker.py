@@ -12,7 +12,7 @@ from typing import Any, final
 
 from img2dataset.errors import Reason, http_label
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.hosts.shared import Shared
+from img2dataset.fetch.hosts.shared import SharedLimits
 from img2dataset.records import Body, Failure
 
 HOST = "http://a"
@@ -23,7 +23,7 @@ class Asker:
     """What the engine does with a host; each command says when requests have begun."""
 
     def __init__(self, path: str, most: int | None, delay: float, first: int = 16) -> None:
-        self.shared = Shared(path)
+        self.shared = SharedLimits(path)
         self._hosts: Hosts[int] = Hosts(
             first, 256, max_connections_per_host=most, min_delay_per_host=delay, shared=self.shared
         )

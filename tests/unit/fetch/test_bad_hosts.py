@@ -48,7 +48,7 @@ Behaviour = Callable[[int, float], End]
 
 
 def always(end: End) -> Behaviour:
-    return lambda _number, _now: end
+    return lambda _hash_host, _now: end
 
 
 def loop_of(seconds: float) -> Behaviour:
@@ -219,7 +219,7 @@ def quota(per_minute: int, wish: float | None = None) -> Behaviour:
     """So many a minute; then 429, with the time until the minute is over if `wish` is None."""
     seen: Counter[int] = Counter()
 
-    def answer(_number: int, now: float) -> End:
+    def answer(_hash_host: int, now: float) -> End:
         minute = int(now // 60)
         seen[minute] += 1
         if seen[minute] <= per_minute:
@@ -238,7 +238,7 @@ def test_a_cdn_that_is_the_whole_list_may_rest_for_a_minute_again_and_again() ->
 
 
 def test_even_if_it_refuses_at_first() -> None:
-    def answer(_number: int, now: float) -> End:
+    def answer(_hash_host: int, now: float) -> End:
         return End(0.1, GOOD, 0.1) if now >= 60.0 else End(0.05, TOO_OFTEN, 0.05, 60.0)
 
     run = Run({"cdn": answer}).of(["cdn"] * 2000)

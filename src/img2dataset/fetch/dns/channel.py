@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import pycares
 
-RECEIVE_BUFFER = 1 << 20
+RECEIVE_BUFFER_BYTES = 1 << 20
 """Bytes for answers that come while the loop is busy; the system may allow less."""
 
 AI_NOSORT = 1 << 7
@@ -33,7 +33,7 @@ W = TypeVar("W")
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ChannelConfig:
     """How a channel asks."""
 
     servers: tuple[str, ...]
@@ -49,7 +49,7 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard(Generic[W]):
+class DnsReply(Generic[W]):
     """What became of one question."""
 
     line: Channel[W]
@@ -71,9 +71,9 @@ class Channel(Generic[W]):
 
     def __init__(
         self,
-        heard: list[Heard[W]],
+        heard: list[DnsReply[W]],
         watch: Callable[[int, bool, bool], None],
-        how: How,
+        how: ChannelConfig,
     ) -> None:
         self.how = how
         self.asked = 0
@@ -91,7 +91,7 @@ class Channel(Generic[W]):
             timeout=how.wait_s,
             tries=how.tries,
             servers=how.servers or None,
-            socket_receive_buffer_size=RECEIVE_BUFFER,
+            socket_receive_buffer_size=RECEIVE_BUFFER_BYTES,
             sock_state_cb=self._tell,
         )
 
@@ -144,7 +144,7 @@ class Channel(Generic[W]):
         is_answer = result is not None or error in NO_SUCH
         self.answered += is_answer
         self._heard.append(
-            Heard(self, what, family, tuple(addresses), min(seconds, default=None), is_answer)
+            DnsReply(self, what, family, tuple(addresses), min(seconds, default=None), is_answer)
         )
 
     def _tell(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares calls)

@@ -60,7 +60,7 @@ class Cache:
                 return self._politeness.not_resolved_memory_s
 
 
-def known_without_asking(name: str) -> Answer | None:
+def resolve_locally(name: str) -> Answer | None:
     """Addresses, this machine (RFC 6761), and what no name server may be asked."""
     literal = name.removeprefix("[").removesuffix("]")
     if (":" in literal or literal[-1:].isdigit()) and is_address(literal):
@@ -73,7 +73,7 @@ def known_without_asking(name: str) -> Answer | None:
     return None
 
 
-def hosts_in(path: Path) -> dict[str, Answer]:
+def read_hosts_file(path: Path) -> dict[str, Answer]:
     """Name -> its answer.  c-ares reads the file too, but one family at a time: a name listed with
     an IPv4 address alone would get IPv6 addresses from a name server."""
     try:
@@ -86,10 +86,10 @@ def hosts_in(path: Path) -> dict[str, Answer]:
         if is_address(address):
             for name in names:
                 found.setdefault(name.lower().removesuffix("."), []).append(address)
-    return {name: Answer(in_order(addresses)) for name, addresses in found.items()}
+    return {name: Answer(sort_addresses(addresses)) for name, addresses in found.items()}
 
 
-def in_order(addresses: Sequence[str]) -> tuple[str, ...]:
+def sort_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
     """IPv6 first, each once."""
     return tuple(sorted(dict.fromkeys(addresses), key=is_ipv4))
 

@@ -19,16 +19,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from img2dataset.fetch.dns.channel import NO_FD, Channel, Heard, How
+from img2dataset.fetch.dns.channel import NO_FD, Channel, ChannelConfig, DnsReply
 from img2dataset.fetch.dns.name_cache import (
     HOSTS_FILE,
     NO_SUCH_HOST,
     NOT_RESOLVED,
     Answer,
     Cache,
-    hosts_in,
-    in_order,
-    known_without_asking,
+    read_hosts_file,
+    resolve_locally,
+    sort_addresses,
 )
 from img2dataset.fetch.politeness import POLITE, Politeness
 
@@ -55,7 +55,7 @@ class LookUp:
     addresses: list[str] = field(default_factory=list)
     over: bool = False
 
-    def take(self, heard: Heard[LookUp]) -> None:
+    def take(self, heard: DnsReply[LookUp]) -> None:
         """A name server has answered."""
         self.missing.discard(heard.family)
         self.addresses += heard.addresses
@@ -66,7 +66,7 @@ class LookUp:
     def answer(self) -> Answer:
         """As things are."""
         if self.addresses:
-            return Answer(in_order(self.addresses))
+            return Answer(sort_addresses(self.addresses))
         return NOT_RESOLVED if self.missing else NO_SUCH_HOST
 
 
@@ -94,14 +94,14 @@ class Resolver:
         self._politeness = politeness
         with_ipv6 = has_ipv6() if ipv6 is None else ipv6
         self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
-        self._heard: list[Heard[LookUp]] = []
+        self._heard: list[DnsReply[LookUp]] = []
         # by which server comes first; the last one searches, for names without a dot
         self._lines: list[Channel[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
         # by server, and whether they search
         self._patient: dict[tuple[str, bool], Channel[LookUp]] = {}
         self._retired: list[Channel[LookUp]] = []
         self._asked = 0
-        self._hosts = hosts_in(HOSTS_FILE)
+        self._hosts = read_hosts_file(HOSTS_FILE)
         self._cache = Cache(politeness)
         self._under_way: dict[str, LookUp] = {}
         self._finished: dict[str, Answer] = {}
@@ -117,7 +117,7 @@ class Resolver:
             return known
         if name in self._under_way or name in self._finished:
             return None
-        known = known_without_asking(name) or self._hosts.get(name.lower().removesuffix("."))
+        known = resolve_locally(name) or self._hosts.get(name.lower().removesuffix("."))
         if known is not None:
             return known
         lookup = LookUp(
@@ -141,7 +141,7 @@ class Resolver:
         self._take_in()
 
     def tick(self) -> None:
-        """To be called when `patience` is over: timeouts and retries."""
+        """To be called when `next_timeout` is over: timeouts and retries."""
         for line in self._open_lines():
             line.process(NO_FD, NO_FD)
         self._take_in()
@@ -165,7 +165,7 @@ class Resolver:
                 self._finish(lookup)
         self._take_in()
 
-    def patience(self) -> float | None:
+    def next_timeout(self) -> float | None:
         """Seconds until `tick` is due; None = nothing is under way."""
         if self._finished:
             return 0.0
@@ -229,7 +229,7 @@ class Resolver:
             line = None
         if line is None:
             wait_s = self._politeness.max_lookup_s
-            how = How((server,), wait_s, tries=1, search=search, is_patient=True)
+            how = ChannelConfig((server,), wait_s, tries=1, search=search, is_patient=True)
             line = self._patient[server, search] = Channel(self._heard, self._watch, how)
         return line
 
@@ -246,7 +246,7 @@ class Resolver:
         if line is None:
             servers = (*self._servers[first:], *self._servers[:first])
             politeness = self._politeness
-            how = How(servers, politeness.lookup_wait_s, politeness.lookup_tries, search)
+            how = ChannelConfig(servers, politeness.lookup_wait_s, politeness.lookup_tries, search)
             line = Channel(self._heard, self._watch, how)
             self._lines[first] = line
         return line

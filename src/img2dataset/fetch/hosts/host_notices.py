@@ -14,7 +14,7 @@ from img2dataset.fetch.hosts.host import Host
 from img2dataset.fetch.politeness import Politeness
 
 
-class HostNews:
+class HostNotices:
     """Says what keeps rows waiting."""
 
     def __init__(self, say: Callable[[str], None], politeness: Politeness) -> None:
@@ -26,7 +26,7 @@ class HostNews:
 
     def see(self, host: Host[Any], now: float) -> None:
         """Look at a host after a request has ended."""
-        text = news_of(host, now, self._politeness)
+        text = describe_trouble(host, now, self._politeness)
         if text is not None:
             self._tell(host.name, text, now)
 
@@ -42,13 +42,13 @@ class HostNews:
                 self._others.add(name)
             return
         self._others.discard(name)
-        self._say(text + also(len(self._others), self._politeness))
+        self._say(text + describe_others(len(self._others), self._politeness))
         self._others.clear()
         self._lines += 1
         self._next = now + self._politeness.notice.delay(self._lines)
 
 
-def news_of(host: Host[Any], now: float, politeness: Politeness) -> str | None:
+def describe_trouble(host: Host[Any], now: float, politeness: Politeness) -> str | None:
     """What the user should know of a host, if anything."""
     left = host.given_up_until - now
     if left > 0 and host.why is Reason.HOST_ASKS_FOR_REST:
@@ -64,7 +64,7 @@ def news_of(host: Host[Any], now: float, politeness: Politeness) -> str | None:
     )
 
 
-def also(others: int, politeness: Politeness) -> str:
+def describe_others(others: int, politeness: Politeness) -> str:
     """How many more there were."""
     if not others:
         return ""

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from img2dataset.fetch.hosts.cost import allowed_time, unit_of
 from img2dataset.fetch.hosts.host import Host
-from img2dataset.fetch.hosts.host_notices import HostNews
+from img2dataset.fetch.hosts.host_notices import HostNotices
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
-    from img2dataset.fetch.hosts.shared import Shared
+    from img2dataset.fetch.hosts.shared import SharedLimits
 
 log = logging.getLogger(__name__)
 
-MOST_NAMED = 3
+MAX_RESTING_SHOWN = 3
 """Resting hosts that are named at once."""
 A = TypeVar("A")
 
@@ -41,7 +41,7 @@ class Hosts(Generic[A]):
         *,
         max_connections_per_host: int | None = None,
         min_delay_per_host: float = 0.0,
-        shared: Shared | None = None,
+        shared: SharedLimits | None = None,
         timeout: float = inf,
         say: Callable[[str], None] = log.debug,
         politeness: Politeness = POLITE,
@@ -60,7 +60,7 @@ class Hosts(Generic[A]):
         self._politeness = politeness
         self._unit_s = unit_of(timeout, politeness)
         self._asked = 0
-        self._news = HostNews(say, politeness)
+        self._news = HostNotices(say, politeness)
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
@@ -179,7 +179,7 @@ class Hosts(Generic[A]):
         waiting.sort(key=lambda host: (-len(host.parked), host.name))
         return tuple(
             RestingHost(host.name, len(host.parked), host.next_start - now)
-            for host in waiting[:MOST_NAMED]
+            for host in waiting[:MAX_RESTING_SHOWN]
         )
 
     def next_time(self) -> float | None:

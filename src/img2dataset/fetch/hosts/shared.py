@@ -21,7 +21,7 @@ MAX_SLOTS_PER_HOST = 1 << 14
 """Of one host."""
 
 
-class Shared:
+class SharedLimits:
     """The file.  Times are of the monotonic clock, which all processes of a machine share."""
 
     def __init__(self, path: str) -> None:
@@ -30,7 +30,7 @@ class Shared:
 
     def take_slot(self, host: str, max_connections_per_host: int) -> int | None:
         """Take one of a host's places; None = all are taken.  Never waits."""
-        start = (_number(host) >> 16) * MAX_SLOTS_PER_HOST
+        start = (_hash_host(host) >> 16) * MAX_SLOTS_PER_HOST
         for slot in range(start, start + min(max_connections_per_host, MAX_SLOTS_PER_HOST)):
             if slot not in self._taken and self._lock(slot):
                 self._taken.add(slot)
@@ -43,7 +43,7 @@ class Shared:
 
     def reserve_time(self, host: str, delay: float, now: float) -> float:
         """When a request to the host may start: `delay` after the one reserved before."""
-        entry = _number(host) % TABLE_SIZE
+        entry = _hash_host(host) % TABLE_SIZE
         fcntl.lockf(self._file, fcntl.LOCK_EX, 1, TABLE_LOCKS + entry)
         try:
             stored = os.pread(self._file, NUMBER.size, entry * NUMBER.size)
@@ -65,6 +65,6 @@ class Shared:
         return True
 
 
-def _number(host: str) -> int:
+def _hash_host(host: str) -> int:
     """63 bits less those of a host's places, the same in every process."""
     return int.from_bytes(blake2b(host.encode(), digest_size=8).digest(), "big") >> 2

@@ -8,7 +8,7 @@ FROM_THE_START = re.compile(r"\s*bytes[ \t=]+0-(\d{1,18})/(\d{1,18})\s*", re.IGN
 """With the equals sign that some servers write for the space."""
 
 
-def whole_size(value: str) -> int | None:
+def read_whole_size(value: str) -> int | None:
     """None = a part of the file, or one that does not say of how much."""
     match = FROM_THE_START.fullmatch(value)
     if match is None or int(match[1]) + 1 != int(match[2]):

@@ -26,19 +26,19 @@ from img2dataset.fetch.outcome import (
     STOPPED,
     TIMED_OUT,
     TLS_CUT,
+    find_proxy_failure,
     outcome,
-    proxy_failure,
-    specific_code,
+    refine_code,
 )
 from img2dataset.fetch.policy.refusals import Signals
 from img2dataset.fetch.politeness import POLITE, Politeness
-from img2dataset.fetch.route.router import origin_of
+from img2dataset.fetch.route.router import find_origin
 from img2dataset.records import Body, Failure, ResponseInfo
 
 SILENT_S = 1.0
-"""Seconds without a byte of an answer after which a socket is looked at again, see `_look_again`."""
+"""Seconds without a byte of an answer after which a socket is looked at again, see `_poll_silent_sockets`."""
 
-OUTDATED = 10_000
+MAX_OUTDATED_DEADLINES = 10_000
 """Deadlines of transfers that are over, which may be kept."""
 
 MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
@@ -72,7 +72,7 @@ class Request:
     resolved: str = ""
     """`host:port:addresses`, of the proxy if there is one; none = it is an address."""
     proxy: str = ""
-    is_page: bool = False
+    is_text: bool = False
     """Whether a text for us is expected (robots.txt), not an image."""
     reserved: bool = False
     """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
@@ -87,7 +87,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Generic[K]):
+class Finished(Generic[K]):
     """A transfer that is over: the key it was started with, and what became of it."""
 
     key: K
@@ -104,7 +104,7 @@ class Ended(Generic[K]):
     """What the answer said of our use."""
 
 
-class Slot(Generic[K]):
+class Transfer(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
     __slots__ = ("began", "deadline", "ends", "handle", "is_named", "key", "proxy", "remedies",
@@ -149,17 +149,19 @@ class Transfers(Generic[K]):
         self._refusal_of = refusal_of
         self._may_connect = may_connect
         self._politeness = politeness
-        self._running: dict[Slot[K], None] = {}
-        self._connecting: dict[Slot[K], None] = {}  # in the order they began
+        self._running: dict[Transfer[K], None] = {}
+        self._connecting: dict[Transfer[K], None] = {}  # in the order they began
         self._stalled = 0
         self._stalled_at = 0.0
-        self._free: list[Slot[K]] = []
+        self._free: list[Transfer[K]] = []
         self._turns = 0
-        self._deadlines: list[tuple[float, int, Slot[K]]] = []  # a heap; outdated ones stay in it
+        self._deadlines: list[
+            tuple[float, int, Transfer[K]]
+        ] = []  # a heap; outdated ones stay in it
         self._timer: float | None = None
         self._window = min(politeness.max_window_s, config.timeout / 3)
         self._window_ends = 0.0
-        self._look_again_at = 0.0
+        self._poll_silent_at = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -185,7 +187,7 @@ class Transfers(Generic[K]):
     def start(self, key: K, request: Request) -> None:
         slot = self._free.pop() if self._free else self._new_slot()
         handle = slot.handle
-        slot.response.reset(is_page=request.is_page, reserved=request.reserved)
+        slot.response.reset(is_text=request.is_text, reserved=request.reserved)
         slot.key = key
         slot.url = request.url
         handle.setopt(pycurl.URL, request.url)
@@ -209,18 +211,18 @@ class Transfers(Generic[K]):
         slot.turn = self._turns
         slot.began = time.monotonic()
         slot.deadline = slot.ends = slot.began + request.seconds
-        if origin_of(request.url) in self._http_1_hosts:
+        if find_origin(request.url) in self._http_1_hosts:
             slot.remedies.add(Remedy.HTTP_1)
             use_http_1(handle)
         self._running[slot] = None
         heappush(self._deadlines, (slot.deadline, slot.turn, slot))
-        if len(self._deadlines) > 2 * len(self._running) + OUTDATED:
+        if len(self._deadlines) > 2 * len(self._running) + MAX_OUTDATED_DEADLINES:
             self._deadlines = [(slot.deadline, slot.turn, slot) for slot in self._running]
             heapify(self._deadlines)
         self._connecting[slot] = None
         self._multi.add_handle(handle)
 
-    def ended(self) -> list[Ended[K]]:
+    def ended(self) -> list[Finished[K]]:
         """What is over since the last time of asking; often nothing."""
         now = time.monotonic()
         if self._timer is not None and self._timer <= now:
@@ -228,23 +230,23 @@ class Transfers(Generic[K]):
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._broken is not None:
             raise self._broken
-        if self._look_again_at <= now and self._running:
-            self._look_again(now)
+        if self._poll_silent_at <= now and self._running:
+            self._poll_silent_sockets(now)
         ended = self._over()
         if self._deadlines and self._deadlines[0][0] <= now:
             ended += self._drop_late(now)
         if self._window_ends <= now and self._running:
             ended += self._drop_slow(now)
         if self._budget.waiting:
-            ended += self._let_wait_no_longer()
+            ended += self._resume_paused()
         return ended
 
-    def patience(self, now: float) -> float | None:
+    def next_timeout(self, now: float) -> float | None:
         """Seconds until `ended` has something to do even if no socket gets ready."""
-        due = min(self._window_ends, self._look_again_at) if self._running else None
+        due = min(self._window_ends, self._poll_silent_at) if self._running else None
         if self._connecting:  # one of them may be late soon
             soon = now + self._politeness.stalled_after_s / 4
-            due = min(self._window_ends, self._look_again_at, soon)
+            due = min(self._window_ends, self._poll_silent_at, soon)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
         if self._deadlines:
@@ -261,27 +263,27 @@ class Transfers(Generic[K]):
         self._free.clear()
         self._multi.close()
 
-    def _over(self) -> list[Ended[K]]:
+    def _over(self) -> list[Finished[K]]:
         ended = []
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
             for handle in good:
-                ended += self._end_or_send_anew(handle.slot, OK)
+                ended += self._end_or_resend(handle.slot, OK)
             for handle, code, message in bad:
-                ended += self._end_or_send_anew(handle.slot, code, message)
+                ended += self._end_or_resend(handle.slot, code, message)
         return ended
 
-    def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
+    def _end_or_resend(self, slot: Transfer[K], code: int, message: str = "") -> list[Finished[K]]:
         if code == RECEIVE_FAILED and TLS_CUT in message and slot.response.ends_with_connection:
             code = OK  # as browsers: whether the image is whole is for the decoder to say
         remedy = self._remedy_for(slot, code, message)
         if remedy is None or remedy in slot.remedies:
-            return [self._end(slot, specific_code(code, message))]
-        self._send_anew(slot, remedy)
+            return [self._end(slot, refine_code(code, message))]
+        self._resend(slot, remedy)
         return []
 
-    def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
+    def _remedy_for(self, slot: Transfer[K], code: int, message: str) -> Remedy | None:
         response = slot.response
         if code == LOOK_UP_DENIED and response.verdict is None:
             # a new connection is told the address, and needs none later; unless libcurl itself asks
@@ -302,7 +304,7 @@ class Transfers(Generic[K]):
         )
         return remedy_for(ending)
 
-    def _send_anew(self, slot: Slot[K], remedy: Remedy) -> None:
+    def _resend(self, slot: Transfer[K], remedy: Remedy) -> None:
         """Over a connection of its own, in what is left of its time."""
         slot.remedies.add(remedy)
         slot.response.begin_again()
@@ -316,7 +318,7 @@ class Transfers(Generic[K]):
         self._connecting[slot] = None
         self._multi.add_handle(handle)
 
-    def _end(self, slot: Slot[K], code: int) -> Ended[K]:
+    def _end(self, slot: Transfer[K], code: int) -> Finished[K]:
         response, handle = slot.response, slot.handle
         if code == STOPPED and not response.stopped:
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
@@ -325,7 +327,7 @@ class Transfers(Generic[K]):
         result = outcome(code, response, asked=asked)
         status = response.status
         if slot.proxy and isinstance(result, Failure):
-            by_proxy = proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
+            by_proxy = find_proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
             if by_proxy is not None:  # of the host nothing came
                 result, status = by_proxy, 0
         first_byte = 0.0
@@ -337,12 +339,12 @@ class Transfers(Generic[K]):
         self._connecting.pop(slot, None)
         if slot.remedies:
             if Remedy.HTTP_1 in slot.remedies and response.status:
-                self._http_1_hosts.add(origin_of(slot.url))
+                self._http_1_hosts.add(find_origin(slot.url))
             slot.remedies.clear()
             restore(handle)
         slot.turn = 0
         self._free.append(slot)
-        return Ended(
+        return Finished(
             slot.key,
             self._with_facts(Moved(response.location or b"") if moved else result, slot),
             status,
@@ -352,7 +354,9 @@ class Transfers(Generic[K]):
             response.signals,
         )
 
-    def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
+    def _with_facts(
+        self, result: Body | Failure | Moved, slot: Transfer[K]
+    ) -> Body | Failure | Moved:
         """`result` with how it came, if anybody wants to know."""
         if not self._config.save_fetch_metadata:
             return result
@@ -368,12 +372,12 @@ class Transfers(Generic[K]):
         )
         return replace(result, fetched=fetched)
 
-    def _hurry(self, slot: Slot[K]) -> None:
+    def _shorten_deadline(self, slot: Transfer[K]) -> None:
         """All that matters of its answer is known."""
         slot.deadline = min(slot.deadline, time.monotonic() + self._politeness.max_drain_s)
         heappush(self._deadlines, (slot.deadline, slot.turn, slot))
 
-    def _drop_late(self, now: float) -> list[Ended[K]]:
+    def _drop_late(self, now: float) -> list[Finished[K]]:
         """End transfers whose time is up."""
         ended = []
         while self._deadlines and self._deadlines[0][0] <= now:
@@ -385,10 +389,10 @@ class Transfers(Generic[K]):
             elif slot.deadline + slot.response.waited > now:
                 heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
             else:
-                ended += self._end_or_send_anew(slot, TIMED_OUT)
+                ended += self._end_or_resend(slot, TIMED_OUT)
         return ended
 
-    def _drop_slow(self, now: float) -> list[Ended[K]]:
+    def _drop_slow(self, now: float) -> list[Finished[K]]:
         """End transfers whose body crawls: under `min_bytes_per_s` over a whole window.
 
         A window is a third of the timeout, or `max_window_s`, and counts only if the body had
@@ -396,13 +400,13 @@ class Transfers(Generic[K]):
         """
         self._window_ends = now + self._window
         least = self._politeness.min_bytes_per_s * self._window
-        slow = [slot for slot in self._running if slot.response.crawls(least)]
+        slow = [slot for slot in self._running if slot.response.is_too_slow(least)]
         return [self._end(slot, TIMED_OUT) for slot in slow]
 
-    def _look_again(self, now: float) -> None:
+    def _poll_silent_sockets(self, now: float) -> None:
         """Let libcurl read from sockets over which no answer has come: where it gives up an
         HTTP/2 connection while it sends, it tells nobody until something comes over that."""
-        self._look_again_at = now + SILENT_S
+        self._poll_silent_at = now + SILENT_S
         silent = {
             slot.handle.getinfo(pycurl.ACTIVESOCKET)
             for slot in self._running
@@ -414,7 +418,7 @@ class Transfers(Generic[K]):
         for file in silent - {NO_SOCKET}:
             self._multi.socket_action(file, pycurl.CSELECT_IN)
 
-    def _let_wait_no_longer(self) -> list[Ended[K]]:
+    def _resume_paused(self) -> list[Finished[K]]:
         """Let bodies go on for which there is space now; those that are not wanted end here."""
         ended = []
         waiting = self._budget.waiting
@@ -422,7 +426,7 @@ class Transfers(Generic[K]):
             if not waiting or not self._budget.has_space:
                 break
             response = waiting[0]
-            response.go_on()
+            response.resume()
             try:
                 response.owner.handle.pause(pycurl.PAUSE_CONT)
             except pycurl.error as error:  # what it had kept for us is handed over in there
@@ -447,16 +451,16 @@ class Transfers(Generic[K]):
 
     # handles
 
-    def _new_slot(self) -> Slot[K]:
+    def _new_slot(self) -> Transfer[K]:
         response = Response(
             self._config.max_image_bytes,
             self._refusal_of,
             self._budget,
             drop_pages=self._config.drop_pages,
         )
-        slot: Slot[K] = Slot(response)
+        slot: Transfer[K] = Transfer(response)
         response.owner = slot
-        response.when_unwanted = lambda: self._hurry(slot)
+        response.when_unwanted = lambda: self._shorten_deadline(slot)
         slot.handle = new_handle(self._config, response)
         slot.handle.slot = slot
 
@@ -484,7 +488,7 @@ def asks_proxy(request: Request) -> bool:
 
 def request_target(url: str, *, absolute: bool) -> str:
     """What the request line says of `url`."""
-    origin = origin_of(url)
+    origin = find_origin(url)
     authority_and_path = url.partition("://")[2]
     path = "/" + authority_and_path.partition("/")[2]
     return origin + path if absolute else path

@@ -12,11 +12,17 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
-from img2dataset.fetch.http.content_range import whole_size
-from img2dataset.fetch.http.encoding import Decoder, Doubtful, EncodingError, Packed, decoder_for
+from img2dataset.fetch.budget import MAX_PROMISED_BYTES, RESERVE_STEP_BYTES, Budget
+from img2dataset.fetch.http.content_range import read_whole_size
+from img2dataset.fetch.http.encoding import (
+    EncodingError,
+    PassthroughDecoder,
+    StreamDecoder,
+    WholeBodyDecoder,
+    find_decoder,
+)
 from img2dataset.fetch.http.redirects import REDIRECT_STATUSES
-from img2dataset.fetch.http.sniff import ENOUGH, cannot_be_image, why_no_image
+from img2dataset.fetch.http.sniff import MIN_SNIFF_BYTES, cannot_be_image, reason_for_type
 from img2dataset.fetch.policy.refusals import Signals
 
 STOP = -1
@@ -24,28 +30,28 @@ STOP = -1
 PAUSE = 0x10000001
 """What a libcurl callback returns to be given the same data again, once it is asked to go on."""
 
-LARGEST_PAGE = 500 * 1024
+MAX_TEXT_BYTES = 500 * 1024
 """Bytes read of a text for us; RFC 9309 asks for as many of a robots.txt."""
 
-LARGEST_HEADER = 256 * 1024
+MAX_HEADER_BYTES = 256 * 1024
 """Bytes of header lines of one answer."""
 
-DENSEST = 1100
+MAX_DEFLATE_RATIO = 1100
 """Bytes that one byte of deflate can stand for: 1032, and a little that the decoder held back."""
 
-DRAINED = 16 * 1024
+MAX_DRAIN_BYTES = 16 * 1024
 """Bytes of an unwanted body (an error page) that are read and thrown away.
 
 Its connection can then be used again, which is cheaper than a new one; of a longer body the
 rest is not waited for, and the connection is closed.
 """
 
-OBEYED = frozenset({429, 503})
+RETRY_AFTER_STATUSES = frozenset({429, 503})
 """Statuses whose Retry-After counts."""
 
 FIRST_LETTERS = frozenset(b"cCeElLrRtTxX")
 """Of the header names that matter, see `_field`."""
-SIGNALS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"content-usage"})
+SIGNAL_FIELDS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"content-usage"})
 """Header names that concern our use."""
 
 LINE_ENDS = frozenset(b"\r\n")
@@ -117,8 +123,8 @@ class Response:
         """Called when all is known, and the rest of the body may come, but need not."""
         self.reset()
 
-    def reset(self, *, is_page: bool = False, reserved: bool = False) -> None:
-        """Forget everything; `is_page` = what comes is a text for us (robots.txt): nobody's
+    def reset(self, *, is_text: bool = False, reserved: bool = False) -> None:
+        """Forget everything; `is_text` = what comes is a text for us (robots.txt): nobody's
         picture, and of which the beginning will do; `reserved` = as in `curl.Request`."""
         self.status = 0
         """0 = no answer."""
@@ -133,9 +139,9 @@ class Response:
         self._paused_at = 0.0
         self.size = 0
         """Bytes of the body so far."""
-        self._is_page = is_page
+        self._is_page = is_text
         self._reserved_by_file = reserved
-        self._most = LARGEST_PAGE if is_page else self._limit
+        self._most = MAX_TEXT_BYTES if is_text else self._limit
         self._chunks: list[bytes] = []
         self._reading = False  # whether an image's body is expected or under way
         self._reserved = 0
@@ -148,7 +154,7 @@ class Response:
         """Forget what came: it is asked for once more."""
         waited = self.waited
         self.release()
-        self.reset(is_page=self._is_page, reserved=self._reserved_by_file)
+        self.reset(is_text=self._is_page, reserved=self._reserved_by_file)
         self.waited = waited
 
     def _forget_answer(self) -> None:
@@ -156,8 +162,8 @@ class Response:
         self._is_framed = False
         """Whether its body comes in chunks, or in frames of HTTP/2."""
         self._encoding = ""
-        self._decoder: Decoder | Doubtful | None = None
-        self._packed: Packed | None = None
+        self._decoder: StreamDecoder | PassthroughDecoder | None = None
+        self._packed: WholeBodyDecoder | None = None
         self._range = ""
         self._whole_size: int | None = None
         self._retry_after: str | None = None
@@ -173,7 +179,7 @@ class Response:
     @property
     def retry_after(self) -> str | None:
         """When the server wishes to be asked again, in its own words."""
-        return self._retry_after if self.status in OBEYED else None
+        return self._retry_after if self.status in RETRY_AFTER_STATUSES else None
 
     @property
     def whole(self) -> bool:
@@ -181,7 +187,7 @@ class Response:
         return self._decoder is None or self._decoder.finished
 
     @property
-    def lacking(self) -> Reason | None:
+    def missing_part(self) -> Reason | None:
         """What is wrong with a body whose transfer ended well."""
         if not self.whole:
             return Reason.BAD_ENCODING
@@ -238,7 +244,7 @@ class Response:
     def header(self, line: bytes) -> int | None:
         """Take one header line, its line end included; the empty line ends an answer's header."""
         self._header_bytes += len(line)
-        if self._header_bytes > LARGEST_HEADER:
+        if self._header_bytes > MAX_HEADER_BYTES:
             return self._stop(Reason.HEADER_TOO_LARGE)
         first = line[0] if line else 0
         if first in FIRST_LETTERS:
@@ -259,25 +265,25 @@ class Response:
         size = self.size + len(data)
         if not self._reading:
             self.size = size
-            return self._stop(self.verdict) if size > DRAINED else None
+            return self._stop(self.verdict) if size > MAX_DRAIN_BYTES else None
         if size > self._reserved and not self._reserve(size):
             return PAUSE
         if self.size == 0 and self._looks_like_a_page(data):
-            return self._drop(why_no_image(self.content_type), len(data))
+            return self._drop(reason_for_type(self.content_type), len(data))
         self.size = size
         self._chunks.append(data)
         if size > self._most:
             return self._stop(None if self._is_page else Reason.BODY_TOO_LARGE)
         return None
 
-    def _decoded(self, data: bytes, decoder: Decoder | Doubtful) -> bytes | None:
+    def _decoded(self, data: bytes, decoder: StreamDecoder | PassthroughDecoder) -> bytes | None:
         """What `data` stands for; None = it has to wait, or stops.
 
         It gets space for as much as it can be before it is decoded, because a decoder cannot be
         given the same data again.
         """
         before, free = self._reserved, self._most - self.size + 1
-        largest = self.size + min(free, DENSEST * (len(data) + ENOUGH))
+        largest = self.size + min(free, MAX_DEFLATE_RATIO * (len(data) + MIN_SNIFF_BYTES))
         if largest > before and not self._reserve(largest):
             return None
         try:
@@ -292,7 +298,7 @@ class Response:
         wanted = self._is_page or not self._drops_pages
         return not wanted and self._packed is None and cannot_be_image(self.content_type, first)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Say that it no longer waits; `chunk` may find that it has to wait again."""
         if self.paused:
             self.paused = False
@@ -300,7 +306,7 @@ class Response:
             self._mark = None
             self._budget.waiting.remove(self)
 
-    def crawls(self, least: float) -> bool:
+    def is_too_slow(self, least: float) -> bool:
         """Whether the body has brought less than `least` bytes since the last time of asking.
 
         If so, that is the verdict.  A body that had not begun by then, or that waited for us,
@@ -315,7 +321,7 @@ class Response:
 
     def release(self) -> bytes:
         """The body as far as it came; it is no longer held here."""
-        self.go_on()
+        self.resume()
         self._stop_reading()
         chunks, self._chunks = self._chunks, []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -334,10 +340,10 @@ class Response:
     def _reserve(self, size: int) -> bool:
         """Get space for a body of `size` bytes so far; without any, wait."""
         budget = self._budget
-        expected = max(size, min(self._content_length, LARGEST_PROMISE))
+        expected = max(size, min(self._content_length, MAX_PROMISED_BYTES))
         missing = expected - self._reserved
         if self._reserved or not self._content_length:
-            missing = max(missing, STEP)
+            missing = max(missing, RESERVE_STEP_BYTES)
         if budget.take(self, missing):
             self._reserved += missing
             return True
@@ -379,7 +385,7 @@ class Response:
                 self._retry_after = value.decode("latin-1")
             case b"x-squid-error":
                 self.marked_by_proxy = True
-            case field if field in SIGNALS or (field == b"link" and b"rsl+xml" in value):
+            case field if field in SIGNAL_FIELDS or (field == b"link" and b"rsl+xml" in value):
                 self.signals.append((field.decode("ascii"), value.decode("latin-1").strip()))
 
     def _end_header(self) -> int | None:
@@ -398,7 +404,7 @@ class Response:
 
     def _do_without(self, verdict: Reason | None) -> int | None:
         """Leave a body that nobody wants to come to its end by itself, if it is short."""
-        if self._content_length > DRAINED or self.size > DRAINED:
+        if self._content_length > MAX_DRAIN_BYTES or self.size > MAX_DRAIN_BYTES:
             return self._stop(verdict)
         self.verdict = verdict
         if self.when_unwanted is not None:
@@ -416,14 +422,14 @@ class Response:
             self.verdict = Reason.BODY_EMPTY
             return None
         if self.status == 206:  # we asked for the whole
-            total = whole_size(self._range)
+            total = read_whole_size(self._range)
             if total is None or (self._content_length and self._content_length != total):
                 return self._stop(Reason.BODY_INCOMPLETE)
             self._whole_size = None if self._encoding else total
         if self._content_length > self._limit and not self._is_page:
             return self._stop(Reason.BODY_TOO_LARGE)
-        decoder = decoder_for(self._encoding) if self._encoding else None
-        if isinstance(decoder, Packed):
+        decoder = find_decoder(self._encoding) if self._encoding else None
+        if isinstance(decoder, WholeBodyDecoder):
             self._packed = decoder
         else:
             self._decoder = decoder

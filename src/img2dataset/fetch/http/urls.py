@@ -10,7 +10,7 @@ from img2dataset.errors import Reason, RowError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-LONGEST_URL = 64 * 1024
+MAX_URL_CHARACTERS = 64 * 1024
 """Characters; what is longer is not a URL, it is a mistake in the list."""
 
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -24,7 +24,7 @@ def sendable(url: str | None) -> str:
     url = url.strip() if url is not None else ""
     if not url:
         raise RowError(Reason.URL_MISSING)
-    if len(url) > LONGEST_URL:
+    if len(url) > MAX_URL_CHARACTERS:
         raise RowError(Reason.URL_INVALID)
     try:
         normal: str = normalize_url(url if url.isascii() else LONE_SURROGATES.sub("\ufffd", url))
@@ -32,7 +32,7 @@ def sendable(url: str | None) -> str:
         raise RowError(Reason.URL_INVALID) from None
     if not normal.startswith(("http://", "https://")):
         raise RowError(Reason.SCHEME_NOT_ALLOWED)
-    if len(normal) > 3 * LONGEST_URL:  # every character may have become three
+    if len(normal) > 3 * MAX_URL_CHARACTERS:  # every character may have become three
         raise RowError(Reason.URL_INVALID)
     return normal.partition("#")[0]
 

@@ -95,10 +95,10 @@ def has_refusal(lines: Iterable[str], disallowed: frozenset[str], token: str | N
     )
 
 
-def read_directives(line: str, also: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+def read_directives(line: str, extra: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
     """Yield (robot's name or "", directive) of one header value, all in lower case.
 
-    `also` = directives of the user's that are not robots' names, whatever they look like.
+    `extra` = directives of the user's that are not robots' names, whatever they look like.
     """
     agent = ""
     in_date = False
@@ -108,7 +108,7 @@ def read_directives(line: str, also: frozenset[str] = frozenset()) -> Iterator[t
             continue
         *before, name = (piece.strip() for piece in text.split(":"))
         for piece in before:
-            if VALUED.fullmatch(piece) or piece in DIRECTIVES or piece in also:
+            if VALUED.fullmatch(piece) or piece in DIRECTIVES or piece in extra:
                 name = piece
                 break
             agent = piece

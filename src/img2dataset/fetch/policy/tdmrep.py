@@ -17,7 +17,7 @@ from ada_url import URL
 
 from img2dataset.fetch.policy.path_rules import fits, normal, path_of
 
-MOST_RULES = 1000
+MAX_RULES = 1000
 """Of one file: each is looked at for each URL."""
 PATH = "/.well-known/tdmrep.json"
 
@@ -68,7 +68,7 @@ def reservations(status: int | None, body: bytes) -> Reservations:
         return NONE
     if not isinstance(document, list):
         return NONE
-    rules = (_rule(entry) for entry in document[:MOST_RULES])
+    rules = (_rule(entry) for entry in document[:MAX_RULES])
     return Reservations(tuple(rule for rule in rules if rule is not None))
 
 

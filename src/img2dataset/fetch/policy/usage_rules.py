@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from img2dataset.fetch.policy import content_signal, content_usage
 from img2dataset.fetch.policy.path_rules import fits, most_specific, normal, path_of
 
-MOST_RULES = 1000
+MAX_RULES = 1000
 """Of one group: each is looked at for each URL.  A file with more is taken as a no."""
 
 READERS: dict[str, Callable[[str], bool | None]] = {
@@ -73,7 +73,7 @@ NO_RULES = UsageRules()
 
 def usage_rules(lines: list[tuple[str, bytes]]) -> UsageRules:
     """The rules in lines of the kinds of READERS."""
-    if len(lines) > MOST_RULES:
+    if len(lines) > MAX_RULES:
         return UsageRules((UsageRule("content-usage", "/", "train-ai=n", training=False),))
     return UsageRules(tuple(_rule(kind, value.decode("latin-1")) for kind, value in lines))
 

@@ -94,7 +94,7 @@ def is_local_name(host: str) -> bool:
     return f".{bare_name(host)}".endswith(".localhost")
 
 
-def may_ask(policy: str, host: str, *, listed_host: str | None) -> bool:
+def may_request(policy: str, host: str, *, listed_host: str | None) -> bool:
     """Whether `host` may be asked, as far as can be told before any look-up.
 
     To be called for every hop; `listed_host` = the host of the URL in the list.
@@ -106,8 +106,8 @@ def may_ask(policy: str, host: str, *, listed_host: str | None) -> bool:
     return policy == "listed" and listed_host is not None and _same_host(host, listed_host)
 
 
-def allowed(policy: str, host: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Those of `addresses` on which a `host` that passed `may_ask` may be connected to."""
+def filter_addresses(policy: str, host: str, addresses: Sequence[str]) -> tuple[str, ...]:
+    """Those of `addresses` on which a `host` that passed `may_request` may be connected to."""
     address = literal(host)
     if address is not None:
         return () if policy == "deny" and not is_public(address) else (address,)

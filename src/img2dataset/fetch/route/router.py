@@ -12,7 +12,7 @@ from img2dataset.fetch.dns.resolver import Answer, Resolver
 from img2dataset.fetch.http.urls import DEFAULT_PORTS
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.politeness import POLITE, Politeness
-from img2dataset.fetch.route.addresses import allowed, literal, may_ask
+from img2dataset.fetch.route.addresses import filter_addresses, literal, may_request
 from img2dataset.fetch.route.proxies import Proxies, address_of_proxy
 from img2dataset.records import Failure
 
@@ -44,7 +44,7 @@ PROXY_NOT_RESOLVED = "(the name of the proxy is not resolved)"
 
 
 @lru_cache(maxsize=10_000)
-def place_of(origin: str) -> Origin:
+def parse_origin(origin: str) -> Origin:
     scheme, _, authority = origin.partition("://")
     host, _, port = authority.rpartition(":") if authority[-1:].isdigit() else (authority, "", "")
     if not host or host.endswith(":"):  # digits at the end that are no port
@@ -53,7 +53,7 @@ def place_of(origin: str) -> Origin:
     return Origin(origin, scheme, host, int(port) if port else DEFAULT_PORTS[scheme], literal(host))
 
 
-def origin_of(url: str) -> str:
+def find_origin(url: str) -> str:
     """Scheme, host and port of a URL, as one text; any user and password left out."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
@@ -96,9 +96,9 @@ class Router:
             self._resolver.tick()
         return [name for name, _ in self._resolver.answers()]
 
-    def patience(self, now: float) -> float | None:
+    def next_timeout(self, now: float) -> float | None:
         """Seconds until `found` has something to do even if no socket gets ready."""
-        seconds = self._resolver.patience()
+        seconds = self._resolver.next_timeout()
         self._tick_at = now if seconds is None else now + seconds
         return seconds
 
@@ -107,8 +107,10 @@ class Router:
 
     def may_connect(self, url: str, address: str) -> bool:
         """Whether `address`, to which there is a connection now, is one that `url` may use."""
-        place = place_of(origin_of(url))
-        return place.literal is not None or bool(allowed(self._policy, place.host, (address,)))
+        place = parse_origin(find_origin(url))
+        return place.literal is not None or bool(
+            filter_addresses(self._policy, place.host, (address,))
+        )
 
     def _watch(self, file: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares)
         mask = (READ if reading else 0) | (WRITE if writing else 0)
@@ -136,7 +138,7 @@ class Router:
     def _way_by(self, place: Origin, answer: Answer) -> Route | Failure:
         if answer.reason is not None:
             return Failure.of(RowError(answer.reason))
-        addresses = allowed(self._policy, place.host, answer.addresses)
+        addresses = filter_addresses(self._policy, place.host, answer.addresses)
         if not addresses:
             return _not_allowed()
         return _way_to(place.host, place.port, addresses)
@@ -144,7 +146,7 @@ class Router:
 
 @lru_cache(maxsize=10_000)
 def _may_ask(policy: str, host: str, listed: str) -> bool:
-    return may_ask(policy, host, listed_host=listed)
+    return may_request(policy, host, listed_host=listed)
 
 
 @lru_cache(maxsize=10_000)

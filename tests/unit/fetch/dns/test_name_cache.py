@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.dns.name_cache import Answer, Cache, hosts_in, known_without_asking
+from img2dataset.fetch.dns.name_cache import Answer, Cache, read_hosts_file, resolve_locally
 from img2dataset.fetch.politeness import Politeness
 
 GOOD = Answer(("192.0.2.1",))
@@ -66,7 +66,7 @@ def test_the_oldest_answers_are_forgotten() -> None:
     ],
 )
 def test_some_names_need_no_name_server(name: str, answer: Answer | None) -> None:
-    assert known_without_asking(name) == answer
+    assert resolve_locally(name) == answer
 
 
 def test_the_hosts_file_is_read_as_the_system_reads_it(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_hosts_file_is_read_as_the_system_reads_it(tmp_path: Path) -> None:
         b"# a comment\n\n192.0.2.1 One.test two.test. # another\r\n\t2001:db8::1\tone.test\n"
         b"192.0.2.1 one.test\nnonsense three.test\n192.0.2.4\n192.0.2.5 caf\xe9.test five.test"
     )
-    found = hosts_in(file)
+    found = read_hosts_file(file)
     assert found["one.test"] == Answer(("2001:db8::1", "192.0.2.1"))
     assert found["two.test"] == Answer(("192.0.2.1",))
     assert found["five.test"] == Answer(("192.0.2.5",))
@@ -83,4 +83,4 @@ def test_the_hosts_file_is_read_as_the_system_reads_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_hosts_file_is_an_empty_one(tmp_path: Path) -> None:
-    assert hosts_in(tmp_path / "missing") == {}
+    assert read_hosts_file(tmp_path / "missing") == {}

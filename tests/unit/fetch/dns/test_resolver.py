@@ -67,8 +67,8 @@ class Loop:
 
     def resolve(self, *names: str) -> dict[str, Answer]:
         found = {name: self.resolver.ask(name) for name in names}
-        while (patience := self.resolver.patience()) is not None:
-            for key, events in self._selector.select(patience):
+        while (next_timeout := self.resolver.next_timeout()) is not None:
+            for key, events in self._selector.select(next_timeout):
                 self.resolver.ready(
                     key.fd,
                     bool(events & selectors.EVENT_READ),
@@ -347,7 +347,7 @@ def test_the_hosts_file_comes_first(
 ) -> None:
     assert both.resolver.ask(name) == Answer(addresses), "at once"
     assert both.resolver.answers() == []
-    assert both.resolver.patience() is None
+    assert both.resolver.next_timeout() is None
     assert not server.asked, "not for the other family either"
 
 
@@ -375,7 +375,7 @@ def test_some_names_are_known_without_asking(
     server: NameServer, loop: Loop, name: str, answer: Answer
 ) -> None:
     assert loop.resolver.ask(name) == answer
-    assert loop.resolver.patience() is None
+    assert loop.resolver.next_timeout() is None
     assert not server.asked
 
 
@@ -487,7 +487,7 @@ def test_a_closed_resolver_watches_nothing(server: NameServer, loop: Loop) -> No
     assert loop.watched
     loop.resolver.close()
     assert not loop.watched
-    assert loop.resolver.patience() is None
+    assert loop.resolver.next_timeout() is None
     assert loop.resolver.answers() == []
 
 

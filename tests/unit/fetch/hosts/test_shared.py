@@ -15,8 +15,8 @@ from img2dataset.fetch.hosts.shared import (
     NUMBER,
     TABLE_LOCKS,
     TABLE_SIZE,
-    Shared,
-    _number,
+    SharedLimits,
+    _hash_host,
 )
 from img2dataset.fetch.politeness import POLITE
 from tests.unit.fetch.asker import HOST, Asker, Elsewhere
@@ -28,8 +28,8 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def shared(path: str) -> Iterator[Shared]:
-    with_file = Shared(path)
+def shared(path: str) -> Iterator[SharedLimits]:
+    with_file = SharedLimits(path)
     yield with_file
     with_file.close()
 
@@ -37,7 +37,7 @@ def shared(path: str) -> Iterator[Shared]:
 # -- one process --
 
 
-def test_a_host_has_as_many_places_as_it_is_said_to_have(shared: Shared) -> None:
+def test_a_host_has_as_many_places_as_it_is_said_to_have(shared: SharedLimits) -> None:
     places = [shared.take_slot("a", 3) for _ in range(5)]
     assert len({place for place in places if place is not None}) == 3
     assert places[3:] == [None, None]
@@ -49,7 +49,7 @@ def test_a_host_has_as_many_places_as_it_is_said_to_have(shared: Shared) -> None
     assert shared.take_slot("a", 3) is None
 
 
-def test_times_of_a_host_are_the_delay_apart(shared: Shared) -> None:
+def test_times_of_a_host_are_the_delay_apart(shared: SharedLimits) -> None:
     assert [shared.reserve_time("a", 0.5, 10.0) for _ in range(3)] == [10.0, 10.5, 11.0]
     assert shared.reserve_time("b", 0.5, 10.0) == 10.0
     assert shared.reserve_time("a", 0.5, 20.0) == 20.0
@@ -57,7 +57,7 @@ def test_times_of_a_host_are_the_delay_apart(shared: Shared) -> None:
 
 @given(st.text())
 def test_places_and_times_never_meet(host: str) -> None:
-    number = _number(host.encode("utf-8", "replace").decode())
+    number = _hash_host(host.encode("utf-8", "replace").decode())
     assert 0 <= (number >> 16) * MAX_SLOTS_PER_HOST < TABLE_LOCKS - MAX_SLOTS_PER_HOST
     assert TABLE_LOCKS + TABLE_SIZE < 1 << 63
 
@@ -67,7 +67,7 @@ def test_places_and_times_never_meet(host: str) -> None:
 def test_no_two_times_are_closer_than_the_delay(
     tmp_path_factory: pytest.TempPathFactory, requests: list[tuple[str, float, float]]
 ) -> None:
-    shared = Shared(str(tmp_path_factory.mktemp("shared") / "file"))
+    shared = SharedLimits(str(tmp_path_factory.mktemp("shared") / "file"))
     free: dict[str, float] = {}
     for host, delay, now in requests:
         start = shared.reserve_time(host, delay, now)
@@ -76,7 +76,7 @@ def test_no_two_times_are_closer_than_the_delay(
     shared.close()
 
 
-def test_the_file_is_as_large_as_the_table(path: str, shared: Shared) -> None:
+def test_the_file_is_as_large_as_the_table(path: str, shared: SharedLimits) -> None:
     for number in range(2000):
         shared.take_slot(str(number), 1)
         shared.reserve_time(str(number), 1.0, 1.0)
@@ -85,7 +85,7 @@ def test_the_file_is_as_large_as_the_table(path: str, shared: Shared) -> None:
 
 def test_who_opens_the_file_again_finds_what_is_in_it(path: str) -> None:
     for start in (10.0, 11.0):
-        shared = Shared(path)
+        shared = SharedLimits(path)
         assert shared.reserve_time("a", 1.0, 10.0) == start
         shared.close()
 
@@ -95,7 +95,7 @@ def test_who_opens_the_file_again_finds_what_is_in_it(path: str) -> None:
 
 @pytest.mark.slow
 def test_places_are_shared_and_come_back_when_their_holder_is_killed(
-    path: str, shared: Shared
+    path: str, shared: SharedLimits
 ) -> None:
     with Elsewhere(path) as other:
         assert [other.do("place", "a", 3) is None for _ in range(2)] == [False, False]
@@ -111,7 +111,9 @@ def test_places_are_shared_and_come_back_when_their_holder_is_killed(
 
 
 @pytest.mark.slow
-def test_times_are_shared_and_a_killed_process_holds_up_nobody(path: str, shared: Shared) -> None:
+def test_times_are_shared_and_a_killed_process_holds_up_nobody(
+    path: str, shared: SharedLimits
+) -> None:
     with Elsewhere(path) as other:
         assert other.do("time", "a", 0.5, 10.0) == 10.0
         assert shared.reserve_time("a", 0.5, 10.0) == 10.5

@@ -14,7 +14,7 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.http.curl import Ended, Moved, Request, Transfers
+from img2dataset.fetch.http.curl import Finished, Moved, Request, Transfers
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
@@ -46,7 +46,7 @@ class Driver:
         self.free = 10**9
         self.budget = Budget(lambda: self.free)
         self.loop = Loop()
-        self.seen: list[Ended[str]] = []
+        self.seen: list[Finished[str]] = []
         self.transfers: Transfers[str] = Transfers(
             config,
             self.loop,
@@ -62,8 +62,8 @@ class Driver:
         self.transfers.start(key, request)
 
     def turn(self) -> None:
-        patience = self.transfers.patience(time.monotonic())
-        self.loop.wait(0.1 if patience is None else min(patience, 0.1))
+        next_timeout = self.transfers.next_timeout(time.monotonic())
+        self.loop.wait(0.1 if next_timeout is None else min(next_timeout, 0.1))
         self.seen += self.transfers.ended()
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -76,11 +76,11 @@ class Driver:
         end = time.monotonic() + seconds
         self.until(lambda: time.monotonic() > end)
 
-    def finish(self) -> dict[str, Ended[str]]:
+    def finish(self) -> dict[str, Finished[str]]:
         self.until(lambda: not len(self.transfers))
         return {ended.key: ended for ended in self.seen}
 
-    def one(self, request: Request | str, seconds: float = PATIENCE) -> Ended[str]:
+    def one(self, request: Request | str, seconds: float = PATIENCE) -> Finished[str]:
         self.start("one", request, seconds)
         return self.finish()["one"]
 
@@ -109,12 +109,12 @@ def driver(make_driver: MakeDriver) -> Driver:
     return make_driver()
 
 
-def reason_of(ended: Ended[str]) -> Reason:
+def reason_of(ended: Finished[str]) -> Reason:
     assert isinstance(ended.result, Failure)
     return ended.result.reason
 
 
-def size_of(ended: Ended[str]) -> int:
+def size_of(ended: Finished[str]) -> int:
     assert isinstance(ended.result, Body)
     return len(ended.result.data)
 
@@ -175,7 +175,7 @@ def test_a_wish_to_be_left_alone_is_passed_on(driver: Driver, site: Site) -> Non
 
 
 def test_a_text_for_us_is_given_as_it_is(driver: Driver, site: Site) -> None:
-    assert size_of(driver.one(Request(site.url("/html"), PATIENCE, is_page=True))) > 0
+    assert size_of(driver.one(Request(site.url("/html"), PATIENCE, is_text=True))) > 0
 
 
 def test_a_slot_is_used_again_and_nothing_sticks_to_it(driver: Driver, site: Site) -> None:
@@ -335,14 +335,14 @@ def test_a_body_that_crawls_is_given_up_before_its_time(
 
 @pytest.mark.slow
 def test_nobody_waits_for_what_is_over(driver: Driver, site: Site) -> None:
-    assert driver.transfers.patience(time.monotonic()) is None
+    assert driver.transfers.next_timeout(time.monotonic()) is None
     driver.start("one", site.url("/silent"), seconds=0.2)
-    patience = driver.transfers.patience(time.monotonic())
-    assert patience is not None
-    assert patience <= 0.2
+    next_timeout = driver.transfers.next_timeout(time.monotonic())
+    assert next_timeout is not None
+    assert next_timeout <= 0.2
     driver.finish()
     driver.one(site.url("/image/1.jpg"))
-    assert driver.transfers.patience(time.monotonic() + PATIENCE) in {None, 0.0}
+    assert driver.transfers.next_timeout(time.monotonic() + PATIENCE) in {None, 0.0}
 
 
 # -- space --

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.policy.robots import KEPT_FOR
+from img2dataset.fetch.policy.robots import MAX_AGE_S
 from img2dataset.fetch.policy.robots_gate import RobotsGate
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
@@ -100,7 +100,7 @@ def test_where_nothing_may_be_asked_for_tdmrep_is_not(status: int | None, body: 
 
 
 @pytest.mark.parametrize(
-    ("status", "lasts"), [(404, KEPT_FOR), (None, POLITE.robots_unavailable_s)]
+    ("status", "lasts"), [(404, MAX_AGE_S), (None, POLITE.robots_unavailable_s)]
 )
 def test_a_tdmrep_that_could_not_be_had_is_asked_for_again(
     status: int | None, lasts: float
@@ -131,7 +131,9 @@ def test_our_more_specific_name_comes_first() -> None:
     assert said(known(200, RULES, "img2dataset"), "/1.jpg") == 3.0
 
 
-@pytest.mark.parametrize(("status", "lasts"), [(200, KEPT_FOR), (500, POLITE.robots_unavailable_s)])
+@pytest.mark.parametrize(
+    ("status", "lasts"), [(200, MAX_AGE_S), (500, POLITE.robots_unavailable_s)]
+)
 def test_it_is_asked_for_again_after_a_time(status: int, lasts: float) -> None:
     made = known(status)
     assert said(made, "/1.jpg", lasts - 1) is not None

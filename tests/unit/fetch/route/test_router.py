@@ -15,7 +15,7 @@ from img2dataset.fetch.dns.name_cache import NO_SUCH_HOST, NOT_RESOLVED, Answer
 from img2dataset.fetch.dns.resolver import Resolver
 from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
-from img2dataset.fetch.route.router import STRAIGHT, Route, Router, origin_of, place_of
+from img2dataset.fetch.route.router import STRAIGHT, Route, Router, find_origin, parse_origin
 from img2dataset.records import Failure
 from tests.unit.fetch.plain import PLAIN
 
@@ -54,7 +54,7 @@ def make_ways(request: pytest.FixtureRequest) -> MakeWays:
 
 
 def way(ways: Router, url: str, listed: str = "http://a/") -> Route | Reason | None:
-    found = ways.find(place_of(origin_of(url)), place_of(origin_of(listed)).host)
+    found = ways.find(parse_origin(find_origin(url)), parse_origin(find_origin(listed)).host)
     return found.reason if isinstance(found, Failure) else found
 
 
@@ -77,7 +77,7 @@ def way(ways: Router, url: str, listed: str = "http://a/") -> Route | Reason | N
     ],
 )  # fmt: skip
 def test_whom_a_url_asks(url: str, origin: str, host: str, port: int, literal: str | None) -> None:
-    place = place_of(origin_of(url))
+    place = parse_origin(find_origin(url))
     assert (place.origin, place.host, place.port, place.literal) == (origin, host, port, literal)
 
 
@@ -96,7 +96,7 @@ def test_whatever_can_be_sent_has_a_place(
         url = sendable(f"{scheme}://{user}{host}{'' if port is None else f':{port}'}/{path}")
     except Exception:  # noqa: BLE001  (not every name made here is one)
         return
-    place = place_of(origin_of(url))
+    place = parse_origin(find_origin(url))
     assert place.scheme == scheme
     assert place.port == (port or {"http": 80, "https": 443}[scheme])
     assert "@" not in place.origin
@@ -161,7 +161,7 @@ def test_who_may_be_asked_by_whom(  # noqa: PLR0917  (a table)
     by_list: bool,  # noqa: FBT001
     deny: bool,  # noqa: FBT001
 ) -> None:
-    host = place_of(origin_of(url)).host
+    host = parse_origin(find_origin(url)).host
     names = {} if answer is None else {host: answer}
     for policy, may in (("allow", allow), ("listed", by_list), ("deny", deny)):
         found = way(make_ways(policy, **names), url, listed)
@@ -190,7 +190,7 @@ def test_a_proxy_has_a_name_too_and_may_be_private(
     make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://u:p@proxy:3128/")
-    place = place_of(origin_of(url))
+    place = parse_origin(find_origin(url))
     assert make_ways().name_for(place) == "proxy"
     assert way(make_ways(), url) is None
     found = way(make_ways("deny", proxy=PRIVATE), url)
@@ -210,7 +210,7 @@ def test_the_name_to_be_known_is_the_hosts_where_no_proxy_is_asked(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "direct")
-    assert make_ways().name_for(place_of("http://direct")) == "direct"
+    assert make_ways().name_for(parse_origin("http://direct")) == "direct"
 
 
 @pytest.mark.parametrize(
