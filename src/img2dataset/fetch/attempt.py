@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from img2dataset.fetch.route.router import STRAIGHT, Origin, Route, find_origin, parse_origin
+from img2dataset.fetch.route.router import DIRECT, Origin, Route, find_origin, parse_origin
 from img2dataset.records import ResponseInfo, Row
 
 MAX_SIGNALS = 50
@@ -35,7 +35,7 @@ class Attempt:
     """The URL as the list has it, made sendable."""
     url: str
     """Where we are: the same, or where a redirect led."""
-    place: Origin
+    origin: Origin
     """Whom `url` asks."""
     listed_host: str
     left: float
@@ -56,7 +56,7 @@ class Attempt:
     """Whether it is to find out if the network is back."""
     redirect: ResponseInfo | None = None
     """How the last redirect came, if that is to be told."""
-    route: Route = STRAIGHT
+    route: Route = DIRECT
     robots_of: str | None = None
     """The origin whose robots.txt it is, or whose tdmrep.json."""
     is_tdmrep: bool = False
@@ -70,8 +70,8 @@ class Attempt:
 
     @classmethod
     def at(cls, url: str, seconds: float) -> Attempt:
-        place = parse_origin(find_origin(url))
-        return cls(url, url, place, place.host, seconds)
+        origin = parse_origin(find_origin(url))
+        return cls(url, url, origin, origin.host, seconds)
 
     @property
     def is_only_probe(self) -> bool:
@@ -87,9 +87,9 @@ class Attempt:
     def go_to(self, url: str) -> None:
         """Follow a redirect."""
         self.hops += 1
-        self.passed.append(self.place.origin)
+        self.passed.append(self.origin.name)
         self.url = url
-        self.place = parse_origin(find_origin(url))
+        self.origin = parse_origin(find_origin(url))
 
     def begin_again(self, seconds: float) -> None:
         """From the URL of the list, with all of its time."""
@@ -101,5 +101,5 @@ class Attempt:
         self.reserved = False
         self.signals.clear()
         self.url = self.listed
-        self.place = parse_origin(find_origin(self.listed))
+        self.origin = parse_origin(find_origin(self.listed))
         self.left = seconds

@@ -75,7 +75,7 @@ class Endings:
         granted, attempt.left = attempt.left, attempt.left - ended.seconds
         seen = None if isinstance(result, Moved) else result
         late = isinstance(result, Failure) and result.reason in LATE
-        origin = attempt.place.origin
+        origin = attempt.origin.name
         others = origin not in attempt.passed
         if late and others and granted < self._config.timeout / 2:  # they had most of its time
             self._hosts.learn_nothing(origin, now)
@@ -87,17 +87,17 @@ class Endings:
     def _note_answer(self, attempt: Attempt, result: object, now: float) -> None:
         """Something answered: our own network is not out."""
         if isinstance(result, Body) and attempt.robots_of is None:
-            self._outage.worked(attempt.place.origin, attempt.listed)
+            self._outage.worked(attempt.origin.name, attempt.listed)
         if self._outage.is_sure:
             self._hosts.forgive(now)
-        for caught in self._outage.answered(attempt.place.origin, now):
+        for caught in self._outage.answered(attempt.origin.name, now):
             self._ask_again(caught, now)
 
     def _follow(self, attempt: Attempt, moved: Moved, most: int, now: float) -> None:
         """Go where a redirect leads."""
         attempt.redirect = moved.fetched
         if attempt.hops >= most:
-            self._hosts.blame(attempt.place.origin, now)
+            self._hosts.blame(attempt.origin.name, now)
             self.deliver_given_up()
             self._conclude(attempt, Failure.of(RowError(Reason.TOO_MANY_REDIRECTS)))
             return
@@ -108,8 +108,8 @@ class Endings:
             return
         attempt.go_to(url)
         may_be_loop = attempt.hops >= self._politeness.min_loop_redirects
-        if may_be_loop and attempt.place.origin in attempt.passed:
-            self._hosts.blame(attempt.place.origin, now)  # taken back if a good answer comes of it
+        if may_be_loop and attempt.origin.name in attempt.passed:
+            self._hosts.blame(attempt.origin.name, now)  # taken back if a good answer comes of it
             self.deliver_given_up()
         self._gates.enter(attempt, now)
 
@@ -136,7 +136,7 @@ class Endings:
         """Let an attempt wait for its next try, or hold it back, or deliver the failure."""
         is_network = failure.reason in NETWORK
         if is_network:
-            self._outage.failed(attempt.place.origin, failure.reason, now)
+            self._outage.failed(attempt.origin.name, failure.reason, now)
         if attempt.is_only_probe:
             self._attempts.move(attempt, AttemptState.DONE)
             return
@@ -158,7 +158,7 @@ class Endings:
         """Let an attempt wait for its next try; return False if there is none."""
         if failure.reason not in RETRIED or attempt.failures >= self._config.retries:
             return False
-        if self._hosts.is_given_up(attempt.place.origin, now):
+        if self._hosts.is_given_up(attempt.origin.name, now):
             return False
         delay = delay_before(attempt.failures + 1, retry_after, self._politeness)
         if delay is None:
@@ -203,7 +203,7 @@ class Endings:
 
     def _retries_at(self, origin: str) -> list[Attempt]:
         """Take out the attempts that waited to ask this host again: they need not wait longer."""
-        return self.retries.remove(lambda attempt: attempt.place.origin == origin)
+        return self.retries.remove(lambda attempt: attempt.origin.name == origin)
 
     def _conclude(self, attempt: Attempt, outcome: Body | Failure) -> None:
         if attempt.robots_of is not None:

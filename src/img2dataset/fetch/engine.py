@@ -286,7 +286,7 @@ class Engine:
             if attempt is None:
                 self._endings.deliver_given_up()
             elif attempt.left < self._politeness.min_request_s:
-                self._hosts.learn_nothing(attempt.place.origin, now)
+                self._hosts.learn_nothing(attempt.origin.name, now)
                 self._fail(attempt, Failure.of(RowError(Reason.TIMEOUT)), now)
             else:
                 self._start(attempt, now)

@@ -87,13 +87,13 @@ class Gates:
         """Send an attempt through the gates, as far as it gets."""
         self._attempts.move(attempt, AttemptState.ENTERING)
         attempt.began = attempt.began or now
-        match self._router.find(attempt.place, attempt.listed_host):
+        match self._router.find(attempt.origin, attempt.listed_host):
             case Failure() as failure:
                 self._fail(attempt, failure, now)
             case None:
                 attempt.began = attempt.lookup_began = now
                 self._attempts.move(attempt, AttemptState.RESOLVING)
-                self._lookups.add(self._router.name_for(attempt.place), attempt, now, attempt.left)
+                self._lookups.add(self._router.name_for(attempt.origin), attempt, now, attempt.left)
             case Route() as route:
                 attempt.route = route
                 self._ask_robots(attempt, now)
@@ -114,7 +114,7 @@ class Gates:
         if self._robots is None or attempt.robots_of is not None:
             self._admit(attempt, 0.0, now)
             return
-        origin = attempt.place.origin
+        origin = attempt.origin.name
         verdict = self._robots.check(origin, attempt.url, now)
         if verdict is not None:
             attempt.reserved = self._robots.reserves(origin, attempt.url)
@@ -131,7 +131,7 @@ class Gates:
                 self._admit(attempt, delay * self._config.host_limit_share, now)
 
     def _admit(self, attempt: Attempt, delay: float, now: float) -> None:
-        name = attempt.place.origin
+        name = attempt.origin.name
         if attempt.probing and self._outage.is_out:
             if self._hosts.admit_anyway(name, now):
                 self._attempts.move(attempt, AttemptState.AT_HOST)

@@ -13,12 +13,12 @@ def test_it_goes_where_redirects_lead_and_begins_again_at_the_listed_url() -> No
     attempt.go_to("https://b/2.jpg")
     attempt.go_to("https://c/3.jpg")
     attempt.left -= 7.0
-    assert (attempt.hops, attempt.url, attempt.place.origin) == (2, "https://c/3.jpg", "https://c")
+    assert (attempt.hops, attempt.url, attempt.origin.name) == (2, "https://c/3.jpg", "https://c")
     assert (attempt.listed, attempt.listed_host) == (URL, "a")
 
     attempt.failures += 1
     attempt.begin_again(10.0)
-    assert (attempt.hops, attempt.url, attempt.place.origin) == (0, URL, "http://a:8080")
+    assert (attempt.hops, attempt.url, attempt.origin.name) == (0, URL, "http://a:8080")
     assert attempt.left == 10.0
     assert attempt.failures == 1, "that it failed before is not forgotten"
 

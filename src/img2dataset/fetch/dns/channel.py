@@ -52,7 +52,7 @@ class ChannelConfig:
 class DnsReply(Generic[W]):
     """What became of one question."""
 
-    line: Channel[W]
+    channel: Channel[W]
     what: W
     """For which it was asked."""
     family: socket.AddressFamily
@@ -71,28 +71,28 @@ class Channel(Generic[W]):
 
     def __init__(
         self,
-        heard: list[DnsReply[W]],
+        replies: list[DnsReply[W]],
         watch: Callable[[int, bool, bool], None],
-        how: ChannelConfig,
+        config: ChannelConfig,
     ) -> None:
-        self.how = how
+        self.config = config
         self.asked = 0
         self.asking = 0
         self.answered = 0
         self.fds: set[int] = set()
-        self._heard = heard
+        self._replies = replies
         self._watch = watch
         self._closed = False
         # not `lookups` nor `resolvconf_path`: pycares 5.2 gives c-ares texts it has freed
         self._channel = pycares.Channel(
             # no EDNS: its cookies and options lose names with forwarders of mixed upstreams and
             # with servers that drop what they do not know; long answers come over TCP
-            flags=0 if how.search else pycares.ARES_FLAG_NOSEARCH,
-            timeout=how.wait_s,
-            tries=how.tries,
-            servers=how.servers or None,
+            flags=0 if config.search else pycares.ARES_FLAG_NOSEARCH,
+            timeout=config.wait_s,
+            tries=config.tries,
+            servers=config.servers or None,
             socket_receive_buffer_size=RECEIVE_BUFFER_BYTES,
-            sock_state_cb=self._tell,
+            sock_state_cb=self._report_state,
         )
 
     @property
@@ -109,7 +109,7 @@ class Channel(Generic[W]):
             None,
             family=family,
             flags=AI_NOSORT,
-            callback=partial(self._hear, what, family),
+            callback=partial(self._take_reply, what, family),
         )
 
     def process(self, readable: int, writable: int) -> None:
@@ -125,7 +125,7 @@ class Channel(Generic[W]):
         self._closed = True
         self._channel.close()
 
-    def _hear(
+    def _take_reply(
         self,
         what: W,
         family: socket.AddressFamily,
@@ -143,11 +143,11 @@ class Channel(Generic[W]):
             seconds += [alias.ttl for alias in result.cnames]
         is_answer = result is not None or error in NO_SUCH
         self.answered += is_answer
-        self._heard.append(
+        self._replies.append(
             DnsReply(self, what, family, tuple(addresses), min(seconds, default=None), is_answer)
         )
 
-    def _tell(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares calls)
+    def _report_state(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares calls)
         if self._closed:
             return
         if reading or writing:

@@ -2,12 +2,12 @@
 
 c-ares sends the questions and reads the answers; this page adds what a long list of URLs needs:
 a bounded cache, one look-up per name however many rows wait for it, patience with a resolver
-that fails now and then, and a strict line between "there is no such host", which the name
+that fails now and then, and a strict channel between "there is no such host", which the name
 servers said, and "the host was not resolved", which is about them and not about the host.
 
 How many look-ups are under way at once is the caller's choice (`in_flight`); they share one
 socket per name server.  Five hundred are plenty: at 50 ms each that is 10,000 names a second.
-The channels of c-ares are in `dns_line`.
+The channels of c-ares are in `channel`.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class LookUp:
     addresses: list[str] = field(default_factory=list)
     over: bool = False
 
-    def take(self, heard: DnsReply[LookUp]) -> None:
+    def take(self, reply: DnsReply[LookUp]) -> None:
         """A name server has answered."""
-        self.missing.discard(heard.family)
-        self.addresses += heard.addresses
-        if heard.seconds is not None:
-            self.seconds = min(self.seconds, heard.seconds)
+        self.missing.discard(reply.family)
+        self.addresses += reply.addresses
+        if reply.seconds is not None:
+            self.seconds = min(self.seconds, reply.seconds)
 
     @property
     def answer(self) -> Answer:
@@ -94,9 +94,9 @@ class Resolver:
         self._politeness = politeness
         with_ipv6 = has_ipv6() if ipv6 is None else ipv6
         self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
-        self._heard: list[DnsReply[LookUp]] = []
+        self._replies: list[DnsReply[LookUp]] = []
         # by which server comes first; the last one searches, for names without a dot
-        self._lines: list[Channel[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
+        self._channels: list[Channel[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
         # by server, and whether they search
         self._patient: dict[tuple[str, bool], Channel[LookUp]] = {}
         self._retired: list[Channel[LookUp]] = []
@@ -135,15 +135,15 @@ class Resolver:
 
     def ready(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (as `watch`)
         """The loop saw that `fd` can be read or written."""
-        for line in self._open_lines():
-            if fd in line.fds:
-                line.process(fd if reading else NO_FD, fd if writing else NO_FD)
+        for channel in self._open_channels():
+            if fd in channel.fds:
+                channel.process(fd if reading else NO_FD, fd if writing else NO_FD)
         self._take_in()
 
     def tick(self) -> None:
         """To be called when `next_timeout` is over: timeouts and retries."""
-        for line in self._open_lines():
-            line.process(NO_FD, NO_FD)
+        for channel in self._open_channels():
+            channel.process(NO_FD, NO_FD)
         self._take_in()
         now = self._clock()
         while self._later and self._later[0][0] <= now:
@@ -181,7 +181,7 @@ class Resolver:
         if self._silent:
             due = min(due, self._silent[0][0])
         longest = max(0.0, due - self._clock())
-        return min(line.timeout(longest) for line in self._open_lines())
+        return min(channel.timeout(longest) for channel in self._open_channels())
 
     def answers(self) -> list[tuple[str, Answer]]:
         """The look-ups that ended since the last call."""
@@ -195,71 +195,73 @@ class Resolver:
 
     def close(self) -> None:
         """What is under way is never answered."""
-        for line in self._open_lines():
-            line.close()
-        self._lines = [None] * len(self._lines)
+        for channel in self._open_channels():
+            channel.close()
+        self._channels = [None] * len(self._channels)
         self._patient.clear()
         self._retired.clear()
-        self._heard.clear()
+        self._replies.clear()
         self._under_way.clear()
 
-    def _open_lines(self) -> list[Channel[LookUp]]:
-        lines = (line for line in self._lines if line is not None)
-        return [*lines, *self._patient.values(), *self._retired]
+    def _open_channels(self) -> list[Channel[LookUp]]:
+        channels = (channel for channel in self._channels if channel is not None)
+        return [*channels, *self._patient.values(), *self._retired]
 
     def _send(self, lookup: LookUp) -> None:
-        line = self._line_for(lookup.name)
+        channel = self._channel_for(lookup.name)
         for family in tuple(lookup.missing):
             lookup.asking += 1
-            line.ask(lookup, lookup.name, family)
+            channel.ask(lookup, lookup.name, family)
 
     def _send_patiently(self, lookup: LookUp) -> None:
         """Ask each server once, and wait for its answer to the end."""
-        servers = self._servers or self._line_for(lookup.name).servers
+        servers = self._servers or self._channel_for(lookup.name).servers
         for server in servers[: self._politeness.max_patient_servers]:
-            line = self._patient_line(server, search="." not in lookup.name)
+            channel = self._patient_channel(server, search="." not in lookup.name)
             for family in tuple(lookup.missing):
                 lookup.asking_patiently += 1
-                line.ask(lookup, lookup.name, family)
+                channel.ask(lookup, lookup.name, family)
 
-    def _patient_line(self, server: str, *, search: bool) -> Channel[LookUp]:
-        line = self._patient.get((server, search))
-        if line is not None and line.answered >= self._politeness.max_patient_answers:
-            self._retired.append(line)
-            line = None
-        if line is None:
+    def _patient_channel(self, server: str, *, search: bool) -> Channel[LookUp]:
+        channel = self._patient.get((server, search))
+        if channel is not None and channel.answered >= self._politeness.max_patient_answers:
+            self._retired.append(channel)
+            channel = None
+        if channel is None:
             wait_s = self._politeness.max_lookup_s
-            how = ChannelConfig((server,), wait_s, tries=1, search=search, is_patient=True)
-            line = self._patient[server, search] = Channel(self._heard, self._watch, how)
-        return line
+            config = ChannelConfig((server,), wait_s, tries=1, search=search, is_patient=True)
+            channel = self._patient[server, search] = Channel(self._replies, self._watch, config)
+        return channel
 
-    def _line_for(self, name: str) -> Channel[LookUp]:
-        """A fresh line instead of one that was used long enough; servers take turns to be first,
+    def _channel_for(self, name: str) -> Channel[LookUp]:
+        """A fresh channel instead of one that was used long enough; servers take turns to be first,
         and c-ares goes on to the others when the first fails."""
         search = "." not in name
         self._asked += 1
-        first = len(self._lines) - 1 if search else self._asked % (len(self._lines) - 1)
-        line = self._lines[first]
-        if line is not None and line.asked >= self._politeness.max_channel_questions:
-            self._retired.append(line)
-            line = None
-        if line is None:
+        first = len(self._channels) - 1 if search else self._asked % (len(self._channels) - 1)
+        channel = self._channels[first]
+        if channel is not None and channel.asked >= self._politeness.max_channel_questions:
+            self._retired.append(channel)
+            channel = None
+        if channel is None:
             servers = (*self._servers[first:], *self._servers[:first])
             politeness = self._politeness
-            how = ChannelConfig(servers, politeness.lookup_wait_s, politeness.lookup_tries, search)
-            line = Channel(self._heard, self._watch, how)
-            self._lines[first] = line
-        return line
+            config = ChannelConfig(
+                servers, politeness.lookup_wait_s, politeness.lookup_tries, search
+            )
+            channel = Channel(self._replies, self._watch, config)
+            self._channels[first] = channel
+        return channel
 
     def _take_in(self) -> None:
         """What c-ares said; here and not in its callbacks, so that an error of ours is seen."""
-        if not self._heard:
+        if not self._replies:
             return
-        heard = self._heard[:]
-        self._heard.clear()
+        heard = self._replies[:]
+        self._replies.clear()
         for each in heard:
             lookup = each.what
-            if each.line.how.is_patient:
+            if each.channel.config.is_patient:
                 lookup.asking_patiently -= 1
             else:
                 lookup.asking -= 1
@@ -269,9 +271,9 @@ class Resolver:
                 self._judge(lookup)
             elif lookup.addresses:  # too late for those who asked, not for the next
                 self._cache.put(lookup.name, lookup.answer, lookup.seconds, self._clock())
-        for line in [line for line in self._retired if not line.asking]:
-            self._retired.remove(line)
-            line.close()
+        for channel in [channel for channel in self._retired if not channel.asking]:
+            self._retired.remove(channel)
+            channel.close()
 
     def _judge(self, lookup: LookUp) -> None:
         """Done, or to be waited for, or to be asked again?"""

@@ -61,7 +61,7 @@ ABORT: int = pycurl.PREREQFUNC_ABORT
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, transfers=True)
 class Request:
     """What to ask for, and where."""
 
@@ -78,7 +78,7 @@ class Request:
     """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, transfers=True)
 class Moved:
     """The answer: ask elsewhere."""
 
@@ -86,7 +86,7 @@ class Moved:
     fetched: ResponseInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, transfers=True)
 class Finished(Generic[K]):
     """A transfer that is over: the key it was started with, and what became of it."""
 
@@ -180,46 +180,48 @@ class Transfers(Generic[K]):
         after_s = self._politeness.stalled_after_s
         if now >= self._stalled_at + after_s / 10:
             self._stalled_at = now
-            late = takewhile(lambda slot: slot.began <= now - after_s, self._connecting)
+            late = takewhile(lambda transfer: transfer.began <= now - after_s, self._connecting)
             self._stalled = sum(1 for _ in late)
         return self._stalled
 
     def start(self, key: K, request: Request) -> None:
-        slot = self._free.pop() if self._free else self._new_slot()
-        handle = slot.handle
-        slot.response.reset(is_text=request.is_text, reserved=request.reserved)
-        slot.key = key
-        slot.url = request.url
+        transfer = self._free.pop() if self._free else self._new_transfer()
+        handle = transfer.handle
+        transfer.response.reset(is_text=request.is_text, reserved=request.reserved)
+        transfer.key = key
+        transfer.url = request.url
         handle.setopt(pycurl.URL, request.url)
         # byte for byte: libcurl would write %2f as %2F, and some servers sign what they gave out
         handle.setopt(
             pycurl.REQUEST_TARGET, request_target(request.url, absolute=asks_proxy(request))
         )
-        slot.is_named = bool(request.resolved)
+        transfer.is_named = bool(request.resolved)
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
             # last one at once (which does not touch a transfer that has used it already).  So it
-            # must be told each time: another slot may have made it forget this one, or time, and
+            # must be told each time: another transfer may have made it forget this one, or time, and
             # it would ask the system
-            gone = forget(slot.resolved) if slot.resolved != request.resolved else ()
+            gone = forget(transfer.resolved) if transfer.resolved != request.resolved else ()
             handle.setopt(pycurl.RESOLVE, [*gone, f"+{request.resolved}"])
-            slot.resolved = request.resolved
-        if request.proxy != slot.proxy:
-            slot.proxy = request.proxy
+            transfer.resolved = request.resolved
+        if request.proxy != transfer.proxy:
+            transfer.proxy = request.proxy
             handle.setopt(pycurl.PROXY, request.proxy)
         self._turns += 1
-        slot.turn = self._turns
-        slot.began = time.monotonic()
-        slot.deadline = slot.ends = slot.began + request.seconds
+        transfer.turn = self._turns
+        transfer.began = time.monotonic()
+        transfer.deadline = transfer.ends = transfer.began + request.seconds
         if find_origin(request.url) in self._http_1_hosts:
-            slot.remedies.add(Remedy.HTTP_1)
+            transfer.remedies.add(Remedy.HTTP_1)
             use_http_1(handle)
-        self._running[slot] = None
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+        self._running[transfer] = None
+        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
         if len(self._deadlines) > 2 * len(self._running) + MAX_OUTDATED_DEADLINES:
-            self._deadlines = [(slot.deadline, slot.turn, slot) for slot in self._running]
+            self._deadlines = [
+                (transfer.deadline, transfer.turn, transfer) for transfer in self._running
+            ]
             heapify(self._deadlines)
-        self._connecting[slot] = None
+        self._connecting[transfer] = None
         self._multi.add_handle(handle)
 
     def ended(self) -> list[Finished[K]]:
@@ -255,10 +257,10 @@ class Transfers(Generic[K]):
 
     def close(self) -> None:
         """Abandon what is in flight."""
-        for slot in self._running:
-            self._multi.remove_handle(slot.handle)
-        for slot in (*self._running, *self._free):
-            slot.handle.close()
+        for transfer in self._running:
+            self._multi.remove_handle(transfer.handle)
+        for transfer in (*self._running, *self._free):
+            transfer.handle.close()
         self._running.clear()
         self._free.clear()
         self._multi.close()
@@ -269,26 +271,28 @@ class Transfers(Generic[K]):
         while left:
             left, good, bad = self._multi.info_read()
             for handle in good:
-                ended += self._end_or_resend(handle.slot, OK)
+                ended += self._end_or_resend(handle.transfer, OK)
             for handle, code, message in bad:
-                ended += self._end_or_resend(handle.slot, code, message)
+                ended += self._end_or_resend(handle.transfer, code, message)
         return ended
 
-    def _end_or_resend(self, slot: Transfer[K], code: int, message: str = "") -> list[Finished[K]]:
-        if code == RECEIVE_FAILED and TLS_CUT in message and slot.response.ends_with_connection:
+    def _end_or_resend(
+        self, transfer: Transfer[K], code: int, message: str = ""
+    ) -> list[Finished[K]]:
+        if code == RECEIVE_FAILED and TLS_CUT in message and transfer.response.ends_with_connection:
             code = OK  # as browsers: whether the image is whole is for the decoder to say
-        remedy = self._remedy_for(slot, code, message)
-        if remedy is None or remedy in slot.remedies:
-            return [self._end(slot, refine_code(code, message))]
-        self._resend(slot, remedy)
+        remedy = self._remedy_for(transfer, code, message)
+        if remedy is None or remedy in transfer.remedies:
+            return [self._end(transfer, refine_code(code, message))]
+        self._resend(transfer, remedy)
         return []
 
-    def _remedy_for(self, slot: Transfer[K], code: int, message: str) -> Remedy | None:
-        response = slot.response
+    def _remedy_for(self, transfer: Transfer[K], code: int, message: str) -> Remedy | None:
+        response = transfer.response
         if code == LOOK_UP_DENIED and response.verdict is None:
             # a new connection is told the address, and needs none later; unless libcurl itself asks
             # once more, which on a new one it only does where a server refuses HTTP/2 streams
-            again = Remedy.NEW_CONNECTION in slot.remedies and slot.url.startswith("https:")
+            again = Remedy.NEW_CONNECTION in transfer.remedies and transfer.url.startswith("https:")
             return Remedy.HTTP_1 if again else Remedy.NEW_CONNECTION
         if code == OK and response.status != REQUEST_TIMEOUT:
             return None
@@ -298,35 +302,35 @@ class Transfers(Generic[K]):
             status=response.status,
             untouched=response.untouched,
             # libcurl itself takes no new one before it has tried five kept ones
-            kept=slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
+            kept=transfer.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
             has_length=response.has_length,
-            secure=slot.url.startswith("https:"),
+            secure=transfer.url.startswith("https:"),
         )
         return remedy_for(ending)
 
-    def _resend(self, slot: Transfer[K], remedy: Remedy) -> None:
+    def _resend(self, transfer: Transfer[K], remedy: Remedy) -> None:
         """Over a connection of its own, in what is left of its time."""
-        slot.remedies.add(remedy)
-        slot.response.begin_again()
-        slot.deadline = slot.ends
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
-        handle = slot.handle
+        transfer.remedies.add(remedy)
+        transfer.response.begin_again()
+        transfer.deadline = transfer.ends
+        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
+        handle = transfer.handle
         self._multi.remove_handle(handle)
         apply(handle, remedy)
-        if slot.resolved:  # another slot may have made libcurl forget it
-            handle.setopt(pycurl.RESOLVE, [f"+{slot.resolved}"])
-        self._connecting[slot] = None
+        if transfer.resolved:  # another transfer may have made libcurl forget it
+            handle.setopt(pycurl.RESOLVE, [f"+{transfer.resolved}"])
+        self._connecting[transfer] = None
         self._multi.add_handle(handle)
 
-    def _end(self, slot: Transfer[K], code: int) -> Finished[K]:
-        response, handle = slot.response, slot.handle
+    def _end(self, transfer: Transfer[K], code: int) -> Finished[K]:
+        response, handle = transfer.response, transfer.handle
         if code == STOPPED and not response.stopped:
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
         moved = response.moved
         result = outcome(code, response, asked=asked)
         status = response.status
-        if slot.proxy and isinstance(result, Failure):
+        if transfer.proxy and isinstance(result, Failure):
             by_proxy = find_proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
             if by_proxy is not None:  # of the host nothing came
                 result, status = by_proxy, 0
@@ -335,34 +339,34 @@ class Transfers(Generic[K]):
             began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
             first_byte = max(0.0, began - handle.getinfo(pycurl.NAMELOOKUP_TIME))
         self._multi.remove_handle(handle)
-        del self._running[slot]
-        self._connecting.pop(slot, None)
-        if slot.remedies:
-            if Remedy.HTTP_1 in slot.remedies and response.status:
-                self._http_1_hosts.add(find_origin(slot.url))
-            slot.remedies.clear()
+        del self._running[transfer]
+        self._connecting.pop(transfer, None)
+        if transfer.remedies:
+            if Remedy.HTTP_1 in transfer.remedies and response.status:
+                self._http_1_hosts.add(find_origin(transfer.url))
+            transfer.remedies.clear()
             restore(handle)
-        slot.turn = 0
-        self._free.append(slot)
+        transfer.turn = 0
+        self._free.append(transfer)
         return Finished(
-            slot.key,
-            self._with_facts(Moved(response.location or b"") if moved else result, slot),
+            transfer.key,
+            self._with_facts(Moved(response.location or b"") if moved else result, transfer),
             status,
-            max(0.0, time.monotonic() - slot.began - slot.response.waited),
+            max(0.0, time.monotonic() - transfer.began - transfer.response.waited),
             response.retry_after,
             first_byte,
             response.signals,
         )
 
     def _with_facts(
-        self, result: Body | Failure | Moved, slot: Transfer[K]
+        self, result: Body | Failure | Moved, transfer: Transfer[K]
     ) -> Body | Failure | Moved:
         """`result` with how it came, if anybody wants to know."""
         if not self._config.save_fetch_metadata:
             return result
-        response = slot.response
+        response = transfer.response
         fetched = ResponseInfo(
-            final_url=slot.url,
+            final_url=transfer.url,
             http_status=response.status or None,
             content_type=response.content_type or None,
             etag=response.etag,
@@ -372,24 +376,26 @@ class Transfers(Generic[K]):
         )
         return replace(result, fetched=fetched)
 
-    def _shorten_deadline(self, slot: Transfer[K]) -> None:
+    def _shorten_deadline(self, transfer: Transfer[K]) -> None:
         """All that matters of its answer is known."""
-        slot.deadline = min(slot.deadline, time.monotonic() + self._politeness.max_drain_s)
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+        transfer.deadline = min(transfer.deadline, time.monotonic() + self._politeness.max_drain_s)
+        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
 
     def _drop_late(self, now: float) -> list[Finished[K]]:
         """End transfers whose time is up."""
         ended = []
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, turn, slot = heappop(self._deadlines)
-            if slot.turn != turn:
+            _, turn, transfer = heappop(self._deadlines)
+            if transfer.turn != turn:
                 continue
-            if slot.response.paused:  # it is not at fault; what it waits for is not far
-                heappush(self._deadlines, (now + 1.0, turn, slot))
-            elif slot.deadline + slot.response.waited > now:
-                heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
+            if transfer.response.paused:  # it is not at fault; what it waits for is not far
+                heappush(self._deadlines, (now + 1.0, turn, transfer))
+            elif transfer.deadline + transfer.response.waited > now:
+                heappush(
+                    self._deadlines, (transfer.deadline + transfer.response.waited, turn, transfer)
+                )
             else:
-                ended += self._end_or_resend(slot, TIMED_OUT)
+                ended += self._end_or_resend(transfer, TIMED_OUT)
         return ended
 
     def _drop_slow(self, now: float) -> list[Finished[K]]:
@@ -400,20 +406,20 @@ class Transfers(Generic[K]):
         """
         self._window_ends = now + self._window
         least = self._politeness.min_bytes_per_s * self._window
-        slow = [slot for slot in self._running if slot.response.is_too_slow(least)]
-        return [self._end(slot, TIMED_OUT) for slot in slow]
+        slow = [transfer for transfer in self._running if transfer.response.is_too_slow(least)]
+        return [self._end(transfer, TIMED_OUT) for transfer in slow]
 
     def _poll_silent_sockets(self, now: float) -> None:
         """Let libcurl read from sockets over which no answer has come: where it gives up an
         HTTP/2 connection while it sends, it tells nobody until something comes over that."""
         self._poll_silent_at = now + SILENT_S
         silent = {
-            slot.handle.getinfo(pycurl.ACTIVESOCKET)
-            for slot in self._running
-            if slot.began <= now - SILENT_S
-            and slot.response.untouched
-            and slot.url.startswith("https:")
-            and slot not in self._connecting
+            transfer.handle.getinfo(pycurl.ACTIVESOCKET)
+            for transfer in self._running
+            if transfer.began <= now - SILENT_S
+            and transfer.response.untouched
+            and transfer.url.startswith("https:")
+            and transfer not in self._connecting
         }
         for file in silent - {NO_SOCKET}:
             self._multi.socket_action(file, pycurl.CSELECT_IN)
@@ -451,22 +457,26 @@ class Transfers(Generic[K]):
 
     # handles
 
-    def _new_slot(self) -> Transfer[K]:
+    def _new_transfer(self) -> Transfer[K]:
         response = Response(
             self._config.max_image_bytes,
             self._refusal_of,
             self._budget,
             drop_pages=self._config.drop_pages,
         )
-        slot: Transfer[K] = Transfer(response)
-        response.owner = slot
-        response.when_unwanted = lambda: self._shorten_deadline(slot)
-        slot.handle = new_handle(self._config, response)
-        slot.handle.slot = slot
+        transfer: Transfer[K] = Transfer(response)
+        response.owner = transfer
+        response.when_unwanted = lambda: self._shorten_deadline(transfer)
+        transfer.handle = new_handle(self._config, response)
+        transfer.handle.transfer = transfer
 
         def connected(address: str, _local: str, _port: int, _local_port: int) -> int:
-            self._connecting.pop(slot, None)
-            if slot.proxy or self._may_connect is None or self._may_connect(slot.url, address):
+            self._connecting.pop(transfer, None)
+            if (
+                transfer.proxy
+                or self._may_connect is None
+                or self._may_connect(transfer.url, address)
+            ):
                 return GO_ON
             response.verdict = Reason.ADDRESS_NOT_ALLOWED
             return ABORT
@@ -474,11 +484,11 @@ class Transfers(Generic[K]):
         def may_look_up() -> int:
             """Names are for `resolver`: libcurl, which asks the system where it has forgotten
             one, is left only what is an address."""
-            return ABORT if slot.is_named else GO_ON
+            return ABORT if transfer.is_named else GO_ON
 
-        slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
-        slot.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
-        return slot
+        transfer.handle.setopt(pycurl.PREREQFUNCTION, connected)
+        transfer.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
+        return transfer
 
 
 def asks_proxy(request: Request) -> bool:
