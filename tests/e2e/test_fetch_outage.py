@@ -131,7 +131,7 @@ def test_an_outage_that_does_not_end_is_waited_for_only_so_long(config: FetchCon
     down, over = fetched.said
     assert "is the network down?" in down
     assert "has not come back for" in over
-    assert "a reason that may pass" in over
+    assert "a transient reason" in over
 
 
 @pytest.mark.slow

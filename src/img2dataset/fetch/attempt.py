@@ -1,4 +1,4 @@
-"""A URL of the list, on its way: what the engine knows of it from hop to hop."""
+"""An attempt at a URL: what the engine knows of it from hop to hop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from img2dataset.records import ResponseInfo, Row
 
 MAX_SIGNALS = 50
 MAX_SIGNAL_CHARACTERS = 1000
-"""Characters; honest ones are far shorter, and each is stored with every row of its host."""
+"""Honest signals are far shorter, and each is stored with every row of its host."""
 
 
 class AttemptState(Enum):
@@ -29,41 +29,40 @@ class AttemptState(Enum):
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """A URL that is being asked for, and the rows that want it."""
+    """A URL that is being fetched, and the rows that want it."""
 
     listed: str
     """The URL as the list has it, made sendable."""
     url: str
-    """Where we are: the same, or where a redirect led."""
+    """The URL to request now: the same, or where a redirect led."""
     origin: Origin
-    """Whom `url` asks."""
+    """The origin of `url`."""
     listed_host: str
     left: float
-    """Seconds that are left for it; time in which we ourselves let it wait does not count."""
+    """Seconds that are left for it; time in which it waits for a slot or for memory does not count."""
     rows: list[Row] = field(default_factory=list)
-    """Several, if the list has the URL more than once; none for a robots.txt, or if it is asked
-    for only to see whether anything answers."""
+    """Several, if the list has the URL more than once; none for a robots.txt or a probe."""
     state: AttemptState = AttemptState.ENTERING
     """Changed by `Attempts.move` only, which counts."""
     failures: int = 0
-    """How often it failed before."""
+    """Tries that failed before."""
     hops: int = 0
     passed: list[str] = field(default_factory=list)
-    """Origins that sent it on."""
+    """Origins that redirected it."""
     outages: int = 0
-    """Outages it was caught in."""
+    """Outages that caught it."""
     probing: bool = False
-    """Whether it is to find out if the network is back."""
+    """Whether it probes if the network is back."""
     redirect: ResponseInfo | None = None
-    """How the last redirect came, if that is to be told."""
+    """The last redirect's response, if the metadata want it."""
     route: Route = DIRECT
     robots_of: str | None = None
-    """The origin whose robots.txt it is, or whose tdmrep.json."""
+    """The origin of the robots.txt or tdmrep.json that it fetches."""
     is_tdmrep: bool = False
     reserved: bool = False
-    """Whether tdmrep.json reserves where we are."""
+    """Whether tdmrep.json reserves `url`."""
     signals: dict[str, None] = field(default_factory=dict)
-    """What owners said on the way, each as name=value, in their order; empty unless asked for."""
+    """Opt-out signals of all hops, each as name=value, in their order; empty unless asked for."""
     lookup_began: float = 0.0
     began: float = 0.0
     """When it was last started."""
@@ -75,11 +74,11 @@ class Attempt:
 
     @property
     def is_only_probe(self) -> bool:
-        """Whether nothing has to be delivered."""
+        """Whether nothing waits for it: neither rows nor a file of an origin."""
         return not self.rows and self.robots_of is None
 
     def note(self, signals: Iterable[tuple[str, str]]) -> None:
-        """Remember (name, value) pairs that owners said."""
+        """Remember opt-out signals, (name, value) pairs."""
         for name, value in signals:
             if len(self.signals) < MAX_SIGNALS:
                 self.signals[f"{name}={value}"[:MAX_SIGNAL_CHARACTERS]] = None
@@ -92,7 +91,7 @@ class Attempt:
         self.origin = parse_origin(find_origin(url))
 
     def begin_again(self, seconds: float) -> None:
-        """From the URL of the list, with all of its time."""
+        """Return to the URL of the list, with all of its time."""
         self.hops = 0
         self.passed.clear()
         self.began = 0.0

@@ -21,7 +21,7 @@ class FetchConfig:
     timeout: float
     """Total seconds for one attempt at a URL, redirects included; a retry has as much again."""
     retries: int
-    """More attempts after a failure that may pass."""
+    """More attempts after a transient failure."""
     max_image_bytes: int
     user_agent: str
     """The whole header, see `user_agent`."""
@@ -37,10 +37,10 @@ class FetchConfig:
     min_delay_per_host: float = 0.0
     """Seconds between the starts of two requests to a host, from all processes of this machine."""
     shared_file: str | None = None
-    """Where the processes of a run on this machine note what they do to a host; None = alone."""
+    """The file in which the processes of a run on this machine share their hosts; None = one process."""
     host_limit_share: int = 1
-    """Workers like this one, each for itself, that share what may be asked of a host: each keeps
-    to its part of the numbers above, and of a robots.txt's Crawl-delay."""
+    """Workers that share the limits of a host without a common file: each keeps to its part of the
+    numbers above, and of a robots.txt's Crawl-delay."""
     robots_txt: str = "ignore"
     """ignore or respect."""
     respect_tdm_reservation: bool = True
@@ -53,9 +53,9 @@ class FetchConfig:
     """Whether a body that cannot be an image is dropped at its first bytes; not where its hash is
     to be compared, so that it counts as a mismatch."""
     save_fetch_metadata: bool = False
-    """Whether bodies and failures say how they came (records.Fetched)."""
+    """Whether bodies and failures carry a `records.ResponseInfo`."""
     save_opt_out_signals: bool = False
-    """Whether bodies and failures say which opt-out signals came with them."""
+    """Whether bodies and failures carry the opt-out signals that came with them."""
 
     def for_one_worker(self) -> FetchConfig:
         """Return the config with this worker's part of the limits of a host, at least one."""
@@ -73,10 +73,10 @@ class FetchConfig:
 
 
 def user_agent(token: str | None, replacement: str | None, contact: str | None = None) -> str:
-    """The User-Agent header: our name and version, the user's token, and whom to write to.
+    """Return the User-Agent header: name and version, the user's token, and a contact.
 
     `contact` = the user's own e-mail address or URL.  The project's URL is always there: some
-    sites, Wikimedia's among them, refuse agents that name nobody.
+    sites, Wikimedia's among them, refuse agents without a contact.
     """
     if replacement is not None:
         return replacement

@@ -29,7 +29,7 @@ LATE = frozenset({Reason.TIMEOUT, Reason.CONNECT_TIMEOUT})
 class Endings:
     """Decides what comes of attempts whose transfers are over, or that failed before."""
 
-    def __init__(  # noqa: PLR0913  (what an end is told to)
+    def __init__(  # noqa: PLR0913  (what an end concerns)
         self,
         config: FetchConfig,
         politeness: Politeness,
@@ -87,10 +87,10 @@ class Endings:
     def _note_answer(self, attempt: Attempt, result: object, now: float) -> None:
         """Something answered: our own network is not out."""
         if isinstance(result, Body) and attempt.robots_of is None:
-            self._outage.worked(attempt.origin.name, attempt.listed)
+            self._outage.note_success(attempt.origin.name, attempt.listed)
         if self._outage.is_sure:
             self._hosts.forgive(now)
-        for caught in self._outage.answered(attempt.origin.name, now):
+        for caught in self._outage.note_answer(attempt.origin.name, now):
             self._ask_again(caught, now)
 
     def _follow(self, attempt: Attempt, moved: Moved, most: int, now: float) -> None:
@@ -136,7 +136,7 @@ class Endings:
         """Let an attempt wait for its next try, or hold it back, or deliver the failure."""
         is_network = failure.reason in NETWORK
         if is_network:
-            self._outage.failed(attempt.origin.name, failure.reason, now)
+            self._outage.note_failure(attempt.origin.name, failure.reason, now)
         if attempt.is_only_probe:
             self._attempts.move(attempt, AttemptState.DONE)
             return
@@ -179,11 +179,11 @@ class Endings:
 
     def _hold(self, attempt: Attempt, failure: Failure, now: float) -> None:
         self._attempts.move(attempt, AttemptState.HELD)
-        self._outage.keep(attempt, failure, now)
+        self._outage.hold(attempt, failure, now)
 
     def deliver_held(self, *, idle: bool) -> None:
         """Deliver the failures that no outage explains; `idle` = nothing else is under way."""
-        for held in self._outage.overdue(time.monotonic(), idle=idle):
+        for held in self._outage.release_held(time.monotonic(), idle=idle):
             self._conclude(held.attempt, held.failure)
 
     def deliver_given_up(self) -> None:

@@ -161,19 +161,19 @@ class Engine:
 
     @property
     def resting(self) -> tuple[RestingHost, ...]:
-        """Hosts for which rows wait, as of a moment ago; from any thread."""
+        """Hosts for which rows wait, as of a moment ago.  Thread-safe."""
         return self._resting
 
     def start(self) -> None:
         self._thread.start()
 
     def submit(self, rows: Iterable[Row]) -> None:
-        """Add rows to fetch.  From any thread; never blocks."""
+        """Add rows to fetch.  Thread-safe; never blocks."""
         self._queue.extend(list(rows))
         self._loop.ring()
 
     def wake(self) -> None:
-        """Say that `room` has appeared.  From any thread; next to free if nothing waits for it."""
+        """Note that there is room again.  Thread-safe; costs next to nothing if nothing waits for it."""
         if self._waits_for_room or self._budget.waiting:
             self._loop.ring()
 
@@ -204,7 +204,7 @@ class Engine:
             self._close()
 
     def _run_once(self) -> None:
-        """Start what may start, sleep until something happens, and see to it."""
+        """Start what may start, sleep until something happens, and handle it."""
         now = time.monotonic()
         self._take_up(now)
         self._start_ready(now)
@@ -260,12 +260,12 @@ class Engine:
     def _probe(self, now: float) -> None:
         """Try a few URLs, some that worked, one that failed, and new ones: is the network back?"""
         count = self._outage.probes_due(now)
-        for url in self._outage.good if count else ():
+        for url in self._outage.known_good if count else ():
             known = self._attempts.without_rows(url)
             known.probing = True
             self._gates.enter(known, now)
         for number in range(count if self._outage.is_sure else 0):
-            attempt = self._outage.take_one() if number == 0 or not self._queue else None
+            attempt = self._outage.take_held() if number == 0 or not self._queue else None
             while attempt is None and self._queue:
                 attempt = self._attempts.of_row(self._queue.popleft())
             if attempt is not None:
@@ -321,7 +321,7 @@ class Engine:
         return not self._room.full and self._budget.reserved < self._room.free_bytes
 
     def _next_timeout(self, now: float) -> float | None:
-        """Return the seconds for which there is nothing to do unless a socket or a caller says."""
+        """Return the seconds for which there is nothing to do, unless a socket or a caller wakes us."""
         due = [self._transfers.next_timeout(now), self._gates.timeout(now)]
         times = [self._read_ahead.next_time()]
         if not self._outage.is_out:

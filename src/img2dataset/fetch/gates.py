@@ -71,7 +71,7 @@ class Gates:
         return self._lookups.may_begin(now)
 
     def timeout(self, now: float) -> float | None:
-        """Return the seconds until `take_names` has something to do; None = until a socket says."""
+        """Return the seconds until `take_names` has something to do; None = until a socket is ready."""
         if not self._lookups:
             return None
         seconds = self._router.next_timeout(now)

@@ -1,4 +1,4 @@
-"""How a transfer ended (libcurl's code, our verdict, the status) -> a Body or a Failure."""
+"""The end of a transfer (libcurl's code, our verdict, the status) -> a Body or a Failure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from img2dataset.records import Body, Failure
 
 OK = 0
 STOPPED = 23
-"""A callback said so."""
+"""A callback stopped the transfer."""
 TIMED_OUT = 28
 CLOSED = 52
 PROXY_AUTHENTICATION = 407
 UNANSWERED = frozenset({CLOSED, 55, 56})
-"""The connection was closed before, or while, it was asked."""
+"""The connection was closed before or during the request."""
 
 REASON_BY_CODE = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
@@ -59,11 +59,11 @@ TLS_LIBRARY = "SSL routines"
 """What it contains if it is OpenSSL that gave up."""
 
 UNKNOWN = Reason.CONNECTION_LOST
-"""For a code that is in no table: it did not arrive, and asking again may help."""
+"""For a code that is in no table: no answer arrived, and a retry may help."""
 
 
 def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
-    """What became of a request that is no redirect; `asked` = it has been sent."""
+    """Return what became of a request that is no redirect; `asked` = the request was sent."""
     data = response.release()
     if code == OK and response.cut_short:
         code = CLOSED
@@ -78,7 +78,7 @@ def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
 
 
 def _find_reason(code: int, response: Response, *, asked: bool) -> Reason | None:
-    """None = it came, and well.
+    """Return why there is no body; None = there is one.
 
     Our own verdict comes first: libcurl only knows that a callback stopped it.  Then an error
     status: that the error page was cut short does not matter.
@@ -98,15 +98,15 @@ def _find_reason(code: int, response: Response, *, asked: bool) -> Reason | None
 
 
 def refine_code(code: int, message: str) -> int:
-    """libcurl's code, or that of TLS if TLS failed after the handshake: a server that wants a
-    certificate of ours says so only then, in TLS 1.3."""
+    """Return libcurl's code, or that of TLS if TLS failed after the handshake: in TLS 1.3 a server
+    that requires a client certificate fails only then."""
     late = code in UNANSWERED and TLS_LIBRARY in message and TLS_CUT not in message
     return TLS_FAILED if late else code
 
 
 def find_proxy_failure(connect_status: int, response: Response) -> Failure | None:
-    """What a proxy said for itself; None = nothing.  `connect_status` is what it answered to
-    CONNECT, 0 = that it was not asked to.
+    """Return the proxy's own failure; None = it has none.  `connect_status` = its answer to CONNECT,
+    0 = there was no CONNECT.
 
     Of answers without a tunnel only a 407 is a proxy's for certain, and what Squid marks: a bare
     403 may be the site's.

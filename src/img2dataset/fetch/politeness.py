@@ -19,7 +19,7 @@ class Politeness:
     # -- a URL: retries and redirects
 
     retry: Backoff = Backoff(first=0.5, longest=30.0, jitter=1.0)
-    """Between two tries of a URL, if the server says nothing.  With "full jitter", so that requests
+    """Between two tries of a URL, if the server sends no Retry-After.  With "full jitter", so that requests
     which failed together do not come back together."""
     max_retry_after_s: float = 60.0
     """A server that asks for more in Retry-After is not asked again in this run."""
@@ -43,14 +43,14 @@ class Politeness:
     halving_interval_s: float = 1.0
     """Between two halvings: what was in flight at the first has the same cause."""
     bad_level: Backoff = Backoff(first=30.0, longest=600.0)
-    """How long a host is kept below the number at which it said "too much"."""
+    """How long a host is kept below the number at which it refused with 429 or 503."""
     shared_slot_poll: Backoff = Backoff(first=0.02, longest=0.5)
     """Between two looks whether another process has given back a slot."""
 
     # -- a host: rests
 
     rest: Backoff = Backoff(first=1.0, longest=30.0)
-    """How long a host is left alone that says "too much" and not for how long, or that fails."""
+    """How long a host is left alone that refuses without Retry-After, or that fails."""
     min_503_refusals: int = 3
     """A 503 may be the trouble of one URL; as many in a row mean the host."""
 
@@ -87,7 +87,7 @@ class Politeness:
     """How long slots are empty before more rows may wait aside: a host that is well takes its
     rows by then."""
 
-    # -- what the user hears of hosts
+    # -- notices to the user
 
     notice: Backoff = Backoff(first=60.0, longest=3600.0)
     """Between two lines about hosts that rest or are given up."""

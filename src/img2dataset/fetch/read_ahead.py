@@ -1,4 +1,4 @@
-"""Rows that have to wait aside -> how many of them may, before others are asked for.
+"""Rows that wait aside -> how many of them may, before others are asked for.
 
 Too few, and a slow host keeps the rows of others from being read.  Too many at once, and one
 process takes rows of a host that is only being asked gently at first, which another process
@@ -11,7 +11,7 @@ from img2dataset.fetch.politeness import POLITE, Politeness
 
 
 class ReadAhead:
-    """Says how many rows count as waiting to be begun."""
+    """Decides how many rows count as waiting to be begun."""
 
     def __init__(self, politeness: Politeness = POLITE) -> None:
         self._politeness = politeness

@@ -1,4 +1,4 @@
-"""How often it failed, and what the server wishes -> whether and when to ask again."""
+"""Failures so far, Retry-After -> whether and when to try again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from img2dataset.fetch.politeness import POLITE, Politeness
 NOT_AT_ONCE = frozenset(
     {Reason.HOST_GIVEN_UP, Reason.HOST_ASKS_FOR_REST, Reason.ROBOTS_TXT_UNAVAILABLE}
 )
-"""Failures that may pass, but not while we wait for them: a later run may have more luck."""
+"""Transient failures that last longer than a run should wait: a later run may have more luck."""
 
 RETRIED = frozenset(reason for reason in Reason if reason.transient) - NOT_AT_ONCE
-"""Failures after which a URL is asked for again, as often as `retries` says.
+"""Failures after which a URL is retried, at most `retries` times.
 
 No answer, or only a part of one (names, connections, TLS, time, truncation), and the statuses
 408, 425, 429, 5xx.  All others are final: the answer would be the same.
@@ -35,10 +35,10 @@ def delay_before(
 def rest_after(
     refusals: int, retry_after: float | None, politeness: Politeness = POLITE, *, sure: bool
 ) -> float:
-    """Seconds to leave a host alone that has said "too much" `refusals` times in a row.
+    """Return the seconds to leave a host alone after `refusals` refusals (429, 503) in a row.
 
-    `sure` = it means us (429); a 503 may as well be the trouble of one URL, unless it is said
-    again and again.
+    `sure` = the refusal is about our rate (429); a 503 may be the trouble of one URL, unless it
+    comes again and again.
     """
     if retry_after is not None:
         return retry_after
@@ -48,7 +48,7 @@ def rest_after(
 
 
 def seconds_to_wait(header: str, now: float) -> float | None:
-    """The value of a Retry-After header, a number or a date, as seconds from `now` (epoch)."""
+    """Read a Retry-After header, a number or a date, as seconds from `now` (epoch)."""
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])  # more digits would only say "for ever" more loudly

@@ -1,4 +1,4 @@
-"""Questions -> what c-ares hears of them: one channel, with its sockets in somebody else's loop.
+"""Questions -> the replies that c-ares gets: one channel, with its sockets in the engine's loop.
 
 No other module may import pycares.
 """
@@ -34,7 +34,7 @@ W = TypeVar("W")
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """How a channel asks."""
+    """How a channel asks its questions."""
 
     servers: tuple[str, ...]
     """In this order; none = as the system does."""
@@ -50,7 +50,7 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True)
 class DnsReply(Generic[W]):
-    """What became of one question."""
+    """The reply to one question."""
 
     channel: Channel[W]
     what: W
@@ -64,7 +64,7 @@ class DnsReply(Generic[W]):
 
 
 class Channel(Generic[W]):
-    """A c-ares channel: questions go in, what is heard of them is appended to a list.
+    """A c-ares channel: questions go in, replies are appended to a list.
 
     Nothing else happens in its callbacks, because cffi swallows what they raise.
     """
@@ -97,11 +97,12 @@ class Channel(Generic[W]):
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Whom it asks, the system's if it was not told."""
+        """The servers that it asks, the system's by default."""
         return tuple(self._channel.servers)
 
     def ask(self, what: W, name: str, family: socket.AddressFamily) -> None:
-        """The answer may be heard before this returns: c-ares' own cache, or a name it refuses."""
+        """Ask a question.  The reply may come before this returns: from c-ares' own cache, or for a
+        name that it refuses."""
         self.asked += 1
         self.asking += 1
         self._channel.getaddrinfo(
@@ -120,7 +121,7 @@ class Channel(Generic[W]):
 
     def close(self) -> None:
         """Forget what is under way.  pycares ends the channel later, in a thread of its own, which
-        therefore must find nothing left to tell."""
+        therefore must find nothing left to report."""
         self._channel.cancel()
         self._closed = True
         self._channel.close()

@@ -1,4 +1,4 @@
-"""Attempts whose host's address is not known yet, by name."""
+"""Attempts that wait for the address of their host, by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ A = TypeVar("A")
 
 
 class Lookups(Generic[A]):
-    """Who waits for which name, in the order the look-ups began."""
+    """The attempts that wait for each name, in the order the look-ups began."""
 
     def __init__(self, politeness: Politeness = POLITE) -> None:
         self._politeness = politeness
@@ -29,7 +29,7 @@ class Lookups(Generic[A]):
 
     @property
     def attempts(self) -> int:
-        """Those that wait."""
+        """Attempts that wait."""
         return len(self._attempts)
 
     def add(self, name: str, attempt: A, now: float, seconds: float) -> None:
@@ -40,12 +40,12 @@ class Lookups(Generic[A]):
         heappush(self._due, (now + seconds, self._tickets))
 
     def take(self, name: str) -> list[A]:
-        """Those that waited for `name`."""
+        """Take the attempts that waited for `name`."""
         tickets = self._waiting.pop(name, (0.0, []))[1]
         return [self._attempts.pop(ticket) for ticket in tickets if ticket in self._attempts]
 
     def overdue(self, now: float) -> list[A]:
-        """Those that cannot wait any longer."""
+        """Take the attempts whose time is up."""
         late = []
         while self._due and (self._due[0][0] <= now or self._due[0][1] not in self._attempts):
             attempt = self._attempts.pop(heappop(self._due)[1], None)
@@ -54,11 +54,11 @@ class Lookups(Generic[A]):
         return late
 
     def next_time(self) -> float | None:
-        """When somebody will be overdue."""
+        """Return when the next attempt is overdue."""
         return self._due[0][0] if self._due else None
 
     def may_begin(self, now: float) -> bool:
-        """Whether there is a place for another name."""
+        """Return whether another name may be looked up."""
         young = self._politeness.max_young_lookups
         if len(self._waiting) < young:
             return True

@@ -1,4 +1,4 @@
-"""Names -> what is known of them without asking: the cache, /etc/hosts, addresses, localhost."""
+"""Names -> what is known of them without a question: cache, /etc/hosts, addresses, localhost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTS_FILE = Path("/etc/hosts")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a name."""
+    """The addresses of a name, or why there are none."""
 
     addresses: tuple[str, ...]
     """IP literals, IPv6 first as RFC 6724 prefers; none if there is a reason."""
@@ -61,7 +61,7 @@ class Cache:
 
 
 def resolve_locally(name: str) -> Answer | None:
-    """Addresses, this machine (RFC 6761), and what no name server may be asked."""
+    """Resolve addresses, names of this machine (RFC 6761), and what no name server may be asked."""
     literal = name.removeprefix("[").removesuffix("]")
     if (":" in literal or literal[-1:].isdigit()) and is_address(literal):
         return Answer((literal,))
@@ -90,7 +90,7 @@ def read_hosts_file(path: Path) -> dict[str, Answer]:
 
 
 def sort_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
-    """IPv6 first, each once."""
+    """Return addresses with IPv6 first, each once."""
     return tuple(sorted(dict.fromkeys(addresses), key=is_ipv4))
 
 

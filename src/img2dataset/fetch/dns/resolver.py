@@ -1,9 +1,9 @@
-"""Host names -> addresses, thousands at once, without a thread and inside somebody else's loop.
+"""Host names -> addresses, thousands at once, without a thread, inside the engine's loop.
 
-c-ares sends the questions and reads the answers; this page adds what a long list of URLs needs:
+c-ares sends the questions and reads the answers; this module adds what a long list of URLs needs:
 a bounded cache, one look-up per name however many rows wait for it, patience with a resolver
-that fails now and then, and a strict channel between "there is no such host", which the name
-servers said, and "the host was not resolved", which is about them and not about the host.
+that fails now and then, and a strict line between "there is no such host", an answer of the
+name servers, and "the host was not resolved", a failure of theirs.
 
 How many look-ups are under way at once is the caller's choice (`in_flight`); they share one
 socket per name server.  Five hundred are plenty: at 50 ms each that is 10,000 names a second.
@@ -56,7 +56,7 @@ class LookUp:
     over: bool = False
 
     def take(self, reply: DnsReply[LookUp]) -> None:
-        """A name server has answered."""
+        """Take the answer of a name server."""
         self.missing.discard(reply.family)
         self.addresses += reply.addresses
         if reply.seconds is not None:
@@ -64,14 +64,15 @@ class LookUp:
 
     @property
     def answer(self) -> Answer:
-        """As things are."""
+        """The answer as far as it is known."""
         if self.addresses:
             return Answer(sort_addresses(self.addresses))
         return NOT_RESOLVED if self.missing else NO_SUCH_HOST
 
 
 class Resolver:
-    """Ask by `ask`; what does not come at once comes by `answers`, after `ready` or `tick`."""
+    """Resolves names: `ask` for one; what is not known at once comes by `answers`, after `ready` or
+    `tick`."""
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class Resolver:
     ) -> None:
         """`servers`: addresses with optional ports, asked by turns; none = as the system does.
 
-        /etc/hosts, read once, comes first in either case.  `watch(fd, reading, writing)` tells the loop what to
+        /etc/hosts, read once, comes first in either case.  `watch(fd, reading, writing)` sets what the loop has to
         wait for; both False = forget fd, which is about to be closed; it must not raise.
         `ipv6`: ask for IPv6 addresses too; None = if this machine has a way to them.
         """
@@ -110,7 +111,7 @@ class Resolver:
         self._later: list[tuple[float, int, LookUp]] = []
 
     def ask(self, name: str) -> Answer | None:
-        """What is known of `name`; None = the answer comes by `answers`."""
+        """Return what is known of `name`; None = the answer comes by `answers`."""
         now = self._clock()
         known = self._cache.get(name, now)
         if known is not None:
@@ -134,14 +135,14 @@ class Resolver:
         return self._finished.pop(name, None)
 
     def ready(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (as `watch`)
-        """The loop saw that `fd` can be read or written."""
+        """Read or write `fd`, which the loop found ready."""
         for channel in self._open_channels():
             if fd in channel.fds:
                 channel.process(fd if reading else NO_FD, fd if writing else NO_FD)
         self._take_in()
 
     def tick(self) -> None:
-        """To be called when `next_timeout` is over: timeouts and retries."""
+        """Handle timeouts and retries; to be called when `next_timeout` is over."""
         for channel in self._open_channels():
             channel.process(NO_FD, NO_FD)
         self._take_in()
@@ -166,7 +167,7 @@ class Resolver:
         self._take_in()
 
     def next_timeout(self) -> float | None:
-        """Seconds until `tick` is due; None = nothing is under way."""
+        """Return the seconds until `tick` is due; None = nothing is under way."""
         if self._finished:
             return 0.0
         if not self._under_way:
@@ -184,7 +185,7 @@ class Resolver:
         return min(channel.timeout(longest) for channel in self._open_channels())
 
     def answers(self) -> list[tuple[str, Answer]]:
-        """The look-ups that ended since the last call."""
+        """Take the look-ups that ended since the last call."""
         finished, self._finished = self._finished, {}
         return list(finished.items())
 
@@ -194,7 +195,7 @@ class Resolver:
         return len(self._under_way)
 
     def close(self) -> None:
-        """What is under way is never answered."""
+        """Close all channels; what is under way is never answered."""
         for channel in self._open_channels():
             channel.close()
         self._channels = [None] * len(self._channels)
@@ -234,7 +235,7 @@ class Resolver:
         return channel
 
     def _channel_for(self, name: str) -> Channel[LookUp]:
-        """A fresh channel instead of one that was used long enough; servers take turns to be first,
+        """Return a channel, a fresh one instead of one that was used long enough; servers take turns to be first,
         and c-ares goes on to the others when the first fails."""
         search = "." not in name
         self._asked += 1
@@ -254,12 +255,12 @@ class Resolver:
         return channel
 
     def _take_in(self) -> None:
-        """What c-ares said; here and not in its callbacks, so that an error of ours is seen."""
+        """Take in the replies of c-ares; not in its callbacks, so that an exception is seen."""
         if not self._replies:
             return
-        heard = self._replies[:]
+        replies = self._replies[:]
         self._replies.clear()
-        for each in heard:
+        for each in replies:
             lookup = each.what
             if each.channel.config.is_patient:
                 lookup.asking_patiently -= 1
@@ -269,14 +270,14 @@ class Resolver:
                 lookup.take(each)
             if not lookup.over:
                 self._judge(lookup)
-            elif lookup.addresses:  # too late for those who asked, not for the next
+            elif lookup.addresses:  # too late for this row, not for the next
                 self._cache.put(lookup.name, lookup.answer, lookup.seconds, self._clock())
         for channel in [channel for channel in self._retired if not channel.asking]:
             self._retired.remove(channel)
             channel.close()
 
     def _judge(self, lookup: LookUp) -> None:
-        """Done, or to be waited for, or to be asked again?"""
+        """Finish a look-up, wait for it, or ask again."""
         now = self._clock()
         if not lookup.missing or (lookup.addresses and not lookup.asking):
             self._finish(lookup)
@@ -303,7 +304,7 @@ class Resolver:
 
 
 def has_ipv6() -> bool:
-    """Whether this machine knows a way to public IPv6 addresses; nothing is sent."""
+    """Return whether this machine has a route to public IPv6 addresses; nothing is sent."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             probe.connect(("2000::1", 53))

@@ -1,7 +1,7 @@
-"""Time that a host takes, good answers -> whether it may take more.
+"""The time that a host takes, its good answers -> whether it may take more.
 
-A host may hold the run for a bounded time without a good answer, whatever it does meanwhile: be
-silent, refuse, ask for rests, drip, lead in circles.  Each good answer allows it more, so a host
+A host may hold up the run for a bounded time without a good answer, whatever it does meanwhile: be
+silent, refuse, ask for rests, trickle, redirect in circles.  Each good answer allows it more, so a host
 that is slow or strict but works is never given up for that.  The unit of all this is `timeout`.
 """
 
@@ -16,7 +16,7 @@ from img2dataset.records import Body, Failure
 
 @dataclass(slots=True)
 class HostCost:
-    """What a host has cost since it gave good answers."""
+    """What a host has cost since its last good answers."""
 
     spent_s: float = 0.0
     """Below zero = earned by good answers."""
@@ -30,7 +30,7 @@ class HostCost:
         self.counted_until = now
 
     def earn(self, unit_s: float, politeness: Politeness) -> None:
-        """A good answer came."""
+        """Credit a good answer."""
         self.fruitless = 0
         self.spent_s = max(-politeness.max_credit_units * unit_s, self.spent_s - unit_s)
 
@@ -40,19 +40,19 @@ class HostCost:
 
 
 def unit_of(timeout: float, politeness: Politeness) -> float:
-    """Seconds in which the time of hosts is counted."""
+    """Return the unit of cost in seconds."""
     return max(timeout, politeness.min_cost_unit_s)
 
 
 def allowed_time(unit_s: float, rows: int, all_rows: int, politeness: Politeness) -> float:
-    """Seconds that a host may take without a good answer; it has `rows` of `all_rows`."""
+    """Return the seconds that a host may take without a good answer; it has `rows` of `all_rows`."""
     is_main = rows >= politeness.main_host_share * all_rows
     return unit_s * (politeness.main_host_units if is_main else politeness.unproven_units)
 
 
 def is_good(result: Body | Failure | None) -> bool:
-    """Whether it is a final answer, be it that there is no such image; None = a redirect, which
-    is worth what it leads to."""
+    """Return whether a result is a final answer, even "no such image"; None = a redirect, which is
+    worth what it leads to."""
     if isinstance(result, Failure):
         return not result.reason.transient and result.reason is not Reason.CERTIFICATE
     return result is not None

@@ -1,10 +1,10 @@
-"""How attempts at a host end -> how it may be asked: how many at once, and when.
+"""Ends of requests to a host -> how many it may have at once, and when.
 
 Every good answer allows a quarter of one more.  After the first sign of trouble (it refuses,
-resets, times out, says 429 or 503, or its answers take far longer to begin than its quickest
-did) they are halved, and grow by one a round, as TCP does.  A host that says "too much" or asks
-for a rest is left alone for as long as it asks; where that level was is remembered, and tried
-again only after a good while.  A host that does nothing but fail gets longer and longer rests,
+resets, times out, answers 429 or 503, or its answers take far longer to begin than its quickest
+did) they are halved, and grow by one a round, as TCP does.  A host that refuses (429, 503) or asks
+for a rest is left alone for as long as it asks; the level at which it refused is remembered, and
+tried again only after a good while.  A host that does nothing but fail gets longer and longer rests,
 and is given up for a while after a few of them; so is one that takes too long without a good answer,
 see `host_cost`.
 """
@@ -50,16 +50,16 @@ class Host(Generic[A]):
     running: int = 0
     """Of these, those that have started."""
     asked: int = 0
-    """Requests that ever wanted a place."""
+    """Requests that ever wanted a slot."""
     cost: HostCost = field(default_factory=HostCost)
     started: float = float("-inf")
     """When it was asked last."""
     next_start: float = 0.0
     """No request may start before."""
     rests_until: float = 0.0
-    """The end of the rest that it wanted last, whatever it has said since."""
+    """The end of the rest that it asked for last, whatever it answered since."""
     reserved: bool = False
-    """Whether `next_start` is a time that was given to us, not a rest."""
+    """Whether `next_start` is a reserved time, not a rest."""
     free_at: float = 0.0
     """When the next request may start for all we know, if there is a delay between two."""
     troubled: bool = False
@@ -72,7 +72,7 @@ class Host(Generic[A]):
     bad_levels: int = 0
     """Times that such a level was found."""
     refusals: int = 0
-    """Times in a row that it said "too much"."""
+    """Refusals (429, 503) in a row."""
     failures: int = 0
     """In a row without a sign of life."""
     trials: int = 0
@@ -81,13 +81,13 @@ class Host(Generic[A]):
     given_up_times: int = 0
     why: Reason = Reason.HOST_GIVEN_UP
     parked: deque[A] = field(default_factory=deque)
-    """Those that wait for it."""
+    """Attempts that wait for it."""
     queued_until: float = float("inf")
     """When it is looked at again, if it waits for its time."""
     polls: int = 0
-    """Times in a row that it was looked whether another process has given back a place."""
+    """Looks in a row for a slot that another process may have given back."""
     slots: list[int] = field(default_factory=list)
-    """Of those that all processes share."""
+    """Slots held, of those that all processes share."""
 
     @property
     def waits_until(self) -> float:
@@ -95,17 +95,17 @@ class Host(Generic[A]):
 
     @property
     def failure(self) -> Failure:
-        """What becomes of its rows while it is given up."""
+        """The failure of its rows while it is given up."""
         return Failure.of(RowError(self.why))
 
     def is_forgettable(self, now: float) -> bool:
-        """Lists have millions of hosts, and what is well is soon learnt again."""
+        """Return whether it can be forgotten: a healthy host is soon learnt again."""
         idle = self.active == 0 and not self.parked
         known = self.troubled or self.failures or self.cost.fruitless
         return idle and not known and self.waits_until <= now
 
     def wants_rest(self, now: float) -> bool:
-        """Whether it, not our own doubts, wants to be left alone."""
+        """Return whether the host itself asks for a rest."""
         if self.given_up_until > now and self.why is Reason.HOST_ASKS_FOR_REST:
             return True
         return self.next_start > now and bool(self.refusals or self.reserved or self.delay)
@@ -120,7 +120,7 @@ class Host(Generic[A]):
         self.cost.charge(until, now)
 
     def credit(self, now: float, unit_s: float) -> None:
-        """A good answer came, from it or by a redirect of its own."""
+        """Credit a good answer, of its own or one that it redirected to."""
         self.cost.earn(unit_s, self.politeness)
         self.given_up_times = 0
         if self.why is Reason.HOST_GIVEN_UP:
@@ -205,7 +205,7 @@ class Host(Generic[A]):
         self.why = Reason.HOST_GIVEN_UP
 
     def _obey(self, label: str, level: int, wish: float | None, now: float) -> None:
-        """It said "too much"; `level` = how much it was."""
+        """Obey a refusal; `level` = how many requests were active."""
         if self.next_start <= now or self.reserved or not self.refusals:
             self.refusals += 1  # else what it refuses was on its way already
         if now >= self.halved_at + self.politeness.halving_interval_s:

@@ -1,7 +1,7 @@
-"""Hosts that rest, or are given up -> a line for the user now and then: why it is slow.
+"""Hosts that rest or are given up -> a line for the user now and then: why the run is slow.
 
-A list has many such hosts, and each ends many requests so: the first is named at once, then one
-at growing intervals, with the number of the others.
+A list has many of them, each with many requests: the first is named at once, then one at growing
+intervals, with the number of the others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from img2dataset.fetch.politeness import Politeness
 
 
 class HostNotices:
-    """Says what keeps rows waiting."""
+    """Tells the user what keeps rows waiting."""
 
     def __init__(self, say: Callable[[str], None], politeness: Politeness) -> None:
         self._politeness = politeness
@@ -49,7 +49,7 @@ class HostNotices:
 
 
 def describe_trouble(host: Host[Any], now: float, politeness: Politeness) -> str | None:
-    """What the user should know of a host, if anything."""
+    """Return what the user should know of a host, if anything."""
     left = host.given_up_until - now
     if left > 0 and host.why is Reason.HOST_ASKS_FOR_REST:
         return f"{host.name} wants to be left alone for {left:.0f} s: its rows fail meanwhile"
@@ -65,7 +65,7 @@ def describe_trouble(host: Host[Any], now: float, politeness: Politeness) -> str
 
 
 def describe_others(others: int, politeness: Politeness) -> str:
-    """How many more there were."""
+    """Return how many more hosts there were, as words."""
     if not others:
         return ""
     hosts = "1 other host" if others == 1 else f"{others:,} other hosts"

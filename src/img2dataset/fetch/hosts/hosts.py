@@ -1,7 +1,7 @@
-"""Attempts -> those that may start now: each host has so many places, rests and delays.
+"""Attempts -> those that may start now: each host has slots, rests and delays.
 
 Small servers drop connections when hundreds arrive at once, so a host starts with few at a time;
-`host` says how that changes.  Who cannot start yet is parked at its host, and others go on.
+`host` decides how that changes.  An attempt that cannot start yet is parked at its host.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_RESTING_SHOWN = 3
-"""Resting hosts that are named at once."""
+"""Resting hosts that are shown at once."""
 A = TypeVar("A")
 
 
@@ -74,7 +74,7 @@ class Hosts(Generic[A]):
         return self._parked
 
     def admit(self, name: str, attempt: A, now: float, delay: float = 0.0) -> bool | Failure:
-        """Whether `attempt` may start now; if not, `next_ready` or `failed` give it out later.
+        """Return whether `attempt` may start now; else `next_ready` or `failed` returns it later.
 
         `delay` = seconds between two requests that the host wishes, if any.
         """
@@ -94,8 +94,8 @@ class Hosts(Generic[A]):
         return False
 
     def admit_anyway(self, name: str, now: float) -> bool:
-        """Take a place of the host, whatever its failures: while our own network is out, hosts
-        seem worse than they are.  What it asked for itself, and hard limits, count all the same."""
+        """Take a slot of the host, whatever its failures: while our own network is out, hosts
+        seem worse than they are.  Rests that it asked for, and hard limits, still count."""
         host = self._host(name)
         if host.wants_rest(now) or host.active >= self._max_active or not self._take_slot(host):
             return False
@@ -109,12 +109,12 @@ class Hosts(Generic[A]):
         return host is not None and host.given_up_until > now
 
     def credit(self, name: str, now: float) -> None:
-        """A redirect of this host has led to a good answer."""
+        """Credit a host whose redirect has led to a good answer."""
         if (host := self._hosts.get(name)) is not None:
             host.credit(now, self._unit_s)
 
     def blame(self, name: str, now: float) -> None:
-        """Redirects of this host have led to nothing but itself."""
+        """Charge a host whose redirects lead only to itself."""
         host = self._host(name)
         host.charge(now)
         host.cost.fruitless += 1
@@ -128,7 +128,7 @@ class Hosts(Generic[A]):
             self._start_parked(host, now)
 
     def make_ready(self, name: str, attempt: A) -> None:
-        """Give out, by `next_ready`, an attempt that was admitted."""
+        """Queue an attempt that was admitted for `next_ready`."""
         self._ready.append((name, attempt))
 
     @property
@@ -136,7 +136,7 @@ class Hosts(Generic[A]):
         return bool(self._ready)
 
     def next_ready(self, now: float) -> A | None:
-        """An attempt whose host has a place for it now; None if its host wants a rest since."""
+        """Take an attempt whose host has a slot for it; None if the host rests since."""
         name, attempt = self._ready.popleft()
         host = self._hosts[name]
         if host.given_up_until > now:
@@ -162,17 +162,17 @@ class Hosts(Generic[A]):
         return len(self._ready)
 
     def failed(self) -> list[tuple[A, Failure]]:
-        """Attempts that had to wait and whose host has been given up since."""
+        """Take the attempts that waited for a host which has been given up."""
         failed, self._failed = self._failed, []
         return failed
 
     def given_up(self) -> dict[str, Failure]:
-        """Hosts that have been given up since the last call, and what becomes of their rows."""
+        """Take the hosts given up since the last call, and the failure of their rows."""
         given_up, self._given_up = self._given_up, {}
         return given_up
 
     def resting(self, now: float) -> tuple[RestingHost, ...]:
-        """The hosts that wanted a rest and for which most rows wait."""
+        """Return the hosts that asked for a rest and for which most rows wait."""
         names = {name for _, name in self._resting}
         hosts = [host for name in names if (host := self._hosts.get(name)) is not None]
         waiting = [host for host in hosts if host.parked and host.wants_rest(now)]
@@ -231,7 +231,7 @@ class Hosts(Generic[A]):
             del self._hosts[name]
 
     def learn_nothing(self, name: str, now: float) -> None:
-        """Give back the place of an attempt whose end says nothing of the host."""
+        """Give back the slot of an attempt whose end is not about the host."""
         host = self._hosts[name]
         self._stop(host, now)
         self._start_parked(host, now)
@@ -272,7 +272,7 @@ class Hosts(Generic[A]):
             self._shared.give_back(host.slots.pop())
 
     def _may_start(self, host: Host[A], now: float) -> bool:
-        """Take a place of the host, if there is one and it is time."""
+        """Take a slot of the host, if one is free and it is time."""
         if host.active >= host.limit:
             host.reserved = False  # used later than given, a time would be too near to the next
             return False
@@ -294,7 +294,7 @@ class Hosts(Generic[A]):
         return True
 
     def _take_slot(self, host: Host[A]) -> bool:
-        """Take one of the places that the processes share, if they do."""
+        """Take one of the slots that the processes share, if they do."""
         if self._shared is None or self._max_connections_per_host is None:
             return True
         slot = self._shared.take_slot(host.name, self._max_connections_per_host)
@@ -326,13 +326,13 @@ class Hosts(Generic[A]):
             self._ready.append((host.name, host.parked.popleft()))
 
     def _rest(self, host: Host[A], until: float) -> None:
-        """Look at the host again then, if anybody waits for it or will."""
+        """Schedule the next look at the host."""
         if until < host.queued_until:
             host.queued_until = until
             heappush(self._resting, (until, host.name))
 
     def _forget_some(self) -> None:
-        """Make room for others; those whose rests are over longest, or who had none, go first."""
+        """Forget a quarter of the idle hosts, first those whose rests are over longest."""
         idle = [host for host in self._hosts.values() if not host.active and not host.parked]
         for host in sorted(idle, key=attrgetter("waits_until"))[: self._politeness.max_hosts // 4]:
             del self._hosts[host.name]

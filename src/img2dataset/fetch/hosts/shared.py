@@ -1,8 +1,8 @@
-"""What the processes of a run on one machine do to a host -> whether one more may.
+"""Requests of all processes of a run on one machine -> whether a host may have one more.
 
-One file holds it.  A place at a host is a lock on one byte, which the system gives back when
-its holder dies, whatever killed it; the time of a host's next request is a number in a table.
-Locks of fcntl belong to a process, so a process must open the file once only.
+One file holds the state.  A slot of a host is a lock on one byte, which the system gives back when
+its process dies; the time of a host's next request is a number in a table.  Locks of fcntl belong
+to a process, so a process must open the file only once.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ TABLE_SIZE = 65_536
 """Numbers in the table; hosts that share one are asked as if they were one host."""
 NUMBER = struct.Struct("d")
 TABLE_LOCKS = 1 << 62
-"""Where the locks of the table's numbers begin; below are those of the places."""
+"""Where the locks of the table's numbers begin; below are those of the slots."""
 MAX_SLOTS_PER_HOST = 1 << 14
 """Of one host."""
 
 
 class SharedLimits:
-    """The file.  Times are of the monotonic clock, which all processes of a machine share."""
+    """The shared file.  Times are of the monotonic clock, which all processes of a machine share."""
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._taken: set[int] = set()
 
     def take_slot(self, host: str, max_connections_per_host: int) -> int | None:
-        """Take one of a host's places; None = all are taken.  Never waits."""
+        """Take one of a host's slots; None = all are taken.  Never waits."""
         start = (_hash_host(host) >> 16) * MAX_SLOTS_PER_HOST
         for slot in range(start, start + min(max_connections_per_host, MAX_SLOTS_PER_HOST)):
             if slot not in self._taken and self._lock(slot):
@@ -55,7 +55,7 @@ class SharedLimits:
         return start
 
     def close(self) -> None:
-        os.close(self._file)  # which gives all places back
+        os.close(self._file)  # which gives all slots back
 
     def _lock(self, slot: int) -> bool:
         try:
@@ -66,5 +66,5 @@ class SharedLimits:
 
 
 def _hash_host(host: str) -> int:
-    """63 bits less those of a host's places, the same in every process."""
+    """63 bits less those of a host's slots, the same in every process."""
     return int.from_bytes(blake2b(host.encode(), digest_size=8).digest(), "big") >> 2

@@ -1,4 +1,4 @@
-"""Environment -> the certificates we trust.
+"""Environment -> the trusted certificates.
 
 The libcurl of pycurl's wheel knows where the machine it was built on kept them, which is not
 where every machine does; a short list and Python's ssl module know better.
@@ -19,7 +19,7 @@ USUAL_FILES = (
 
 
 def find_certificates(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """The file and the folder of trusted certificates; None = libcurl's own idea."""
+    """Return the file and the folder of trusted certificates; None = libcurl's default."""
     file = environment.get("SSL_CERT_FILE") or None
     folder = environment.get("SSL_CERT_DIR") or None
     if file or folder:

@@ -47,23 +47,23 @@ ACTIONS = tuple(
     (pycurl.CSELECT_IN if mask & ~WRITE else 0) | (pycurl.CSELECT_OUT if mask & WRITE else 0)
     for mask in range(64)
 )
-"""What came, as the loop says it -> as libcurl wants to hear it."""
+"""Events of the loop -> events of libcurl."""
 
 NO_SOCKET = -1
-"""What libcurl says if there is none."""
+"""libcurl's value for none."""
 RECEIVE_FAILED = 56
 """libcurl's code, among others if TLS ended without a close_notify."""
 LOOK_UP_DENIED = 42
-"""libcurl's code if `may_look_up` says no."""
+"""libcurl's code if `may_look_up` refuses."""
 GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, transfers=True)
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask for, and where."""
+    """What to request, and from where."""
 
     url: str
     """As `urls.sendable` makes it."""
@@ -73,12 +73,12 @@ class Request:
     """`host:port:addresses`, of the proxy if there is one; none = it is an address."""
     proxy: str = ""
     is_text: bool = False
-    """Whether a text for us is expected (robots.txt), not an image."""
+    """Whether a robots.txt or tdmrep.json is expected, not an image."""
     reserved: bool = False
-    """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
+    """Whether tdmrep.json reserves it, unless the answer has another signal."""
 
 
-@dataclass(frozen=True, transfers=True)
+@dataclass(frozen=True, slots=True)
 class Moved:
     """The answer: ask elsewhere."""
 
@@ -86,7 +86,7 @@ class Moved:
     fetched: ResponseInfo | None = None
 
 
-@dataclass(frozen=True, transfers=True)
+@dataclass(frozen=True, slots=True)
 class Finished(Generic[K]):
     """A transfer that is over: the key it was started with, and what became of it."""
 
@@ -95,13 +95,13 @@ class Finished(Generic[K]):
     status: int
     """0 = no answer came."""
     seconds: float
-    """It took, without the time it had to wait for us."""
+    """How long it took, without the time it waited for memory."""
     retry_after: str | None = None
-    """When the server wishes to be asked again, in its own words."""
+    """The value of Retry-After."""
     first_byte: float = 0.0
     """Seconds from having an address to the first byte of the answer; 0 = none came."""
     signals: Signals = ()
-    """What the answer said of our use."""
+    """The opt-out signals of the answer."""
 
 
 class Transfer(Generic[K]):
@@ -198,9 +198,9 @@ class Transfers(Generic[K]):
         transfer.is_named = bool(request.resolved)
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
-            # last one at once (which does not touch a transfer that has used it already).  So it
-            # must be told each time: another transfer may have made it forget this one, or time, and
-            # it would ask the system
+            # last one at once (which does not touch a transfer that has used it already).  So the name is
+            # given each time: another transfer may have made libcurl forget it, or time, and it would
+            # ask the system
             gone = forget(transfer.resolved) if transfer.resolved != request.resolved else ()
             handle.setopt(pycurl.RESOLVE, [*gone, f"+{request.resolved}"])
             transfer.resolved = request.resolved
@@ -225,7 +225,7 @@ class Transfers(Generic[K]):
         self._multi.add_handle(handle)
 
     def ended(self) -> list[Finished[K]]:
-        """What is over since the last time of asking; often nothing."""
+        """Take what is over since the last call; often nothing."""
         now = time.monotonic()
         if self._timer is not None and self._timer <= now:
             self._timer = None
@@ -290,7 +290,7 @@ class Transfers(Generic[K]):
     def _remedy_for(self, transfer: Transfer[K], code: int, message: str) -> Remedy | None:
         response = transfer.response
         if code == LOOK_UP_DENIED and response.verdict is None:
-            # a new connection is told the address, and needs none later; unless libcurl itself asks
+            # a new connection gets the address, and needs none later; unless libcurl itself asks
             # once more, which on a new one it only does where a server refuses HTTP/2 streams
             again = Remedy.NEW_CONNECTION in transfer.remedies and transfer.url.startswith("https:")
             return Remedy.HTTP_1 if again else Remedy.NEW_CONNECTION
@@ -361,7 +361,7 @@ class Transfers(Generic[K]):
     def _with_facts(
         self, result: Body | Failure | Moved, transfer: Transfer[K]
     ) -> Body | Failure | Moved:
-        """`result` with how it came, if anybody wants to know."""
+        """Return `result` with its ResponseInfo, if the metadata want it."""
         if not self._config.save_fetch_metadata:
             return result
         response = transfer.response
@@ -377,7 +377,7 @@ class Transfers(Generic[K]):
         return replace(result, fetched=fetched)
 
     def _shorten_deadline(self, transfer: Transfer[K]) -> None:
-        """All that matters of its answer is known."""
+        """Give an answer whose verdict is known a moment to end, so that its connection is kept."""
         transfer.deadline = min(transfer.deadline, time.monotonic() + self._politeness.max_drain_s)
         heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
 
@@ -411,7 +411,7 @@ class Transfers(Generic[K]):
 
     def _poll_silent_sockets(self, now: float) -> None:
         """Let libcurl read from sockets over which no answer has come: where it gives up an
-        HTTP/2 connection while it sends, it tells nobody until something comes over that."""
+        HTTP/2 connection while it sends, it reports that only when something comes over it."""
         self._poll_silent_at = now + SILENT_S
         silent = {
             transfer.handle.getinfo(pycurl.ACTIVESOCKET)
@@ -492,12 +492,12 @@ class Transfers(Generic[K]):
 
 
 def asks_proxy(request: Request) -> bool:
-    """Whether it is an HTTP proxy that is asked, without a tunnel."""
+    """Return whether an HTTP proxy is asked, without a tunnel."""
     return request.url.startswith("http://") and request.proxy.startswith(("http://", "https://"))
 
 
 def request_target(url: str, *, absolute: bool) -> str:
-    """What the request line says of `url`."""
+    """Return the target of the request line."""
     origin = find_origin(url)
     authority_and_path = url.partition("://")[2]
     path = "/" + authority_and_path.partition("/")[2]
@@ -505,7 +505,7 @@ def request_target(url: str, *, absolute: bool) -> str:
 
 
 def forget(resolved: str) -> list[str]:
-    """How to tell libcurl to forget a name (`host:port:addresses`)."""
+    """Return what makes libcurl forget a name (`host:port:addresses`)."""
     if not resolved:
         return []
     host, port, _ = resolved.split(":", 2)

@@ -35,13 +35,13 @@ UNSUPPORTED = frozenset({"dcb", "dcz", "compress", "x-compress", "exi", "pack200
 
 
 class EncodingError(ValueError):
-    """The body is not what its Content-Encoding says, or we cannot undo that."""
+    """A body does not match its Content-Encoding, or the encoding is not supported."""
 
 
 class StreamDecoder:
     """Undoes gzip or deflate, piece by piece; gzip in any number of members, one behind the other.
 
-    What is behind them and is no member is passed over, as everybody does.
+    What follows them and is no member is ignored, as browsers do.
     """
 
     __slots__ = ("_beginning", "_behind", "_bits", "_held", "_members_left", "_over", "_plain",
@@ -62,7 +62,7 @@ class StreamDecoder:
         return self._plain or self._zlib.eof
 
     def decode(self, data: bytes, limit: int) -> bytes:
-        """At most `limit` bytes (1 or more); whoever gets as many must not ask for more."""
+        """Decode at most `limit` bytes (1 or more); after as many, the decoder must not be used again."""
         if self._held is not None:
             data = self._held + data
             self._held = data if self._is_too_little(data) else None
@@ -78,7 +78,7 @@ class StreamDecoder:
         return undecided and len(data) < MIN_SNIFF_BYTES
 
     def _has_magic(self, data: bytes) -> bool:
-        """Whether it certainly is what it is said to be."""
+        """Return whether the data certainly has this encoding."""
         if self._bits == ZLIB_WINDOW_BITS["gzip"]:
             return data.startswith(MAGIC)
         return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
@@ -132,7 +132,7 @@ class StreamDecoder:
 
 
 class PassthroughDecoder:
-    """A body in an encoding that we cannot undo: it counts only if it is none, but an image."""
+    """Passes through a body whose encoding is not supported, if it is an unencoded image."""
 
     __slots__ = ("_held", "finished")
 
@@ -178,7 +178,7 @@ class WholeBodyDecoder:
 
 
 def find_decoder(header: str) -> StreamDecoder | PassthroughDecoder | WholeBodyDecoder | None:
-    """What undoes a Content-Encoding; None = the body is what it is."""
+    """Return the decoder for a Content-Encoding; None = the body is not encoded."""
     names = [name.strip().lower() for name in header.split(",")]
     known = [
         name

@@ -17,7 +17,7 @@ CHUNK_BYTES = 64 * 1024
 four times as many a request costs the same."""
 CONNECT_TIMEOUT_S = 5.0
 """Seconds to connect and shake hands, or half of the timeout if that is more: a SYN that is lost
-comes again after 1 and after 3 seconds, and who has not answered the third is not there."""
+comes again after 1 and after 3 seconds, and a host that has not answered the third is down."""
 
 SUPPRESS_CONNECT_HEADERS = 265
 IGNORE_CONTENT_LENGTH = 136
@@ -28,7 +28,7 @@ ACCEPT = ["Accept: image/*,*/*;q=0.8", "Accept-Encoding: identity"]
 
 
 def new_handle(config: FetchConfig, response: Response) -> Any:
-    """A handle that feeds `response`.
+    """Return a handle that feeds `response`.
 
     Redirects are not followed: every hop is a request of its own, which has to pass the same
     gates as the first.  The total time is watched by `curl.Transfers`.
@@ -53,7 +53,7 @@ def new_handle(config: FetchConfig, response: Response) -> Any:
 
 
 def apply(handle: Any, remedy: Remedy) -> None:
-    """Let the next request of `handle` be sent in another way."""
+    """Make `handle` send its next request in another way."""
     handle.setopt(pycurl.FRESH_CONNECT, 1)
     match remedy:
         case Remedy.NEW_CONNECTION:
@@ -82,7 +82,7 @@ def restore(handle: Any) -> None:
 
 
 def connect_timeout(timeout: float) -> float:
-    """Seconds that a connection may take."""
+    """Return the seconds that a connection may take."""
     return min(timeout, max(CONNECT_TIMEOUT_S, timeout / 2))
 
 

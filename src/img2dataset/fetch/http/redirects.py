@@ -19,10 +19,10 @@ WHITE = b"".join(bytes([code]) for code in range(0x21))
 
 
 def resolve_redirect(base: str, location: bytes) -> str:
-    """The URL that a Location header's value means in an answer from `base`.
+    """Return the URL that a Location header means in an answer from `base`.
 
-    The user name and password of `base` are for its origin only, however that is written; those
-    in `location` itself are kept.  Raises RowError if it is not one we may ask for.
+    The user name and password of `base` are kept for its own origin only, those in `location`
+    always.  Raises RowError if it is not one we may ask for.
     """
     if len(location) > 3 * MAX_URL_CHARACTERS or not location.strip(WHITE):
         raise RowError(Reason.BAD_REDIRECT)

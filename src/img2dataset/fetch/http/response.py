@@ -1,7 +1,7 @@
-"""Header lines and chunks of one answer -> what it says so far, and whether to read on.
+"""Header lines and chunks of one answer -> what is known of it, and whether to read on.
 
 libcurl calls `header` and `chunk` for everything that arrives, so they do as little as they
-can.  They return None to go on, STOP to abort (`verdict` then says why), and `chunk` returns
+can.  They return None to go on, STOP to abort (`verdict` is the reason), and `chunk` returns
 PAUSE when there is no space for more.
 """
 
@@ -118,18 +118,18 @@ class Response:
         self._refusal_of = refusal_of
         self._budget = budget
         self.owner: Any = None
-        """For whoever made it: whose answer it is."""
+        """The transfer that it belongs to."""
         self.when_unwanted: Callable[[], None] | None = None
-        """Called when all is known, and the rest of the body may come, but need not."""
+        """Called when the verdict is known and the rest of the body is not needed."""
         self.reset()
 
     def reset(self, *, is_text: bool = False, reserved: bool = False) -> None:
-        """Forget everything; `is_text` = what comes is a text for us (robots.txt): nobody's
-        picture, and of which the beginning will do; `reserved` = as in `curl.Request`."""
+        """Forget everything; `is_text` = a robots.txt or tdmrep.json is expected, of which the
+        beginning will do; `reserved` = as in `curl.Request`."""
         self.status = 0
         """0 = no answer."""
         self.verdict: Reason | None = None
-        """Why there is no image in it, as far as we can tell."""
+        """Why there is no image in it, if that is known."""
         self.stopped = False
         """Whether we told libcurl to stop."""
         self.paused = False
@@ -168,10 +168,10 @@ class Response:
         self._whole_size: int | None = None
         self._retry_after: str | None = None
         self.signals: list[tuple[str, str]] = []
-        """What it says of our use: header names, in lower case, and values."""
+        """Its opt-out signals: header names, in lower case, and values."""
         self.location: bytes | None = None
         self.marked_by_proxy = False
-        """Whether Squid says that the answer is its own."""
+        """Whether Squid marked the answer as its own."""
         self.content_type = ""
         self.etag: str | None = None
         self.last_modified: str | None = None
@@ -209,7 +209,7 @@ class Response:
 
     @property
     def enough(self) -> bool:
-        """Whether we stopped because there is as much as we want."""
+        """Whether we stopped because enough of a text has come."""
         return self.stopped and self._is_page and self.verdict is None
 
     @property
@@ -363,7 +363,7 @@ class Response:
 
     def _field(self, line: bytes) -> None:  # noqa: C901  (a table of fields)
         name, _, value = line.partition(b":")
-        match name.rstrip().lower():  # space there is not valid, but somebody wrote it
+        match name.rstrip().lower():  # space there is not valid, but occurs
             case b"content-length":
                 text = value.strip()
                 self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
@@ -393,7 +393,7 @@ class Response:
         self._in_header = False
         if self.status >= 400:
             return self._do_without(None)
-        if self.status < 200:  # it announces an answer, and says nothing about that
+        if self.status < 200:  # it only announces an answer
             return None
         refusal = self._refusal()
         if refusal is not None:
@@ -403,7 +403,7 @@ class Response:
         return self._do_without(None) if self.moved else None
 
     def _do_without(self, verdict: Reason | None) -> int | None:
-        """Leave a body that nobody wants to come to its end by itself, if it is short."""
+        """Let an unwanted body come to its end, if it is short, so that its connection is kept."""
         if self._content_length > MAX_DRAIN_BYTES or self.size > MAX_DRAIN_BYTES:
             return self._stop(verdict)
         self.verdict = verdict

@@ -12,7 +12,7 @@ import re
 from img2dataset.errors import Reason
 
 MIN_SNIFF_BYTES = 16
-"""Bytes to tell by; of what comes in smaller pieces nothing is said."""
+"""Bytes that a decision needs; a shorter beginning is left undecided."""
 
 LIKE_AN_IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|BM|II[*+]\0|MM\0[*+]|\0\0[\1\2]\0|8BPS"

@@ -17,7 +17,7 @@ LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def sendable(url: str | None) -> str:
-    """`url` in ASCII, percent-encoded, its host in Punycode, without a fragment.
+    """Return `url` in ASCII, percent-encoded, its host in Punycode, without a fragment.
 
     Raises RowError if it is none, or not one we may ask for.
     """

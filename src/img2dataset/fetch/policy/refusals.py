@@ -6,8 +6,8 @@ the grammar that Google documents, tdm-reservation (TDMRep), Content-Usage (AIPR
 
     X-Robots-Tag: noindex, max-snippet: 5, otherbot: noindex, nofollow
 
-Directives are separated by commas.  A robot's name and a colon say whom the directives after
-them are for, up to the next name or the end of the line; before the first name they are for
+Directives are separated by commas.  A robot's name and a colon limit the directives after
+them to that robot, up to the next name or the end of the line; before the first name they are for
 everyone.  Some directives have a value, also after a colon; that of unavailable_after is a
 date, which may contain commas and colons.  Case does not matter.
 

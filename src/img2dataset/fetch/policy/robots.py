@@ -53,7 +53,7 @@ NOT_VISIBLE = re.compile(rb"[^\x20-\x7e]")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an origin's robots.txt says to us."""
+    """The rules of an origin's robots.txt for us."""
 
     crawl_delay: float | None = None
     """Seconds from one request to the next, by Crawl-delay or Request-rate."""
@@ -62,7 +62,7 @@ class Rules:
     size: int = 0
     """Characters of the rules that concern us; they take some 15 times as many bytes of memory."""
     usage: UsageRules = NO_RULES
-    """What it says of the training of models."""
+    """Its lines about the training of models."""
     _file: Protego | None = field(default=None, repr=False)
 
     def allows(self, url: str) -> bool:
@@ -71,7 +71,7 @@ class Rules:
 
 
 def robots_url(url: str) -> str:
-    """Where the rules for `url` (as `urls.sendable` gives it) are."""
+    """Return the URL of the robots.txt for `url` (as `urls.sendable` gives it)."""
     return f"{URL(url).origin}/robots.txt"
 
 

@@ -35,7 +35,7 @@ class Known(Generic[A]):
 
 
 class RobotsGate(Generic[A]):
-    """Knows who may be asked for what."""
+    """Remembers the rules of origins, and lets attempts wait for them."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class RobotsGate(Generic[A]):
         reservations_count: bool = False,
         politeness: Politeness = POLITE,
     ) -> None:
-        """`agents` = the names we go by, most specific first; whether Content-Usage lines and
-        tdmrep.json are looked at."""
+        """`agents` = our names, the most specific first; the others = whether Content-Usage lines and
+        tdmrep.json count."""
         self._agents = tuple(agents)
         self._kinds = [kind for kind in USAGE if usage_counts or kind != "content-usage"]
         self._reservations_count = reservations_count
@@ -57,12 +57,12 @@ class RobotsGate(Generic[A]):
 
     @staticmethod
     def where(url: str) -> str:
-        """Where the robots.txt is that says of `url`."""
+        """Return the URL of the robots.txt for `url`."""
         return robots_url(url)
 
     @staticmethod
     def where_tdmrep(url: str) -> str:
-        """Where the tdmrep.json is that says of `url`."""
+        """Return the URL of the tdmrep.json for `url`."""
         return tdmrep_url(url)
 
     def __len__(self) -> int:
@@ -70,7 +70,8 @@ class RobotsGate(Generic[A]):
         return self._waiting
 
     def check(self, origin: str, url: str, now: float) -> float | Failure | None:
-        """Seconds to leave between two requests; or why not; None = not known, see `wait`."""
+        """Return the seconds to leave between two requests, or why the URL is not allowed; None = not
+        known yet, see `wait`."""
         known = self._known.get(origin)
         if known is None or known.asked or known.expires <= now:
             return None
@@ -89,12 +90,12 @@ class RobotsGate(Generic[A]):
         return rule is not None and rule.reserved
 
     def signals(self, origin: str, url: str) -> list[tuple[str, str]]:
-        """All that the origin's files say of the use of the URL: (name, value)."""
+        """Return the opt-out signals of the origin's files for the URL: (name, value)."""
         known = self._known.get(origin)
         if known is None or known.rules is None:
             return []
-        said = known.rules.usage.signals(url)
-        signals = [(f"robots.txt:{kind}", text) for kind, text in said]
+        found = known.rules.usage.signals(url)
+        signals = [(f"robots.txt:{kind}", text) for kind, text in found]
         rule = known.reservations.rule_for(url)
         if rule is not None:
             signals.append(("tdmrep.json:tdm-reservation", str(int(rule.reserved))))
@@ -102,7 +103,7 @@ class RobotsGate(Generic[A]):
         return signals
 
     def wait(self, origin: str, attempt: A) -> bool:
-        """Let `attempt` wait for the rules; returns whether somebody has to fetch them."""
+        """Let `attempt` wait for the rules; return whether the caller has to fetch them."""
         known = self._known.get(origin)
         must_fetch = known is None or not known.asked
         if known is None or must_fetch:

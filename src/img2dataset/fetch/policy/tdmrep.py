@@ -2,8 +2,8 @@
 
     [{"location": "/photos/", "tdm-reservation": 1, "tdm-policy": "https://..."}]
 
-Of the rules that fit a path the first counts.  A file that cannot be had, or is not such an
-array, reserves nothing: its owner does not use the protocol.
+Of the rules that fit a path the first counts.  A file that cannot be had, or is no array
+of this form, reserves nothing: its owner does not use the protocol.
 https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
 """
 
@@ -24,7 +24,7 @@ PATH = "/.well-known/tdmrep.json"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is said of the URLs that fit."""
+    """A rule for the URLs that fit its pattern."""
 
     pattern: str
     reserved: bool
@@ -33,12 +33,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reservations:
-    """What an origin's file says."""
+    """The rules of an origin's file."""
 
     rules: tuple[Rule, ...] = ()
 
     def rule_for(self, url: str) -> Rule | None:
-        """What it says of a URL of this origin, as `urls.sendable` gives it."""
+        """Return the rule for a URL of this origin, as `urls.sendable` gives it."""
         if not self.rules:
             return None
         path = path_of(url)

@@ -22,7 +22,7 @@ READERS: dict[str, Callable[[str], bool | None]] = {
     "content-usage": content_usage.preference,
     "content-signal": content_signal.preference,
 }
-"""Kind of line -> what it says of training."""
+"""Kind of line -> whether it allows training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class UsageRule:
     kind: str
     pattern: str
     text: str
-    """What it says, without the path."""
+    """The line without its path."""
     training: bool | None
     """Whether training is allowed; None = it does not say."""
 
@@ -63,7 +63,7 @@ class UsageRules:
         ]
 
     def signals(self, url: str) -> tuple[tuple[str, str], ...]:
-        """All that is said of the URL: (kind, text)."""
+        """Return the signals for the URL: (kind, text)."""
         path = path_of(url) if self.rules else ""
         return tuple((rule.kind, rule.text) for rule in self.rules if fits(rule.pattern, path))
 

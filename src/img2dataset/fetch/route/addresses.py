@@ -58,7 +58,7 @@ IPV4_AT_THE_END = (
 )
 """As public as the IPv4 address inside.
 
-Networks may have a NAT64 prefix of their own; nothing in an address tells.  64:ff9b:1::/48, which
+Networks may have a NAT64 prefix of their own; an address does not show it.  64:ff9b:1::/48, which
 is set aside for that, is not public: only that network knows where the IPv4 address is in it.
 """
 
@@ -95,7 +95,7 @@ def is_local_name(host: str) -> bool:
 
 
 def may_request(policy: str, host: str, *, listed_host: str | None) -> bool:
-    """Whether `host` may be asked, as far as can be told before any look-up.
+    """Return whether `host` may be asked, as far as is known before any look-up.
 
     To be called for every hop; `listed_host` = the host of the URL in the list.
     """
@@ -107,7 +107,7 @@ def may_request(policy: str, host: str, *, listed_host: str | None) -> bool:
 
 
 def filter_addresses(policy: str, host: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Those of `addresses` on which a `host` that passed `may_request` may be connected to."""
+    """Return those of `addresses` on which a `host` that passed `may_request` may be connected to."""
     address = literal(host)
     if address is not None:
         return () if policy == "deny" and not is_public(address) else (address,)

@@ -64,7 +64,7 @@ class Proxies:
         proxies = cls(environment)
         if proxies.any or sys.platform not in {"darwin", "win32"}:
             return proxies
-        # only reads these settings; asks nobody
+        # only reads these settings; sends nothing
         from urllib.request import getproxies  # noqa: PLC0415, TID251  (takes 20 ms)
 
         return cls(
@@ -116,14 +116,14 @@ def address_of_proxy(url: str) -> tuple[str, int]:
 
 
 def _with_plain_host(proxy: str) -> str:
-    """With the host in ASCII, and an address as such: libcurl does neither, or only for itself."""
+    """Return the proxy with its host in ASCII and an address in normal form: libcurl does neither."""
     host = address_of_proxy(proxy)[0]
     if host.isascii() and not host[-1:].isdigit():
         return proxy
     try:
         plain = sendable(f"http://{host}/").removeprefix("http://").removesuffix("/")
     except RowError:
-        return proxy  # which is then said to be the trouble
+        return proxy  # which then fails, and is named
     before, _, after = proxy.rpartition(host)
     return f"{before}{plain}{after}"
 

@@ -1,4 +1,4 @@
-"""A URL -> how to get to its host: an address that we may connect to, or a proxy."""
+"""A URL -> the route to its host: an address that we may connect to, or a proxy."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def find_origin(url: str) -> str:
 
 
 class Router:
-    """Finds ways; names that are not known yet, of hosts or proxies, come later, by `found`."""
+    """Finds routes; names that are not known yet, of hosts or proxies, come later, by `found`."""
 
     def __init__(self, config: FetchConfig, loop: Loop, politeness: Politeness = POLITE) -> None:
         """Look-ups wait in `loop`."""
@@ -76,7 +76,7 @@ class Router:
         self._tick_at = 0.0
 
     def find(self, origin: Origin, listed: str) -> Route | Failure | None:
-        """The way to `origin`; None = its name is being looked up.  `listed` = host in the list."""
+        """Return the route to `origin`; None = its name is being looked up.  `listed` = host in the list."""
         if not _may_ask(self._policy, origin.host, listed):
             return _not_allowed()
         proxy = self._proxy_for(origin)
@@ -88,12 +88,12 @@ class Router:
         return None if answer is None else self._route_by(origin, answer)
 
     def name_for(self, origin: Origin) -> str:
-        """The name that has to be known to get to `origin`: its own, or its proxy's."""
+        """Return the name that has to be known to get to `origin`: its own, or its proxy's."""
         proxy = self._proxy_for(origin)
         return address_of_proxy(proxy)[0] if proxy else origin.host
 
     def found(self, now: float) -> list[str]:
-        """Names that were being looked up and are known now, one way or the other."""
+        """Take the names whose look-up has ended, well or not."""
         if now >= self._tick_at:
             self._resolver.tick()
         return [name for name, _ in self._resolver.answers()]
