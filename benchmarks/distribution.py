@@ -1,4 +1,4 @@
-"""What distribution costs the driver: `python -m benchmarks.distribution`, numbers on stdout.
+"""Measure what distribution costs the driver: `python -m benchmarks.distribution`.
 
 The list has one row for each shard: the driver of a Parquet list sees shards, not rows.
 """
@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 
 from img2dataset.distributors import Stored, Work
 from img2dataset.distributors.tasks import Outcome, TaskTracker, do_task
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
-from img2dataset.sources import Source, open_source
+from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.tally import ShardResult, Tally
 
 SHARDS = 100_000
@@ -39,8 +39,8 @@ def main() -> None:
             str(path), input_format="parquet", number_sample_per_shard=1,
             output_folder=str(Path(folder, "out")),
         )  # fmt: skip
-        plan(open_source(options.url_list, source_config(options)))
-        starts(Job(options, source_config(options)), str(path))
+        plan(open_source(options.url_list, SourceConfig.of(options)))
+        starts(Job(options, SourceConfig.of(options)), str(path))
 
 
 def result(shard: Shard) -> ShardResult:
@@ -61,13 +61,13 @@ def cpu() -> float:
 
 
 def memory() -> int:
-    """Resident memory of this process, kB."""
+    """Return the resident memory of this process, in kB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1000
 
 
 def plan(source: Source) -> None:
-    """The book of 100,000 shards, with an engine that takes no time."""
+    """Track the tasks of 100,000 shards, with an engine that takes no time."""
     before, most, sent, tasks = memory(), 0, 0, 0
     stored: list[int] = []
     book = TaskTracker(
@@ -89,7 +89,7 @@ def plan(source: Source) -> None:
 
 
 def starts(job: Job, path: str) -> None:
-    """A task whose one row is refused at once: what is left is the worker's start and end."""
+    """Run tasks of one row that is refused at once: what remains is the start and end of a worker."""
     source = open_source(path, job.source)
     shard = next(source.shards(1))
     times = 5

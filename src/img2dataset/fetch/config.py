@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from img2dataset.options import Options, config_of
+from img2dataset.options.choices import RobotsTxt
 from img2dataset.version import VERSION
 
 DEFAULT_DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
@@ -41,8 +44,7 @@ class FetchConfig:
     host_limit_share: int = 1
     """Workers that share the limits of a host without a common file: each keeps to its part of the
     numbers above, and of a robots.txt's Crawl-delay."""
-    robots_txt: str = "ignore"
-    """ignore or respect."""
+    robots_txt: str = RobotsTxt.IGNORE
     respect_tdm_reservation: bool = True
     respect_content_usage: bool = True
     private_addresses: str = "listed"
@@ -57,6 +59,24 @@ class FetchConfig:
     save_opt_out_signals: bool = False
     """Whether bodies and failures carry the opt-out signals that came with them."""
 
+    @classmethod
+    def of(
+        cls, options: Options, *, shared_file: str | None = None, host_limit_share: int = 1
+    ) -> FetchConfig:
+        """Return the options of this stage; `shared_file` and `host_limit_share` are the run's."""
+        return config_of(
+            cls,
+            options,
+            user_agent=user_agent(
+                options.user_agent_token, options.user_agent, options.user_agent_contact
+            ),
+            disallowed_header_directives=normalize_directives(options.disallowed_header_directives),
+            dns_servers=tuple(options.dns_servers or ()),
+            drop_pages=options.verify_hash is None,
+            shared_file=shared_file,
+            host_limit_share=host_limit_share,
+        )
+
     def for_one_worker(self) -> FetchConfig:
         """Return the config with this worker's part of the limits of a host, at least one."""
         most = self.max_connections_per_host
@@ -70,6 +90,13 @@ class FetchConfig:
             else max(1, most // self.host_limit_share),
             min_delay_per_host=self.min_delay_per_host * self.host_limit_share,
         )
+
+
+def normalize_directives(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the X-Robots-Tag directives that refuse an image, in lower case."""
+    if given is None:
+        return DEFAULT_DIRECTIVES
+    return tuple(directive.strip().lower() for directive in given)
 
 
 def user_agent(token: str | None, replacement: str | None, contact: str | None = None) -> str:

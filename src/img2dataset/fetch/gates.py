@@ -22,6 +22,7 @@ from img2dataset.fetch.outage import OutageGuard
 from img2dataset.fetch.policy.refusals import our_names
 from img2dataset.fetch.politeness import Politeness
 from img2dataset.fetch.route.router import Route, Router
+from img2dataset.options.choices import RobotsTxt
 from img2dataset.records import Failure
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Gates:
 
 def robots_gate(config: FetchConfig, politeness: Politeness) -> RobotsGate[Attempt] | None:
     """Return the gate that knows robots.txt files; None = they are ignored."""
-    if config.robots_txt != "respect":
+    if config.robots_txt != RobotsTxt.RESPECT:
         return None
     from img2dataset.fetch.policy.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
 

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +110,7 @@ ANSWERS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     ANSWERS,
     st.lists(

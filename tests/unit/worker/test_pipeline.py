@@ -16,6 +16,7 @@ from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
 from img2dataset.worker.pipeline import MOST_AT_ONCE, Limits, Pipeline
+from tests.quick import few_quick
 
 SIZE = 100
 """Bytes of each body."""
@@ -123,7 +124,7 @@ def pipeline(
         made.stop()
 
 
-@pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.parametrize("threads", few_quick([3, 1, 0], 3))
 @pytest.mark.parametrize(
     ("limits", "most"),
     [(Limits(4, 10**9), 4), (Limits(10**9, 4 * SIZE), 40), (Limits(1, 1), 1)],
