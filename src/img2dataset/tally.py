@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from img2dataset.errors import Reason, Status
-from img2dataset.failure_samples import Failed
-from img2dataset.messages import label_of_message
+from img2dataset.failure_samples import FailureSamples
+from img2dataset.messages import find_label
 from img2dataset.records import Failure, Sample
 
 MAX_LABELS = 1000
@@ -26,7 +26,7 @@ class Tally:
     """"success" and each error string -> rows."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Name of the Reason -> rows; successes are not in it."""
-    failed: Failed = field(default_factory=Failed, compare=False)
+    failed: FailureSamples = field(default_factory=FailureSamples, compare=False)
     """Some of the rows that failed: for people, not for counts."""
 
     @classmethod
@@ -51,13 +51,13 @@ class Tally:
     def add_stored(self, status: str, message: str | None) -> None:
         """Count a row of a table that was stored before; it does not tell the reason."""
         self.statuses[status] += 1
-        label = SUCCESS if status == SUCCESS else label_of_message(message or OTHER)
+        label = SUCCESS if status == SUCCESS else find_label(message or OTHER)
         self.labels[label] += 1
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.statuses + other.statuses,
-            bounded(self.labels + other.labels),
+            limit_labels(self.labels + other.labels),
             self.reasons + other.reasons,
             self.failed + other.failed,
         )
@@ -84,7 +84,7 @@ class Tally:
         return sum(self.reasons[reason.value] for reason in Reason if reason.transient)
 
 
-def bounded(labels: Counter[str]) -> Counter[str]:
+def limit_labels(labels: Counter[str]) -> Counter[str]:
     """`labels` with at most MAX_LABELS entries and the same total."""
     if len(labels) <= MAX_LABELS:
         return labels

@@ -55,16 +55,16 @@ METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Sequence[str]": "LIST", "A
 """Type of an option -> how its value is shown; a bool is a switch."""
 
 
-def help_text() -> str:
+def make_help() -> str:
     """What --help prints: 80 columns, options by group, then the flags that are no options."""
     parts = [INTRODUCTION]
     for group in Group:
-        entries = [_entry(one) for one in fields(Options) if one.metadata["group"] is group]
+        entries = [_format_entry(one) for one in fields(Options) if one.metadata["group"] is group]
         parts.append("\n".join([f"{group.value}:", *entries, ""]))
     return "\n".join([*parts, COMMAND_LINE])
 
 
-def _entry(declared: Field[Any]) -> str:
+def _format_entry(declared: Field[Any]) -> str:
     kind = str(declared.type).partition(" | ")[0]
     name = declared.name
     spelled = f"--[no]{name}" if kind == "bool" else f"--{name}={METAVARS[kind]}"

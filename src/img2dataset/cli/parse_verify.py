@@ -66,11 +66,11 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
         elif name in ("help", "h"):
             return HELP_TEXT
         elif name == FOLDER:
-            folders.append(text if equals else following(spelled, words))
+            folders.append(text if equals else take_value(spelled, words))
         elif name in SWITCHES:
             if not equals:  # as the command for a run: it takes only what can be its value
                 text = words.popleft() if words and words[0].lower() in BOOLEANS else "true"
-            switches[name] = boolean(spelled, text)
+            switches[name] = parse_boolean(spelled, text)
         elif name in NEGATED and not equals:
             switches[NEGATED[name]] = False
         else:
@@ -81,13 +81,13 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
     return VerifyOptions(folders[0], **switches)
 
 
-def following(spelled: str, words: deque[str]) -> str:
+def take_value(spelled: str, words: deque[str]) -> str:
     if not words:
         raise OptionError(f"{spelled} needs a value: write {spelled}=value")
     return words.popleft()
 
 
-def boolean(spelled: str, text: str) -> bool:
+def parse_boolean(spelled: str, text: str) -> bool:
     if text.lower() not in BOOLEANS:
         raise OptionError(f"{spelled} is {text!r}: it must be True or False")
     return BOOLEANS[text.lower()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from img2dataset.options import Options, config_of
+from img2dataset.options import Options, make_config
 from img2dataset.options.choices import RobotsTxt
 from img2dataset.version import VERSION
 
@@ -65,7 +65,7 @@ class FetchConfig:
     ) -> FetchConfig:
         """The part of the options that says how bytes are asked for; `shared_file` and `sharers`
         are the run's."""
-        return config_of(
+        return make_config(
             cls,
             options,
             user_agent=user_agent(

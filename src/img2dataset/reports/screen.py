@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 from img2dataset.reports.summary import Table
 from img2dataset.reports.view import View
 
-PLAIN_SECONDS = 30.0
+PLAIN_INTERVAL_S = 30.0
 """After so long without any other line, plain output says how far the run is."""
 
 
@@ -91,7 +91,7 @@ class PlainScreen:
 
     def show(self, view: View) -> None:
         self._elapsed = view.elapsed
-        if view.elapsed - self._said_at >= PLAIN_SECONDS:
+        if view.elapsed - self._said_at >= PLAIN_INTERVAL_S:
             failed = (f"failed: {view.reasons}",) if view.reasons else ()
             self.line(" - ".join(("progress", *view.parts, *failed)))
 

@@ -6,7 +6,7 @@ import pytest
 
 from img2dataset.errors import Reason
 from img2dataset.report import Report, RetryCounts
-from img2dataset.reports.advice import last_line, likely_cause
+from img2dataset.reports.advice import find_likely_cause, make_last_line
 from tests.unit.reports.runs import report, tally
 
 
@@ -166,7 +166,7 @@ from tests.unit.reports.runs import report, tally
     ],
 )
 def test_the_last_line_says_what_happened_and_what_to_do(run: Report, line: str) -> None:
-    assert last_line(run) == line
+    assert make_last_line(run) == line
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_the_last_line_says_what_happened_and_what_to_do(run: Report, line: str)
     ],
 )
 def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) -> None:
-    cause = likely_cause({reason.value: 3})
+    cause = find_likely_cause({reason.value: 3})
 
     assert cause.startswith(f"100% are {reason.value} (")
     assert words in cause
@@ -191,4 +191,4 @@ def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) ->
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_advice(reason: Reason) -> None:
-    assert not likely_cause({reason.value: 1}).endswith(": ")
+    assert not find_likely_cause({reason.value: 1}).endswith(": ")
