@@ -28,14 +28,14 @@ OPTIONS_HEAD = """\
 
 The names are the same on the command line (`--image_size=256`), in Python (`image_size=256`) and in a `--config` file.
 Positional values take the options in the order of the column *no.*; an option without a number is set by its name only.
-An option with ● in the last column shapes what is stored: a dataset is not resumed with another value of it."""
+An option with ● in the last column changes what is stored: a dataset cannot be resumed with another value of it."""
 
 REASONS_HEAD = """\
 # Reasons
 
-Every row that has no image has one of these reasons; there are no others.
-The names stand in the report of a run; the error strings stand in the metadata and are counted in the stats files.
-A reason that *may pass* is one for which asking again later may help: only those are retried."""
+Every row without an image has one of these reasons; there are no others.
+The report of a run has their names; the metadata has the error strings, and the stats files count them.
+A *transient* reason is one for which asking again later may help: only such rows are retried."""
 
 TYPES = {
     "bool": "True or False",
@@ -92,7 +92,7 @@ def make_reasons_page() -> str:
         )
         for reason in Reason
     ]
-    columns = ("reason", "error_message", "status", "may pass", "if it takes everything")
+    columns = ("reason", "error_message", "status", "transient", "if it takes everything")
     return "\n\n".join((DO_NOT_EDIT, REASONS_HEAD, table(columns, rows))) + "\n"
 
 

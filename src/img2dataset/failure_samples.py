@@ -9,22 +9,22 @@ MAX_URLS_PER_REASON = 3
 MAX_URL_LENGTH = 300
 """Characters of a URL that are kept."""
 MAX_HOSTS = 100
-"""Hosts that are counted; while they are counted, up to twice as many."""
+"""Hosts that are kept; up to twice as many while counting."""
 
 
 @dataclass(slots=True)
 class FailureSamples:
-    """Adds up like a Tally, whichever process counted."""
+    """A few failed rows of each reason, and counts of hosts; adds up like a Tally."""
 
     urls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Name of the Reason -> the first URLs that failed for it."""
     hosts: Counter[str] = field(default_factory=Counter)
-    """Host -> its failures, or fewer by at most `uncounted`."""
+    """Host -> its failures; the count may be too low, by at most `uncounted`."""
     uncounted: int = 0
-    """Failures of any one host that may be missing, because there were too many hosts."""
+    """Largest number of failures that the count of a host may lack, because of too many hosts."""
 
     def add(self, reason: str, url: str) -> None:
-        """Note one more row, in place."""
+        """Add one more row, in place."""
         known = self.urls.get(reason, ())
         if len(known) < MAX_URLS_PER_REASON:
             self.urls[reason] = (*known, url[:MAX_URL_LENGTH])
@@ -56,7 +56,7 @@ class FailureSamples:
 
 
 def find_host(url: str) -> str:
-    """The host of a URL, in lower case and without port; empty if there is none to see."""
+    """Return the host of a URL, in lower case and without port; empty if there is none."""
     rest = url.partition("://")[2]
     for end in "/?#\\":
         rest = rest.partition(end)[0]

@@ -30,11 +30,11 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived: the run ends as it does on Ctrl-C."""
+    """SIGTERM: the run ends as on Ctrl-C."""
 
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
-    """Do what the command line asks for; return the exit code."""
+    """Run a command line; return the exit code."""
     if argv is None:  # the process is ours
         start_lean()
     asked: Options | str = ""
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
 
 
 def _advise_resuming(asked: Options | str) -> str:
-    """What to do after a run that ended early; the modes of some commands begin anew each time."""
+    """Say how to resume a run that ended early; some modes begin something new each time."""
     is_new = isinstance(asked, Options) and asked.incremental_mode in ONCE_ONLY
     return f"{SAME_COMMAND}{' with incremental_mode=incremental' if is_new else ''} to go on"
 
@@ -106,7 +106,7 @@ def _run(options: Options, run: Run) -> int:
         return run(options, reporters).exit_code
     except KeyboardInterrupt as interrupt:
         if any(_has_concluded(reporter) for reporter in reporters):
-            return _find_exit_code(interrupt)  # the last line is said
+            return _find_exit_code(interrupt)  # the last line is printed
         raise
     finally:
         for reporter in reporters:
@@ -124,14 +124,14 @@ def _find_exit_code(interrupt: KeyboardInterrupt) -> int:
 def _show(text: str) -> int:
     try:
         print(text, end="", flush=True)
-    except BrokenPipeError:  # `| head` has seen enough; keep Python from trying again at exit
+    except BrokenPipeError:  # `| head` has closed the pipe; keep Python from writing again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _say(text: str) -> None:
-    """One line for a person, whatever line breaks a library's message has."""
-    if sys.stderr is None:  # closed: the exit code still tells
+    """Print one line on stderr, without the line breaks of a library's message."""
+    if sys.stderr is None:  # closed: there is still the exit code
         return
     with suppress(OSError, ValueError):
         print(f"img2dataset: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
@@ -139,7 +139,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise inside the block, once; the second one ends the process at once."""
+    """Let the first Ctrl-C or SIGTERM raise inside the block; the second one exits at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

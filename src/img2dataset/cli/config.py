@@ -20,7 +20,7 @@ else:
 
 
 def read_config(path: str) -> Mapping[str, Any]:
-    """The names and values in the file, as they stand there.
+    """Read the names and values in the file, as they are written.
 
     Raises:
         OptionError: the file cannot be read, or is not a list of names and values.
@@ -66,7 +66,7 @@ YAML_WORDS = {"": None, "~": None, "null": None, ".inf": "inf"}
 
 
 def to_toml(options: Options) -> str:
-    """All options in the form that --config reads back to the same options."""
+    """Write all options in the form that --config reads."""
     parts = ["# img2dataset --config=FILE  reads this file; flags override it"]
     for group in Group:
         parts += ["", f"# {group.value}"]

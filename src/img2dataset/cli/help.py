@@ -25,7 +25,7 @@ Examples:
   img2dataset --config=job.toml --retries=2
 
 The list is read as txt, one URL a line, unless --input_format says otherwise.
-An interrupted run goes on where it was: run the same command again.
+Run the same command again to resume an interrupted run.
 Write --name=value or --name value, with _ or - inside names; --name and
 --noname for True and False; lists as a,b or '["a","b"]'; None for no value.
 """
@@ -56,7 +56,7 @@ METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Sequence[str]": "LIST", "A
 
 
 def make_help() -> str:
-    """What --help prints: 80 columns, options by group, then the flags that are no options."""
+    """Make the text of --help: 80 columns, options by group, then the other flags."""
     parts = [INTRODUCTION]
     for group in Group:
         entries = [_format_entry(one) for one in fields(Options) if one.metadata["group"] is group]

@@ -27,10 +27,10 @@ CONFIG = "config"
 SHORT = {
     "h": HELP,
     "V": VERSION_FLAG,
-    # what tools of this kind have
+    # as in similar tools
     "o": "output_folder",
     "j": "processes_count",
-    # the letters that the old tool had
+    # as in 1.47.0
     "b": "bbox_col",
     "n": "number_sample_per_shard",
     "p": "processes_count",
@@ -39,7 +39,9 @@ SHORT = {
 }
 
 TYPES = {declared.name: str(declared.type) for declared in fields(Options)}
-"""Name of each option, in positional order -> its type as declared."""
+"""Name of each option -> its type as declared."""
+POSITIONAL = [declared.name for declared in fields(Options) if not declared.kw_only]
+"""The options that a value without a name may give, in their order."""
 SEE_HELP = "img2dataset --help  lists the options"
 WORDS = (HELP, VERSION_FLAG)
 """Switches that are understood without dashes too, as the only word."""
@@ -47,7 +49,7 @@ WORDS = (HELP, VERSION_FLAG)
 
 @dataclass(slots=True)
 class _Arguments:
-    """What has been read of the command line so far."""
+    """The command line as read so far."""
 
     switch: str | None = None
     config: str | None = None
@@ -56,7 +58,7 @@ class _Arguments:
 
 
 def parse(argv: Sequence[str]) -> Options | str:
-    """The options that `argv`, without the program's name, gives; or the text it asks for.
+    """Parse `argv`, without the program's name: the options of a run, or a text to show.
 
     Raises:
         OptionError: it cannot be understood, or a value is not allowed.
@@ -128,7 +130,7 @@ def _read_flag(word: str, rest: deque[str], given: _Arguments) -> None:
 
 
 def _take_value(spelled: str, name: str, rest: deque[str]) -> str:
-    """The value that follows a flag.  A bare boolean takes only what can be its value."""
+    """Take the value that follows a flag; a bare boolean takes only True or False."""
     if TYPES.get(name) == "bool":
         return rest.popleft() if rest and rest[0].lower() in BOOLEANS else "True"
     if rest and not _is_flag(rest[0]):
@@ -170,15 +172,15 @@ def _suggest(name: str, *, prefix: str = "") -> str:
 
 
 def _place_positional(positional: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
-    """Positional values go, in order, to the options that no flag names (as the old tool did)."""
-    free = [name for name in TYPES if name not in named]
+    """Give positional values, in order, to the positional options that no flag names."""
+    free = [name for name in POSITIONAL if name not in named]
     if len(positional) > len(free):
         raise OptionError(f"too many values: nothing is left for {positional[len(free)]!r}")
     return dict(zip(free, positional, strict=False))
 
 
 def _read_file_values(path: str) -> dict[str, Any]:
-    """The values in a --config file; texts in it are read like those of a flag."""
+    """Read a --config file; its texts are parsed like the values of flags."""
     values: dict[str, Any] = {}
     for spelled, value in read_config(path).items():
         name = spelled.replace("-", "_")

@@ -20,8 +20,8 @@ Check that a stored dataset is whole.
 Usage:
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
 
-Every shard that is done is looked at: its stats, its table, and every sample.
-What is wrong is said in one line for each shard; the last line sums up.
+Checks the stats, the table and every sample of every shard that is done.
+Prints one line for each broken shard, and a summary as the last line.
 OUTPUT_FOLDER may be any fsspec URL, and a dataset of img2dataset 1.47.0.
 
 Options:
@@ -29,7 +29,7 @@ Options:
       read and decode every image, too
   --repair
       remove the shards that are not whole and what interrupted runs left: the
-      command that made the dataset makes them anew
+      command that made the dataset makes them again
   --allow_gaps
       shards may be missing: the rest of the dataset is elsewhere
 
@@ -40,7 +40,7 @@ not be read; 2 wrong usage.
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What `img2dataset verify` was told."""
+    """The options of `img2dataset verify`."""
 
     output_folder: str
     deep: bool = False
@@ -49,7 +49,7 @@ class VerifyOptions:
 
 
 def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
-    """What `argv` asks for, or the text to be shown.
+    """Parse the words after "verify": options, or a text to show.
 
     Raises:
         OptionError: it cannot be understood.

@@ -1,7 +1,7 @@
 """The text of an option -> its value, by the type that `Options` declares.
 
-A text that has not the right form is given back as it is: `Options` refuses it, and says what
-is allowed, in the same words as from Python.
+A text in the wrong form is returned as it is: `Options` refuses it and says what is allowed, in the
+same words as in Python.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _parse_boolean(text: str) -> bool | str:
 
 
 def _parse_whole(text: str) -> int | str:
-    """256.0 is a whole number too, as other programs write it."""
+    """Parse a whole number; other programs write 256 as 256.0."""
     number = _parse_number(text)
     if isinstance(number, float):
         return int(number) if number.is_integer() else text
@@ -86,7 +86,7 @@ def _parse_literal(text: str) -> list[str] | None:
 
 
 def _parse_list_or_text(text: str) -> list[str] | str:
-    """The list itself may be several; `[ab]*.txt` is a glob pattern, and stays a text."""
+    """Parse url_list, which may be a list; `[ab]*.txt` is a glob pattern, and stays a text."""
     literal = _parse_literal(text.strip())
     if literal is not None:
         return literal

@@ -11,7 +11,7 @@ from img2dataset.text import plural
 
 SAME_COMMAND = "run the same command again"
 ONCE_ONLY = frozenset({"overwrite", "extend"})
-"""Modes that begin something new each time: to go on is another mode's work."""
+"""Modes that begin something new in each run: only incremental resumes it."""
 MAX_NAMES = 10
 
 NETWORK = "check this machine's network, proxy and firewall, or lower thread_count"
@@ -67,13 +67,13 @@ CAUSES: Mapping[Reason, str] = {
     Reason.ASPECT_RATIO: FILTER,
     Reason.BAD_BOXES: "check bbox_col: boxes are [x_min, y_min, x_max, y_max] in 0..1",
 }
-"""What to look into when a reason takes everything; the others have DEFAULTS."""
+"""What to look into if every row failed for a reason; the others have DEFAULTS."""
 
 OTHER_MODES = {
-    "retry": "retry fetches again what failed for a reason that may pass",
+    "retry": "retry fetches again what failed for a transient reason",
     "overwrite": "overwrite starts afresh",
 }
-"""What else can be done with a dataset that is done."""
+"""What else can be done with a finished dataset."""
 
 DEFAULTS = {
     Status.SUCCESS: "",
@@ -83,7 +83,7 @@ DEFAULTS = {
 
 
 def make_last_line(report: Report) -> str:
-    """What happened and what to do next; see `Report.exit_code` for what each means to a script."""
+    """Say what happened and what to do next; a script reads `Report.exit_code`."""
     where = report.output_folder
     if report.interrupted:
         stored = plural(report.shards_done, "shard")
@@ -104,14 +104,14 @@ def make_last_line(report: Report) -> str:
 
 
 def name_command(report: Report) -> str:
-    """The command that goes on with the dataset."""
+    """Name the command that resumes the dataset."""
     if report.incremental_mode in ONCE_ONLY:
         return f"{SAME_COMMAND} with incremental_mode=incremental"
     return SAME_COMMAND
 
 
 def describe_unfinished(report: Report) -> str:
-    """What becomes of the shards that an interrupted run was at."""
+    """Say what becomes of the shards that an interrupted run had begun."""
     begun, again = len(report.shards_not_done), len(report.retry_interrupted)
     lost = plural(begun, "unfinished shard is", "unfinished shards are")
     same = plural(again, "shard that was done before keeps", "shards that were done before keep")
@@ -126,17 +126,17 @@ def choose_pronoun(count: int) -> str:
 
 
 def describe_transient(report: Report) -> str:
-    """How to get what may be there another time."""
+    """Say how to retry the rows that failed for a transient reason."""
     if report.retry is not None or report.tally.transient == 0:
         return ""
-    rows = f"; {plural(report.tally.transient, 'row')} failed for a reason that may pass"
+    rows = f"; {plural(report.tally.transient, 'row')} failed for a transient reason"
     if "retry" in report.refused_modes:
         return rows
     return f"{rows}: incremental_mode=retry fetches them again{advise_without_part(report)}"
 
 
 def advise_without_part(report: Report) -> str:
-    """What to leave out of the command of a part, to speak of the whole dataset."""
+    """Say what to leave out of the command of a part, so that it is about the whole dataset."""
     return "" if report.part is None else " (without part)"
 
 
@@ -152,7 +152,7 @@ def describe_nothing_to_do(report: Report) -> str:
     if report.shards_skipped == 0:
         return f"nothing to do: the list is empty; {LIST}"
     if report.retry is not None:
-        return f"nothing to do: {describe_done_before(report)}, and no row in it failed for a reason that may pass"
+        return f"nothing to do: {describe_done_before(report)}, and no row in it failed for a transient reason"
     ways = [text for mode, text in OTHER_MODES.items() if mode not in report.refused_modes]
     more = f"; incremental_mode={', '.join(ways)}{advise_without_part(report)}" if ways else ""
     return f"nothing to do: {describe_done_before(report)}{more}"
@@ -166,7 +166,7 @@ def describe_done_before(report: Report) -> str:
 
 
 def find_likely_cause(reasons: Mapping[str, int]) -> str:
-    """The most frequent reason, and what to look into."""
+    """Name the most frequent reason, and what to look into."""
     if not reasons:
         return "no row was tried"
     name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))

@@ -1,6 +1,6 @@
 """Tallies and times -> shares, images per second, and the log's lines of a shard and of the total.
 
-The lines keep the wording of the old tool: people cut numbers out of them.
+The lines keep the wording of 1.47.0: scripts extract numbers from them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class RecentRate:
         self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
 
     def after(self, progress: Progress) -> float:
-        """The rate, now that the run is as far as `progress`."""
+        """Return the rate at `progress`."""
         now, count = progress.elapsed, progress.tally.count
         self._seen.append((now, count))
         while len(self._seen) > 2 and self._seen[1][0] <= now - RECENT_S:

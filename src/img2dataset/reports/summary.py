@@ -29,7 +29,7 @@ class Table:
         return self.columns[column] in ("rows", "share")
 
     def plain(self) -> str:
-        """The table as aligned text."""
+        """Format the table as aligned text."""
         lines = (self.columns, *self.rows)
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
         return "\n".join(self._plain_line(line, widths) for line in lines)
@@ -43,7 +43,7 @@ class Table:
 
 
 def make_tables(report: Report) -> list[Table]:
-    """Outcomes, then the reasons of the failures; nothing if no row was tried."""
+    """Make the tables of outcomes and of reasons; none if no row was tried."""
     if report.count == 0:
         return []
     tables = [count_outcomes(report)]
@@ -83,7 +83,7 @@ def format_percent(count: int, report: Report) -> str:
 
 
 def explain_reason(reason: Reason, report: Report) -> str:
-    """The reason's error string; for answers that are no images, the codes with their counts."""
+    """Explain a reason by its error string; for HTTP errors, with the counts of the status codes."""
     if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
         return reason.label
     codes: Counter[str] = Counter()
@@ -96,14 +96,14 @@ def explain_reason(reason: Reason, report: Report) -> str:
 
 
 def parse_http_code(label: str) -> str:
-    """The code in "HTTP Error 404: Not Found"; empty if the label is another one."""
+    """Return the code in "HTTP Error 404: Not Found"; empty if the label is another one."""
     start = f"{Reason.HTTP_STATUS.label} "
     code = label.removeprefix(start).partition(":")[0]
     return code if label.startswith(start) and code.isdecimal() else ""
 
 
 def list_facts(report: Report) -> list[str]:
-    """What the tables do not say: the list, shards and speed."""
+    """List what the tables do not say: the list, shards and speed."""
     shards = [f"{report.shards_done:,} stored"]
     if report.shards_skipped:
         shards.append(f"{report.shards_skipped:,} done before")
@@ -122,7 +122,7 @@ def list_facts(report: Report) -> list[str]:
 
 
 def list_examples(report: Report) -> list[str]:
-    """URLs of the most frequent failures, and the hosts that have most of them."""
+    """List URLs of the most frequent failures, and the hosts with most failures."""
     failed = report.tally.failed
     lines = []
     for reason in list(report.reasons)[:MAX_REASONS]:
@@ -141,7 +141,7 @@ def list_examples(report: Report) -> list[str]:
 
 
 def make_printable(text: str) -> str:
-    """A text of the list, as it can do no harm to a terminal."""
+    """Replace control characters: a text of the list must not control a terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

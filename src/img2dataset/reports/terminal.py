@@ -23,13 +23,13 @@ class TerminalReporter:
     def __init__(
         self, stream: TextIO | None = None, screen: Screen | None = None, *, verbose: bool = False
     ) -> None:
-        """`verbose` = on a terminal, too, with the total after each shard."""
+        """`verbose`: show the total after each shard on a terminal too."""
         self._verbose = verbose
         self._screen = screen or find_screen(stream or sys.stderr)
         self._stored = StoredTotals()
         self._recent = RecentRate()
         self.concluded = False
-        """Whether the last line is said."""
+        """Whether the last line was printed."""
 
     def started(self, options: Mapping[str, Any], output_folder: str) -> None:
         self._screen.open()

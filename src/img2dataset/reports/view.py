@@ -1,4 +1,4 @@
-"""Progress -> View: the texts that are shown while a run goes on."""
+"""Progress -> View: the texts that are shown during a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOP_REASONS = 3
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is shown of a run that goes on."""
+    """What is shown during a run."""
 
     elapsed: float
     done: int
@@ -55,7 +55,7 @@ def make_view(progress: Progress, rows_per_sec: float) -> View:
 
 
 def estimate_seconds_left(progress: Progress, rows_per_sec: float) -> float | None:
-    """At the rate of now, but no less than the longest rest; None = cannot be told."""
+    """Estimate the time left from the current rate and the longest rest; None = unknown."""
     if progress.rows_total is None:
         return None
     left = max(0, progress.rows_total - progress.tally.count - progress.rows_skipped)
@@ -67,7 +67,7 @@ def estimate_seconds_left(progress: Progress, rows_per_sec: float) -> float | No
 
 
 def describe_rests(resting: Sequence[RestingHost]) -> str:
-    """Who rests for how long, and how many rows wait for it."""
+    """Describe which host rests for how long, and how many rows wait."""
     first, others = resting[0], len(resting) - 1
     also = f" and {plural(others, 'other host')}" if others else ""
     rows = plural(sum(host.rows for host in resting), "row")
@@ -82,11 +82,11 @@ def format_of_total(done: int, total: int | None, progress: Progress) -> str:
 
 
 def list_top_reasons(reasons: Mapping[str, int]) -> str:
-    """The most frequent reasons with their counts."""
+    """List the most frequent reasons with their counts."""
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{name} {count:,}" for name, count in ranked[:TOP_REASONS] if count)
 
 
 def format_duration(seconds: float) -> str:
-    """h:mm:ss."""
+    """Format seconds as h:mm:ss."""
     return str(timedelta(seconds=round(seconds)))

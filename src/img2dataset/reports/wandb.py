@@ -15,7 +15,7 @@ from img2dataset.tally import ShardResult, Tally
 MAX_STATUSES = 100
 """Rows of the table of statuses."""
 TABLE_INTERVAL_S = 60.0
-"""Between two tables: each is a file of its own."""
+"""Time between two tables: each is a file of its own."""
 
 
 class WandbReporter:
@@ -68,7 +68,7 @@ class WandbReporter:
 
 
 def make_curves(prefix: str, rates: Rates) -> dict[str, float]:
-    """The names are the old tool's."""
+    """Name the curves as 1.47.0 did."""
     return {
         f"{prefix}/img_per_sec": rates.images_per_sec,
         f"{prefix}/success": rates.success,
@@ -88,7 +88,7 @@ def make_status_table(tally: Tally) -> Any:
 
 
 def make_status_rows(tally: Tally) -> list[tuple[str, float, int]]:
-    """Error string (or "success"), its share, its count: the most frequent first."""
+    """List error strings (or "success") with share and count, the most frequent first."""
     return [
         (label, count / tally.count, count)
         for label, count in tally.labels.most_common(MAX_STATUSES)
@@ -96,7 +96,7 @@ def make_status_rows(tally: Tally) -> list[tuple[str, float, int]]:
 
 
 def to_plain(value: Any) -> Any:
-    """What a config can show; of a table given as url_list, its kind."""
+    """Return a value that a config can show; for a table given as url_list, its type."""
     simple = (str, int, float, bool, type(None))
     if isinstance(value, simple):
         return value
