@@ -22,6 +22,7 @@ from img2dataset.storage import checked_file as door
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.main import verify_folder
 from tests.e2e.dataset import Dataset
+from tests.quick import few_quick
 from tests.site import Site
 from tests.unit.formats.shard import jpeg, memory_folder
 
@@ -270,21 +271,24 @@ PARQUET: list[tuple[Callable[[Path], None], str]] = [
 PARQUET_DEEP: list[tuple[Callable[[Path], None], str]] = [
     (set_column("jpg", 0, half_jpeg()), "parquet: an image that does not decode (000010)"),
 ]
-CASES = [
+ONE_FORMAT = [
     *(("webdataset", *case, False) for case in STATS_AND_TABLE),
+    *(("webdataset", *case, False) for case in WEBDATASET),
+    *(("webdataset", *case, True) for case in WEBDATASET_DEEP),
+]
+OTHERS = [
     *(
-        pytest.param(each, *case, False, marks=pytest.mark.slow)
+        (each, *case, False)
         for each in ("files", "parquet", "tfrecord")
         for case in STATS_AND_TABLE
     ),
     *(("files", *case, False) for case in FILES),
     *(("files", *case, True) for case in FILES_DEEP),
-    *(("webdataset", *case, False) for case in WEBDATASET),
-    *(("webdataset", *case, True) for case in WEBDATASET_DEEP),
     *(("tfrecord", *case, False) for case in TFRECORD),
     *(("parquet", *case, False) for case in PARQUET),
     *(("parquet", *case, True) for case in PARQUET_DEEP),
 ]
+CASES = [*ONE_FORMAT, *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS)]
 
 
 @pytest.mark.slow
@@ -400,7 +404,9 @@ def test_an_interrupted_replacement_is_said_and_finished_by_repair(
     assert verify(str(folder)).whole
 
 
-@pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet", "tfrecord"])
+@pytest.mark.parametrize(
+    "output_format", few_quick(["webdataset", "files", "parquet", "tfrecord"], 4)
+)
 def test_a_dataset_that_does_not_say_how_it_was_made_is_looked_at_all_the_same(
     dataset: Callable[..., Path], output_format: str
 ) -> None:

@@ -214,7 +214,12 @@ def new_folder(
 
     for name in ("rm_file", "cp_file", "pipe_file", "makedirs", "open"):
         monkeypatch.setattr(fs, name, counted(getattr(fs, name)))
-    yield memory_folder
+
+    def only() -> Folder:
+        fs.store.clear()  # every look at a file goes through all that were ever stored
+        return memory_folder()
+
+    yield only
 
 
 def attempt(folder: Folder, output_format: str, kill_at: int) -> bool:
