@@ -48,7 +48,7 @@ def check_scans(data: bytes) -> None:
         return
     # thumbnails and trailers may look like scans: count exactly only if there are many
     if data.count(b"\xff\xda") > MAX_SCANS:
-        scans = sum(segment.marker == SOS for segment in walk_segments(data))
+        scans = sum(marker == SOS for marker, _, _ in walk_segments(data))
         if scans > MAX_SCANS:
             raise RowError(Reason.DECODE)
     if JPEG is not None and not JPEG.find_pixels_end(data, False):

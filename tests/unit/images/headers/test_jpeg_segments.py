@@ -52,4 +52,4 @@ def test_a_length_that_cannot_be_is_the_shortest(length: bytes) -> None:
 @pytest.mark.parametrize("cut", range(2, 9))
 def test_what_is_cut_short_ends_the_walk(cut: int) -> None:
     data = (SOI + b"\xff\xe0\0\5abc")[:cut]
-    assert found(data) == ([(APP0, data[6:])] if cut >= 4 else [])
+    assert found(data) == ([(APP0, data[6:])] if cut >= 6 else [])
