@@ -80,7 +80,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             None if crew.spread else shared_file(options, stack),
             cores=crew.cores,
             sharers=crew.workers if crew.spread else 1,
-            overlapping=crew.spread or options.part_of[1] > 1,
+            concurrent_attempts=crew.spread or options.part_of[1] > 1,
         )
         try:
             try:

@@ -117,7 +117,7 @@ class Folder:
     """A folder of any file system.  Names are relative to it, with slashes.
 
     `parts` is where files that are not whole yet have their names: runs that write into the
-    folder at the same time have one each.  `overlapping` says that several machines may be
+    folder at the same time have one each.  `concurrent_attempts` says that several machines may be
     writing the same folder of files.  With `patience` it waits for a store that is full or down.
     """
 
@@ -127,11 +127,11 @@ class Folder:
         patience: StorageRetry | None = None,
         *,
         parts: str = PARTS,
-        overlapping: bool = False,
+        concurrent_attempts: bool = False,
     ) -> None:
         self.url = url
         self.parts = parts
-        self._overlapping = overlapping
+        self._concurrent_attempts = concurrent_attempts
         self.fs, root = open_url(url)
         self.root: str = str(root).rstrip("/") or "/"
         self.local = is_local(self.fs)
@@ -147,7 +147,9 @@ class Folder:
         return f"Folder({self.url!r})"
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return partial(Folder, parts=self.parts, overlapping=self._overlapping), (self.url,)
+        return partial(Folder, parts=self.parts, concurrent_attempts=self._concurrent_attempts), (
+            self.url,
+        )
 
     def do(self, step: Callable[[], T]) -> T:
         """Do what touches the store, with patience; whatever fails is an OSError."""
@@ -183,6 +185,10 @@ class Folder:
         """Raise if a step would not be done now."""
         if self._guard is not None:
             self._guard()
+
+    def confirm(self) -> None:
+        """As `check`, with patience: a store that is down is waited for."""
+        self.do(lambda: None)
 
     def rest(self, seconds: float) -> bool:
         """Wait for somebody else; return whether we may go on waiting, or are told to end."""
@@ -292,14 +298,15 @@ class Folder:
         part, final = self.path(self.part(name)), self.path(name)
         if self.local:
             return LocalFile(Path(part), Path(final), self.do)
-        return RemoteFile(self, part, final)
+        hidden = name.startswith(f"{HIDDEN}/")
+        return RemoteFile(self, part, final, exclusive=self._concurrent_attempts and not hidden)
 
     def begin_folder(self, name: str) -> PendingFolder:
         """Start a folder that will be called `name`."""
         part, final = self.path(self.part(name)), self.path(name)
         if self.local:
             return LocalFolder(Path(part), Path(final), self.do)
-        return KeptFolder(self, final) if self._overlapping else RemoteFolder(self, final)
+        return KeptFolder(self, final) if self._concurrent_attempts else RemoteFolder(self, final)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file to read and write; it is gone when closed, or when we die.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from errno import EINVAL
 from typing import IO, Any, Protocol
 
 from img2dataset.storage.retry import try_once
@@ -20,6 +21,8 @@ ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 UPLOAD_FILES = 256
 UPLOAD_BYTES = 16_000_000
 """Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
+MAX_CREATIONS = 4
+"""Times that an object is created, and what is there under its name removed."""
 OURS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
 """Names in an output folder that only a run of ours uploads to."""
 
@@ -46,12 +49,17 @@ def is_atomic(fs: Any) -> bool:
 
 
 class RemoteFile:
-    """Gathered here, then uploaded; under a hidden name that is moved, if that is not atomic."""
+    """Gathered here, then uploaded; under a hidden name that is moved, if that is not atomic.
 
-    def __init__(self, store: Store, part: str, final: str) -> None:
+    An `exclusive` object is only ever created, where the store can do that: an upload that arrives
+    late does not replace what another attempt has stored meanwhile.
+    """
+
+    def __init__(self, store: Store, part: str, final: str, *, exclusive: bool = False) -> None:
         self._store = store
         self._final = final
         self._part = final if is_atomic(store.fs) else part
+        self._exclusive = exclusive and self._part == final
         self.file = store.scratch()
 
     def commit(self) -> None:
@@ -63,11 +71,16 @@ class RemoteFile:
         if self._part != self._final:
             for path in (self._part, self._final):
                 fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self.file.seek(0)
-        upload(fs, self._part, self.file)
+        if self._exclusive:
+            create_objects(self._store, [self._final], self._create)
+        else:
+            upload(fs, self._part, self.file, "wb")
         if self._part != self._final:
             move(fs, self._part, self._final)
         fs.invalidate_cache()
+
+    def _create(self) -> None:
+        upload(self._store.fs, self._final, self.file, "xb")
 
     def abort(self) -> None:
         self.file.close()
@@ -76,15 +89,49 @@ class RemoteFile:
                 self._store.fs.rm_file(self._part)
 
 
-def upload(fs: Any, path: str, source: IO[bytes]) -> None:
-    """Copy `source` to the object `path`: all of it, or nothing is seen of it."""
-    target = fs.open(path, "wb")
+def upload(fs: Any, path: str, source: IO[bytes], mode: str) -> None:
+    """Copy `source` to the object `path`: all of it, or nothing is seen of it.
+
+    Raises:
+        FileExistsError: the mode is "xb", and there is such an object.
+    """
+    source.seek(0)
+    target = fs.open(path, mode)
     try:
         shutil.copyfileobj(source, target, 1 << 20)
         target.close()
     except BaseException:
         discard(target)
         raise
+
+
+def create_objects(store: Store, paths: Sequence[str], create: Callable[[], None]) -> None:
+    """Create the objects `paths`; those that are there already are removed first.
+
+    They are what a dead attempt left, if this process holds the shard's lock: that is checked
+    after they were seen and before they are removed, so what another attempt stores after this
+    one has lost the lock is not removed.
+    """
+    for _ in range(MAX_CREATIONS - 1):
+        try:
+            create()
+        except OSError as error:
+            if not is_taken(error):
+                raise
+        else:
+            return
+        store.check()
+        for path in paths:
+            with suppress(FileNotFoundError):
+                store.fs.rm_file(path)
+        store.check()
+    create()
+
+
+def is_taken(error: OSError) -> bool:
+    """True if a store may say by `error` that an object exists; of S3's "precondition failed" some
+    versions of s3fs make EINVAL."""
+    return isinstance(error, FileExistsError) or error.errno == EINVAL
 
 
 def discard(target: Any) -> None:
@@ -130,9 +177,12 @@ class RemoteFolder:
             self._upload()
 
     def _upload(self) -> None:
-        self._store.do(lambda: self._store.fs.pipe(self._waiting))
+        self._store.do(self._put)
         self._waiting = {}
         self._bytes = 0
+
+    def _put(self) -> None:
+        self._store.fs.pipe(self._waiting)
 
     def commit(self) -> None:
         if self._waiting:
@@ -150,6 +200,8 @@ class RemoteFolder:
             return
         names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
         others = names - self._written - {"", self._final.rpartition("/")[2]}
+        if others:
+            self._store.check()  # after the look: see create_objects
         for name in sorted(others):
             fs.rm_file(f"{self._final}/{name}")
 
@@ -181,6 +233,15 @@ class KeptFolder(RemoteFolder):
             super().write(name, self._kept.read(length))
         super().commit()
         self._kept.close()
+
+    def _put(self) -> None:
+        if is_atomic(self._store.fs):
+            create_objects(self._store, list(self._waiting), self._create)
+        else:
+            super()._put()
+
+    def _create(self) -> None:
+        self._store.fs.pipe(self._waiting, mode="create")
 
     def abort(self) -> None:
         self._kept.close()

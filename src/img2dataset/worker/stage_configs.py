@@ -16,7 +16,7 @@ def output_of(job: Job, patience: StorageRetry) -> Folder:
         job.options.output_folder,
         patience,
         parts=parts_name(*job.options.part_of),
-        overlapping=job.overlapping,
+        concurrent_attempts=job.concurrent_attempts,
     )
 
 

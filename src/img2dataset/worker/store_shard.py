@@ -108,7 +108,7 @@ class ShardStore:
 
     def find_stored(self, shard: OpenShard) -> ShardResult | None:
         """The result of another attempt that has stored the shard meanwhile."""
-        if not self._job.overlapping:
+        if not self._job.concurrent_attempts:
             return None
         stored = read_stats(self._folder, shard.id, shard.name)
         if stored is not None:
@@ -135,7 +135,7 @@ class ShardStore:
     def _store(
         self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
     ) -> ShardResult:
-        if not self._job.overlapping:
+        if not self._job.concurrent_attempts:
             return self._write_files(shard, writer, result)
         stored = None
         while stored is None:
@@ -167,11 +167,14 @@ class ShardStore:
         if writer is not None:
             shard.error = None
             try:
-                return self._write_files(shard, writer, result)
+                result = self._write_files(shard, writer, result)
             except STORAGE_ERRORS as error:
                 if is_ours():
                     try_once(writer.abort)
                 self.fail(shard, error)
+            else:
+                # if the lock was lost meanwhile, what is stored is the other attempt's: look again
+                self._folder.confirm()
         return result
 
     def _write_files(
