@@ -307,6 +307,7 @@ def test_a_late_upload_replaces_and_removes_nothing(shared: Folder, name: str) -
         late.commit()
 
     assert shared.read(name) == b"stored"
+    late.abort()  # closes what is kept here
 
 
 @pytest.mark.slow
