@@ -96,7 +96,7 @@ def test_lines_have_the_right_numbers_across_blocks(
 def test_blocks_hold_the_lines_whatever_their_size(
     lines: list[bytes], block: int, end: bytes, tmp_path: Path
 ) -> None:
-    data = b"\n".join([b"start", *lines]) + end
+    data = b"\n".join([b"first", b"second", *lines]) + end  # whose lines do not end in a return
     path = write(tmp_path / "a.txt", data)
     file = InputFile(path, None, "")
 
