@@ -22,7 +22,8 @@ from img2dataset.formats.outputs import Outputs
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.records import Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import Tally
 from img2dataset.worker.store_shard import OpenShard, ShardStore

@@ -11,7 +11,7 @@ from img2dataset.dataset import replace as journal
 from img2dataset.dataset.plan import Section, load_sections
 from img2dataset.dataset.stats import stats_name
 from img2dataset.formats import stored_names
-from img2dataset.storage.folder import HIDDEN, PASSING, Folder
+from img2dataset.storage.folder import HIDDEN, TRANSIENT_NAMES, Folder
 from img2dataset.text import plural
 
 SHARD_FILE = re.compile(r"(\d+)(_stats\.json|\.tar|\.tfrecord|\.parquet)?")
@@ -107,7 +107,7 @@ def layout_of(folder: Folder) -> Layout:
 
 def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
     """The hidden folders of runs that are over, if there is something in them."""
-    names = sorted(name for name in folder.names(HIDDEN) if name.startswith(PASSING))
+    names = sorted(name for name in folder.names(HIDDEN) if name.startswith(TRANSIENT_NAMES))
     places = [f"{HIDDEN}/{name}" for name in names]
     places += [journal.waiting(name) for name in journal.unmarked(folder)]
     for place in places:

@@ -13,7 +13,8 @@ from img2dataset.formats import WriterConfig
 from img2dataset.formats.metadata import MetadataTable
 from img2dataset.formats.outputs import Outputs
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 
 SUFFIXES = (".parquet",)
 ROW_GROUP_BYTES = 32_000_000

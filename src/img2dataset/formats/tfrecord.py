@@ -10,7 +10,8 @@ from img2dataset.formats.example import BYTES, FLOATS, INTEGERS, example, frame
 from img2dataset.formats.metadata import MetadataTable, write_metadata
 from img2dataset.formats.outputs import Outputs
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 
 SUFFIXES = (".tfrecord", ".parquet")
 

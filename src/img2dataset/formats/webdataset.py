@@ -11,7 +11,8 @@ from img2dataset.formats.document import caption_bytes, describe, to_json
 from img2dataset.formats.metadata import MetadataTable, write_metadata
 from img2dataset.formats.outputs import Outputs
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 
 SUFFIXES = (".tar", ".parquet")
 MODE = 0o444

@@ -21,7 +21,8 @@ from img2dataset.formats import WriterConfig, open_writer
 from img2dataset.formats.document import to_json
 from img2dataset.formats.joins import JOINS, Join, Keys
 from img2dataset.records import URL, Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 from img2dataset.storage.reading import open_stored
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.text import plural

@@ -31,8 +31,9 @@ from img2dataset.run.own_shards import check_apart, own_files
 from img2dataset.run.progress import RunProgress
 from img2dataset.run.standard_input import list_of
 from img2dataset.sources import Source, SourceConfig, open_source
+from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
-from img2dataset.storage.retry import one_line, try_once
+from img2dataset.storage.retry import try_once
 from img2dataset.storage.schemes import missing_library
 from img2dataset.tally import Report
 

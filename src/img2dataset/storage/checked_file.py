@@ -9,9 +9,9 @@ from typing import IO
 import pyarrow as pa
 
 from img2dataset.errors import DamagedError, RunError
+from img2dataset.storage.failures import as_os_error
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import open_stored
-from img2dataset.storage.retry import as_os_error
 
 
 class Door:

@@ -14,21 +14,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, TypeVar
 
-from img2dataset.errors import MissingExtraError
+from img2dataset.storage.file_systems import is_local, limit_retries, open_url, reopen
 from img2dataset.storage.local import LocalFile, LocalFolder, scratch_file, sync_folder
-from img2dataset.storage.local_fs import Disk, absolute
+from img2dataset.storage.pending import PendingFile, PendingFolder, whole
 from img2dataset.storage.remote import (
-    KeptFolder,
+    DeferredFolder,
     RemoteFile,
     RemoteFolder,
     abort_uploads,
     is_atomic,
 )
-from img2dataset.storage.retry import StorageRetry, try_once
-from img2dataset.storage.schemes import scheme_of, single_slash, unknown_scheme, with_home
-from img2dataset.storage.web_options import web_options
+from img2dataset.storage.retry import StorageRetry
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,80 +35,13 @@ HIDDEN = ".img2dataset"
 """Folder inside the output that is ours: the run's identity, and files not yet whole."""
 PARTS = f"{HIDDEN}/parts"
 LOCK = f"{HIDDEN}/lock"
-PASSING = ("parts", "turns")
+TRANSIENT_NAMES = ("parts", "turns")
 """Beginnings of names in it that mean nothing once all runs are over."""
 
 
 def parts_name(index: int, count: int) -> str:
     """Where part `index` of `count` has what is not whole yet."""
     return PARTS if count == 1 else f"{PARTS}-{index}-of-{count}"
-
-
-class Pending(Protocol):
-    """Something that is being written; it exists for others only after `commit`."""
-
-    def commit(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-
-class PendingFile(Pending, Protocol):
-    """One file: write bytes to `file`, then commit or abort."""
-
-    file: IO[bytes]
-
-
-class PendingFolder(Pending, Protocol):
-    """A folder of files, which appears with all of them."""
-
-    def write(self, name: str, data: bytes) -> None: ...
-
-
-def open_url(url: str) -> tuple[Any, str]:
-    """The file system that `url` names, and the path in it.
-
-    Raises:
-        MissingExtraError: the file system's library is missing, and an extra of ours has it.
-        ImportError: it is missing, and fsspec says which.
-        ValueError: no such protocol; the message says which is near.
-    """
-    url = with_home(url)
-    if os.name == "posix" and ":" not in url:
-        return Disk(), absolute(url)
-    from fsspec.core import url_to_fs  # noqa: PLC0415  (see storage/local_fs.py)
-    from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
-    from fsspec.registry import available_protocols  # noqa: PLC0415
-
-    problem = single_slash(url) or unknown_scheme(url, available_protocols())
-    if problem is not None:
-        raise ValueError(problem)
-    try:
-        fs, path = url_to_fs(url, **web_options(url))
-    except ImportError as error:
-        protocol = url.partition("://")[0]
-        if protocol not in EXTRAS:
-            raise
-        raise MissingExtraError(url, *EXTRAS[protocol]) from error
-    except OSError as error:
-        if scheme_of(url) == "hdfs":  # pyarrow looks for Java's libraries
-            raise ImportError(str(error)) from error
-        raise
-    return (Disk() if isinstance(fs, LocalFileSystem) else fs), path
-
-
-EXTRAS = {
-    "s3": ("s3fs", "s3"),
-    "s3a": ("s3fs", "s3"),
-    "gs": ("gcsfs", "gcs"),
-    "gcs": ("gcsfs", "gcs"),
-    "sftp": ("paramiko", "sftp"),
-    "ssh": ("paramiko", "sftp"),
-}
-"""Protocol of a URL -> (package, extra of ours that installs it)."""
-
-
-def is_local(fs: Any) -> bool:
-    return isinstance(fs, Disk)
 
 
 class Folder:
@@ -154,9 +85,9 @@ class Folder:
     def do(self, step: Callable[[], T]) -> T:
         """Do what touches the store, with patience; whatever fails is an OSError."""
 
-        def attempt() -> T:
+        def try_step() -> T:
             if self._stale:  # a new connection, and credentials that may be new too
-                self.fs = opened_again(self.fs)
+                self.fs = reopen(self.fs)
                 self._stale = False
                 if self._patience.waits:
                     limit_retries(self.fs)
@@ -169,7 +100,7 @@ class Folder:
                 self._stale = not self.local
                 raise
 
-        return self._patience(attempt, f"{self.url} cannot be written", remote=not self.local)
+        return self._patience(try_step, f"{self.url} cannot be written", remote=not self.local)
 
     @contextmanager
     def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
@@ -306,7 +237,9 @@ class Folder:
         part, final = self.path(self.part(name)), self.path(name)
         if self.local:
             return LocalFolder(Path(part), Path(final), self.do)
-        return KeptFolder(self, final) if self._concurrent_attempts else RemoteFolder(self, final)
+        return (
+            DeferredFolder(self, final) if self._concurrent_attempts else RemoteFolder(self, final)
+        )
 
     def scratch(self) -> IO[bytes]:
         """A nameless file to read and write; it is gone when closed, or when we die.
@@ -337,35 +270,10 @@ class Folder:
             self.remove([self.parts])
             return
         # also of the parts of a run; locks elsewhere see to themselves
-        passing = (*PASSING, *(["lock."] if self.local else []))
+        passing = (*TRANSIENT_NAMES, *(["lock."] if self.local else []))
         self.remove(f"{HIDDEN}/{name}" for name in self.names(HIDDEN) if name.startswith(passing))
         if not self.local:
             try:
                 self.do(lambda: abort_uploads(self.fs, self.root))
             except OSError as error:  # not allowed, or not known to this kind of S3
                 log.debug("uploads in parts cannot be listed: %s", error)
-
-
-def opened_again(fs: Any) -> Any:
-    """The same file system, with nothing remembered of this one."""
-    options = {**fs.storage_options, "skip_instance_cache": True}
-    return type(fs)(*fs.storage_args, **options)
-
-
-def limit_retries(fs: Any) -> None:
-    """Let a store's library try a few times only: it does so in silence, s3fs with botocore for
-    minutes, and we go on trying and say so.  What the user has set stays."""
-    if hasattr(fs, "config_kwargs") and hasattr(fs, "retries"):
-        fs.config_kwargs = {"retries": {"max_attempts": 2}, **fs.config_kwargs}
-        fs.retries = 2
-
-
-@contextmanager
-def whole(pending: Pending) -> Iterator[None]:
-    """Commit `pending` if the block succeeds, else abort it."""
-    try:
-        yield
-        pending.commit()
-    except BaseException:
-        try_once(pending.abort)  # what cannot be removed now must not hide why
-        raise

@@ -18,7 +18,7 @@ Do = Callable[[Callable[[], Any]], Any]
 BUFFER = 1 << 20
 
 
-class WaitingFile(io.FileIO):
+class RetryingFile(io.FileIO):
     """A file that goes on where it stood when a disk had no room for a while."""
 
     def __init__(self, file: str | int, mode: str, do: Do) -> None:
@@ -30,7 +30,7 @@ class WaitingFile(io.FileIO):
         done = 0
 
         def write_some() -> int:
-            return super(WaitingFile, self).write(view[done:])
+            return super(RetryingFile, self).write(view[done:])
 
         while done < len(view):
             done += self._do(write_some)
@@ -40,7 +40,7 @@ class WaitingFile(io.FileIO):
 def scratch_file(folder: str | None, do: Do) -> IO[bytes]:
     """A nameless file to read and write; it is gone when closed, or when we die."""
     with do(lambda: tempfile.TemporaryFile(dir=folder, buffering=0)) as nameless:
-        raw = WaitingFile(os.dup(nameless.fileno()), "rb+", do)
+        raw = RetryingFile(os.dup(nameless.fileno()), "rb+", do)
     return cast("IO[bytes]", io.BufferedRandom(raw, BUFFER))
 
 
@@ -55,9 +55,9 @@ class LocalFile:
         raw = do(self._begin)
         self.file: IO[bytes] = cast("IO[bytes]", io.BufferedWriter(raw, BUFFER))
 
-    def _begin(self) -> WaitingFile:
+    def _begin(self) -> RetryingFile:
         self._part.parent.mkdir(parents=True, exist_ok=True)
-        return WaitingFile(str(self._part), "wb", self._do)
+        return RetryingFile(str(self._part), "wb", self._do)
 
     def commit(self) -> None:
         self.file.flush()

@@ -23,7 +23,7 @@ UPLOAD_BYTES = 16_000_000
 """Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
 MAX_CREATIONS = 4
 """Times that an object is created, and what is there under its name removed."""
-OURS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
+OWN_UPLOADS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
 """Names in an output folder that only a run of ours uploads to."""
 
 
@@ -212,27 +212,27 @@ class RemoteFolder:
             self._store.fs.rm(self._final, recursive=True)
 
 
-class KeptFolder(RemoteFolder):
+class DeferredFolder(RemoteFolder):
     """Files that are put there only at the end: until then another attempt at the same shard may
     have its own there."""
 
     def __init__(self, store: Store, final: str) -> None:
         super().__init__(store, final)
-        self._kept = store.scratch()
+        self._deferred = store.scratch()
         self._lengths: list[tuple[str, int]] = []
         self._committing = False
 
     def write(self, name: str, data: bytes) -> None:
-        self._kept.write(data)
+        self._deferred.write(data)
         self._lengths.append((name, len(data)))
 
     def commit(self) -> None:
         self._committing = True
-        self._kept.seek(0)
+        self._deferred.seek(0)
         for name, length in self._lengths:
-            super().write(name, self._kept.read(length))
+            super().write(name, self._deferred.read(length))
         super().commit()
-        self._kept.close()
+        self._deferred.close()
 
     def _put(self) -> None:
         if is_atomic(self._store.fs):
@@ -244,7 +244,7 @@ class KeptFolder(RemoteFolder):
         self._store.fs.pipe(self._waiting, mode="create")
 
     def abort(self) -> None:
-        self._kept.close()
+        self._deferred.close()
         if self._committing:
             self._store.check()  # by now another attempt may have its own there
             super().abort()
@@ -261,7 +261,7 @@ def abort_uploads(fs: Any, root: str) -> None:
     while True:
         page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **markers)
         for begun in page.get("Uploads", []):
-            if OURS.fullmatch(begun["Key"].removeprefix(prefix)):
+            if OWN_UPLOADS.fullmatch(begun["Key"].removeprefix(prefix)):
                 with suppress(FileNotFoundError):
                     fs.call_s3(
                         "abort_multipart_upload",

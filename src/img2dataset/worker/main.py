@@ -30,12 +30,13 @@ from img2dataset.job import Job
 from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
-from img2dataset.storage.retry import StorageRetry, passing_error
+from img2dataset.storage.failures import as_transient_error
+from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult
 from img2dataset.worker.pipeline import Limits, Pipeline
 from img2dataset.worker.process_image import ImageStage
 from img2dataset.worker.process_row import make_process
-from img2dataset.worker.resources import held_bytes, image_threads
+from img2dataset.worker.resources import image_threads, limit_bytes
 from img2dataset.worker.stage_configs import fetch_config, image_config, output_of, writer_config
 from img2dataset.worker.store_shard import STORAGE_ERRORS, OpenShard, ShardStore, discard_output
 
@@ -79,10 +80,10 @@ class Worker:
             make_process(options, self._images.picture, self._say_of_hashes),
             image_threads=image_threads(options, job.cores),
             limits=Limits(
-                count=max(64, options.thread_count), bytes=held_bytes(options, job.cores)
+                count=max(64, options.thread_count), bytes=limit_bytes(options, job.cores)
             ),
             # bytes stored untouched are only hashed and looked at
-            inline=lambda row: options.disable_all_reencoding and not self._images.is_careful(row),
+            inline=lambda row: options.disable_all_reencoding and not self._images.is_isolated(row),
         )
 
     def run(self) -> None:
@@ -113,9 +114,9 @@ class Worker:
                 match event:
                     case Sample() as sample:
                         self._pack(sample)
-                    case Take(shard=shard, careful=careful):
-                        if careful:
-                            self._images.be_careful(shard.id)
+                    case Take(shard=shard, isolated=isolated):
+                        if isolated:
+                            self._images.isolate(shard.id)
                         self._begin(shard)
                     case Stop():
                         self._closing.begin()
@@ -178,7 +179,7 @@ class Worker:
             try:
                 return load_table(shard, self._source)
             except SourceError as error:
-                passing = passing_error(error.__cause__)
+                passing = as_transient_error(error.__cause__)
                 raise passing or error from error
 
         return self._patience(load, "url_list cannot be read")

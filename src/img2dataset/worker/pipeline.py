@@ -19,9 +19,9 @@ from img2dataset.tally import RestingHost
 Deliver = Callable[[Row, Body | Failure], None]
 
 
-MOST_AT_ONCE = 1000
+MAX_EVENTS = 1000
 """Events given out together."""
-PATIENCE = 2.0
+JOIN_TIMEOUT_S = 2.0
 """Seconds that image threads have to end: one may be in a decoder that never returns."""
 
 
@@ -102,7 +102,7 @@ class Pipeline:
         self._fetcher.stop()
         for _ in self._threads:
             self._bodies.put(None)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
         for thread in self._threads:
             if thread.ident is not None:  # else it could not be started
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -130,7 +130,7 @@ class Pipeline:
         events = []
         try:
             events.append(self._events.get(timeout=timeout))
-            while len(events) < MOST_AT_ONCE:
+            while len(events) < MAX_EVENTS:
                 events.append(self._events.get_nowait())
         except queue.Empty:
             pass
@@ -152,11 +152,11 @@ class Pipeline:
             case Failure():
                 self._events.put(Sample(row, outcome))
             case Body(data=data) if not self._inline(row):
-                self._hold(1, len(data))
+                self._add_in_flight(1, len(data))
                 self._bodies.put((row, outcome))
             case body:
                 sample = self._process(row, body)
-                self._hold(*held_by(sample))
+                self._add_in_flight(*measure_sample(sample))
                 self._events.put(sample)
 
     def _work(self) -> None:
@@ -166,12 +166,12 @@ class Pipeline:
             sample = self._process(row, body)
             del item, body
             # the picture waits to be packed: it takes the place of its body
-            count, kept = held_by(sample)
-            self._hold(count - 1, kept - size)
+            count, kept = measure_sample(sample)
+            self._add_in_flight(count - 1, kept - size)
             self._events.put(sample)
             self._wake()
 
-    def _hold(self, count: int, size: int) -> None:
+    def _add_in_flight(self, count: int, size: int) -> None:
         """Note how many more bodies and pictures wait here, and their bytes."""
         with self._counting:
             self._count += count
@@ -179,8 +179,8 @@ class Pipeline:
 
     def packed(self, samples: Iterable[Sample]) -> None:
         """Say that samples have left: there is room for others."""
-        held = [held_by(sample) for sample in samples]
-        self._hold(-sum(count for count, _ in held), -sum(size for _, size in held))
+        held = [measure_sample(sample) for sample in samples]
+        self._add_in_flight(-sum(count for count, _ in held), -sum(size for _, size in held))
         self._wake()
 
     def _wake(self) -> None:
@@ -190,6 +190,6 @@ class Pipeline:
             self._fetcher.wake()
 
 
-def held_by(sample: Sample) -> tuple[int, int]:
+def measure_sample(sample: Sample) -> tuple[int, int]:
     """What a sample that waits to be packed takes: pictures and bytes."""
     return (1, len(sample.outcome.data)) if isinstance(sample.outcome, EncodedImage) else (0, 0)

@@ -24,7 +24,7 @@ class ImageStage:
         self._processor = make_processor(config)
         self._watch = Watch(seconds)
         self._sandbox = Sandbox("img2dataset.images:make_processor", config, seconds, self._watch)
-        self._careful: set[int] = set()
+        self._isolated: set[int] = set()
 
     def start(self) -> None:
         self._watch.start()
@@ -33,12 +33,12 @@ class ImageStage:
         self._watch.stop()
         self._sandbox.close()
 
-    def be_careful(self, shard_id: int) -> None:
+    def isolate(self, shard_id: int) -> None:
         """From now on the images of this shard are made apart: a worker died with it."""
-        self._careful.add(shard_id)
+        self._isolated.add(shard_id)
 
-    def is_careful(self, row: Row) -> bool:
-        return row.shard in self._careful
+    def is_isolated(self, row: Row) -> bool:
+        return row.shard in self._isolated
 
     def picture(self, row: Row, body: Body) -> EncodedImage:
         """The picture to store for a row.
@@ -46,7 +46,7 @@ class ImageStage:
         Raises:
             RowError: there is none.
         """
-        if self.is_careful(row):
+        if self.is_isolated(row):
             return self._sandbox.process(body.data, row.boxes)
         with self._watch.over(lambda: self._give_up(row)):
             return self._processor.process(body.data, row.boxes)

@@ -6,7 +6,7 @@ import os
 
 from img2dataset.options import Options
 
-LEAST_BYTES = 256_000_000
+MIN_BYTES = 256_000_000
 BYTES_PER_DOWNLOAD = 1_000_000
 SHARE_OF_MEMORY = 0.25
 """Bodies and pictures that a worker holds: so many bytes for each download in flight, LEAST_BYTES
@@ -25,11 +25,11 @@ def image_threads(options: Options, cores: int | None = None) -> int:
     return max(1, available_cores() // workers_here(options, cores))
 
 
-def held_bytes(options: Options, cores: int | None = None) -> int:
+def limit_bytes(options: Options, cores: int | None = None) -> int:
     """Bytes of bodies and pictures that one worker may hold."""
     wanted = options.thread_count * BYTES_PER_DOWNLOAD
     most = int(SHARE_OF_MEMORY * memory() / workers_here(options, cores))
-    return max(LEAST_BYTES, min(wanted, most))
+    return max(MIN_BYTES, min(wanted, most))
 
 
 def memory() -> int:

@@ -22,14 +22,14 @@ from img2dataset.records import EncodedImage
 if TYPE_CHECKING:
     import subprocess
 
-MAX_STARTS = 3
+MAX_FAILED_STARTS = 3
 """Processes in a row that end before they are ready; after that it is no accident."""
-DEADLY = 2
+MAX_CRASHES = 2
 """Processes that a body has to end before it is blamed: the first may have been hurt by an earlier
 body, or be what the system chose to end when its memory ran out.  The last one is always new."""
-GRACE = 1.0
+EXIT_GRACE_S = 1.0
 """Seconds between the end of a process' pipe and its own."""
-OUT_OF_TIME = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
+CPU_TIME_STATUS = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
 """How a process ends that spent its CPU time, see child.py."""
 
 
@@ -82,7 +82,7 @@ class Sandbox:
         Raises:
             RowError: there is none; with a reason of its own if the decoder crashes or hangs.
         """
-        for _ in range(DEADLY):
+        for _ in range(MAX_CRASHES):
             answer = self._ask(self._child(), (data, boxes))
             match answer:
                 case EncodedImage():
@@ -103,7 +103,7 @@ class Sandbox:
         me = threading.get_ident()
         if me in self._children:
             return self._children[me]
-        for _ in range(MAX_STARTS):
+        for _ in range(MAX_FAILED_STARTS):
             self._children[me] = child = Child(self._make_processor)
             answer = self._ask(child, self._task)
             if not isinstance(answer, Ended):
@@ -141,7 +141,7 @@ class Child:
             return pickle.load(popen.stdout)  # noqa: S301  (our own child)
         except (OSError, EOFError, pickle.UnpicklingError):
             status = self._last_words()
-            return Ended(status, self._overdue or status == OUT_OF_TIME)
+            return Ended(status, self._overdue or status == CPU_TIME_STATUS)
 
     def take_away(self) -> None:
         """End it, whatever it is doing: it takes too long.  Called from another thread."""
@@ -153,7 +153,7 @@ class Child:
         import subprocess  # noqa: PLC0415  (imported when it was started)
 
         with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(GRACE)
+            self._popen.wait(EXIT_GRACE_S)
         return self.end()
 
     def end(self) -> int:

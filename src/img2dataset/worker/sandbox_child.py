@@ -27,25 +27,25 @@ from img2dataset.worker.sandbox import Bug, Ready
 
 PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
-FIRST_TO_GO = "1000"
+OOM_SCORE = "1000"
 """Of -1000 to 1000, the kernel's scale for what is ended when memory runs out."""
 
 
 def main() -> None:
     requests, replies = pipes_to_parent()
     sys.excepthook = partial(tell_bug, replies)
-    end_with_parent()
+    exit_with_parent()
     start_lean()
     module, _, function = sys.argv[3].partition(":")
     make_processor = getattr(import_module(module), function)
     task = receive(requests)
     processor = make_processor(task.config)
-    offer_to_go_first()
+    raise_oom_score()
     gc.freeze()  # what is imported stays
     send(replies, Ready())
     while True:
         data, boxes = receive(requests)
-        with at_most(task.seconds):
+        with limit_cpu_time(task.seconds):
             outcome = process(processor, data, boxes)
         send(replies, outcome)
 
@@ -59,7 +59,7 @@ def process(processor: Any, data: bytes, boxes: Any) -> Any:
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def limit_cpu_time(seconds: float) -> Iterator[None]:
     """End the process by SIGPROF if the block takes more CPU time; the kernel does it, whatever
     holds the GIL.  Where there is no such timer, the worker's watch is what there is."""
     if not hasattr(signal, "setitimer"):
@@ -98,7 +98,7 @@ def tell_bug(
     os._exit(EXIT_CRASHED)
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """Even in the middle of a picture.  Linux only: elsewhere it ends after it, or when its time
     is over."""
     if sys.platform == "linux":
@@ -107,7 +107,7 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def offer_to_go_first() -> None:
+def raise_oom_score() -> None:
     """If memory runs out, this process is what the system should end."""
     with suppress(OSError):  # no Linux, or not allowed: then the system chooses
-        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)

@@ -19,8 +19,10 @@ from fsspec.spec import AbstractBufferedFile
 from img2dataset.errors import LeaseLostError, StorageGoneError
 from img2dataset.storage import local as local_files
 from img2dataset.storage import remote as remote_files
-from img2dataset.storage.folder import HIDDEN, PARTS, Folder, Pending, open_url, whole
+from img2dataset.storage.file_systems import open_url
+from img2dataset.storage.folder import HIDDEN, PARTS, Folder
 from img2dataset.storage.local import LocalFile
+from img2dataset.storage.pending import Pending, whole
 from img2dataset.storage.remote import RemoteFile
 from img2dataset.storage.retry import StorageRetry
 
