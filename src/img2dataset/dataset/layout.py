@@ -100,7 +100,7 @@ def layout_of(folder: Folder) -> Layout:
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
         unfinished=tuple(s for s in shards if s.files and s.stats not in s.files),
-        replacing=tuple(journal.interrupted(folder)),
+        replacing=tuple(journal.list_committed(folder)),
         passing=tuple(passing_in(folder)),
     )
 
@@ -109,7 +109,7 @@ def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
     """The hidden folders of runs that are over, if there is something in them."""
     names = sorted(name for name in folder.names(HIDDEN) if name.startswith(TRANSIENT_NAMES))
     places = [f"{HIDDEN}/{name}" for name in names]
-    places += [journal.waiting(name) for name in journal.unmarked(folder)]
+    places += [journal.staged_path(name) for name in journal.list_uncommitted(folder)]
     for place in places:
         if count := len(folder.names(place)):
             yield place, count

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from img2dataset.dataset.replace import discard, finish, settle
+from img2dataset.dataset.replace import recover, roll_back, roll_forward
 from img2dataset.errors import OptionError, RunError
 from img2dataset.options import Options, shaping_options
 from img2dataset.storage.folder import HIDDEN, Folder
@@ -149,13 +149,15 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     try:
         folder.make()
         if mode == "overwrite":
-            discard(folder)  # first: what waits must not come back into a folder that is half empty
+            roll_back(
+                folder
+            )  # first: what waits must not come back into a folder that is half empty
             folder.empty()
         alone = part_of[1] == 1
         if alone:
-            settle(folder)
+            recover(folder)
         else:  # of a shard that was being replaced the stats may be away
-            finish(folder, lambda name: is_own(int(name), part_of))
+            roll_forward(folder, lambda name: is_own(int(name), part_of))
         # the first part to come says what all of them are made from, and finds nothing of ours
         fresh = not alone and folder.create(IDENTITY, _dump([Section(0, identity)]))
         names = folder.names()  # once: a store gives a thousand names a request

@@ -14,7 +14,7 @@ from functools import partial
 import pyarrow as pa
 
 from img2dataset.dataset import replace as journal
-from img2dataset.dataset.replace import waiting
+from img2dataset.dataset.replace import staged_path
 from img2dataset.dataset.stats import stats_name, stats_of
 from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
 from img2dataset.formats import WriterConfig, open_writer
@@ -93,7 +93,7 @@ class Completion:
         """Those rows of the shard's `table` that are to be fetched again, and their keys."""
         journal.begin(self._folder, self._name)
         keys = [key_of(index) for index in range(table.num_rows)]
-        with told():
+        with translate_errors():
             rows = self._folder.do(lambda: stored_rows(self._folder, self._name))
         check_same(rows, table, keys)
         again = [index for index, key in enumerate(keys) if rows[key].may_pass]
@@ -104,7 +104,11 @@ class Completion:
         self._rest = tally_of(row for key, row in rows.items() if key not in self._keys.again)
         self._table = table.take(pa.array(again, pa.int64()))
         self._writer = open_writer(
-            self._format, self._folder, waiting(self._name, self._name), self._table, self._config
+            self._format,
+            self._folder,
+            staged_path(self._name, self._name),
+            self._table,
+            self._config,
         )
         return self._table, lambda index: keys[again[index]]
 
@@ -119,18 +123,18 @@ class Completion:
             return done
         self._writer.commit()
         for suffix, join in JOINS[self._format].items():
-            with told():
+            with translate_errors():
                 self._folder.do(partial(self._join, self._name + suffix, join))
         stats = stats_of(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)
-        self._folder.write(waiting(self._name, last), to_json(stats))
+        self._folder.write(staged_path(self._name, last), to_json(stats))
         self._handed_over = True
         journal.replace(self._folder, self._name, last)
         return done
 
     def _join(self, name: str, join: Join) -> None:
         """Join the stored file with the new one, in the place of the new one."""
-        where = waiting(self._name, name)
+        where = staged_path(self._name, name)
         pending = self._folder.begin(where)
         with (
             whole(pending),
@@ -144,7 +148,7 @@ class Completion:
         if self._handed_over:
             return
         self._writer.abort()
-        journal.forget(self._folder, self._name)
+        journal.discard_staged(self._folder, self._name)
 
 
 def tally_of(rows: Iterator[StoredRow]) -> Tally:
@@ -155,8 +159,8 @@ def tally_of(rows: Iterator[StoredRow]) -> Tally:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Say what to do about a stored shard that cannot be read."""
+def translate_errors() -> Iterator[None]:
+    """Say in the error what to do about a stored shard that cannot be read."""
     try:
         yield
     except (DamagedError, pa.ArrowException) as error:

@@ -12,7 +12,7 @@ from tempfile import mkstemp
 from typing import Any
 
 from img2dataset.dataset.plan import Comparison, Identity, prepare, record
-from img2dataset.dataset.replace import settle
+from img2dataset.dataset.replace import recover
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import (
     Work,
@@ -112,7 +112,7 @@ def has_images(folder: Folder, names: Iterable[str]) -> bool:
 def clear(folder: Folder, *, alone: bool) -> None:
     """Finish and remove what workers left that did not end by themselves."""
     if alone:
-        settle(folder)
+        recover(folder)
     folder.clear_parts()
 
 

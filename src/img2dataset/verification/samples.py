@@ -14,7 +14,7 @@ from img2dataset.errors import DamagedError
 from img2dataset.formats.tar_reading import members
 from img2dataset.formats.tfrecord_reading import bytes_features, records
 from img2dataset.options import QUALITY
-from img2dataset.storage.checked_file import opened
+from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import read_many, sizes
 
@@ -75,7 +75,7 @@ def file_of(data: bytes) -> File:
 
 
 def in_tar(look: Look) -> Iterator[Found]:
-    with opened(look.folder, f"{look.shard.name}.tar") as file:
+    with open_checked(look.folder, f"{look.shard.name}.tar") as file:
         for key, group in groupby(members(file), key=lambda member: member.key):
             files: dict[str, File] = {}
             for member in group:
@@ -86,7 +86,7 @@ def in_tar(look: Look) -> Iterator[Found]:
 
 
 def in_tfrecord(look: Look) -> Iterator[Found]:
-    with opened(look.folder, f"{look.shard.name}.tfrecord") as file:
+    with open_checked(look.folder, f"{look.shard.name}.tfrecord") as file:
         for record in records(file):
             features = bytes_features(record.data)
             try:
@@ -98,7 +98,7 @@ def in_tfrecord(look: Look) -> Iterator[Found]:
 
 
 def in_parquet(look: Look) -> Iterator[Found]:
-    with opened(look.folder, f"{look.shard.name}.parquet") as file:
+    with open_checked(look.folder, f"{look.shard.name}.parquet") as file:
         parquet = pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
         names = parquet.schema_arrow.names
         if not look.shard.options and not set(names) & set(QUALITY):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from img2dataset.errors import DamagedError, Status
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
-from img2dataset.storage.checked_file import Door, opened
+from img2dataset.storage.checked_file import CheckedFile, open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
 
@@ -42,9 +42,9 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
 
     Raises:
         DamagedError: it cannot be read to its end, or has not the columns that it should have.
-        RunError: see `opened`.
+        RunError: see `open_checked`.
     """
-    with opened(folder, f"{name}.parquet") as file:
+    with open_checked(folder, f"{name}.parquet") as file:
         table = read_all(file, but=str(options.get("encode_format", "")))
     missing = expected_columns(options) - set(table.column_names)
     if missing:
@@ -64,7 +64,7 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
     return rows
 
 
-def read_all(file: Door, but: str) -> pa.Table:
+def read_all(file: CheckedFile, but: str) -> pa.Table:
     """Everything but pictures, which are looked at one by one."""
     parquet = pq.ParquetFile(file)
     schema = parquet.schema_arrow
