@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.dataset import replace as journal
-from img2dataset.dataset.plan import Section, load_sections
+from img2dataset.dataset.identity import Section, load_sections
 from img2dataset.dataset.stats import stats_name
 from img2dataset.formats import stored_names
 from img2dataset.storage.folder import HIDDEN, TRANSIENT_NAMES, Folder

@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from tempfile import mkstemp
 from typing import Any
 
-from img2dataset.dataset.plan import Comparison, Identity, prepare, record
+from img2dataset.dataset.identity import Identity
+from img2dataset.dataset.plan import Comparison, prepare, record
 from img2dataset.dataset.replace import recover
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import (
