@@ -12,10 +12,10 @@ from img2dataset.storage.web_options import web_options
 
 
 def open_url(url: str) -> tuple[Any, str]:
-    """The file system that `url` names, and the path in it.
+    """Return the file system that `url` names, and the path in it.
 
     Raises:
-        MissingExtraError: the file system's library is missing, and an extra of ours has it.
+        MissingExtraError: the file system's library is missing, and an extra has it.
         ImportError: it is missing, and fsspec says which.
         ValueError: no such protocol; the message says which is near.
     """
@@ -51,7 +51,7 @@ EXTRAS = {
     "sftp": ("paramiko", "sftp"),
     "ssh": ("paramiko", "sftp"),
 }
-"""Protocol of a URL -> (package, extra of ours that installs it)."""
+"""Protocol of a URL -> (package, extra that installs it)."""
 
 
 def is_local(fs: Any) -> bool:
@@ -59,14 +59,14 @@ def is_local(fs: Any) -> bool:
 
 
 def reopen(fs: Any) -> Any:
-    """The same file system, with nothing remembered of this one."""
+    """Make the same file system again, without its caches and credentials."""
     options = {**fs.storage_options, "skip_instance_cache": True}
     return type(fs)(*fs.storage_args, **options)
 
 
 def limit_retries(fs: Any) -> None:
-    """Let a store's library try a few times only: it does so in silence, s3fs with botocore for
-    minutes, and we go on trying and say so.  What the user has set stays."""
+    """Limit the retries of a store's library, which are silent (s3fs with botocore: for minutes):
+    `StorageRetry` goes on retrying and says so.  Settings of the user stay."""
     if hasattr(fs, "config_kwargs") and hasattr(fs, "retries"):
         fs.config_kwargs = {"retries": {"max_attempts": 2}, **fs.config_kwargs}
         fs.retries = 2

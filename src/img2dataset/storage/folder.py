@@ -1,8 +1,8 @@
-"""The only door to files (the disk, fsspec): a file has its name when it is whole, or not at all.
+"""The only access to files (local disk, fsspec): a file has its name once it is complete.
 
 On local disks a file is written under a hidden temporary name, flushed to the disk, and
 renamed.  On object stores the upload becomes visible on completion.  Elsewhere (sftp, ...)
-a hidden temporary object is moved.  What the libraries raise leaves here as an OSError.
+a hidden temporary object is moved.  Errors of the libraries become OSErrors here.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 HIDDEN = ".img2dataset"
-"""Folder inside the output that is ours: the run's identity, and files not yet whole."""
+"""The hidden folder in the output: the run's identity, locks, and incomplete files."""
 PARTS = f"{HIDDEN}/parts"
 LOCK = f"{HIDDEN}/lock"
 TRANSIENT_NAMES = ("parts", "turns")
-"""Beginnings of names in it that mean nothing once all runs are over."""
+"""Beginnings of names in it that have no meaning once all runs are over."""
 
 
 def parts_name(index: int, count: int) -> str:
-    """Where part `index` of `count` has what is not whole yet."""
+    """Return the folder for incomplete files of part `index` of `count`."""
     return PARTS if count == 1 else f"{PARTS}-{index}-of-{count}"
 
 
 class Folder:
     """A folder of any file system.  Names are relative to it, with slashes.
 
-    `parts` is where files that are not whole yet have their names: runs that write into the
-    folder at the same time have one each.  `concurrent_attempts` says that several machines may be
-    writing the same folder of files.  With `patience` it waits for a store that is full or down.
+    `parts` is the folder for incomplete files: each of several runs that write here at the same
+    time has its own.  `concurrent_attempts` says that several workers may be storing the same
+    shard.  With `patience`, steps are retried while a store is full or down.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Folder:
         )
 
     def do(self, step: Callable[[], T]) -> T:
-        """Do what touches the store, with patience; whatever fails is an OSError."""
+        """Do a step that touches the store, with retries; every failure is an OSError."""
 
         def try_step() -> T:
             if self._stale:  # a new connection, and credentials that may be new too
@@ -104,8 +104,8 @@ class Folder:
 
     @contextmanager
     def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
-        """In the block `guard` is called before each try of a step, which is not done if it
-        raises.  It may touch the store, by itself."""
+        """Call `guard` before each try of a step in the block; if it raises, the step is not done.
+        It may touch the store."""
         self._guard = guard
         try:
             yield
@@ -113,16 +113,16 @@ class Folder:
             self._guard = None
 
     def check(self) -> None:
-        """Raise if a step would not be done now."""
+        """Call the guard, once: it raises if a step must not be done."""
         if self._guard is not None:
             self._guard()
 
     def confirm(self) -> None:
-        """As `check`, with patience: a store that is down is waited for."""
+        """Call the guard, with retries while the store is down."""
         self.do(lambda: None)
 
     def rest(self, seconds: float) -> bool:
-        """Wait for somebody else; return whether we may go on waiting, or are told to end."""
+        """Wait for another process; return False if the run is to end."""
         return self._patience.rest(seconds)
 
     def path(self, name: str) -> str:
@@ -167,7 +167,7 @@ class Folder:
         return data
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files and folders with all that is in them; what is not there is no error."""
+        """Remove files, and folders with their content; missing ones are no error."""
         for name in names:
             with suppress(FileNotFoundError):
                 self.do(partial(self._remove, name))
@@ -184,14 +184,14 @@ class Folder:
             self.fs.rm(path, recursive=True)
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a small file, whole."""
+        """Write a small file at once."""
         pending = self.begin(name)
         with whole(pending):
             pending.file.write(data)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file, unless it exists; return whether we did.  Of several who do this
-        at once, one does, wherever the file system can tell: disks, S3, GCS, Azure."""
+        """Write a small file unless it exists; return False if it does.  Of several processes that
+        do this at once, one succeeds, if the file system can tell: disks, S3, GCS, Azure."""
         if self.local:
             return bool(self.do(lambda: self._create_locally(name, data)))
         return bool(self.do(lambda: self._create_elsewhere(self.path(name), data)))
@@ -242,9 +242,9 @@ class Folder:
         )
 
     def scratch(self) -> IO[bytes]:
-        """A nameless file to read and write; it is gone when closed, or when we die.
+        """Open a nameless file to read and write; it is gone when it is closed or the process ends.
 
-        It is on the output's own disk if that is a local one: /tmp may be small, or memory.
+        It is on the output's own disk if that is local: /tmp may be small, or memory.
         """
         if not self.local:
             here = f"the folder for temporary files, {tempfile.gettempdir()}, cannot be written"
@@ -254,7 +254,7 @@ class Folder:
         return scratch_file(str(parts), self.do)
 
     def part(self, name: str) -> str:
-        """A fresh name for what is not whole yet."""
+        """Make a new name for an incomplete file."""
         return f"{self.parts}/{name.replace('/', '_')}.{os.urandom(8).hex()}"
 
     def empty(self) -> None:
@@ -265,7 +265,7 @@ class Folder:
         self.remove(f"{HIDDEN}/{name}" for name in hidden)
 
     def clear_parts(self) -> None:
-        """Remove what interrupted runs were writing: all of them, if we are alone here."""
+        """Remove the incomplete files of interrupted runs: of all runs, unless this is one of parts."""
         if self.parts != PARTS:
             self.remove([self.parts])
             return

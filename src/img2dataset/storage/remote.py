@@ -1,7 +1,7 @@
-"""Bytes -> objects of a store elsewhere (fsspec): an upload that appears when it is complete.
+"""Bytes -> objects of a remote store (fsspec): an upload that appears when it is complete.
 
-What is uploaded waits in a nameless file of this machine until it is whole: an upload that
-failed, because the store was down or lost the connection, is begun again from there.
+An upload is kept in a nameless local file until it is complete: if it fails, because the store is
+down or the connection is lost, it is repeated from there.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 
 UPLOAD_FILES = 256
 UPLOAD_BYTES = 16_000_000
-"""Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
+"""Small files that are uploaded together: stores are slow one by one, fast side by side."""
 MAX_CREATIONS = 4
 """Times that an object is created, and what is there under its name removed."""
 OWN_UPLOADS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
-"""Names in an output folder that only a run of ours uploads to."""
+"""Names in an output folder that only img2dataset uploads to."""
 
 
 class Store(Protocol):
-    """What is needed of `storage.Folder`."""
+    """The part of `storage.Folder` that is used here."""
 
     fs: Any
 
@@ -49,7 +49,8 @@ def is_atomic(fs: Any) -> bool:
 
 
 class RemoteFile:
-    """Gathered here, then uploaded; under a hidden name that is moved, if that is not atomic.
+    """A file that is kept locally, then uploaded; where that is not atomic, under a hidden name that
+    is moved.
 
     An `exclusive` object is only ever created, where the store can do that: an upload that arrives
     late does not replace what another attempt has stored meanwhile.
@@ -135,7 +136,7 @@ def is_taken(error: OSError) -> bool:
 
 
 def discard(target: Any) -> None:
-    """Give an upload up."""
+    """Give up an upload."""
     # first of all: closing, which the garbage collector does too, would complete it
     target.closed = True
     if hasattr(target, "discard"):
@@ -143,7 +144,7 @@ def discard(target: Any) -> None:
 
 
 def move(fs: Any, part: str, final: str) -> None:
-    """Move a file onto another one: in one step where the store can (sftp with OpenSSH)."""
+    """Move a file onto another one: in one step if the store can (sftp with OpenSSH)."""
     try:
         fs.mv(part, final)
     except OSError:
@@ -155,7 +156,7 @@ def move(fs: Any, part: str, final: str) -> None:
 
 
 class RemoteFolder:
-    """Object stores have no folders to rename: the files are put there under their names.
+    """A folder in a store that cannot rename folders: files are uploaded under their final names.
 
     They belong to a shard that is not done until its stats file is there.
     """
@@ -191,7 +192,7 @@ class RemoteFolder:
         self._store.fs.invalidate_cache()
 
     def _remove_others(self) -> None:
-        """A try that was killed may have stored pictures that this one did not get."""
+        """Remove images of a killed attempt that this one did not get."""
         fs = self._store.fs
         fs.invalidate_cache()
         try:
@@ -213,8 +214,8 @@ class RemoteFolder:
 
 
 class DeferredFolder(RemoteFolder):
-    """Files that are put there only at the end: until then another attempt at the same shard may
-    have its own there."""
+    """A folder whose files are uploaded only at its commit: until then another attempt at the same
+    shard may have its own files there."""
 
     def __init__(self, store: Store, final: str) -> None:
         super().__init__(store, final)
@@ -251,8 +252,8 @@ class DeferredFolder(RemoteFolder):
 
 
 def abort_uploads(fs: Any, root: str) -> None:
-    """End uploads in parts that a killed process began in `root`: nobody sees them, but S3 keeps
-    and bills them.  Stores other than S3 forget them by themselves."""
+    """Abort multipart uploads that a killed process began in `root`: they are invisible, but S3
+    keeps and bills them.  Other stores drop them by themselves."""
     if not hasattr(fs, "call_s3"):
         return
     bucket, key, _ = fs.split_path(f"{root}/")

@@ -47,15 +47,15 @@ PROGRESS_INTERVAL_S = 0.3
 
 MIN_BATCH = 32
 BATCH_WAIT_S = 0.005
-"""Seconds to let more than a few events come together: to be woken for each would cost more than
+"""Seconds to let MIN_BATCH events come together: to wake up for each of them would cost more than
 to pack it."""
 
 STOP_TIMEOUT_S = 3.0
-"""Seconds that a worker which is told to stop has for shards that are nearly done."""
+"""Seconds for shards that are nearly done, after the order to stop."""
 
 
 def serve(job: Job, link: Link) -> None:
-    """Do shards for as long as there are any, several at a time."""
+    """Do shards, several at a time, until there are no more."""
     worker = Worker(job, link)
     worker.run()
 
@@ -82,12 +82,12 @@ class Worker:
             limits=Limits(
                 count=max(64, options.thread_count), bytes=limit_bytes(options, job.cores)
             ),
-            # bytes stored untouched are only hashed and looked at
+            # bytes that are stored unchanged are only hashed and checked
             inline=lambda row: options.disable_all_reencoding and not self._images.is_isolated(row),
         )
 
     def run(self) -> None:
-        """Until there are no more shards."""
+        """Do shards until there are no more."""
         try:
             self._work()
         except StorageGoneError as error:
@@ -129,7 +129,7 @@ class Worker:
                 self._count()
 
     def _hear(self, message: Take | Stop) -> None:
-        """From the thread that listens."""
+        """Take a message, in the thread that listens."""
         if isinstance(message, Stop):
             self._patience.end()
         self._pipeline.put(message)
@@ -173,7 +173,7 @@ class Worker:
         self._pipeline.submit(rows_of(table, shard.id, self._source, keys))
 
     def _load(self, shard: Shard) -> pa.Table:
-        """The rows of the list; a store that is down is waited for."""
+        """Read the rows of the list, with retries while a store is down."""
 
         def load() -> pa.Table:
             try:
@@ -215,7 +215,7 @@ class Worker:
 
 
 class Closing:
-    """The end of a worker that is told to stop: shards that are nearly done are finished."""
+    """The end of a worker after the order to stop: shards that are nearly done are finished."""
 
     def __init__(self) -> None:
         self.packed = 0
@@ -234,7 +234,7 @@ class Closing:
         self._end = now + STOP_TIMEOUT_S
 
     def over(self, shards: Iterable[OpenShard]) -> bool:
-        """Whether nothing more can be finished in what is left of the time."""
+        """Return True if no shard can be finished in the time that is left."""
         if self._end is None:
             return False
         left = self._end - time.monotonic()

@@ -1,4 +1,4 @@
-"""Row and Body -> Picture: here, or for a careful shard in a process apart."""
+"""Row and body -> encoded image: in this process, or for an isolated shard in another one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from img2dataset.records import Body, EncodedImage, Row
 from img2dataset.worker.sandbox import Sandbox
 
 EXIT_STUCK = 71
-"""A worker's exit status when one of its images takes too long: a thread cannot be ended alone."""
+"""A worker's exit status when an image takes too long: no thread can be ended alone."""
 
 
 class ImageStage:
-    """Makes pictures, in any number of threads, and sees that none takes longer than `seconds` of
-    CPU time."""
+    """Processes images, in any number of threads, and limits each of them to `seconds` of CPU
+    time."""
 
     def __init__(self, config: ImageConfig, seconds: float, say: Callable[[str], None]) -> None:
         self._seconds = seconds
@@ -34,17 +34,17 @@ class ImageStage:
         self._sandbox.close()
 
     def isolate(self, shard_id: int) -> None:
-        """From now on the images of this shard are made apart: a worker died with it."""
+        """Process the images of this shard in other processes from now on: a worker died with it."""
         self._isolated.add(shard_id)
 
     def is_isolated(self, row: Row) -> bool:
         return row.shard in self._isolated
 
     def picture(self, row: Row, body: Body) -> EncodedImage:
-        """The picture to store for a row.
+        """Return the image to store for a row.
 
         Raises:
-            RowError: there is none.
+            RowError: it has no image to store.
         """
         if self.is_isolated(row):
             return self._sandbox.process(body.data, row.boxes)
@@ -52,7 +52,7 @@ class ImageStage:
             return self._processor.process(body.data, row.boxes)
 
     def _give_up(self, row: Row) -> None:
-        """End the worker, as a crash in this row would: what it has open is done again."""
+        """End the worker, as a crash in this row would: its open shards are done again."""
         self._say(
             f"the image of row {row.key} takes more than max_decode_seconds={self._seconds:g}: "
             "its worker ends"

@@ -1,7 +1,7 @@
-"""The other end of a sandbox: a process that makes pictures, one at a time, and may be killed.
+"""The other end of a sandbox: a process that encodes images, one at a time, and may be killed.
 
-It imports what pictures need and nothing else.  Requests come on standard input; when that ends,
-the worker is gone, and so is this process.
+It imports only what images need.  Requests come on standard input; when that ends, the worker is
+gone, and this process exits.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def process(processor: Any, data: bytes, boxes: Any) -> Any:
-    """A Picture, or the RowError that says why there is none."""
+    """Return an encoded image, or the RowError that says why there is none."""
     try:
         return processor.process(data, boxes)
     except RowError as error:
@@ -60,8 +60,8 @@ def process(processor: Any, data: bytes, boxes: Any) -> Any:
 
 @contextmanager
 def limit_cpu_time(seconds: float) -> Iterator[None]:
-    """End the process by SIGPROF if the block takes more CPU time; the kernel does it, whatever
-    holds the GIL.  Where there is no such timer, the worker's watch is what there is."""
+    """End the process by SIGPROF if the block takes more CPU time: the kernel does it, even if a
+    decoder holds the GIL.  Without such a timer, only the worker's watchdog ends it."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -92,15 +92,15 @@ def tell_bug(
     error: BaseException,
     trace: TracebackType | None,
 ) -> None:
-    """An exception that nobody expects is told to the worker, which ends with it; whatever
-    else ends this process is taken for the decoder's doing."""
+    """Report an unexpected exception to the worker, which raises it.  If the process ends in any
+    other way, the decoder is blamed."""
     send(replies, Bug("".join(traceback.format_exception(kind, error, trace))))
     os._exit(EXIT_CRASHED)
 
 
 def exit_with_parent() -> None:
-    """Even in the middle of a picture.  Linux only: elsewhere it ends after it, or when its time
-    is over."""
+    """Exit with the worker, even in the middle of an image.  Linux only: elsewhere the process exits
+    after the image, or when its time is over."""
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415  (nothing for the other systems)
 
@@ -108,6 +108,6 @@ def exit_with_parent() -> None:
 
 
 def raise_oom_score() -> None:
-    """If memory runs out, this process is what the system should end."""
-    with suppress(OSError):  # no Linux, or not allowed: then the system chooses
+    """Let the system end this process first if memory runs out."""
+    with suppress(OSError):  # not Linux, or not allowed: the system chooses
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
