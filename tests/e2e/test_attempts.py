@@ -16,9 +16,10 @@ import pytest
 from img2dataset.dataset.lease import LeaseTimes
 from img2dataset.dataset.shard_lock import FILE_POLL_S, acquire_shard_lock
 from img2dataset.distributors.tasks import Outcome, do_task
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
+from img2dataset.sources import SourceConfig
 from img2dataset.storage.folder import Folder
 from tests.e2e.dataset import Dataset
 from tests.site import Site
@@ -37,7 +38,7 @@ def attempts(site: Site, output_folder: str, output_format: str, count: int) -> 
         None, output_folder=output_folder, output_format=output_format, image_size=32,
         number_sample_per_shard=ROWS, max_connections_per_host=2,
     )  # fmt: skip
-    job = Job(options, source_config(options), concurrent_attempts=True)
+    job = Job(options, SourceConfig.of(options), concurrent_attempts=True)
     shard = Shard(0, ROWS, pa.table({"url": urls}))
     data = pickle.dumps([shard])
     with ThreadPoolExecutor(count) as pool:

@@ -19,9 +19,10 @@ from img2dataset.dataset.shard_lock import SHARD_LOCKS
 from img2dataset.dataset.stats import stats_name
 from img2dataset.formats import WriterConfig
 from img2dataset.formats.outputs import Outputs
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Sample
+from img2dataset.sources import SourceConfig
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.pending import whole
 from img2dataset.storage.retry import StorageRetry
@@ -115,7 +116,7 @@ class NoHeartbeat:
 
 
 OPTIONS = Options(None, output_folder="memory://model/out", output_format="webdataset")
-JOB = Job(OPTIONS, source_config(OPTIONS), concurrent_attempts=True)
+JOB = Job(OPTIONS, SourceConfig.of(OPTIONS), concurrent_attempts=True)
 
 
 def is_heartbeat(path: str) -> bool:

@@ -21,11 +21,12 @@ from img2dataset.distributors import (
     find_distributor,
 )
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.formats import stored_names
-from img2dataset.job import Job, source_config
+from img2dataset.formats import check_options, list_shard_names
+from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
-from img2dataset.reports import Reporter, default_reporters
+from img2dataset.report import Report
+from img2dataset.reports import Reporter, find_reporters
 from img2dataset.run.ignored_options import taken_as_before
 from img2dataset.run.list_changes import ListCheck, same_rows
 from img2dataset.run.own_shards import check_apart, own_files
@@ -36,14 +37,13 @@ from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
 from img2dataset.storage.retry import try_once
 from img2dataset.storage.schemes import missing_library
-from img2dataset.tally import Report
 
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
     """Do everything that is left to do of a dataset; see `img2dataset.download`."""
     fill_standard_files()
     if reporters is None:
-        reporters = default_reporters(options)
+        reporters = find_reporters(options)
     options, ignored = taken_as_before(options)
     with ExitStack() as stack:
         for reporter in reporters:
@@ -51,7 +51,8 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         distribute = find_distributor(options.distributor)
         url_list = list_of(options, stack)
         workers = stack.enter_context(distribute(work_of(options)))
-        config = source_config(options)
+        config = SourceConfig.of(options)
+        check_options(options)
         folder = open_folder(options)
         source = open_source(url_list, config, own_files(folder, options))
         check_apart(source, folder, options)
@@ -61,7 +62,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             folder,
             options.incremental_mode,
             identity_of(source, options),
-            lambda name: stored_names(options.output_format, name),
+            lambda name: list_shard_names(options.output_format, name),
             options.part_of,
             comparison=comparison_of(source, folder, config, options),
         )
@@ -105,9 +106,9 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
 
 def has_images(folder: Folder, names: Iterable[str]) -> bool:
     """Whether there is an image in any of these shards."""
-    from img2dataset.dataset.stats import hold_images  # noqa: PLC0415  (few runs have found none)
+    from img2dataset.dataset.stats import have_images  # noqa: PLC0415  (few runs have found none)
 
-    return hold_images(folder, names)
+    return have_images(folder, names)
 
 
 def clear(folder: Folder, *, alone: bool) -> None:

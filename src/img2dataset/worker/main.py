@@ -24,20 +24,21 @@ from img2dataset.distributors import (
     Want,
 )
 from img2dataset.errors import SourceError, StorageGoneError
-from img2dataset.fetch import Engine
-from img2dataset.images import SLOWER
+from img2dataset.fetch import Engine, FetchConfig
+from img2dataset.formats import WriterConfig, find_format
+from img2dataset.images import SLOWER, ImageConfig
 from img2dataset.job import Job
 from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import rows_of
 from img2dataset.storage.failures import as_transient_error
+from img2dataset.storage.folder import Folder, parts_name
 from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult
 from img2dataset.worker.pipeline import Limits, Pipeline
 from img2dataset.worker.process_image import ImageStage
 from img2dataset.worker.process_row import make_process
 from img2dataset.worker.resources import image_threads, limit_bytes
-from img2dataset.worker.stage_configs import fetch_config, image_config, output_of, writer_config
 from img2dataset.worker.store_shard import STORAGE_ERRORS, OpenShard, ShardStore, discard_output
 
 MAX_OPEN_SHARDS = 64
@@ -68,13 +69,17 @@ class Worker:
         self._job = job
         self._link = link
         self._patience = StorageRetry(options.max_storage_wait, self._say)
-        self._store = ShardStore(job, output_of(job, self._patience), writer_config(options))
+        self._store = ShardStore(job, open_output(job, self._patience), WriterConfig.of(options))
         self._closing = Closing()
         self._source = job.source
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
-        fetching = fetch_config(job)
-        self._images = ImageStage(image_config(options), options.max_decode_seconds, self._say)
+        fetching = FetchConfig.of(options, shared_file=job.shared_file, sharers=job.sharers)
+        self._images = ImageStage(
+            ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),
+            options.max_decode_seconds,
+            self._say,
+        )
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
             make_process(options, self._images.picture, self._say_of_hashes),
@@ -239,3 +244,13 @@ class Closing:
             return False
         left = self._end - time.monotonic()
         return left <= 0 or not any(shard.missing <= self._rate * left for shard in shards)
+
+
+def open_output(job: Job, storage_retry: StorageRetry) -> Folder:
+    """The output folder, as a worker writes to it."""
+    return Folder(
+        job.options.output_folder,
+        storage_retry,
+        parts=parts_name(*job.options.part_of),
+        concurrent_attempts=job.concurrent_attempts,
+    )

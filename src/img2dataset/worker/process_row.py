@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.formats import find_format
 from img2dataset.images.marks import marks
 from img2dataset.options import Options
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
@@ -19,7 +20,8 @@ def make_process(
     pair = options.verify_hash
     check = None if pair is None else HashCheck(pair[0], pair[1], say)
     # the metadata of a dummy shard goes nowhere: no hash is needed for it
-    wanted = options.compute_hash if check or options.output_format != "dummy" else None
+    stores_rows = find_format(options.output_format).stores_rows
+    wanted = options.compute_hash if check or stores_rows else None
     hashed = None if wanted is None else getattr(hashlib, wanted)
 
     def process(row: Row, body: Body) -> Sample:

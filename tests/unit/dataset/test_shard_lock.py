@@ -19,12 +19,13 @@ from img2dataset.dataset.lease import LeaseTimes
 from img2dataset.dataset.shard_lock import SHARD_LOCKS, acquire_shard_lock
 from img2dataset.dataset.stats import read_stats, write_stats
 from img2dataset.errors import LeaseLostError, StorageGoneError
-from img2dataset.job import Job, source_config
+from img2dataset.formats import WriterConfig
+from img2dataset.job import Job
 from img2dataset.options import Options
+from img2dataset.sources import SourceConfig
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult, Tally
-from img2dataset.worker.stage_configs import writer_config
 from img2dataset.worker.store_shard import OpenShard, ShardStore
 from tests.unit.formats.shard import (
     NAME,
@@ -178,8 +179,8 @@ def result_of(shard: ShardToStore) -> ShardResult:
 
 def store_at(folder: Folder, output_format: str) -> ShardStore:
     options = Options(None, output_folder=folder.url, output_format=output_format)
-    job = Job(options, source_config(options), concurrent_attempts=True)
-    return ShardStore(job, folder, writer_config(options))
+    job = Job(options, SourceConfig.of(options), concurrent_attempts=True)
+    return ShardStore(job, folder, WriterConfig.of(options))
 
 
 def opened_in(folder: Folder, output_format: str) -> OpenShard:

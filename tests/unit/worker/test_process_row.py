@@ -11,11 +11,10 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason
-from img2dataset.images import make_processor
+from img2dataset.images import ImageConfig, make_processor
 from img2dataset.options import Options
 from img2dataset.records import Body, EncodedImage, Failure, ResponseInfo, Row, Sample
 from img2dataset.worker.process_row import make_process
-from img2dataset.worker.stage_configs import image_config
 from tests.pictures.case import RGB, by_pillow
 from tests.pictures.profiles import adobe_rgb, seen_in_adobe_rgb
 from tests.unit.images.made import pixels_of
@@ -35,7 +34,7 @@ def row(**values: Any) -> Row:
 
 def shaped(row: Row, body: Body, **options: Any) -> Sample:
     given = Options("x", **options)
-    processor = make_processor(image_config(given))
+    processor = make_processor(ImageConfig.of(given, stores_rows=True))
     said = list[str]()
     process = make_process(
         given, lambda row, body: processor.process(body.data, row.boxes), said.append
