@@ -17,7 +17,6 @@ import queue
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ from img2dataset.distributors import (
     Failed,
     Halted,
     Handle,
-    Lost,
     Notice,
     Ready,
     Stop,
@@ -38,7 +36,7 @@ from img2dataset.distributors import (
     Work,
     WorkerPool,
 )
-from img2dataset.distributors.shard_supply import Supply
+from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
 from img2dataset.process.spawn import describe_exit, start_python
 from img2dataset.records import Shard
@@ -99,26 +97,24 @@ class Supervisor:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._job: Any = None
-        self._supply = Supply(iter(()))
         self._handle: Handle = lambda _: None
-        self._errors: dict[int, str] = {}  # shards that were given up, and why
+        self._notify = skip_repeated_notices(self._handle)
+        self._queue = ShardQueue(iter(()), 0, self._handle)
         self._running = False
-        self._first: deque[Shard] = deque()  # read to see how many processes there is work for
-        self._again: deque[Shard] = deque()
-        self._attempts: dict[int, int] = {}
         self._careful: set[int] = set()  # shards that were open in a worker that died
         self._processes: list[Process] = []
         self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
         self._failed_starts = 0
         self._deaths = 0
-        self._said: set[str] = set()
 
     def crew(self) -> WorkerPool:
         return WorkerPool(self._work.processes)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""
-        self._job, self._supply, self._handle = job, Supply(shards), handle
+        self._job, self._handle = job, handle
+        self._notify = skip_repeated_notices(handle)
+        self._queue = ShardQueue(shards, self._work.max_shard_retry, handle)
         self._running = True
         try:
             for process in self._processes:
@@ -131,7 +127,7 @@ class Supervisor:
             raise
         finally:
             self.stop()
-        return self._errors
+        return self._queue.finish()
 
     def _take_in_the_last(self) -> None:
         """Shards that were stored while the workers ended."""
@@ -150,21 +146,18 @@ class Supervisor:
                 pass
             else:
                 self._take_in(process, message)
+                self._feed_all()
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK
                 self._handle(None)
-        self._supply.check()
 
     def _start_another(self) -> bool:
         """Read a shard ahead, and start a process if it is one more than there are processes;
         say whether there may be work for yet another."""
-        if self._supply.over or len(self._processes) >= self._work.processes:
+        if self._queue.all_read or len(self._processes) >= self._work.processes:
             return False
-        shard = self._supply.next()
-        if shard is not None:
-            self._first.append(shard)
-            if self._supply.count > len(self._processes):
-                self.start()
+        if self._queue.read_ahead() and self._queue.shards_read > len(self._processes):
+            self.start()
         return True
 
     def stop(self) -> None:
@@ -186,7 +179,7 @@ class Supervisor:
 
     def _finished(self) -> bool:
         busy = any(process.open for process in self._processes)
-        return self._supply.over and not self._first and not self._again and not busy
+        return self._queue.empty and not busy
 
     def start(self) -> None:
         """Start a process; it can be told its job later."""
@@ -219,43 +212,36 @@ class Supervisor:
             case Want():
                 process.wants = True
                 self._feed(process)
-            case Counted() | Notice():
-                self._pass_on(message)
+            case Counted():
+                self._handle(message)
+            case Notice():
+                self._notify(message)
             case Stored(result=result):
                 self._close_shard(process, result.id)
-                self._errors.pop(result.id, None)
-                self._handle(message)
+                self._queue.note_stored(message)
             case Failed(shard_id=shard_id, error=error, final=final):
                 self._give_back(self._close_shard(process, shard_id), error, final=final)
             case Halted(error=error):
                 raise RunError(error)
             case Ended():
                 self._bury(process)
-        if self._supply.over and self._again:
-            for waiting in self._processes:
-                self._feed(waiting)
 
-    def _pass_on(self, event: Counted | Notice) -> None:
-        if isinstance(event, Notice):
-            if event.subject in self._said:  # another worker has said it
-                return
-            self._said.add(event.subject)
-        self._handle(event)
+    def _feed_all(self) -> None:
+        """Workers that wanted a shard when there was none may have one that failed meanwhile."""
+        if self._queue.all_read and self._queue.has_retries:
+            for process in self._processes:
+                self._feed(process)
 
     def _feed(self, process: Process) -> None:
         """Give `process` the next shard, if it wants one and there is one for it."""
         if not process.wants or process.alone:
             return
-        shard = self._next_shard()
+        shard = self._queue.next_new()
+        if shard is None and not process.open:
+            shard = self._queue.next_retry()
+            process.alone = shard is not None
         if shard is not None:
             self._hand_over(process, shard)
-            return
-        if self._again and not process.open:
-            process.alone = True
-            self._hand_over(process, self._again.popleft())
-
-    def _next_shard(self) -> Shard | None:
-        return self._first.popleft() if self._first else self._supply.next()
 
     def _hand_over(self, process: Process, shard: Shard) -> None:
         process.wants = False
@@ -272,14 +258,10 @@ class Supervisor:
     ) -> None:
         """A shard was not stored: do it again at the end, or give it up.  After a death it is
         done again in any case, unless that was done carefully."""
-        self._errors[shard.id] = error
-        self._handle(Lost(shard.id))
-        attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
         careful = died and shard.id not in self._careful
         if careful:
             self._careful.add(shard.id)
-        if careful or (attempts <= self._work.max_shard_retry and not final):
-            self._again.append(shard)
+        if self._queue.give_back(shard, error, once_more=careful, final=final):
             how = "again, carefully" if careful else "again"
             self._handle(Notice(f"shard {shard.id} failed and will be done {how}: {error}"))
         else:

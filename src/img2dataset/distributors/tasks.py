@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from img2dataset.distributors import Event, Handle, Lost, Notice, Stored, Work
+from img2dataset.distributors import Event, Handle, Notice, Stored, Work
 from img2dataset.distributors.local import start_workers
-from img2dataset.distributors.shard_supply import Supply
+from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import OptionError, RunError
 from img2dataset.records import Shard
 from img2dataset.tally import ShardResult
@@ -109,14 +108,11 @@ class TaskTracker:
 
     def __init__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> None:
         self._work = work
-        self._supply = Supply(shards)
+        self._queue = ShardQueue(shards, work.max_shard_retry, handle)
         self._handle = handle
+        self._notify = skip_repeated_notices(handle)
         self._tasks: dict[int, Task] = {}
         self._begun = 0
-        self._again: deque[Shard] = deque()
-        self._attempts: dict[int, int] = {}
-        self._errors: dict[int, str] = {}
-        self._said: set[str] = set()
         self._failures = 0
 
     @property
@@ -125,12 +121,11 @@ class TaskTracker:
 
     @property
     def over(self) -> bool:
-        return self._supply.over and not self._tasks and not self._again
+        return self._queue.empty and not self._tasks
 
     def close(self) -> dict[int, str]:
         """The shards that were given up, and why; to be called when all is over."""
-        self._supply.check()
-        return self._errors
+        return self._queue.finish()
 
     def next_batch(self, workers: int) -> list[Task]:
         """The next tasks; none if there are none for now.
@@ -139,18 +134,16 @@ class TaskTracker:
         no other with it twice.
         """
         shards = list(self._read_batch())
-        if not shards and self._again:
-            shards, size = list(self._again), 1
-            self._again.clear()
-        else:
-            size = shards_per_task(len(shards), workers)
+        size = shards_per_task(len(shards), workers)
+        if not shards:
+            shards, size = list(iter(self._queue.next_retry, None)), 1
         return [self._open(shards[at : at + size]) for at in range(0, len(shards), size)]
 
     def _read_batch(self) -> Iterator[Shard]:
         size = 0
         for _ in range(self._work.batch):
-            shard = self._supply.next()
-            if shard is None or size >= BATCH_BYTES:
+            shard = self._queue.next_new() if size < BATCH_BYTES else None
+            if shard is None:
                 return
             size += getattr(shard.rows, "nbytes", 0)
             yield shard
@@ -168,12 +161,11 @@ class TaskTracker:
             return
         self._failures = 0
         for notice in outcome.notices:
-            self._pass_on(notice)
+            self._notify(notice)
         stored = {result.id: result for result in outcome.stored}
         for shard in task.shards:
             if shard.id in stored:
-                self._errors.pop(shard.id, None)
-                self._handle(Stored(stored[shard.id]))
+                self._queue.note_stored(Stored(stored[shard.id]))
             else:
                 self._give_back(shard, outcome.errors.get(shard.id, "its task did not say why"))
 
@@ -188,30 +180,22 @@ class TaskTracker:
             raise RunError(f"the cluster does no task: {why}")
         shards = [shard for task in lost for shard in task.shards]
         what = f"{plural(len(lost), 'task')} with {plural(len(shards), 'shard')}"
-        self._say(f"the cluster lost {what}: {why}")
+        self._notify(Notice(f"the cluster lost {what}: {why}"))
         for shard in shards:
             self._give_back(shard, why)
 
     def _give_back(self, shard: Shard, error: str) -> None:
         """A shard was not stored: do it again at the end, or give it up."""
-        self._errors[shard.id] = error
-        self._handle(Lost(shard.id))
-        attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
-        if attempts <= self._work.max_shard_retry:
-            self._again.append(shard)
+        if self._queue.give_back(shard, error):
             self._handle(Notice(f"shard {shard.id} will be done again"))
 
     def begin(self, workers: int) -> None:
         """Say why nothing is heard at first."""
-        self._say(f"{plural(workers, 'worker')} at once; each tells what it did when its task ends")
-
-    def _say(self, text: str) -> None:
-        self._pass_on(Notice(text))
-
-    def _pass_on(self, notice: Notice) -> None:
-        if notice.subject not in self._said:
-            self._said.add(notice.subject)
-            self._handle(notice)
+        self._notify(
+            Notice(
+                f"{plural(workers, 'worker')} at once; each tells what it did when its task ends"
+            )
+        )
 
 
 def in_one_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from img2dataset.distributors import Event, Lost, Notice, Stored, Work
@@ -80,6 +81,19 @@ def test_a_batch_has_no_more_shards_than_were_asked_for() -> None:
 
     assert desk.ids() == [(0, [0]), (1, [1]), (2, [2])]
     assert desk.ids() == [(3, [3]), (4, [4])]
+    assert desk.ids() == []
+
+
+def test_a_batch_ends_at_its_bytes_and_the_next_one_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = pa.table({"url": ["http://a/"]})
+    monkeypatch.setattr("img2dataset.distributors.tasks.BATCH_BYTES", 2 * table.nbytes)
+    desk = Desk(Shard(number, 1, table) for number in range(5))
+
+    assert desk.ids() == [(0, [0]), (1, [1])]
+    assert desk.ids() == [(2, [2]), (3, [3])]
+    assert desk.ids() == [(4, [4])]
     assert desk.ids() == []
 
 
