@@ -8,11 +8,16 @@ import pickle
 import socket
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
-from importlib.util import find_spec
+from contextlib import AbstractContextManager
 from typing import Any
 
 from img2dataset.distributors import Handle, Work, WorkerPool
+from img2dataset.distributors.cluster import (
+    check_workers,
+    close_at_end,
+    import_worker,
+    shorten_error,
+)
 from img2dataset.distributors.signals import handlers_kept
 from img2dataset.distributors.tasks import (
     MAX_FAILED_BATCHES,
@@ -20,13 +25,9 @@ from img2dataset.distributors.tasks import (
     Outcome,
     Task,
     TaskTracker,
-    cannot_run,
-    check_version,
     do_task,
-    in_one_line,
-    version_there,
 )
-from img2dataset.errors import MissingExtraError, OptionError
+from img2dataset.errors import OptionError
 from img2dataset.process.startup import end_lean
 from img2dataset.records import Shard
 
@@ -39,10 +40,7 @@ STORE_BYTES = 200_000_000
 
 
 def start_workers(work: Work) -> AbstractContextManager[RayWorkers]:
-    """Nothing is started before the list is known to be good: Ray takes seconds."""
-    if find_spec("ray") is None:
-        raise MissingExtraError("distributor=ray", "ray", "ray")
-    return closing(RayWorkers(work))
+    return close_at_end("ray", RayWorkers(work))
 
 
 class RayWorkers:
@@ -106,12 +104,13 @@ class RayWorkers:
             if not ray.is_initialized():
                 self._own = connect(ray, self._work.processes)
                 self._connected = True
-        try:
-            ask = ray.remote(num_cpus=CORES)(version_there)
-            there = ray.get(ask.remote(self._work.entry))
-        except ray.exceptions.RayError as error:
-            raise cannot_run("ray", error, "docs/ray.md") from error
-        check_version(there)
+        ask = ray.remote(num_cpus=CORES)(import_worker)
+        check_workers(
+            "ray",
+            "docs/ray.md",
+            lambda: str(ray.get(ask.remote(self._work.entry))),
+            (ray.exceptions.RayError,),
+        )
 
 
 def connect(ray: Any, processes: int) -> bool:
@@ -179,7 +178,9 @@ class Flight:
                 outcome: Outcome = self._ray.get(place)
             except self._ray.exceptions.RayError as error:
                 # one bad node fails many tasks, and the others go on
-                book.lose([number], in_one_line(error), most=max(MAX_FAILED_BATCHES, 2 * len(self)))
+                book.lose(
+                    [number], shorten_error(error), most=max(MAX_FAILED_BATCHES, 2 * len(self))
+                )
             else:
                 book.take(number, outcome)
 

@@ -15,28 +15,29 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from img2dataset.distributors import Handle, Work, WorkerPool
+from img2dataset.distributors.cluster import (
+    check_workers,
+    close_at_end,
+    import_worker,
+    shorten_error,
+)
 from img2dataset.distributors.signals import handlers_kept
 from img2dataset.distributors.tasks import (
     TICK,
     Outcome,
     Task,
     TaskTracker,
-    cannot_run,
-    check_version,
     do_task,
-    in_one_line,
-    version_there,
 )
-from img2dataset.errors import MissingExtraError, OptionError
+from img2dataset.errors import OptionError
 from img2dataset.process.startup import end_lean
 from img2dataset.records import Shard
 
@@ -55,10 +56,7 @@ OURS = {
 
 
 def start_workers(work: Work) -> AbstractContextManager[SparkWorkers]:
-    """Nothing is started before the list is known to be good: Spark takes seconds."""
-    if find_spec("pyspark") is None:
-        raise MissingExtraError("distributor=pyspark", "pyspark", "pyspark")
-    return closing(SparkWorkers(work))
+    return close_at_end("pyspark", SparkWorkers(work))
 
 
 class SparkWorkers:
@@ -113,12 +111,12 @@ class SparkWorkers:
         if self._session is not None:
             return
         self._session, self._own = find_session(self._work.processes)
-        try:
-            entry = self._session.sparkContext.parallelize([self._work.entry], 1)
-            (there,) = entry.map(version_there).collect()
-        except engine_errors() as error:
-            raise cannot_run("pyspark", error, "docs/spark.md") from error
-        check_version(there)
+        check_workers("pyspark", "docs/spark.md", self._ask_version, engine_errors())
+
+    def _ask_version(self) -> str:
+        entry = self._session.sparkContext.parallelize([self._work.entry], 1)
+        (version,) = entry.map(import_worker).collect()
+        return str(version)
 
 
 def take(message: Any, book: TaskTracker) -> None:
@@ -126,7 +124,7 @@ def take(message: Any, book: TaskTracker) -> None:
         case Ended(numbers=numbers, error=error):
             if error is not None and not isinstance(error, engine_errors()):
                 raise error
-            book.lose(numbers, "Spark did not run it" if error is None else in_one_line(error))
+            book.lose(numbers, "Spark did not run it" if error is None else shorten_error(error))
         case (number, outcome):
             book.take(number, outcome)
 
@@ -160,7 +158,7 @@ def find_session(processes: int) -> tuple[Any, bool]:
             return make_session(processes), True
     except engine_errors() as error:
         raise OptionError(
-            f"distributor is 'pyspark': Spark does not start: {in_one_line(error)}"
+            f"distributor is 'pyspark': Spark does not start: {shorten_error(error)}"
         ) from error
 
 

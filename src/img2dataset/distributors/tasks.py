@@ -8,20 +8,17 @@ engine's process, and the slowest URLs of one shard do not hold up the next.
 from __future__ import annotations
 
 import pickle
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from img2dataset.distributors import Event, Handle, Notice, Stored, Work
 from img2dataset.distributors.local import start_workers
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
-from img2dataset.errors import OptionError, RunError
+from img2dataset.errors import RunError
 from img2dataset.records import Shard
 from img2dataset.tally import ShardResult
 from img2dataset.text import plural
-from img2dataset.version import VERSION
 
 MOST_SHARDS = 2
 """Shards of a task at most.  The second is downloaded while the slowest URLs of the first time
@@ -64,27 +61,6 @@ def do_task(entry: str, job: Any, data: bytes) -> Outcome:
         shards: list[Shard] = pickle.loads(data)  # noqa: S301  (from our own driver)
         errors = workers.run(job, iter(shards), take)
     return Outcome(tuple(stored), errors, tuple(notices))
-
-
-def version_there(entry: str) -> str:
-    """Our version where a task runs; what a worker needs is imported, to see that it is there."""
-    import_module(entry.partition(":")[0])
-    return VERSION
-
-
-def check_version(there: str) -> None:
-    if there != VERSION:
-        raise OptionError(
-            f"the cluster's workers have img2dataset {there}, and this is {VERSION}: "
-            "install the same version everywhere"
-        )
-
-
-def cannot_run(distributor: str, error: BaseException, page: str) -> OptionError:
-    return OptionError(
-        f"distributor is {distributor!r}: its workers cannot run img2dataset: "
-        f"{in_one_line(error)}; see {page} for how to give them what they need"
-    )
 
 
 # -- where the run is --
@@ -196,14 +172,3 @@ class TaskTracker:
                 f"{plural(workers, 'worker')} at once; each tells what it did when its task ends"
             )
         )
-
-
-def in_one_line(error: BaseException) -> str:
-    """What an engine's error, which may be pages of traces, comes to: its first line, and the
-    last one that names a Python error."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b: ", line)]
-    cause = f" ({causes[-1][:300]})" if causes and causes[-1] != lines[0] else ""
-    return f"{lines[0][:300]}{cause}"

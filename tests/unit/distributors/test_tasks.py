@@ -14,12 +14,10 @@ from img2dataset.distributors import Event, Lost, Notice, Stored, Work
 from img2dataset.distributors.tasks import (
     Outcome,
     TaskTracker,
-    check_version,
     do_task,
-    in_one_line,
     shards_per_task,
 )
-from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.errors import RunError, SourceError
 from img2dataset.records import ParquetRange, Shard
 from img2dataset.tally import ShardResult, Tally
 
@@ -192,23 +190,6 @@ def test_a_shard_that_kills_its_worker_does_not_kill_the_task(tmp_path: Path) ->
 
     assert "SIGKILL" in outcome.errors[0]
     assert [result.id for result in outcome.stored] == [1]
-
-
-def test_another_version_on_the_cluster_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"workers have img2dataset 1\.0"):
-        check_version("1.0")
-
-
-def test_pages_of_traces_become_a_line() -> None:
-    error = RuntimeError(
-        "Job aborted: Task 0 failed 4 times\n  at org.apache\nTraceback:\n  File\n"
-        "ModuleNotFoundError: No module named 'img2dataset'\n\n  at java\n"
-    )
-
-    assert in_one_line(error) == (
-        "Job aborted: Task 0 failed 4 times (ModuleNotFoundError: No module named 'img2dataset')"
-    )
-    assert in_one_line(RuntimeError()) == "RuntimeError"
 
 
 def test_of_notices_on_one_topic_the_first_is_shown() -> None:
