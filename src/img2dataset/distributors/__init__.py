@@ -131,7 +131,7 @@ class WorkerPool:
     workers: int
     cores: int | None = None
     """Of one worker; None = an equal share of this machine's."""
-    spread: bool = False
+    remote: bool = False
     """Whether they run on machines that we do not see: a worker may be taken for dead and go on,
     and what they store may be on a disk of their own."""
 
@@ -139,7 +139,7 @@ class WorkerPool:
 class Workers(Protocol):
     """Workers that are starting while their job is found out."""
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         """Who will do the job.
 
         Raises:

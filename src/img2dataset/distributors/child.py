@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import IO, Any
 
 from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
-from img2dataset.process.startup import start_lean
+from img2dataset.process.startup import start_minimal
 
 
 class PipeLink:
@@ -65,7 +65,7 @@ def main() -> None:
     link = PipeLink(*pipes_to_parent())
     faulthandler.enable()
     threading.excepthook = crash
-    start_lean()
+    start_minimal()
     module, _, function = sys.argv[3].partition(":")
     serve = getattr(import_module(module), function)
     gc.freeze()  # what is imported stays

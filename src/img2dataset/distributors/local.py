@@ -107,7 +107,7 @@ class Supervisor:
         self._failed_starts = 0
         self._deaths = 0
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         return WorkerPool(self._work.processes)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:

@@ -18,7 +18,7 @@ from img2dataset.distributors.cluster import (
     import_worker,
     shorten_error,
 )
-from img2dataset.distributors.signals import handlers_kept
+from img2dataset.distributors.signals import keep_signal_handlers
 from img2dataset.distributors.tasks import (
     MAX_FAILED_BATCHES,
     TICK,
@@ -28,7 +28,7 @@ from img2dataset.distributors.tasks import (
     do_task,
 )
 from img2dataset.errors import OptionError
-from img2dataset.process.startup import end_lean
+from img2dataset.process.startup import end_minimal
 from img2dataset.records import Shard
 
 RETRIES = 3
@@ -52,12 +52,12 @@ class RayWorkers:
         self._connected = False  # by us
         self._own = False
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         self._find_cluster()
         if self._own:
             cores = max(1, (os.cpu_count() or 1) // self._work.processes)
-            return WorkerPool(self._work.processes, cores, spread=True)
-        return WorkerPool(self._places(), CORES, spread=True)
+            return WorkerPool(self._work.processes, cores, remote=True)
+        return WorkerPool(self._places(), CORES, remote=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""
@@ -96,11 +96,11 @@ class RayWorkers:
     def _find_cluster(self) -> None:
         if self._ray is not None:
             return
-        end_lean()
+        end_minimal()
         import ray  # noqa: PLC0415  (an extra, and slow)
 
         self._ray = ray
-        with handlers_kept():
+        with keep_signal_handlers():
             if not ray.is_initialized():
                 self._own = connect(ray, self._work.processes)
                 self._connected = True

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def handlers_kept() -> Iterator[None]:
+def keep_signal_handlers() -> Iterator[None]:
     """Engines set handlers of their own when they start; put back those that there were."""
     if threading.current_thread() is not threading.main_thread():
         yield

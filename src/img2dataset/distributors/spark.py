@@ -29,7 +29,7 @@ from img2dataset.distributors.cluster import (
     import_worker,
     shorten_error,
 )
-from img2dataset.distributors.signals import handlers_kept
+from img2dataset.distributors.signals import keep_signal_handlers
 from img2dataset.distributors.tasks import (
     TICK,
     Outcome,
@@ -38,7 +38,7 @@ from img2dataset.distributors.tasks import (
     do_task,
 )
 from img2dataset.errors import OptionError
-from img2dataset.process.startup import end_lean
+from img2dataset.process.startup import end_minimal
 from img2dataset.records import Shard
 
 MOST_JOBS = 64
@@ -67,12 +67,12 @@ class SparkWorkers:
         self._session: Any = None
         self._own = False
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         self._find_session()
         context = self._session.sparkContext
         here = re.fullmatch(r"local(\[.*\])?", context.master) is not None
         cores = share_of_cores(slots(context)) if here else cores_per_task(context)
-        return WorkerPool(slots(context), cores, spread=True)
+        return WorkerPool(slots(context), cores, remote=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         """Do all `shards`; return those not done with their errors."""
@@ -140,7 +140,7 @@ def engine_errors() -> tuple[type[Exception], ...]:
 # -- sessions --
 def find_session(processes: int) -> tuple[Any, bool]:
     """The session to use, and whether it is ours to stop."""
-    end_lean()
+    end_minimal()
     from pyspark import SparkContext  # noqa: PLC0415  (an extra)
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
@@ -154,7 +154,7 @@ def find_session(processes: int) -> tuple[Any, bool]:
             )
         if active is not None or there:
             return active or SparkSession.builder.getOrCreate(), False
-        with handlers_kept():
+        with keep_signal_handlers():
             return make_session(processes), True
     except engine_errors() as error:
         raise OptionError(

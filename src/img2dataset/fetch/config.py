@@ -38,7 +38,7 @@ class FetchConfig:
     """Seconds between the starts of two requests to a host, from all processes of this machine."""
     shared_file: str | None = None
     """Where the processes of a run on this machine note what they do to a host; None = alone."""
-    sharers: int = 1
+    host_limit_share: int = 1
     """Workers like this one, each for itself, that share what may be asked of a host: each keeps
     to its part of the numbers above, and of a robots.txt's Crawl-delay."""
     respect_robots_txt: bool = False
@@ -59,12 +59,16 @@ class FetchConfig:
     @property
     def first_here(self) -> int:
         """Our part of `first_per_host`; nobody can do with less than one."""
-        return max(1, self.first_per_host // self.sharers)
+        return max(1, self.first_per_host // self.host_limit_share)
 
     @property
     def most_here(self) -> int | None:
         """Our part of `max_per_host`."""
-        return None if self.max_per_host is None else max(1, self.max_per_host // self.sharers)
+        return (
+            None
+            if self.max_per_host is None
+            else max(1, self.max_per_host // self.host_limit_share)
+        )
 
 
 def user_agent(token: str | None, replacement: str | None, contact: str | None = None) -> str:

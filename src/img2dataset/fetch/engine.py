@@ -104,7 +104,7 @@ class Engine:
             config.first_here,
             self._ceiling,
             max_per_host=config.most_here,
-            min_delay=config.min_delay * config.sharers,
+            min_delay=config.min_delay * config.host_limit_share,
             shared=self._shared,
             timeout=config.timeout,
             say=say,
@@ -333,7 +333,7 @@ class Engine:
             case None:
                 self._wait_for_robots(attempt, now)
             case delay:
-                self._admit(attempt, delay * self._config.sharers, now)
+                self._admit(attempt, delay * self._config.host_limit_share, now)
 
     def _admit(self, attempt: Attempt, delay: float, now: float) -> None:
         """The third gate."""

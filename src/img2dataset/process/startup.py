@@ -12,7 +12,7 @@ GC_THRESHOLD = 100_000
 """New objects between two searches for cycles."""
 
 
-def start_lean() -> None:
+def start_minimal() -> None:
     """To be called before anything large is imported."""
     # numpy's OpenBLAS starts a thread for every core, which spin for a while: no algebra here
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,7 +22,7 @@ def start_lean() -> None:
     atexit.register(gc.freeze)  # nor does anyone wait for a last search
 
 
-def end_lean() -> None:
+def end_minimal() -> None:
     """To be called before a library is imported that may want what we do without."""
     sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, Refusals)]
 

@@ -14,7 +14,7 @@ from img2dataset.options import Options
 from img2dataset.records import NO_COLUMN
 
 
-def taken_as_before(options: Options) -> tuple[Options, list[str]]:
+def drop_ignored_options(options: Options) -> tuple[Options, list[str]]:
     """What can be followed of the options, and what to say of the rest."""
     if options.caption_col == NO_COLUMN:
         raise OptionError("caption_col is '': it must be the name of a column, or None")

@@ -14,7 +14,7 @@ from img2dataset.distributors import Counted, Event, Lost, Notice, Stored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter
-from img2dataset.run.resting_hosts import Rests
+from img2dataset.run.resting_hosts import RestingHosts
 from img2dataset.sources import Source
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
@@ -49,7 +49,7 @@ class RunProgress:
         self._stored_ids: set[int] = set()
         self._partial: dict[int, Tally] = {}  # shards under way
         self._missing: list[str] = []  # names of the first shards that were not done before
-        self._rests = Rests()
+        self._rests = RestingHosts()
         self._shards_missing = 0
         self._shards_done = 0
         self._shards_skipped = 0
@@ -70,7 +70,7 @@ class RunProgress:
         self._record = record
         self._again = Again()
 
-    def name_of(self, shard_id: int) -> str:
+    def name_shard(self, shard_id: int) -> str:
         return shard_name(shard_id, self._options.oom_shard_count)
 
     def start(self, output_folder: str, notices: Sequence[str] = ()) -> None:
@@ -83,7 +83,7 @@ class RunProgress:
             for text in (*self._plan.notices, *notices):
                 reporter.notice(text)
 
-    def left_to_do(self) -> Iterator[Shard]:
+    def find_remaining(self) -> Iterator[Shard]:
         """The shards of the list, without those that are done."""
         size = self._options.number_sample_per_shard
         for shard in self._source.shards(size, self._plan.first_id):
@@ -103,14 +103,14 @@ class RunProgress:
                 self._rows_skipped += shard.count
         self._all_planned = True
         if self._shards_skipped and self._missing:
-            self.take(Notice(self._what_was_missing()))
+            self.handle(Notice(self._what_was_missing()))
 
     def _note_missing(self, shard: Shard) -> None:
         if self._shards_missing == 0:
             self._record()
         self._shards_missing += 1
         if len(self._missing) < MISSING_NAMES:
-            self._missing.append(self.name_of(shard.id))
+            self._missing.append(self.name_shard(shard.id))
 
     def _what_was_missing(self) -> str:
         """Of a dataset that earlier runs, or its parts, have begun."""
@@ -122,7 +122,7 @@ class RunProgress:
             f"{', '.join(self._missing)}{more}"
         )
 
-    def take(self, event: Event | None) -> None:
+    def handle(self, event: Event | None) -> None:
         """Note what a worker did, and show it."""
         match event:
             case Stored(result=result):
@@ -155,7 +155,7 @@ class RunProgress:
         else:
             self._shards_done += 1
 
-    def begun(self) -> list[int]:
+    def find_begun(self) -> list[int]:
         """Shards under way of which rows are in."""
         return sorted(shard_id for shard_id, tally in self._partial.items() if tally.count)
 
@@ -188,7 +188,7 @@ class RunProgress:
         rows = round(self._rows_planned / read)
         return ceil(rows / self._options.number_sample_per_shard), rows, True
 
-    def unseen(self, folder: Folder) -> dict[int, str]:
+    def find_unseen(self, folder: Folder) -> dict[int, str]:
         """Shards that workers stored where we do not see them: on disks of their own.
 
         A shared folder may take a while to show what other machines have put there.
@@ -213,7 +213,7 @@ class RunProgress:
         return dict.fromkeys(missing, text)
 
     @property
-    def found_images(self) -> bool:
+    def stored_images(self) -> bool:
         """Whether this run has stored an image."""
         return self._stored.successes > 0
 
@@ -221,7 +221,7 @@ class RunProgress:
         """Names of the shards of the list that are done, and were so before."""
         ids = range(self._plan.first_id, self._last_id + 1)
         own = (each for each in sorted(self._plan.done) if is_own(each, self._options.part_of))
-        return (self.name_of(each) for each in own if each in ids)
+        return (self.name_shard(each) for each in own if each in ids)
 
     def finish(
         self,
@@ -240,8 +240,8 @@ class RunProgress:
             duration=monotonic() - self._began,
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
-            shards_not_done=tuple(self.name_of(each) for each in not_done if each not in kept),
-            shards_not_completed=tuple(self.name_of(each) for each in not_done if each in kept),
+            shards_not_done=tuple(self.name_shard(each) for each in not_done if each not in kept),
+            shards_not_completed=tuple(self.name_shard(each) for each in not_done if each in kept),
             interrupted=interrupted,
             again=self._again,
             part=self._options.part,

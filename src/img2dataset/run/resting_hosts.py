@@ -8,7 +8,7 @@ from dataclasses import replace
 from img2dataset.tally import RestingHost
 
 
-class Rests:
+class RestingHosts:
     """Each worker learns of hosts by itself; of two that name the same host the last one counts."""
 
     def __init__(self) -> None:

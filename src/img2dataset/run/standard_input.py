@@ -20,7 +20,7 @@ from img2dataset.storage.retry import one_line
 STANDARD_INPUT = "-"
 
 
-def list_of(options: Options, stack: ExitStack) -> Any:
+def save_standard_input(options: Options, stack: ExitStack) -> Any:
     """The list to open; a file that holds standard input is gone when `stack` closes."""
     # the type first: to compare a pandas frame with a text gives a frame
     if not isinstance(options.url_list, str) or options.url_list != STANDARD_INPUT:

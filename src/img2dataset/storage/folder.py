@@ -117,7 +117,7 @@ class Folder:
     """A folder of any file system.  Names are relative to it, with slashes.
 
     `parts` is where files that are not whole yet have their names: runs that write into the
-    folder at the same time have one each.  `overlapping` says that several machines may be
+    folder at the same time have one each.  `concurrent_attempts` says that several machines may be
     writing the same folder of files.  With `patience` it waits for a store that is full or down.
     """
 
@@ -127,11 +127,11 @@ class Folder:
         patience: StorageRetry | None = None,
         *,
         parts: str = PARTS,
-        overlapping: bool = False,
+        concurrent_attempts: bool = False,
     ) -> None:
         self.url = url
         self.parts = parts
-        self._overlapping = overlapping
+        self._overlapping = concurrent_attempts
         self.fs, root = open_url(url)
         self.root: str = str(root).rstrip("/") or "/"
         self.local = is_local(self.fs)
@@ -147,7 +147,7 @@ class Folder:
         return f"Folder({self.url!r})"
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return partial(Folder, parts=self.parts, overlapping=self._overlapping), (self.url,)
+        return partial(Folder, parts=self.parts, concurrent_attempts=self._overlapping), (self.url,)
 
     def do(self, step: Callable[[], T]) -> T:
         """Do what touches the store, with patience; whatever fails is an OSError."""

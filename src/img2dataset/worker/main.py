@@ -278,7 +278,7 @@ class Worker:
         self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
     ) -> ShardResult:
         """Store the shard, unless another attempt has: say which result counts."""
-        if not self._job.overlapping:
+        if not self._job.concurrent_attempts:
             return self._write(shard, writer, result)
         stored = None
         while stored is None:
@@ -327,7 +327,7 @@ class Worker:
 
     def _done_before(self, shard: OpenShard) -> ShardResult | None:
         """What another attempt made of the shard, which need not know of us, nor we of it."""
-        if not self._job.overlapping:
+        if not self._job.concurrent_attempts:
             return None
         return read_stats(self._folder, shard.id, shard.name)
 

@@ -16,7 +16,7 @@ def output_of(job: Job, patience: StorageRetry) -> Folder:
         job.options.output_folder,
         patience,
         parts=parts_name(*job.options.part_of),
-        overlapping=job.overlapping,
+        concurrent_attempts=job.concurrent_attempts,
     )
 
 
@@ -41,7 +41,7 @@ def fetch_config(job: Job) -> FetchConfig:
         max_per_host=options.max_connections_per_host,
         min_delay=options.min_delay_per_host,
         shared_file=job.shared_file,
-        sharers=job.sharers,
+        host_limit_share=job.host_limit_share,
         respect_robots_txt=options.robots_txt == "respect",
         respect_tdm_reservation=options.respect_tdm_reservation,
         respect_content_usage=options.respect_content_usage,

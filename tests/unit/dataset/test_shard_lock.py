@@ -108,7 +108,7 @@ def elsewhere() -> Folder:
 def one_way(folder: Folder, patience: StorageRetry | None = None) -> Folder:
     """The same folder, by a connection that may be down."""
     same = Folder(
-        folder.url, patience or StorageRetry(60, lambda _: None), overlapping=True
+        folder.url, patience or StorageRetry(60, lambda _: None), concurrent_attempts=True
     )  # fmt: skip
     same.fs = OneWay(skip_instance_cache=True)
     return same
@@ -188,7 +188,7 @@ def result_of(shard: ShardToStore) -> ShardResult:
 
 def worker_at(folder: Folder, output_format: str) -> Worker:
     options = Options(None, output_folder=folder.url, output_format=output_format)
-    worker = Worker(Job(options, source_config(options), overlapping=True), Hears())
+    worker = Worker(Job(options, source_config(options), concurrent_attempts=True), Hears())
     worker._folder = folder
     return worker
 

@@ -12,7 +12,7 @@ import pytest
 from img2dataset.distributors import Work, find_distributor
 from img2dataset.distributors.cluster import check_version, check_workers, shorten_error
 from img2dataset.distributors.ray import connect
-from img2dataset.distributors.signals import handlers_kept
+from img2dataset.distributors.signals import keep_signal_handlers
 from img2dataset.distributors.spark import Mail, check_java
 from img2dataset.errors import MissingExtraError, OptionError
 
@@ -61,7 +61,7 @@ def test_java_is_found_where_java_home_says(
 
 def test_an_engine_does_not_keep_the_handlers_it_sets() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with handlers_kept():
+    with keep_signal_handlers():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     assert signal.getsignal(signal.SIGTERM) == before
 

@@ -15,7 +15,8 @@ from img2dataset.distributors import Counted, Handle, Stored, Work, WorkerPool
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
-from img2dataset.run.main import limits_of, run
+from img2dataset.run.main import run
+from img2dataset.run.preflight import find_unshared_limits
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import Progress, Report, ShardResult, Tally
 
@@ -32,8 +33,8 @@ class Elsewhere:
     def start(self, _: Work) -> Iterator[Elsewhere]:
         yield self
 
-    def crew(self) -> WorkerPool:
-        return WorkerPool(8, cores=2, spread=True)
+    def describe_pool(self) -> WorkerPool:
+        return WorkerPool(8, cores=2, remote=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         self.job = job
@@ -115,7 +116,7 @@ class Interrupted:
     def start(self, _: Work) -> Iterator[Interrupted]:
         yield self
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         return WorkerPool(2)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
@@ -175,14 +176,18 @@ def test_workers_elsewhere_are_told_absolute_paths_and_their_share(
     assert report.complete
     assert workers.job is not None
     assert workers.job.options.output_folder == str(tmp_path / "out")
-    assert (workers.job.sharers, workers.job.cores, workers.job.overlapping) == (8, 2, True)
+    assert (workers.job.host_limit_share, workers.job.cores, workers.job.concurrent_attempts) == (
+        8,
+        2,
+        True,
+    )
     assert workers.job.shared_file is None
 
 
 def test_a_ceiling_that_workers_cannot_hold_together_is_said() -> None:
     options = Options("x", max_connections_per_host=4)
 
-    assert limits_of(options, WorkerPool(4, 1, spread=True)) == []
-    assert limits_of(options, WorkerPool(100)) == []
-    (text,) = limits_of(options, WorkerPool(100, 1, spread=True))
+    assert find_unshared_limits(options, WorkerPool(4, 1, remote=True)) == []
+    assert find_unshared_limits(options, WorkerPool(100)) == []
+    (text,) = find_unshared_limits(options, WorkerPool(100, 1, remote=True))
     assert "up to 100 requests at once" in text

@@ -111,13 +111,13 @@ def test_workers_of_a_cluster_divide_the_memory_of_a_machine(
 
 
 @pytest.mark.parametrize(
-    ("sharers", "first", "most"), [(1, 16, 5), (2, 8, 2), (5, 3, 1), (100, 1, 1)]
+    ("host_limit_share", "first", "most"), [(1, 16, 5), (2, 8, 2), (5, 3, 1), (100, 1, 1)]
 )
 def test_workers_of_a_cluster_divide_what_a_host_is_asked(
-    sharers: int, first: int, most: int
+    host_limit_share: int, first: int, most: int
 ) -> None:
     options = Options(None, max_connections_per_host=5)
-    config = fetch_config(Job(options, source_config(options), sharers=sharers))
+    config = fetch_config(Job(options, source_config(options), host_limit_share=host_limit_share))
 
     assert (config.first_here, config.most_here) == (first, most)
     assert replace(config, max_per_host=None).most_here is None
