@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -43,6 +44,11 @@ def check_workers(
             f"{shorten_error(error)}; see {page} for how to give them what they need"
         ) from error
     check_version(version)
+
+
+def share_cores(workers: int) -> int:
+    """Divide the cores of this machine among `workers`."""
+    return max(1, (os.cpu_count() or 1) // workers)
 
 
 def import_worker(entry: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from img2dataset.distributors import Handle, Lost, Notice, Stored
+from img2dataset.distributors import Handle, Notice, ShardLost, ShardStored
 from img2dataset.errors import SourceError
 from img2dataset.records import Shard
 
@@ -70,7 +70,7 @@ class ShardQueue:
         self.shards_read += shard is not None
         return shard
 
-    def note_stored(self, stored: Stored) -> None:
+    def note_stored(self, stored: ShardStored) -> None:
         """A shard is stored, whatever earlier attempts at it said."""
         self._errors.pop(stored.result.id, None)
         self._handle(stored)
@@ -84,7 +84,7 @@ class ShardQueue:
         up at once.
         """
         self._errors[shard.id] = error
-        self._handle(Lost(shard.id))
+        self._handle(ShardLost(shard.id))
         attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
         retried = once_more or (attempts <= self._max_retries and not final)
         if retried:

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from img2dataset.dataset.plan import Plan, done_shards, is_own
-from img2dataset.distributors import Counted, Event, Lost, Notice, Stored
+from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.reports import Reporter
@@ -125,16 +125,16 @@ class RunProgress:
     def handle(self, event: Event | None) -> None:
         """Note what a worker did, and show it."""
         match event:
-            case Stored(result=result):
+            case ShardStored(result=result):
                 self._stored_ids.add(result.id)
                 self._count(result)
                 progress = self.progress()
                 for reporter in self._reporters:
                     reporter.shard_done(result, progress)
-            case Counted(tallies=tallies, resting=resting):
+            case ShardsCounted(tallies=tallies, resting=resting):
                 self._partial.update(tallies)
                 self._rests.see(resting, monotonic())
-            case Lost(shard_id=shard_id):
+            case ShardLost(shard_id=shard_id):
                 self._partial.pop(shard_id, None)
             case Notice(text=text):
                 for reporter in self._reporters:

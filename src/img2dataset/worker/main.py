@@ -16,16 +16,16 @@ import pyarrow as pa
 
 from img2dataset.dataset.stats import read_stats, stats_name, write_stats
 from img2dataset.distributors import (
-    Counted,
-    Failed,
-    Halted,
     Link,
     Notice,
-    Ready,
+    RunHalted,
+    ShardFailed,
+    ShardsCounted,
+    ShardStored,
+    ShardWanted,
     Stop,
-    Stored,
-    Take,
-    Want,
+    TakeShard,
+    WorkerReady,
 )
 from img2dataset.errors import (
     DamagedError,
@@ -143,7 +143,7 @@ class Worker:
         try:
             self._work()
         except StorageGoneError as error:
-            self._link.send(Halted(str(error)))
+            self._link.send(RunHalted(str(error)))
         finally:
             self._patience.end()
             self._pipeline.stop()
@@ -154,7 +154,7 @@ class Worker:
     def _work(self) -> None:
         self._images.start()
         self._pipeline.start()
-        self._link.send(Ready())
+        self._link.send(WorkerReady())
         if SLOWER is not None:
             self._link.send(Notice(SLOWER))
         self._link.listen(self._hear)
@@ -166,8 +166,8 @@ class Worker:
                 match event:
                     case Sample() as sample:
                         self._pack(sample)
-                    case Take(shard=shard, careful=careful):
-                        if careful:
+                    case TakeShard(shard=shard, isolated=isolated):
+                        if isolated:
                             self._images.be_careful(shard.id)
                         self._begin(shard)
                     case Stop():
@@ -179,7 +179,7 @@ class Worker:
                 next_count = time.monotonic() + PROGRESS_INTERVAL_S
                 self._count()
 
-    def _hear(self, message: Take | Stop) -> None:
+    def _hear(self, message: TakeShard | Stop) -> None:
         """From the thread that listens."""
         if isinstance(message, Stop):
             self._patience.end()
@@ -195,7 +195,7 @@ class Worker:
             and len(self._open) < MAX_OPEN_SHARDS
         ):
             self._wanting = True
-            self._link.send(Want())
+            self._link.send(ShardWanted())
 
     def _begin(self, shard: Shard) -> None:
         self._wanting = False
@@ -335,9 +335,9 @@ class Worker:
         del self._open[shard.id]
         if shard.error is None:
             self._failed_in_a_row = 0
-            self._link.send(Stored(result))
+            self._link.send(ShardStored(result))
         else:
-            self._link.send(Failed(shard.id, shard.error, final=shard.hopeless))
+            self._link.send(ShardFailed(shard.id, shard.error, final=shard.hopeless))
 
     def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
         """From here on the shard's data stays: with the stats it is done, without them the next
@@ -377,7 +377,7 @@ class Worker:
     def _count(self) -> None:
         if self._open:
             tallies = {shard.id: shard.tally for shard in self._open.values()}
-            self._link.send(Counted(tallies, self._pipeline.resting))
+            self._link.send(ShardsCounted(tallies, self._pipeline.resting))
 
 
 class Closing:

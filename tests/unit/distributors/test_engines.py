@@ -13,7 +13,7 @@ from img2dataset.distributors import Work, find_distributor
 from img2dataset.distributors.cluster import check_version, check_workers, shorten_error
 from img2dataset.distributors.ray import connect
 from img2dataset.distributors.signals import keep_signal_handlers
-from img2dataset.distributors.spark import Mail, check_java
+from img2dataset.distributors.spark import OutcomeParam, check_java
 from img2dataset.errors import MissingExtraError, OptionError
 
 WORK = Work("tests.unit.distributors.workers:serve", 2, 1)
@@ -68,7 +68,7 @@ def test_an_engine_does_not_keep_the_handlers_it_sets() -> None:
 
 def test_mail_is_collected_abroad_and_delivered_at_home() -> None:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    home = Mail(inbox)
+    home = OutcomeParam(inbox)
     make, values = home.__reduce__()
     abroad = make(*values)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from img2dataset.distributors import Event, Lost, Notice, Stored
+from img2dataset.distributors import Event, Notice, ShardLost, ShardStored
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import SourceError
 from img2dataset.records import ParquetRange, Shard
@@ -53,7 +53,7 @@ def test_a_shard_comes_again_as_often_as_allowed(max_retries: int) -> None:
     assert attempts == 1 + max_retries
     assert queue.empty
     assert queue.finish() == {0: f"error {attempts}"}
-    assert events == [Lost(0)] * attempts
+    assert events == [ShardLost(0)] * attempts
 
 
 def test_a_final_error_gives_a_shard_up_and_a_granted_attempt_brings_it_back() -> None:
@@ -69,11 +69,11 @@ def test_a_shard_that_is_stored_in_the_end_has_no_error() -> None:
     events: list[Event | None] = []
     queue = ShardQueue(iter(()), 1, events.append)
     queue.give_back(FIRST, "no")
-    stored = Stored(ShardResult(0, "00000", Tally(), 0.0, 1.0))
+    stored = ShardStored(ShardResult(0, "00000", Tally(), 0.0, 1.0))
     queue.note_stored(stored)
 
     assert queue.finish() == {}
-    assert events == [Lost(0), stored]
+    assert events == [ShardLost(0), stored]
 
 
 def test_a_list_that_breaks_is_reported_when_all_else_is_done() -> None:

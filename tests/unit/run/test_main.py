@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from img2dataset.distributors import Counted, Handle, Stored, Work, WorkerPool
+from img2dataset.distributors import Handle, ShardsCounted, ShardStored, Work, WorkerPool
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
@@ -42,7 +42,7 @@ class Elsewhere:
             name = shard_name(shard.id, 5)
             if shard.id in self._seen:
                 (self._folder / f"{name}_stats.json").write_text("{}")
-            handle(Stored(ShardResult(shard.id, name, Tally(), 0.0, 1.0)))
+            handle(ShardStored(ShardResult(shard.id, name, Tally(), 0.0, 1.0)))
         return {}
 
 
@@ -123,7 +123,7 @@ class Interrupted:
         del job
         list(shards)
         tallies = {shard_id: Tally(Counter(success=n)) for shard_id, n in self._rows.items()}
-        handle(Counted(tallies))
+        handle(ShardsCounted(tallies))
         raise KeyboardInterrupt
 
 
