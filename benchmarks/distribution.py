@@ -79,7 +79,9 @@ def plan(source: Source) -> None:
         while not book.over:
             for task in book.next_batch(WORKERS):
                 tasks, sent = tasks + 1, sent + len(task.data)
-                book.handle_outcome(task.number, TaskOutcome(tuple(map(result, task.shards)), {}, ()))
+                book.handle_outcome(
+                    task.number, TaskOutcome(tuple(map(result, task.shards)), {}, ())
+                )
             most = max(most, memory())
     assert len(stored) == SHARDS
     print(f"driver: {(most - before) / 1000:.1f} MB more than before, in {tasks} tasks")

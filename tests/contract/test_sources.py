@@ -17,7 +17,8 @@ import pytest
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.options import INPUT_FORMATS
 from img2dataset.records import PROBLEM
-from img2dataset.sources import FORMATS, load_table, open_source
+from img2dataset.sources import load_table, open_source
+from img2dataset.sources.registry import FORMATS
 from img2dataset.sources.rows import rows_of
 from tests.unit.sources.lists import (
     config,
@@ -407,7 +408,7 @@ def test_files_that_begin_well_are_not_opened_once_more(
     for name in ("a", "b", "c"):
         write_list(tmp_path, many, input_format, name)
     opened: list[str] = []
-    for module, what in (("streams", "open_bytes"), ("parquet", "open_parquet")):
+    for module, what in (("reading", "open_bytes"), ("parquet_ranges", "open_parquet")):
         where = f"img2dataset.sources.{module}"
         monkeypatch.setattr(f"{where}.{what}", noting(opened, getattr(import_module(where), what)))
 

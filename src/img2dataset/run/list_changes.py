@@ -14,7 +14,7 @@ from img2dataset.dataset.plan import contents
 from img2dataset.errors import RunError
 from img2dataset.records import URL, Shard
 from img2dataset.sources import InputFile, Source, SourceConfig, close_tables, load_table
-from img2dataset.sources.config import wanted_columns
+from img2dataset.sources.columns import wanted_columns
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import open_stored
 

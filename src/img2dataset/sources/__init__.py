@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "FORMATS",
     "InputFile",
     "Source",
     "SourceConfig",
@@ -25,15 +24,7 @@ __all__ = [
     "open_source",
 ]
 
-FORMATS = {
-    "txt": "img2dataset.sources.text",
-    "csv": "img2dataset.sources.delimited",
-    "tsv": "img2dataset.sources.delimited",
-    "json": "img2dataset.sources.json_lists",
-    "jsonl": "img2dataset.sources.json_lines",
-    "parquet": "img2dataset.sources.parquet",
-}
-"""Content of a file -> module with `open_files(files, config)`; each but parquet also as .gz."""
+PARQUET_READER = "img2dataset.sources.parquet_ranges"
 
 
 def open_source(
@@ -58,10 +49,10 @@ def load_table(shard: Shard, config: SourceConfig) -> pa.Table:
         SourceError: the file cannot be read any more.
     """
     if isinstance(shard.rows, ParquetRange):
-        return cast("pa.Table", import_module(FORMATS["parquet"]).load_range(shard.rows, config))
+        return cast("pa.Table", import_module(PARQUET_READER).load_range(shard.rows, config))
     return shard.rows
 
 
 def close_tables() -> None:
     """Close what `load_table` keeps open for the next shard of a file."""
-    import_module(FORMATS["parquet"]).close_idle_reader()
+    import_module(PARQUET_READER).close_idle_reader()

@@ -1,15 +1,14 @@
 """Lines of csv or tsv -> records: every line is part of exactly one.  A malformed line is a record
-of its own, with a problem, and reading goes on at the next line."""
+of its own, with a problem, and reading goes on at the next line.
+"""
 
 from __future__ import annotations
 
 import csv
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from operator import itemgetter
 
+from img2dataset.sources.csv_lines import Lines, Records, long_fields_allowed
 from img2dataset.sources.encodings import REPLACED
 from img2dataset.sources.findings import Oddity
 from img2dataset.sources.quotes import (
@@ -18,82 +17,13 @@ from img2dataset.sources.quotes import (
     QUOTE,
     Quoted,
     Record,
-    Shape,
-    hides_row,
     read_doubled,
     read_escaped,
     read_literal,
 )
+from img2dataset.sources.row_shape import Shape, hides_row
 
 TOO_LONG = f"longer than {LONGEST_LINE} characters"
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines of a file with their ends, in order."""
-
-    texts: list[str]
-    first: int
-    """Number of the first, from 1."""
-    odd: Mapping[int, Oddity] = field(default_factory=dict)
-    """Those that are not UTF-8, by position."""
-
-    def after(self, start: int) -> Lines:
-        odd = {place - start: oddity for place, oddity in self.odd.items() if place >= start}
-        return Lines(self.texts[start:], self.first + start, odd)
-
-    def joined(self, more: Lines) -> Lines:
-        moved = {place + len(self.texts): oddity for place, oddity in more.odd.items()}
-        return Lines(self.texts + more.texts, self.first, {**self.odd, **moved})
-
-
-@dataclass(slots=True)
-class Records:
-    """What lines hold, in order; filled by `RecordParser.parse`."""
-
-    rows: list[Record | None] = field(default_factory=list)
-    """None for a malformed record."""
-    problems: dict[int, str] = field(default_factory=dict)
-    """Position in `rows` -> number of the line, and what is wrong with it."""
-    example: str = ""
-    """The line of the first problem."""
-    rest: Lines | None = None
-    """The last lines, if they are a record that may go on in the next block."""
-
-    def add_problem(self, number: int, problem: str, line: str) -> None:
-        self.example = self.example if self.problems else line
-        self.problems[len(self.rows)] = f"{number}: {problem}"
-        self.rows.append(None)
-
-
-@contextmanager
-def long_fields_allowed() -> Iterator[None]:
-    """The csv module's limit is global: raise it for as long as we parse."""
-    before = csv.field_size_limit(LONGEST_LINE)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def shape_of(header: Record, url_col: str, delimiter: str) -> Shape:
-    """What the header says of the rows.  One that ends in a delimiter names no last column, so
-    rows may lack that."""
-    width = len(header)
-    may_lack_last = width > 1 and not header[-1]
-    return Shape(delimiter, width, width - may_lack_last, header.index(url_col))
-
-
-def read_header(lines: Lines, delimiter: str) -> tuple[Quoted | None, int]:
-    """The first record that is not blank, or what is wrong with it; and at which line it is."""
-    for position, line in enumerate(lines.texts):
-        if line.strip():
-            with long_fields_allowed():
-                header = read_doubled(lines.texts, position, delimiter)
-            if header.record is None and delimiter == "\t":
-                header = Quoted(read_literal(line, delimiter))
-            return header, position
-    return None, 0
 
 
 class RecordParser:

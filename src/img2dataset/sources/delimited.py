@@ -7,27 +7,18 @@ from operator import itemgetter
 
 import pyarrow as pa
 
-from img2dataset.sources.config import (
-    BadListError,
-    InputFile,
-    Source,
-    SourceConfig,
-    check_columns,
-    wanted_columns,
-)
-from img2dataset.sources.csv_records import (
-    Lines,
-    RecordParser,
-    Records,
-    read_header,
-    shape_of,
-)
+from img2dataset.sources.columns import check_columns, wanted_columns
+from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
+from img2dataset.sources.csv_lines import Lines, Records, read_header, shape_of
+from img2dataset.sources.csv_numbers import NumberTest
+from img2dataset.sources.csv_records import RecordParser
 from img2dataset.sources.encodings import decode_lines
-from img2dataset.sources.findings import place
-from img2dataset.sources.lines import LineSource, Types, check_head, normalised, scanned
-from img2dataset.sources.numbers import NumberTest
+from img2dataset.sources.findings import describe_line
+from img2dataset.sources.line_blocks import Block, line_blocks
+from img2dataset.sources.line_source import LineSource, Types, check_head, scanned
 from img2dataset.sources.quotes import LONGEST_LINE, Record
-from img2dataset.sources.streams import Block, Reading, line_blocks
+from img2dataset.sources.reading import Reading
+from img2dataset.sources.row_tables import normalised
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -121,7 +112,7 @@ def lines_of(block: Block, reading: Reading) -> Lines:
     """The lines of a block; those that are not UTF-8 are noted."""
     texts, odd = decode_lines(block.data)
     for position, oddity in odd.items():
-        example = place(reading.file.url, block.first_line + position, texts[position])
+        example = describe_line(reading.file.url, block.first_line + position, texts[position])
         reading.findings.add(oddity, 1, example)
     return Lines(texts, block.first_line, odd)
 

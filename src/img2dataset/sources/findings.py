@@ -27,7 +27,7 @@ class Oddity(Enum):
 
 
 @dataclass(slots=True)
-class Found:
+class OddLines:
     """Some lines that are odd in one way."""
 
     count: int
@@ -38,21 +38,21 @@ class Found:
 class Findings:
     """What was found, in one file or in a list."""
 
-    found: dict[Oddity, Found] = field(default_factory=dict)
+    found: dict[Oddity, OddLines] = field(default_factory=dict)
 
     def add(self, oddity: Oddity, count: int, example: str) -> None:
         """Count lines; the first example stays."""
         if oddity in self.found:
             self.found[oddity].count += count
         else:
-            self.found[oddity] = Found(count, example)
+            self.found[oddity] = OddLines(count, example)
 
     def add_malformed(self, url: str, problems: Mapping[int, str], line: str) -> None:
         """Count malformed rows: `problems` by position, each with the number of its line in
         front; `line` is the text of the first."""
         if problems:
             number, _, why = problems[min(problems)].partition(": ")
-            self.add(Oddity.MALFORMED, len(problems), f"{place(url, number, line)}: {why}")
+            self.add(Oddity.MALFORMED, len(problems), f"{describe_line(url, number, line)}: {why}")
 
     def merge(self, other: Findings) -> None:
         for oddity, found in other.found.items():
@@ -60,9 +60,9 @@ class Findings:
 
     def lines(self) -> tuple[str, ...]:
         """All that was found, for a person."""
-        return tuple(told(oddity, found) for oddity, found in self.found.items())
+        return tuple(describe_lines(oddity, found) for oddity, found in self.found.items())
 
-    def lines_about_encodings(self) -> tuple[str, ...]:
+    def encoding_notices(self) -> tuple[str, ...]:
         """What to say before the work: it is better to convert a list than to do it again."""
         return tuple(
             f"the list has lines that are {oddity.value}; the first is {found.example}"
@@ -71,13 +71,13 @@ class Findings:
         )
 
 
-def told(oddity: Oddity, found: Found) -> str:
+def describe_lines(oddity: Oddity, found: OddLines) -> str:
     lines = plural(found.count, "line")
     are, first = ("is", "it is") if found.count == 1 else ("are", "the first is")
     return f"{lines} of the list {are} {oddity.value}; {first} {found.example}"
 
 
-def place(url: str, number: int | str, line: str) -> str:
+def describe_line(url: str, number: int | str, line: str) -> str:
     """A line of a file, cut short."""
     text = line.rstrip("\r\n")
     cut = f"{text[:SHOWN_CHARACTERS]!r}{'...' if len(text) > SHOWN_CHARACTERS else ''}"

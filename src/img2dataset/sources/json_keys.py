@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from img2dataset.sources.config import InputFile, SourceConfig, check_columns, wanted_columns
-from img2dataset.sources.json_values import Objects
-from img2dataset.sources.streams import Reading
+from img2dataset.sources.columns import check_columns, wanted_columns
+from img2dataset.sources.config import InputFile, SourceConfig
+from img2dataset.sources.json_objects import Objects
+from img2dataset.sources.reading import Reading
 
 Batches = Callable[[Reading, SourceConfig], Iterator[Objects]]
 

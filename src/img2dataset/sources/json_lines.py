@@ -8,23 +8,14 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from img2dataset.sources.config import (
-    BadListError,
-    InputFile,
-    Source,
-    SourceConfig,
-)
+from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
 from img2dataset.sources.json_keys import KeyCheck, url_alone
-from img2dataset.sources.json_values import (
-    LONG_NUMBER,
-    Objects,
-    column_types,
-    keys_of,
-    load,
-    table_of,
-)
-from img2dataset.sources.lines import LineSource, Types, check_head, scanned
-from img2dataset.sources.streams import Block, Reading, line_blocks
+from img2dataset.sources.json_objects import LONG_NUMBER, Objects, keys_of, load
+from img2dataset.sources.json_tables import table_of
+from img2dataset.sources.json_types import column_types
+from img2dataset.sources.line_blocks import Block, line_blocks
+from img2dataset.sources.line_source import LineSource, Types, check_head, scanned
+from img2dataset.sources.reading import Reading
 
 LONGEST_LINE = 16_000_000
 """Bytes."""

@@ -11,16 +11,10 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL, Shard
-from img2dataset.sources.config import (
-    BadListError,
-    Column,
-    InputFile,
-    SourceConfig,
-    check_columns,
-    wanted_columns,
-)
+from img2dataset.sources.columns import Column, check_columns, wanted_columns
+from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.digests import digest_text
-from img2dataset.sources.lines import compact
+from img2dataset.sources.row_tables import compact
 from img2dataset.sources.types import common_type, fitted
 from img2dataset.sources.values import as_text, is_bytes, text_of
 

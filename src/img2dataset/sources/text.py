@@ -11,18 +11,15 @@ import pyarrow as pa
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
 from img2dataset.sources.bare_hosts import lacks_schemes
-from img2dataset.sources.config import InputFile, Source, SourceConfig, wanted_columns
-from img2dataset.sources.doubts import Doubt, doubt_about, format_of_name, lines_of
-from img2dataset.sources.find import SAMPLE_BYTES, read_fully
-from img2dataset.sources.lines import LineSource, Types, normalised
-from img2dataset.sources.streams import (
-    Block,
-    Reading,
-    line_blocks,
-    open_bytes,
-    told_as,
-    unzip_head,
-)
+from img2dataset.sources.columns import wanted_columns
+from img2dataset.sources.config import InputFile, Source, SourceConfig
+from img2dataset.sources.file_ends import SAMPLE_BYTES, read_fully
+from img2dataset.sources.format_check import Doubt, doubt_about, format_of_name, lines_of
+from img2dataset.sources.line_blocks import Block, line_blocks
+from img2dataset.sources.line_source import LineSource, Types
+from img2dataset.sources.opening import open_bytes, told_as
+from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.row_tables import normalised
 
 LONGEST_LINE = 1_000_000
 """Bytes; what is longer is no URL."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from os import PathLike
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -14,9 +13,9 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
-from img2dataset.sources import FORMATS
 from img2dataset.sources.config import Source, SourceConfig
-from img2dataset.sources.find import LeaveOut, find_files
+from img2dataset.sources.locate import LeaveOut, find_files
+from img2dataset.sources.registry import import_format
 from img2dataset.sources.text import refuse_columns
 
 IMAGES = (
@@ -118,7 +117,7 @@ def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveO
     for location in locations:
         if not isinstance(location, str | PathLike):
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
-    module = import_module(FORMATS[config.base_format])
+    module = import_format(config.base_format)
     look_at = getattr(module, "look_at", None)
     files, notices = find_files(
         locations,

@@ -10,17 +10,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from img2dataset.sources.streams import BOM, unzip_head
+from img2dataset.sources.line_blocks import BOM
+from img2dataset.sources.reading import unzip_head
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
+
+
 NAMES = ("csv", "tsv", "json", "jsonl", "parquet")
+
+
 WEB = re.compile(r"https?://", re.IGNORECASE)
+
+
 CAPTIONED = re.compile(
     r"https?://\S+\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif)(?:\?\S*)?\s+\S.*(?<!\.jpg)(?<!\.jpeg)"
     r"(?<!\.png)(?<!\.gif)(?<!\.webp)",
     re.IGNORECASE,
 )
 """A URL of an image, blanks, and what is not the rest of a URL with blanks in it."""
+
+
 LINES = 1000
 """Lines that are looked at, at most."""
 

@@ -6,6 +6,7 @@ import re
 
 ONE_IMAGE = ": a list has the URL of an image in each line"
 
+
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs.github.com/spec/",
      "is a Git LFS pointer, not the file itself: fetch it with  git lfs pull"),
@@ -31,7 +32,11 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "is a GIF image, not a list" + ONE_IMAGE),
 )  # fmt: skip
 """How a file begins -> what to say of it."""
+
+
 TAR_MAGIC = slice(257, 262)
+
+
 PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<head|<\?xml|<error>)", re.IGNORECASE
 )

@@ -9,7 +9,7 @@ import pytest
 
 from img2dataset.errors import OptionError
 from img2dataset.sources import open_source
-from img2dataset.sources.doubts import doubt_about
+from img2dataset.sources.format_check import doubt_about
 from tests.unit.sources.lists import config, urls_in
 
 URLS = b"http://a.example/1.jpg\nhttps://a.example/2,3.jpg\n"

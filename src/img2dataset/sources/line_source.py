@@ -10,12 +10,16 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.records import PROBLEM, Shard
+from img2dataset.records import Shard
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.findings import Findings
-from img2dataset.sources.streams import Reading, told_as, unzip_head
+from img2dataset.sources.opening import told_as
+from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.row_tables import compact, cut
 
 T = TypeVar("T")
+
+
 Types = Mapping[str, pa.DataType]
 """Types of the additional columns of the list."""
 
@@ -164,37 +168,7 @@ def has_rows(
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
     with Reading(file, config) as reading:
         found = any(table.num_rows for table in line_format.tables(reading, config, types))
-        return found, reading.findings.lines_about_encodings()
-
-
-def cut(
-    tables: Iterator[tuple[pa.Table, int]], rows_per_shard: int
-) -> Iterator[tuple[pa.Table, float]]:
-    """Tables of exactly `rows_per_shard` rows, the last may be short; with where each ends."""
-    held: list[pa.Table] = []
-    missing = rows_per_shard
-    before = 0
-    for table, after in tables:
-        start = 0
-        while table.num_rows - start >= missing:
-            held.append(table.slice(start, missing))
-            start += missing
-            yield pa.concat_tables(held), before + (after - before) * start / table.num_rows
-            held, missing = [], rows_per_shard
-        if start < table.num_rows:
-            held.append(table.slice(start))
-            missing -= table.num_rows - start
-        before = after
-    if held:
-        yield pa.concat_tables(held), before
-
-
-def compact(table: pa.Table) -> pa.Table:
-    """The table with memory of its own: a slice would be pickled with all it was cut from."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return pa.ipc.open_stream(sink.getvalue()).read_all()
+        return found, reading.findings.encoding_notices()
 
 
 def scanned(
@@ -206,16 +180,3 @@ def scanned(
     for file in files:
         with told_as(SourceError, file.url), Reading(file, config) as reading:
             yield from batches(reading, config)
-
-
-def problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
-    """The last column of a format in which lines can be malformed; by position of the row."""
-    if not problems:
-        return pa.nulls(rows, pa.string())
-    return pa.array([problems.get(row) for row in range(rows)], pa.string())
-
-
-def normalised(columns: Mapping[str, pa.Array], problems: Mapping[int, str], rows: int) -> pa.Table:
-    """The table of a format in which lines can be malformed."""
-    names = [*columns, PROBLEM]
-    return pa.Table.from_arrays([*columns.values(), problem_column(problems, rows)], names=names)

@@ -13,8 +13,12 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 MARKS = (".", "_")
+
+
 CHECKSUM = ".crc"
 """Ending of the files beside a list that only hold checksums."""
+
+
 MAGIC = re.compile(r"[*?\[]")
 
 

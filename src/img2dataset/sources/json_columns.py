@@ -1,0 +1,70 @@
+"""json that is one object of columns, as pandas writes it -> rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from img2dataset.sources.columns import check_columns, wanted_columns
+from img2dataset.sources.config import BadListError, SourceConfig
+from img2dataset.sources.json_nesting import describe_nesting
+from img2dataset.sources.json_objects import Objects, load
+
+BATCH = 4096
+
+
+def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
+    """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
+    content = loaded(text, config, url)
+    try:
+        check_columns(list(content), config, url)
+    except BadListError as error:
+        nesting = describe_nesting(content, config.url_col)
+        if nesting is None:
+            raise
+        raise BadListError(f"{error}; {nesting}") from error
+    wanted = dict.fromkeys(column.source for column in wanted_columns(config))
+    columns = columns_of({name: content[name] for name in wanted}, config, url)
+    length = len(columns[config.url_col])
+    for start in range(0, length, BATCH):
+        part = {name: values[start : start + BATCH] for name, values in columns.items()}
+        yield Objects(
+            [dict(zip(part, row, strict=True)) for row in zip(*part.values(), strict=True)]
+        )
+
+
+def loaded(text: str, config: SourceConfig, url: str) -> dict[str, Any]:
+    """The object that the whole text is."""
+    try:
+        content: dict[str, Any] = load(text.encode())
+    except ValueError as error:
+        first, _, more = text.partition("\n")
+        if more.strip() and is_object(first):
+            wanted = config.input_format.replace("json", "jsonl")
+            raise BadListError(f"{url} is JSON lines: input_format must be {wanted!r}") from error
+        raise BadListError(f"{url} is malformed JSON: {error}") from error
+    return content
+
+
+def is_object(text: str) -> bool:
+    try:
+        return isinstance(load(text.encode()), dict)
+    except ValueError:
+        return False
+
+
+def columns_of(content: dict[str, Any], config: SourceConfig, url: str) -> dict[str, Sequence[Any]]:
+    """The values of each column, in the order of the URLs."""
+    urls = content[config.url_col]
+    if isinstance(urls, dict) and all(isinstance(column, dict) for column in content.values()):
+        return {name: [column.get(label) for label in urls] for name, column in content.items()}
+    if all(isinstance(column, list) for column in content.values()):
+        if len({len(column) for column in content.values()}) > 1:
+            raise BadListError(f"{url} is malformed: its columns are not of the same length")
+        return content
+    if all(isinstance(value, str | None) for value in content.values()):
+        wanted = config.input_format.replace("json", "jsonl")
+        raise BadListError(
+            f"{url} is one object, not a list of them: for JSON lines input_format is {wanted!r}"
+        )
+    raise BadListError(f"{url} is malformed: its columns must all be objects, or all lists")
