@@ -19,7 +19,7 @@ from img2dataset.options import INPUT_FORMATS
 from img2dataset.records import PROBLEM
 from img2dataset.sources import load_table, open_source
 from img2dataset.sources.registry import FORMATS
-from img2dataset.sources.rows import rows_of
+from img2dataset.sources.rows import make_rows
 from tests.unit.sources.lists import (
     config,
     content,
@@ -355,7 +355,7 @@ def test_every_value_can_be_written_as_json(input_format: str, tmp_path: Path) -
     reading = config(input_format)
     (shard,) = shards_of(path, reading)
 
-    rows = rows_of(load_table(shard, reading), shard.id, reading, lambda index: f"{index:05d}")
+    rows = make_rows(load_table(shard, reading), shard.id, reading, lambda index: f"{index:05d}")
 
     assert [orjson.loads(orjson.dumps(row.fields)) for row in rows] == [
         {"url": record["url"]} for record in records

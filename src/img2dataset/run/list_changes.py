@@ -14,7 +14,7 @@ from img2dataset.dataset.plan import contents
 from img2dataset.errors import RunError
 from img2dataset.records import URL, Shard
 from img2dataset.sources import InputFile, Source, SourceConfig, close_tables, load_table
-from img2dataset.sources.columns import wanted_columns
+from img2dataset.sources.columns import list_columns
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import open_stored
 
@@ -128,7 +128,7 @@ def same_rows(folder: Folder, config: SourceConfig, name_of: Callable[[int], str
 def compared_names(config: SourceConfig) -> list[str]:
     """The columns of the list that are stored as they are: a verified hash is replaced."""
     hash_type = None if config.verify_hash is None else config.verify_hash[1]
-    return [column.name for column in wanted_columns(config) if column.name != hash_type]
+    return [column.name for column in list_columns(config) if column.name != hash_type]
 
 
 def stored_columns(folder: Folder, name: str, config: SourceConfig) -> dict[str, list[Any]] | None:

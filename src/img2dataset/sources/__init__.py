@@ -37,9 +37,9 @@ def open_source(
     Raises:
         OptionError: a file, folder or column is missing or cannot be read, or there are no rows.
     """
-    from img2dataset.sources.url_list import source_of  # noqa: PLC0415  (see above)
+    from img2dataset.sources.url_list import make_source  # noqa: PLC0415  (see above)
 
-    return source_of(url_list, config, leave_out)
+    return make_source(url_list, config, leave_out)
 
 
 def load_table(shard: Shard, config: SourceConfig) -> pa.Table:

@@ -11,7 +11,7 @@ BARE_HOST = re.compile(
 """`//` or nothing, a name with a dot in it that ends in a letter, and a path, if any."""
 
 
-def lacks_schemes(urls: Sequence[str]) -> str | None:
+def describe_missing_schemes(urls: Sequence[str]) -> str | None:
     """What is missing if every one of `urls` is a host and a path, and no more."""
     if not urls or not all(map(BARE_HOST.fullmatch, urls)):
         return None

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
-from img2dataset.sources.separators import other_separator
+from img2dataset.sources.separators import suggest_separator
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Column:
     """Made text whatever it is; else it keeps its type."""
 
 
-def wanted_columns(config: SourceConfig) -> tuple[Column, ...]:
+def list_columns(config: SourceConfig) -> tuple[Column, ...]:
     """The columns of the normalised table, in their order."""
     columns = [
         Column(name, name, "bbox_col" if name == config.bbox_col else "save_additional_columns",
@@ -40,11 +40,11 @@ def wanted_columns(config: SourceConfig) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-SHOWN_COLUMNS = 50
+MAX_SHOWN_COLUMNS = 50
 """Column names that an error message lists at most."""
 
 
-def nearest_column(name: str, there: list[str]) -> str:
+def suggest_column(name: str, there: list[str]) -> str:
     """Names the column that was probably meant; empty if none is near."""
     by_folded = {one.strip().casefold(): one for one in there}
     close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.66)
@@ -53,15 +53,18 @@ def nearest_column(name: str, there: list[str]) -> str:
 
 def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
-    for column in wanted_columns(config):
+    for column in list_columns(config):
         count = there.count(column.source)
         if count == 1:
             continue
-        shown = ", ".join(repr(name[:100]) for name in there[:SHOWN_COLUMNS])
-        more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
+        shown = ", ".join(repr(name[:100]) for name in there[:MAX_SHOWN_COLUMNS])
+        more = (
+            f" and {len(there) - MAX_SHOWN_COLUMNS} more" if len(there) > MAX_SHOWN_COLUMNS else ""
+        )
         if count == 0:
-            more += without_header(there) + (
-                other_separator(there, config.input_format) or nearest_column(column.source, there)
+            more += suggest_header(there) + (
+                suggest_separator(there, config.input_format)
+                or suggest_column(column.source, there)
             )
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
         if count == 0 and f"/{column.source}=" in url:
@@ -75,7 +78,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
         )
 
 
-def without_header(names: list[str]) -> str:
+def suggest_header(names: list[str]) -> str:
     """What to say if the names of the columns are rather the first row; else nothing."""
     if not any(name.strip().lower().startswith(("http://", "https://")) for name in names):
         return ""

@@ -8,8 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from img2dataset.sources.findings import Oddity
-from img2dataset.sources.quotes import LONGEST_LINE, Quoted, Record, read_doubled, read_literal
-from img2dataset.sources.row_shape import Shape
+from img2dataset.sources.quotes import (
+    MAX_LINE_CHARACTERS,
+    ReadResult,
+    Record,
+    read_doubled,
+    read_literal,
+)
+from img2dataset.sources.row_shape import RowShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +57,30 @@ class Records:
 
 
 @contextmanager
-def long_fields_allowed() -> Iterator[None]:
+def allow_long_fields() -> Iterator[None]:
     """The csv module's limit is global: raise it for as long as we parse."""
-    before = csv.field_size_limit(LONGEST_LINE)
+    before = csv.field_size_limit(MAX_LINE_CHARACTERS)
     try:
         yield
     finally:
         csv.field_size_limit(before)
 
 
-def shape_of(header: Record, url_col: str, delimiter: str) -> Shape:
+def infer_row_shape(header: Record, url_col: str, delimiter: str) -> RowShape:
     """What the header says of the rows.  One that ends in a delimiter names no last column, so
     rows may lack that."""
     width = len(header)
     may_lack_last = width > 1 and not header[-1]
-    return Shape(delimiter, width, width - may_lack_last, header.index(url_col))
+    return RowShape(delimiter, width, width - may_lack_last, header.index(url_col))
 
 
-def read_header(lines: Lines, delimiter: str) -> tuple[Quoted | None, int]:
+def read_header(lines: Lines, delimiter: str) -> tuple[ReadResult | None, int]:
     """The first record that is not blank, or what is wrong with it; and at which line it is."""
     for position, line in enumerate(lines.texts):
         if line.strip():
-            with long_fields_allowed():
+            with allow_long_fields():
                 header = read_doubled(lines.texts, position, delimiter)
             if header.record is None and delimiter == "\t":
-                header = Quoted(read_literal(line, delimiter))
+                header = ReadResult(read_literal(line, delimiter))
             return header, position
     return None, 0

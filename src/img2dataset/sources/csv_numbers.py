@@ -27,10 +27,10 @@ class NumberTest:
         if not texts or not (self._whole or self._pointed or self._bare):
             return
         self._seen = True
-        self._whole = self._whole and are_whole(texts)
+        self._whole = self._whole and are_integers(texts)
         if not (self._pointed or self._bare):
             return
-        numbers = as_floats(texts)
+        numbers = parse_floats(texts)
         if numbers is None:
             self._pointed = self._bare = False
             return
@@ -47,7 +47,7 @@ class NumberTest:
         return pa.string()
 
 
-def are_whole(texts: list[str]) -> bool:
+def are_integers(texts: list[str]) -> bool:
     """Whether all are whole numbers of 64 bits, written plainly."""
     array = pa.array(texts, pa.string())
     try:
@@ -57,7 +57,7 @@ def are_whole(texts: list[str]) -> bool:
     return bool(numbers.cast(pa.string()).equals(array))
 
 
-def as_floats(texts: list[str]) -> list[float] | None:
+def parse_floats(texts: list[str]) -> list[float] | None:
     try:
         numbers = list(map(float, texts))
     except ValueError:

@@ -8,22 +8,22 @@ import csv
 from bisect import bisect_left
 from operator import itemgetter
 
-from img2dataset.sources.csv_lines import Lines, Records, long_fields_allowed
+from img2dataset.sources.csv_lines import Lines, Records, allow_long_fields
 from img2dataset.sources.encodings import REPLACED
 from img2dataset.sources.findings import Oddity
 from img2dataset.sources.quotes import (
     ESCAPED_QUOTE,
-    LONGEST_LINE,
+    MAX_LINE_CHARACTERS,
     QUOTE,
-    Quoted,
+    ReadResult,
     Record,
     read_doubled,
     read_escaped,
     read_literal,
 )
-from img2dataset.sources.row_shape import Shape, hides_row
+from img2dataset.sources.row_shape import RowShape, hides_row
 
-TOO_LONG = f"longer than {LONGEST_LINE} characters"
+TOO_LONG = f"longer than {MAX_LINE_CHARACTERS} characters"
 
 
 class RecordParser:
@@ -33,20 +33,20 @@ class RecordParser:
     pass over a file gives the same records.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: RowShape) -> None:
         self._shape = shape
         self._has_escapes = False  # a record has shown that backslashes escape quotes here
         self._last_may_be_empty = False  # a record of the right width has ended in an empty cell
 
     def parse(self, lines: Lines, *, final: bool) -> Records:
         """The records of lines; `final` if no more follow."""
-        with long_fields_allowed():
+        with allow_long_fields():
             quick = None if lines.odd else self._parse_quickly(lines.texts)
             return quick if quick is not None else self._parse_carefully(lines, final=final)
 
     def _parse_quickly(self, lines: list[str]) -> Records | None:
         """The records, if each line is one of the right width (or blank) beyond doubt."""
-        if max(map(len, lines), default=0) > LONGEST_LINE or self._has_escapes:
+        if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS or self._has_escapes:
             return None
         try:
             records = list(csv.reader(lines, delimiter=self._shape.delimiter, strict=True))
@@ -89,23 +89,23 @@ class RecordParser:
         """Lines without quotes: a record each."""
         texts = [line.rstrip("\r\n") for line in lines.texts[places.start : places.stop]]
         cells = [text.split(self._shape.delimiter) for text in texts]
-        is_simple = not lines.odd and max(map(len, texts)) <= LONGEST_LINE and all(texts)
+        is_simple = not lines.odd and max(map(len, texts)) <= MAX_LINE_CHARACTERS and all(texts)
         if is_simple and set(map(len, cells)) == {self._shape.width}:
             self._note_last_cells(cells)
             records.rows.extend(cells)
             return
         for place, text, record in zip(places, texts, cells, strict=True):
-            if len(text) > LONGEST_LINE:
-                self._take(Quoted(problem=TOO_LONG), lines, place, records)
+            if len(text) > MAX_LINE_CHARACTERS:
+                self._take(ReadResult(problem=TOO_LONG), lines, place, records)
             elif text:
-                self._take(self._fitted(Quoted(record)), lines, place, records)
+                self._take(self._fitted(ReadResult(record)), lines, place, records)
 
-    def _take(self, found: Quoted, lines: Lines, place: int, records: Records) -> None:
+    def _take(self, found: ReadResult, lines: Lines, place: int, records: Records) -> None:
         """Add what was read at a place."""
         problem = found.problem
         if found.record is not None and lines.odd:
             oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
-            problem = wrong_bytes(found.record[self._shape.url], oddities)
+            problem = describe_wrong_bytes(found.record[self._shape.url], oddities)
         if found.record is None or problem:
             records.add_problem(lines.first + place, problem, lines.texts[place])
             return
@@ -113,11 +113,11 @@ class RecordParser:
         if not found.is_mended and not found.record[-1]:
             self._last_may_be_empty = True
 
-    def _read_quoted(self, lines: list[str], position: int, *, final: bool) -> Quoted:
+    def _read_quoted(self, lines: list[str], position: int, *, final: bool) -> ReadResult:
         """The record that begins at a line with a quote in it: by the rule for quotes that gives
         a record of the right width, and swallows no other."""
-        if len(lines[position]) > LONGEST_LINE:
-            return Quoted(problem=TOO_LONG)
+        if len(lines[position]) > MAX_LINE_CHARACTERS:
+            return ReadResult(problem=TOO_LONG)
         doubled = read_doubled(lines, position, self._shape.delimiter)
         if doubled.needs_more and not final:
             return doubled
@@ -131,28 +131,28 @@ class RecordParser:
         if checked.record is not None:
             return checked
         literal = self._read_literally(lines[position])
-        return literal if literal is not None else Quoted(problem=checked.problem)
+        return literal if literal is not None else ReadResult(problem=checked.problem)
 
-    def _read_escaped(self, lines: list[str], position: int, taken: int) -> Quoted:
+    def _read_escaped(self, lines: list[str], position: int, taken: int) -> ReadResult:
         """The record if backslashes escape quotes; `taken` lines are looked at for any."""
         sign = "\\" if self._has_escapes else ESCAPED_QUOTE
         if not any(sign in line for line in lines[position : position + taken]):
-            return Quoted()
+            return ReadResult()
         return self._checked(read_escaped(lines, position, self._shape.delimiter))
 
-    def _read_literally(self, line: str) -> Quoted | None:
+    def _read_literally(self, line: str) -> ReadResult | None:
         """The record of a line of which the quotes are part of the texts, if it can be one."""
         shape = self._shape
         record = read_literal(line, shape.delimiter)
         if record is None:
             return None
-        found = self._fitted(Quoted(record))
+        found = self._fitted(ReadResult(record))
         if found.record is None:
             return None
         is_sure = shape.delimiter == "\t" or QUOTE not in found.record[shape.url]
         return found if is_sure else None
 
-    def _checked(self, found: Quoted) -> Quoted:
+    def _checked(self, found: ReadResult) -> ReadResult:
         """The record with the right width, or what is wrong with it."""
         if found.record is None:
             return found
@@ -160,10 +160,10 @@ class RecordParser:
         if fitted.record is None or found.lines == 1:
             return fitted
         if hides_row(found.record, self._shape):
-            return Quoted(problem="a quote that does not close before the next row")
+            return ReadResult(problem="a quote that does not close before the next row")
         return fitted
 
-    def _fitted(self, found: Quoted) -> Quoted:
+    def _fitted(self, found: ReadResult) -> ReadResult:
         """The record with the right width: an empty cell more or less at the end is forgiven.
 
         One more only while every record has ended in a text: it may as well come from a
@@ -174,14 +174,14 @@ class RecordParser:
         if surplus == 0:
             return found
         if surplus == 1 and not record[-1] and not self._last_may_be_empty:
-            return Quoted(record[:-1], found.lines, is_mended=True)
+            return ReadResult(record[:-1], found.lines, is_mended=True)
         if surplus == -1 and len(record) == self._shape.least:
-            return Quoted([*record, ""], found.lines, is_mended=True)
+            return ReadResult([*record, ""], found.lines, is_mended=True)
         columns = "1 column" if len(record) == 1 else f"{len(record)} columns"
-        return Quoted(problem=f"{columns} instead of {width}")
+        return ReadResult(problem=f"{columns} instead of {width}")
 
 
-def wrong_bytes(url: str, oddities: set[Oddity | None]) -> str:
+def describe_wrong_bytes(url: str, oddities: set[Oddity | None]) -> str:
     """What is wrong with the URL of a record, some lines of which are not UTF-8; or nothing."""
     is_guessed = Oddity.READ_AS_WESTERN in oddities and not url.isascii()
     is_damaged = Oddity.NOT_UTF8 in oddities and REPLACED in url

@@ -28,7 +28,7 @@ NOT_WESTERN = re.compile(
 accents stand alone among others, and signs do not stand inside words."""
 
 
-def wide_encoding(head: bytes) -> str | None:
+def detect_wide_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32, if a file that begins so is in it, with a byte order mark or without."""
     for bom, name in BOMS.items():
         if head.startswith(bom):
@@ -40,7 +40,7 @@ def wide_encoding(head: bytes) -> str | None:
     return "UTF-16" if is_wide else None
 
 
-def advice_for_wide(name: str) -> str:
+def describe_wide_encoding(name: str) -> str:
     """What to do about a file in UTF-16 or UTF-32."""
     return (
         f"is {name} text: convert it to UTF-8, with  iconv -f {name} -t UTF-8 OLD > NEW  "
@@ -80,7 +80,7 @@ def decode_lines(data: bytes) -> tuple[list[str], dict[int, Oddity]]:
     }
 
 
-def foreign_line(head: bytes) -> int | None:
+def find_foreign_line(head: bytes) -> int | None:
     """Number of the first line that is in another encoding than UTF-8 or windows-1252, if half
     of the lines at the start of a file are."""
     lines = [line for line in head.split(b"\n")[:-1] or [head] if line.strip()]
@@ -92,12 +92,12 @@ def foreign_line(head: bytes) -> int | None:
     return foreign[0] if len(foreign) > 1 and 2 * len(foreign) >= len(lines) - 1 else None
 
 
-def wrong_encoding(head: bytes, *, asks_for_texts: bool) -> str | None:
+def describe_wrong_encoding(head: bytes, *, asks_for_texts: bool) -> str | None:
     """What is wrong with the encoding of a file that begins so, if it must not be read on."""
-    wide = wide_encoding(head)
+    wide = detect_wide_encoding(head)
     if wide is not None:
-        return advice_for_wide(wide)
-    number = foreign_line(head) if asks_for_texts else None
+        return describe_wide_encoding(wide)
+    number = find_foreign_line(head) if asks_for_texts else None
     if number is None:
         return None
     return (

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from img2dataset.errors import OptionError
 from img2dataset.sources.config import BadListError
-from img2dataset.sources.opening import is_web, open_bytes, open_file_system, told_as
+from img2dataset.sources.opening import is_web, open_bytes, open_file_system, translate_errors
 from img2dataset.storage.retry import one_line
 
 SAMPLE_BYTES = 1 << 16
@@ -31,20 +31,20 @@ def read_ends(found: Sequence[LocatedFile]) -> list[tuple[bytes, bytes | None]]:
     fs = opened[0][0]
     is_one = all(other is fs for other, _ in opened)
     if is_web(fs) or not is_one or any(file.size is None for file in found):
-        return [read_ends_of(file) for file in found]
+        return [read_ends_of_one(file) for file in found]
     paths = [path for _, path in opened]
     sizes = [file.size or 0 for file in found]
     heads = fs.cat_ranges(paths, [0] * len(found), [min(SAMPLE_BYTES, n) for n in sizes])
     tails = fs.cat_ranges(paths, [max(0, n - SAMPLE_BYTES) for n in sizes], sizes)
     return [
-        (checked_bytes(head, file.url), checked_bytes(tail, file.url))
+        (check_bytes(head, file.url), check_bytes(tail, file.url))
         for head, tail, file in zip(heads, tails, found, strict=True)
     ]
 
 
-def checked_bytes(answer: Any, url: str) -> bytes:
+def check_bytes(answer: Any, url: str) -> bytes:
     """Several reads at once hand their errors over as values."""
-    with told_as(OptionError, url):
+    with translate_errors(OptionError, url):
         if isinstance(answer, FileNotFoundError | PermissionError):
             raise answer
         if isinstance(answer, BaseException):
@@ -52,9 +52,9 @@ def checked_bytes(answer: Any, url: str) -> bytes:
     return bytes(answer)
 
 
-def read_ends_of(file: LocatedFile) -> tuple[bytes, bytes | None]:
+def read_ends_of_one(file: LocatedFile) -> tuple[bytes, bytes | None]:
     """As `read_ends`, without asking for ranges: a web server may answer with the whole file."""
-    with told_as(OptionError, file.url), open_bytes(file.url) as stream:
+    with translate_errors(OptionError, file.url), open_bytes(file.url) as stream:
         head = read_fully(stream, SAMPLE_BYTES)
         if file.size is None or is_web(open_file_system(file.url)[0]):
             return head, None

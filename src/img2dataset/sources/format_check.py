@@ -19,7 +19,7 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 NAMES = ("csv", "tsv", "json", "jsonl", "parquet")
 
 
-WEB = re.compile(r"https?://", re.IGNORECASE)
+WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 CAPTIONED = re.compile(
@@ -30,12 +30,12 @@ CAPTIONED = re.compile(
 """A URL of an image, blanks, and what is not the rest of a URL with blanks in it."""
 
 
-LINES = 1000
+MAX_LINES = 1000
 """Lines that are looked at, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class FormatMismatch:
     """A file may not be what its reader takes it for."""
 
     input_format: str
@@ -52,16 +52,16 @@ class Doubt:
         )
 
 
-def doubt_about(  # noqa: PLR0911  (one for each kind of file)
+def check_format(  # noqa: PLR0911  (one for each kind of file)
     url: str, head: bytes, *, gzipped: bool = False
-) -> Doubt | None:
+) -> FormatMismatch | None:
     """What to think of a txt file that has this name and begins so."""
-    lines = lines_of(unzip_head(head) if gzipped else head)
-    named = format_of_name(url)
-    other = named or format_of_lines(lines)
+    lines = split_lines(unzip_head(head) if gzipped else head)
+    named = guess_format_by_name(url)
+    other = named or guess_format_by_lines(lines)
     if not lines:
         return None
-    table = table_with_urls(lines)
+    table = detect_table(lines)
     if table is not None:
         return replace(table, input_format=table.input_format + (".gz" if gzipped else ""))
     if other is None:
@@ -69,45 +69,45 @@ def doubt_about(  # noqa: PLR0911  (one for each kind of file)
     suffix = ".gz" if gzipped and other != "parquet" else ""
     others = sum(not is_url(line) for line in lines[1:])  # the first may name the only column
     if not any(map(is_url, lines)):
-        return Doubt(other + suffix, "not one line at its start is a URL", certain=True)
+        return FormatMismatch(other + suffix, "not one line at its start is a URL", certain=True)
     separator = SEPARATORS.get(other)
     in_columns = separator is not None and all(separator in line for line in lines)
     if in_columns and not is_url(lines[0]):
         why = f"its first line reads like the names of columns ({lines[0]:.60})"
-        return Doubt(other + suffix, why, certain=named is not None or separator == "\t")
+        return FormatMismatch(other + suffix, why, certain=named is not None or separator == "\t")
     if in_columns:
-        return Doubt(
+        return FormatMismatch(
             other + suffix, f"every line at its start has {separator!r} in it", certain=False
         )
     if others:
-        return Doubt(
+        return FormatMismatch(
             other + suffix, f"of the lines at its start {others:,} are no URLs", certain=False
         )
     return None
 
 
-def table_with_urls(lines: list[str]) -> Doubt | None:
+def detect_table(lines: list[str]) -> FormatMismatch | None:
     """The doubt about lines that are URLs with something else in the same line."""
     tabs = sum("\t" in line for line in lines)
-    if any("\t" in line and WEB.search(line) for line in lines) and tabs * 2 > len(lines):
+    if any("\t" in line and WEB_ADDRESS.search(line) for line in lines) and tabs * 2 > len(lines):
         if not any(is_url(cell) for cell in lines[0].split("\t")):
             return None  # it has names of columns
         why = (
             "its lines have tabs, and none has the names of the columns: add a first line of names"
         )
-        return Doubt("tsv", why, certain=True)
+        return FormatMismatch("tsv", why, certain=True)
     if sum(CAPTIONED.fullmatch(line) is not None for line in lines) * 2 > len(lines):
         why = (
             f"its lines have more than a URL ({lines[0]!r:.60}): put a tab between URL and "
             "caption, and a line of names (url, caption) before all"
         )
-        return Doubt("tsv", why, certain=True)
+        return FormatMismatch("tsv", why, certain=True)
     return None
 
 
-def lines_of(head: bytes) -> list[str]:
+def split_lines(head: bytes) -> list[str]:
     """The lines that are not blank, without the last, which may be cut off, if there are more."""
-    lines = head.removeprefix(BOM).decode(errors="replace").split("\n")[:LINES]
+    lines = head.removeprefix(BOM).decode(errors="replace").split("\n")[:MAX_LINES]
     whole = lines[:-1] if len(lines) > 1 else lines
     return [line.strip() for line in whole if line.strip()]
 
@@ -116,13 +116,13 @@ def is_url(line: str) -> bool:
     return line.lower().startswith(("http:", "https:"))
 
 
-def format_of_name(url: str) -> str | None:
+def guess_format_by_name(url: str) -> str | None:
     """The format, other than txt, that the name of a file promises."""
     ending = url.lower().partition("?")[0].removesuffix(".gz").rpartition(".")[2]
     return ending if ending in NAMES else None
 
 
-def format_of_lines(lines: list[str]) -> str | None:
+def guess_format_by_lines(lines: list[str]) -> str | None:
     """The format that the first line tells, if it is no URL."""
     first = lines[0] if lines else ""
     if is_url(first):

@@ -7,39 +7,39 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from img2dataset.errors import OptionError
-from img2dataset.sources.columns import wanted_columns
+from img2dataset.sources.columns import list_columns
 from img2dataset.sources.config import InputFile, SourceConfig
-from img2dataset.sources.encodings import wrong_encoding
+from img2dataset.sources.encodings import describe_wrong_encoding
 from img2dataset.sources.file_ends import LocatedFile, read_ends
 from img2dataset.sources.foreign_files import describe_bad_parquet, describe_foreign
-from img2dataset.sources.format_check import format_of_name
+from img2dataset.sources.format_check import guess_format_by_name
 from img2dataset.sources.hidden_files import CHECKSUM
-from img2dataset.sources.opening import told_as
+from img2dataset.sources.opening import translate_errors
 
-FILES_AT_ONCE = 256
+MAX_FILES_AT_ONCE = 256
 """Files of which both ends are in memory at the same time."""
 
 
-LookAt = Callable[[InputFile, bytes, "bytes | None"], "int | None"]
+InspectFile = Callable[[InputFile, bytes, "bytes | None"], "int | None"]
 """Takes a file with its head and its tail, None where it cannot be reached, and refuses it by a
 BadListError; returns its rows, if these bytes tell them."""
 
 
-def identified(
-    found: Sequence[LocatedFile], config: SourceConfig, look_at: LookAt
+def identify_files(
+    found: Sequence[LocatedFile], config: SourceConfig, look_at: InspectFile
 ) -> Iterator[InputFile]:
     """The files with their fingerprints; one that cannot be read or looks wrong is refused."""
-    for start in range(0, len(found), FILES_AT_ONCE):
-        some = found[start : start + FILES_AT_ONCE]
+    for start in range(0, len(found), MAX_FILES_AT_ONCE):
+        some = found[start : start + MAX_FILES_AT_ONCE]
         for file, (head, tail) in zip(some, read_ends(some), strict=True):
-            yield identify(file, (head, tail), config, look_at)
+            yield identify_file(file, (head, tail), config, look_at)
 
 
-def identify(
-    file: LocatedFile, ends: tuple[bytes, bytes | None], config: SourceConfig, look_at: LookAt
+def identify_file(
+    file: LocatedFile, ends: tuple[bytes, bytes | None], config: SourceConfig, look_at: InspectFile
 ) -> InputFile:
     head, tail = ends
-    problem = describe_foreign(head) or wrong_signature(file, head, tail, config)
+    problem = describe_foreign(head) or describe_wrong_signature(file, head, tail, config)
     if problem and file.url.endswith(CHECKSUM):
         problem = "is a checksum file, not a list: name the file that it is of, or the folder"
     if problem:
@@ -47,12 +47,12 @@ def identify(
     digest = hashlib.sha256(head)
     digest.update(tail or b"")
     identity = InputFile(file.url, file.size, digest.hexdigest())
-    with told_as(OptionError, file.url):
+    with translate_errors(OptionError, file.url):
         rows = look_at(identity, head, tail)
     return identity if rows is None else replace(identity, rows=rows)
 
 
-def wrong_signature(
+def describe_wrong_signature(
     file: LocatedFile, head: bytes, tail: bytes | None, config: SourceConfig
 ) -> str | None:
     """What is wrong with a file that begins and ends so, if anything is."""
@@ -68,6 +68,6 @@ def wrong_signature(
         return None if is_gzip else f"is not a gzip file, but input_format is {expected!r}"
     if is_gzip:
         # txt is the default: then the name knows better what is in it
-        plain = (expected == "txt" and format_of_name(file.url)) or expected
+        plain = (expected == "txt" and guess_format_by_name(file.url)) or expected
         return f"is a gzip file: input_format must be '{plain}.gz', not {expected!r}"
-    return wrong_encoding(head, asks_for_texts=len(wanted_columns(config)) > 1)
+    return describe_wrong_encoding(head, asks_for_texts=len(list_columns(config)) > 1)

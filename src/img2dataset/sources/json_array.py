@@ -10,7 +10,7 @@ from typing import Any
 
 from img2dataset.sources.config import BadListError
 
-LONGEST_OBJECT = 16_000_000
+MAX_OBJECT_CHARACTERS = 16_000_000
 """Characters."""
 WHITESPACE = " \t\r\n"
 SHOWN_CHARACTERS = 200
@@ -130,7 +130,7 @@ class ArrayText:
         begin = self._text[self._position : self._position + SHOWN_CHARACTERS]
         end = self._read_to_end(row)
         if end is None:
-            return BadElement(f"longer than {LONGEST_OBJECT} characters", begin)
+            return BadElement(f"longer than {MAX_OBJECT_CHARACTERS} characters", begin)
         text = self._text[self._position : end]
         try:
             item, after = self._decode(text, 0)
@@ -154,7 +154,7 @@ class ArrayText:
                 self._position = end
             if end is not None:
                 return end if is_kept else None
-            if is_kept and len(self._text) - self._position > LONGEST_OBJECT:
+            if is_kept and len(self._text) - self._position > MAX_OBJECT_CHARACTERS:
                 is_kept = False
             if not is_kept:
                 self._position = len(self._text)

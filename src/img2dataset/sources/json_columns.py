@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from img2dataset.sources.columns import check_columns, wanted_columns
+from img2dataset.sources.columns import check_columns, list_columns
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.json_nesting import describe_nesting
-from img2dataset.sources.json_objects import Objects, load
+from img2dataset.sources.json_objects import Objects, parse_json
 
-BATCH = 4096
+BATCH_ROWS = 4096
 
 
-def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
+def read_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
     """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
-    content = loaded(text, config, url)
+    content = parse_object(text, config, url)
     try:
         check_columns(list(content), config, url)
     except BadListError as error:
@@ -23,20 +23,20 @@ def rows_of_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objec
         if nesting is None:
             raise
         raise BadListError(f"{error}; {nesting}") from error
-    wanted = dict.fromkeys(column.source for column in wanted_columns(config))
-    columns = columns_of({name: content[name] for name in wanted}, config, url)
+    wanted = dict.fromkeys(column.source for column in list_columns(config))
+    columns = align_columns({name: content[name] for name in wanted}, config, url)
     length = len(columns[config.url_col])
-    for start in range(0, length, BATCH):
-        part = {name: values[start : start + BATCH] for name, values in columns.items()}
+    for start in range(0, length, BATCH_ROWS):
+        part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
         yield Objects(
             [dict(zip(part, row, strict=True)) for row in zip(*part.values(), strict=True)]
         )
 
 
-def loaded(text: str, config: SourceConfig, url: str) -> dict[str, Any]:
+def parse_object(text: str, config: SourceConfig, url: str) -> dict[str, Any]:
     """The object that the whole text is."""
     try:
-        content: dict[str, Any] = load(text.encode())
+        content: dict[str, Any] = parse_json(text.encode())
     except ValueError as error:
         first, _, more = text.partition("\n")
         if more.strip() and is_object(first):
@@ -48,12 +48,14 @@ def loaded(text: str, config: SourceConfig, url: str) -> dict[str, Any]:
 
 def is_object(text: str) -> bool:
     try:
-        return isinstance(load(text.encode()), dict)
+        return isinstance(parse_json(text.encode()), dict)
     except ValueError:
         return False
 
 
-def columns_of(content: dict[str, Any], config: SourceConfig, url: str) -> dict[str, Sequence[Any]]:
+def align_columns(
+    content: dict[str, Any], config: SourceConfig, url: str
+) -> dict[str, Sequence[Any]]:
     """The values of each column, in the order of the URLs."""
     urls = content[config.url_col]
     if isinstance(urls, dict) and all(isinstance(column, dict) for column in content.values()):

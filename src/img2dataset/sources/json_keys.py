@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from img2dataset.sources.columns import check_columns, wanted_columns
+from img2dataset.sources.columns import check_columns, list_columns
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.json_objects import Objects
 from img2dataset.sources.reading import Reading
@@ -41,12 +41,12 @@ class KeyCheck:
 
     def _check(self, first: Objects, config: SourceConfig, file: InputFile) -> None:
         """Refuse a file that begins with these objects, and lacks a key."""
-        keys = keys_of(first)
+        keys = collect_keys(first)
         self._seen |= keys
         if config.url_col not in keys:
             keys |= self._keys_until({config.url_col}, config, file)
             self._seen |= keys
-        wanted = {column.source for column in wanted_columns(config)}
+        wanted = {column.source for column in list_columns(config)}
         others = [each for each in self._files if each.url != file.url]
         for each in (file, *others):
             missing = wanted - self._seen.keys()
@@ -63,16 +63,16 @@ class KeyCheck:
         keys: dict[str, None] = {}
         with Reading(file, config) as reading:
             for objects in self._batches(reading, config):
-                keys |= keys_of(objects)
+                keys |= collect_keys(objects)
                 if wanted <= keys.keys():
                     break
         return keys
 
 
-def keys_of(objects: Objects) -> dict[str, None]:
+def collect_keys(objects: Objects) -> dict[str, None]:
     return dict.fromkeys(key for row in objects.rows for key in row)
 
 
-def url_alone(config: SourceConfig) -> SourceConfig:
+def keep_url_only(config: SourceConfig) -> SourceConfig:
     """As if no other column were wanted."""
     return replace(config, caption_col=None, additional_columns=(), bbox_col=None, verify_hash=None)

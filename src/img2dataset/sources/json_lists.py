@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
 from img2dataset.sources.json_array import WHITESPACE, ArrayText, BadElement
-from img2dataset.sources.json_columns import BATCH, rows_of_columns
-from img2dataset.sources.json_keys import KeyCheck, url_alone
+from img2dataset.sources.json_columns import BATCH_ROWS, read_columns
+from img2dataset.sources.json_keys import KeyCheck, keep_url_only
 from img2dataset.sources.json_nesting import describe_elements
-from img2dataset.sources.json_objects import Objects, keys_of, without_surrogates
-from img2dataset.sources.json_tables import table_of
-from img2dataset.sources.json_types import column_types
-from img2dataset.sources.line_source import LineSource, Types, check_head, scanned
+from img2dataset.sources.json_objects import Objects, list_keys, replace_surrogates
+from img2dataset.sources.json_tables import make_table
+from img2dataset.sources.json_types import infer_column_types
+from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
 from img2dataset.sources.reading import Reading
 
 
@@ -25,7 +25,7 @@ def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     return LineSource(files, config, JsonListFormat(files))
 
 
-def look_at(
+def inspect_file(
     file: InputFile,
     head: bytes,
     tail: bytes | None,  # noqa: ARG001
@@ -33,56 +33,56 @@ def look_at(
 ) -> None:
     """Refuse a file that does not begin as it should; keys other than the URL's may be in other
     files alone."""
-    check_head(JsonListFormat((file,)), file, head, url_alone(config))
+    check_head(JsonListFormat((file,)), file, head, keep_url_only(config))
 
 
 class JsonListFormat:
     """A LineFormat."""
 
     def __init__(self, files: tuple[InputFile, ...]) -> None:
-        self._keys = KeyCheck(files, batches)
+        self._keys = KeyCheck(files, read_batches)
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
-        return column_types(scanned(files, config, batches), config)
+        return infer_column_types(scan_files(files, config, read_batches), config)
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
-        return keys_of(next(iter(batches(reading, config))))
+        return list_keys(next(iter(read_batches(reading, config))))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in self._keys.checked(reading, config):
-            yield table_of(objects, config, types)
+            yield make_table(objects, config, types)
 
 
-def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     """The rows of a file, whichever way it is laid out."""
     texts = reading.text()
-    start = first_text(texts)
+    start = skip_whitespace(texts)
     url = reading.file.url
     if start.startswith("["):
-        return objects_in_array(ArrayText(start[1:], texts, url))
+        return read_array(ArrayText(start[1:], texts, url))
     if start.startswith("{"):
-        return rows_of_columns(start + "".join(texts), config, url)
+        return read_columns(start + "".join(texts), config, url)
     if start:
         raise BadListError(f"{url} is not a JSON list: it begins with {start[:20]!r}")
     return iter(())
 
 
-def first_text(texts: Iterator[str]) -> str:
+def skip_whitespace(texts: Iterator[str]) -> str:
     """The text from the first character that is not white space; empty if there is none."""
     return next((text.lstrip(WHITESPACE) for text in texts if text.strip(WHITESPACE)), "")
 
 
-def objects_in_array(text: ArrayText) -> Iterator[Objects]:
+def read_array(text: ArrayText) -> Iterator[Objects]:
     """The objects of an array."""
     items = text.items()
     number = 1
-    while batch := list(islice(items, BATCH)):
+    while batch := list(islice(items, BATCH_ROWS)):
         objects = Objects()
         for position, item in enumerate(batch):
             is_object = isinstance(item, dict)
             if not is_object:
-                objects.add_problem(f"{number + position}: {problem_of(item)}", str(item))
-            objects.rows.append(without_surrogates(item) if is_object else {})
+                objects.add_problem(f"{number + position}: {describe_problem(item)}", str(item))
+            objects.rows.append(replace_surrogates(item) if is_object else {})
         if number == 1:
             foreign = describe_elements(batch)
             if foreign is not None:
@@ -91,5 +91,5 @@ def objects_in_array(text: ArrayText) -> Iterator[Objects]:
         yield objects
 
 
-def problem_of(item: Any) -> str:
+def describe_problem(item: Any) -> str:
     return item.problem if isinstance(item, BadElement) else "not a JSON object"

@@ -30,7 +30,7 @@ class Objects:
         self.problems[len(self.rows)] = problem
 
 
-def load(text: bytes) -> Any:
+def parse_json(text: bytes) -> Any:
     """A JSON value; NaN and numbers of any length too.
 
     Raises:
@@ -42,23 +42,23 @@ def load(text: bytes) -> Any:
         except orjson.JSONDecodeError:
             pass  # the standard library takes NaN, and half surrogates
     try:
-        return without_surrogates(json.loads(text))
+        return replace_surrogates(json.loads(text))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def without_surrogates(value: Any) -> Any:
+def replace_surrogates(value: Any) -> Any:
     """Half a surrogate pair cannot be stored as UTF-8."""
     match value:
         case str():
             return value if value.isascii() else value.encode("utf-8", "replace").decode()
         case list():
-            return [without_surrogates(item) for item in value]
+            return [replace_surrogates(item) for item in value]
         case dict():
-            return {without_surrogates(k): without_surrogates(v) for k, v in value.items()}
+            return {replace_surrogates(k): replace_surrogates(v) for k, v in value.items()}
         case _:
             return value
 
 
-def keys_of(objects: Objects) -> list[str]:
+def list_keys(objects: Objects) -> list[str]:
     return list(dict.fromkeys(key for row in objects.rows for key in row))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from img2dataset.sources.reading import Reading, checked_chunks
+from img2dataset.sources.reading import Reading, read_chunks
 
 HEAD_BYTES = 1 << 16
 """How much of a file decides what ends its lines."""
@@ -19,9 +19,9 @@ BOM = b"\xef\xbb\xbf"
 LINE_END = re.compile(rb"[\r\n]+")
 
 
-def chunks_of_lines(reading: Reading) -> Iterator[bytes]:
+def normalise_line_ends(reading: Reading) -> Iterator[bytes]:
     """The content with newlines at the ends of lines, also where it has carriage returns alone."""
-    chunks = checked_chunks(reading)
+    chunks = read_chunks(reading)
     head: list[bytes] = []
     for chunk in chunks:
         head.append(chunk)
@@ -58,7 +58,7 @@ class Block:
     """Number of the first line, from 1."""
 
 
-def line_blocks(reading: Reading, longest: int) -> Iterator[Block]:
+def read_line_blocks(reading: Reading, longest: int) -> Iterator[Block]:
     """The file in blocks of whole lines.
 
     A line longer than `longest` and than a block comes cut off, still longer than `longest`:
@@ -66,7 +66,7 @@ def line_blocks(reading: Reading, longest: int) -> Iterator[Block]:
     """
     first_line = 1
     rest = b""
-    for chunk in chunks_of_lines(reading):
+    for chunk in normalise_line_ends(reading):
         end = chunk.rfind(b"\n") + 1
         if end == 0:
             if len(rest) <= longest:

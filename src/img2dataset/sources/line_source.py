@@ -13,9 +13,9 @@ from img2dataset.errors import OptionError, SourceError
 from img2dataset.records import Shard
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.findings import Findings
-from img2dataset.sources.opening import told_as
+from img2dataset.sources.opening import translate_errors
 from img2dataset.sources.reading import Reading, unzip_head
-from img2dataset.sources.row_tables import compact, cut
+from img2dataset.sources.row_tables import copy_table, cut_into_shards
 
 T = TypeVar("T")
 
@@ -67,16 +67,18 @@ class LineSource:
         types = self._column_types()
         for number, file in enumerate(self.files):
             with self._noted_reading(file) as reading:
-                for table, position in cut(self._marked(reading, types), rows_per_shard):
+                for table, position in cut_into_shards(
+                    self._marked(reading, types), rows_per_shard
+                ):
                     self._read = done + position
-                    yield Shard(next(ids), table.num_rows, compact(table), file=number)
+                    yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
                 done += reading.position
         self._read = float(done)
 
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
         """A pass over a file of which the findings count."""
-        with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(SourceError, file.url), Reading(file, self._config) as reading:
             try:
                 yield reading
             finally:
@@ -88,13 +90,13 @@ class LineSource:
     def first_rows(self, config: SourceConfig) -> pa.Table:
         """Some of the first rows, normalised as `config` says, which keeps no columns."""
         file = self._first_file
-        with told_as(OptionError, file.url), Reading(file, config) as reading:
+        with translate_errors(OptionError, file.url), Reading(file, config) as reading:
             return next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
 
     def column_names(self) -> list[str]:
         """The columns of the first file that has rows."""
         file = self._first_file
-        with told_as(OptionError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(OptionError, file.url), Reading(file, self._config) as reading:
             return self._format.column_names(reading, self._config)
 
     def rows_total(self) -> int | None:
@@ -126,7 +128,7 @@ class LineSource:
         return first
 
     def _has_rows(self, file: InputFile) -> bool:
-        with told_as(OptionError, file.url):
+        with translate_errors(OptionError, file.url):
             found, notices = has_rows(self._format, file, self._config)
         self.notices += notices
         return found
@@ -171,12 +173,12 @@ def has_rows(
         return found, reading.findings.encoding_notices()
 
 
-def scanned(
+def scan_files(
     files: tuple[InputFile, ...],
     config: SourceConfig,
     batches: Callable[[Reading, SourceConfig], Iterator[T]],
 ) -> Iterator[T]:
     """The batches of all files, before any of them is handed out."""
     for file in files:
-        with told_as(SourceError, file.url), Reading(file, config) as reading:
+        with translate_errors(SourceError, file.url), Reading(file, config) as reading:
             yield from batches(reading, config)

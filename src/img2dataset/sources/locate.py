@@ -12,8 +12,8 @@ from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.file_ends import LocatedFile
 from img2dataset.sources.folders import describe_folder
 from img2dataset.sources.hidden_files import is_hidden_match, is_hidden_name
-from img2dataset.sources.identify import LookAt, identified
-from img2dataset.sources.opening import open_file_system, told_as
+from img2dataset.sources.identify import InspectFile, identify_files
+from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.storage.folder import is_local
 
 Location = str | PathLike[str]
@@ -47,10 +47,10 @@ class Search:
         return (f"url_list: names that begin with _ are left out ({shown}); name one to read it",)
 
 
-def find_files(
+def locate_files(
     locations: Sequence[Location],
     config: SourceConfig,
-    look_at: LookAt = lambda *_: None,
+    look_at: InspectFile = lambda *_: None,
     leave_out: LeaveOut = lambda _: False,
 ) -> tuple[tuple[InputFile, ...], tuple[str, ...]]:
     """The files that `locations` name, in that order, checked as far as two reads of each go;
@@ -59,54 +59,52 @@ def find_files(
     What is named as such is taken, whatever `leave_out` says.
     """
     search = Search(config.input_format, leave_out)
-    found = [
-        file for location in locations for file in find_location(str(fspath(location)), search)
-    ]
-    return tuple(identified(found, config, look_at)), search.notices()
+    found = [file for location in locations for file in locate(str(fspath(location)), search)]
+    return tuple(identify_files(found, config, look_at)), search.notices()
 
 
-def find_location(location: str, search: Search) -> list[LocatedFile]:
+def locate(location: str, search: Search) -> list[LocatedFile]:
     """The files of one location: a file, a folder, a pattern, or several with commas between."""
     if not location.strip():
         raise OptionError("url_list is empty: it must name a file, a folder or a pattern")
-    with told_as(OptionError, location):
-        files = files_at(location, search)
+    with translate_errors(OptionError, location):
+        files = find_at(location, search)
     if files is not None:
         return files
     parts = [part.strip() for part in location.split(",") if part.strip()]
     if len(parts) > 1:
-        return [file for part in parts for file in find_location(part, search)]
+        return [file for part in parts for file in locate(part, search)]
     if MAGIC_OF_GLOBS & set(location):
         raise OptionError(f"url_list {location!r} matches no file")
     raise OptionError(f"url_list {location!r} does not exist")
 
 
-def files_at(location: str, search: Search) -> list[LocatedFile] | None:
+def find_at(location: str, search: Search) -> list[LocatedFile] | None:
     """The files that exactly `location` names; None if it names nothing."""
     fs, path = open_file_system(location)
     try:
         info = fs.info(path)
     except (FileNotFoundError, NotADirectoryError):
-        return files_matching(fs, path, search) if MAGIC_OF_GLOBS & set(path) else None
+        return match_pattern(fs, path, search) if MAGIC_OF_GLOBS & set(path) else None
     if info["type"] == "directory":
-        return files_in_folder(fs, path, location, search)
-    return [LocatedFile(own_url(fs, path, location), info.get("size"))]
+        return list_folder(fs, path, location, search)
+    return [LocatedFile(resolve_url(fs, path, location), info.get("size"))]
 
 
-def own_url(fs: Any, path: str, location: str) -> str:
+def resolve_url(fs: Any, path: str, location: str) -> str:
     """A name for what `location` names that workers with another current folder understand."""
     return path if is_local(fs) else location
 
 
-def files_matching(fs: Any, pattern: str, search: Search) -> list[LocatedFile] | None:
+def match_pattern(fs: Any, pattern: str, search: Search) -> list[LocatedFile] | None:
     """The files of a pattern, sorted by path, without hidden ones."""
     matches = fs.glob(pattern, detail=True)
     files = [
-        LocatedFile(full_url(fs, path), info.get("size"))
+        LocatedFile(make_full_url(fs, path), info.get("size"))
         for path, info in sorted(matches.items())
         if info["type"] != "directory"
     ]
-    asked = full_url(fs, pattern)
+    asked = make_full_url(fs, pattern)
     seen = [file for file in files if not is_hidden_match(file.url, asked)]
     search.note_missed(file.url for file in files if is_hidden_match(file.url, asked))
     wanted = [file for file in seen if not search.leave_out(file.url)]
@@ -115,18 +113,18 @@ def files_matching(fs: Any, pattern: str, search: Search) -> list[LocatedFile] |
     return wanted or None
 
 
-def full_url(fs: Any, path: str) -> str:
+def make_full_url(fs: Any, path: str) -> str:
     return path if is_local(fs) else str(fs.unstrip_protocol(path))
 
 
-def files_in_folder(fs: Any, path: str, location: str, search: Search) -> list[LocatedFile]:
+def list_folder(fs: Any, path: str, location: str, search: Search) -> list[LocatedFile]:
     """The files of a folder whose names end as the format says, sorted by name."""
     kinds = {
         str(info["name"]).rstrip("/").rpartition("/")[2]: info
         for info in fs.ls(path, detail=True)
         if str(info["name"]).rstrip("/") != path.rstrip("/")  # the mark of an empty folder
     }
-    folder = own_url(fs, path, location).rstrip("/")
+    folder = resolve_url(fs, path, location).rstrip("/")
     files = sorted(
         name
         for name, info in kinds.items()

@@ -44,7 +44,7 @@ def open_bytes(url: str) -> IO[bytes]:
 
 
 @contextmanager
-def told_as(kind: type[Img2datasetError], url: str) -> Iterator[None]:
+def translate_errors(kind: type[Img2datasetError], url: str) -> Iterator[None]:
     """Tell in one line of `kind` whatever keeps `url` from being read.
 
     File systems of third parties raise errors of their own classes (credentials, clients of

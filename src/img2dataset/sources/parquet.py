@@ -11,12 +11,19 @@ import pyarrow as pa
 from img2dataset.errors import OptionError
 from img2dataset.records import ParquetRange, Shard
 from img2dataset.sources.config import InputFile, Source, SourceConfig
-from img2dataset.sources.opening import told_as
-from img2dataset.sources.parquet_footers import Footer, footer_of, schemas_to_fit
-from img2dataset.sources.parquet_ranges import BATCH, open_parquet, read_once
+from img2dataset.sources.opening import translate_errors
+from img2dataset.sources.parquet_footers import (
+    Footer,
+    find_schemas_to_cast,
+    inspect_file,
+    read_footer,
+)
+from img2dataset.sources.parquet_ranges import BATCH_ROWS, open_parquet, read_once
 from img2dataset.sources.values import is_string_like
 
-FOOTERS_AT_ONCE = 16
+__all__ = ["inspect_file", "open_files"]
+
+MAX_FOOTERS_AT_ONCE = 16
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
@@ -51,15 +58,15 @@ class ParquetSource:
         """Some of the first rows, normalised as `config` says."""
         number = self._first_number
         file = self.files[number]
-        rows = ParquetRange(file.url, 0, min(self._rows[number], BATCH))
-        with told_as(OptionError, file.url):
+        rows = ParquetRange(file.url, 0, min(self._rows[number], BATCH_ROWS))
+        with translate_errors(OptionError, file.url):
             return read_once(rows, config)
 
     def column_names(self) -> list[str]:
         """The columns of the first file that may be URLs."""
         url = self.files[self._first_number].url
-        with told_as(OptionError, url), open_parquet(url) as file:
-            return [field.name for field in file.schema_arrow if may_be_text(field.type)]
+        with translate_errors(OptionError, url), open_parquet(url) as file:
+            return [field.name for field in file.schema_arrow if can_be_text(field.type)]
 
     @property
     def _first_number(self) -> int:
@@ -84,21 +91,21 @@ class ParquetSource:
 
         If columns are kept, they must have one type all over; else the footers that no tail held
         are read."""
-        with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(MAX_FOOTERS_AT_ONCE) as pool:
             if self._config.additional_columns:
                 footers = list(pool.map(self._footer, self.files))
                 schemas = [footer.schema for footer in footers]
                 rows = [footer.rows for footer in footers]
-                return rows, schemas_to_fit(self.files, schemas, self._config)
+                return rows, find_schemas_to_cast(self.files, schemas, self._config)
             return list(pool.map(self._row_count, self.files)), {}
 
     def _row_count(self, file: InputFile) -> int:
         return self._footer(file).rows if file.rows is None else file.rows
 
     def _footer(self, file: InputFile) -> Footer:
-        with told_as(OptionError, file.url):
-            return footer_of(file, self._config)
+        with translate_errors(OptionError, file.url):
+            return read_footer(file, self._config)
 
 
-def may_be_text(kind: pa.DataType) -> bool:
+def can_be_text(kind: pa.DataType) -> bool:
     return is_string_like(kind) or pa.types.is_dictionary(kind)

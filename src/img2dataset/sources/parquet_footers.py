@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from img2dataset.sources.columns import check_columns
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.parquet_ranges import open_parquet
-from img2dataset.sources.types import common_type
+from img2dataset.sources.types import find_common_type
 
 MAGIC = b"PAR1"
 
@@ -19,14 +19,14 @@ FOOTER_END_BYTES = 8
 """Its length, and the magic."""
 
 
-def look_at(
+def inspect_file(
     file: InputFile,
     head: bytes,  # noqa: ARG001
     tail: bytes | None,
     config: SourceConfig,
 ) -> int | None:
     """Rows of a file whose footer is in its tail; it must have the wanted columns."""
-    footer = footer_in(tail or b"")
+    footer = find_footer(tail or b"")
     if footer is None:
         return None
     metadata = pq.read_metadata(pa.BufferReader(MAGIC + footer))
@@ -34,7 +34,7 @@ def look_at(
     return int(metadata.num_rows)
 
 
-def footer_in(tail: bytes) -> bytes | None:
+def find_footer(tail: bytes) -> bytes | None:
     """The footer that a file ends with, its length and magic included; None if it is longer
     than what is there."""
     if len(tail) < FOOTER_END_BYTES or not tail.endswith(MAGIC):
@@ -52,7 +52,7 @@ class Footer:
     """Of the columns that are kept."""
 
 
-def footer_of(file: InputFile, config: SourceConfig) -> Footer:
+def read_footer(file: InputFile, config: SourceConfig) -> Footer:
     """The footer of a file, which must have the wanted columns."""
     with open_parquet(file.url) as parquet:
         schema = parquet.schema_arrow
@@ -61,12 +61,12 @@ def footer_of(file: InputFile, config: SourceConfig) -> Footer:
         return Footer(int(parquet.metadata.num_rows), kept)
 
 
-def schemas_to_fit(
+def find_schemas_to_cast(
     files: tuple[InputFile, ...], schemas: list[pa.Schema], config: SourceConfig
 ) -> dict[InputFile, pa.Schema]:
     """File -> types of the columns that are others over the whole list than in this file."""
     types = {
-        name: common_type(schema.field(name).type for schema in schemas)
+        name: find_common_type(schema.field(name).type for schema in schemas)
         for name in config.additional_columns
     }
     found = {}

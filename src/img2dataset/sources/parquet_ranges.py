@@ -13,25 +13,25 @@ import pyarrow.parquet as pq
 
 from img2dataset.errors import SourceError
 from img2dataset.records import ParquetRange
-from img2dataset.sources.columns import wanted_columns
+from img2dataset.sources.columns import list_columns
 from img2dataset.sources.config import BadListError, SourceConfig
-from img2dataset.sources.opening import open_file_system, told_as
+from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.sources.tables import normalise
 from img2dataset.storage.folder import is_local
 from img2dataset.storage.retry import one_line
 
-BUFFER = 1 << 20
+BUFFER_BYTES = 1 << 20
 """Bytes of a column that are read at once."""
 
 
-BATCH = 4096
+BATCH_ROWS = 4096
 
 
 def open_parquet(url: str) -> pq.ParquetFile:
     fs, path = open_file_system(url)
     source = path if is_local(fs) else fs.open(path, "rb")
     try:
-        return pq.ParquetFile(source, buffer_size=BUFFER, pre_buffer=False)
+        return pq.ParquetFile(source, buffer_size=BUFFER_BYTES, pre_buffer=False)
     except ValueError as error:  # also fsspec's, of web servers that cannot seek
         raise BadListError(f"{url} cannot be read as Parquet: {one_line(error)}") from error
 
@@ -84,7 +84,7 @@ class RangeReader:
         group = self._group_of(row)
         groups = list(range(group, self._file.metadata.num_row_groups))
         self._batches = self._file.iter_batches(
-            BATCH, row_groups=groups, columns=list(self.columns), use_threads=False
+            BATCH_ROWS, row_groups=groups, columns=list(self.columns), use_threads=False
         )
         self._position = self._starts[group]
         self._held = None
@@ -107,7 +107,7 @@ atomic, so that threads never share one."""
 
 def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """The normalised table of a range of a file that is not read on."""
-    columns = tuple(dict.fromkeys(column.source for column in wanted_columns(config)))
+    columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
     reader = RangeReader(rows.url, columns)
     try:
         return normalise(reader.read(rows.start, rows.count), config)
@@ -117,9 +117,9 @@ def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
 
 def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """The normalised table of a range of rows."""
-    with told_as(SourceError, rows.url):
-        columns = tuple(dict.fromkeys(column.source for column in wanted_columns(config)))
-        reader = idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
+    with translate_errors(SourceError, rows.url):
+        columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
+        reader = take_idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
         table = normalise(reader.read(rows.start, rows.count), config, rows.schema)
         _idle.append(reader)
         return table
@@ -131,7 +131,7 @@ def close_idle_reader() -> None:
         _idle.pop().close()
 
 
-def idle_reader(url: str, columns: tuple[str, ...]) -> RangeReader | None:
+def take_idle_reader(url: str, columns: tuple[str, ...]) -> RangeReader | None:
     """The idle reader if it is the right one; another is closed."""
     try:
         reader = _idle.pop()

@@ -11,14 +11,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-LONGEST_LINE = 16_000_000
+MAX_LINE_CHARACTERS = 16_000_000
 """Characters; also the longest field."""
 
 
-RECORD_LINES = 1000
+MAX_RECORD_LINES = 1000
 
 
-RECORD_CHARACTERS = 1_000_000
+MAX_RECORD_CHARACTERS = 1_000_000
 """A quote that does not close within so many lines or characters is a stray one."""
 
 
@@ -35,7 +35,7 @@ Record = list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class ReadResult:
     """What came of reading a record by some rules for quotes."""
 
     record: Record | None = None
@@ -77,23 +77,23 @@ class Window:
 
 def is_full(lines: int, characters: int) -> bool:
     """Whether a record of so many lines and characters may not go on."""
-    return lines > 0 and (lines >= RECORD_LINES or characters > RECORD_CHARACTERS)
+    return lines > 0 and (lines >= MAX_RECORD_LINES or characters > MAX_RECORD_CHARACTERS)
 
 
-def read_doubled(lines: list[str], position: int, delimiter: str) -> Quoted:
+def read_doubled(lines: list[str], position: int, delimiter: str) -> ReadResult:
     """The record that begins at a line, by RFC 4180; it may take several lines."""
     window = Window(lines, position)
     reader = csv.reader(window, delimiter=delimiter, strict=True)
     try:
-        return Quoted(next(reader), reader.line_num)
+        return ReadResult(next(reader), reader.line_num)
     except csv.Error as error:
         if window.at_its_end and QUOTE in lines[position]:
             problem = "a quote that never closes"
-            return Quoted(None, window.taken, problem, needs_more=not window.limited)
-        return Quoted(None, window.taken, words_for(error))
+            return ReadResult(None, window.taken, problem, needs_more=not window.limited)
+        return ReadResult(None, window.taken, describe_csv_error(error))
 
 
-def words_for(error: csv.Error) -> str:
+def describe_csv_error(error: csv.Error) -> str:
     """A message of the csv module, for a person."""
     text = str(error)
     if "expected after" in text:
@@ -104,7 +104,7 @@ def words_for(error: csv.Error) -> str:
 
 
 @lru_cache
-def escaped_field(delimiter: str) -> re.Pattern[str]:
+def compile_escaped_field(delimiter: str) -> re.Pattern[str]:
     """A field of which the quotes have backslashes before them, up to its end."""
     end = rf"(?=[{delimiter}\r\n]|\Z)"
     return re.compile(
@@ -116,33 +116,33 @@ def escaped_field(delimiter: str) -> re.Pattern[str]:
 OPEN_QUOTE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*\\?\Z', re.DOTALL)
 
 
-def read_escaped(lines: list[str], position: int, delimiter: str) -> Quoted:
+def read_escaped(lines: list[str], position: int, delimiter: str) -> ReadResult:
     """The record that begins at a line, where backslashes escape quotes and each other."""
-    attempt = escaped_record(lines[position], delimiter)
+    attempt = parse_escaped(lines[position], delimiter)
     if attempt.record is not None or not attempt.needs_more:
         return attempt
     window = Window(lines, position)
-    attempt = escaped_record("".join(window), delimiter)
+    attempt = parse_escaped("".join(window), delimiter)
     if window.limited and attempt.needs_more:
-        return Quoted(problem=attempt.problem)
+        return ReadResult(problem=attempt.problem)
     return attempt
 
 
-def escaped_record(text: str, delimiter: str) -> Quoted:
+def parse_escaped(text: str, delimiter: str) -> ReadResult:
     """The record that `text` begins with."""
-    field = escaped_field(delimiter)
+    field = compile_escaped_field(delimiter)
     record: Record = []
     position = 0
     while True:
         match = field.match(text, position)
         if match is None:
             is_open = OPEN_QUOTE.match(text, position) is not None
-            return Quoted(problem="a quote that never closes", needs_more=is_open)
+            return ReadResult(problem="a quote that never closes", needs_more=is_open)
         quoted, plain = match.groups()
         record.append(plain if quoted is None else ESCAPED.sub(r"\1", quoted))
         position = match.end()
         if not text.startswith(delimiter, position):
-            return Quoted(record, text.count("\n", 0, position) + 1)
+            return ReadResult(record, text.count("\n", 0, position) + 1)
         position += len(delimiter)
 
 
@@ -155,7 +155,7 @@ def read_literal(line: str, delimiter: str) -> Record | None:
     cells = line.rstrip("\r\n").split(delimiter)
     if delimiter != "\t" and any(map(is_cut_text, cells)):
         return None
-    return list(map(unquoted, cells))
+    return list(map(unquote, cells))
 
 
 def is_cut_text(cell: str) -> bool:
@@ -163,7 +163,7 @@ def is_cut_text(cell: str) -> bool:
     return cell.startswith(QUOTE) and (cell.count(QUOTE) % 2 == 1 or ESCAPED_QUOTE in cell)
 
 
-def unquoted(cell: str) -> str:
+def unquote(cell: str) -> str:
     """The text of a cell that is quoted as a whole; any other cell as it is."""
     if len(cell) > 1 and cell[0] == cell[-1] == QUOTE:
         text = cell[1:-1]

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import IO, Any, cast
 
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
-from img2dataset.sources.encodings import REPLACED, advice_for_wide, wide_encoding
+from img2dataset.sources.encodings import REPLACED, describe_wide_encoding, detect_wide_encoding
 from img2dataset.sources.findings import Findings, Oddity
 from img2dataset.sources.opening import open_bytes
 
@@ -59,7 +59,7 @@ class Reading:
         """The content as text, block by block; bytes that are not UTF-8 become U+FFFD."""
         decoder = getincrementaldecoder("utf-8-sig")("replace")
         number = 0
-        for number, data in enumerate(checked_chunks(self), 1):
+        for number, data in enumerate(read_chunks(self), 1):
             text = decoder.decode(data)
             if REPLACED in text and REPLACED.encode() not in data:
                 where = f"in megabyte {number} of {self.file.url.rpartition('/')[2]}"
@@ -76,16 +76,16 @@ def unzip_head(head: bytes) -> bytes:
         return b""
 
 
-def checked_chunks(reading: Reading) -> Iterator[bytes]:
+def read_chunks(reading: Reading) -> Iterator[bytes]:
     """The content as it comes.
 
     Raises:
         BadListError: it is UTF-16 or UTF-32.
     """
     chunk = reading.content()
-    wide = wide_encoding(chunk)
+    wide = detect_wide_encoding(chunk)
     if wide is not None:
-        raise BadListError(f"{reading.file.url} {advice_for_wide(wide)}")
+        raise BadListError(f"{reading.file.url} {describe_wide_encoding(wide)}")
     while chunk:
         yield chunk
         chunk = reading.content()

@@ -18,7 +18,7 @@ well have a URL after a comma, but hardly without a space."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RowShape:
     """What rows of a file look like."""
 
     delimiter: str
@@ -29,7 +29,7 @@ class Shape:
     """Position of the URL."""
 
 
-def hides_row(record: Record, shape: Shape) -> bool:
+def hides_row(record: Record, shape: RowShape) -> bool:
     """Whether a quoted text of a record has a line in it that reads like a row of its own, with
     a URL in its place: then a stray quote has swallowed that row."""
     return any(
@@ -38,7 +38,7 @@ def hides_row(record: Record, shape: Shape) -> bool:
     )
 
 
-def text_hides_row(text: str, field: int, cells: int, shape: Shape) -> bool:
+def text_hides_row(text: str, field: int, cells: int, shape: RowShape) -> bool:
     """As `hides_row`, of one text: a field of a record of so many cells."""
     first, *inner, last = (line.split(shape.delimiter) for line in text.split("\n"))
     before, after = field, cells - 1 - field
@@ -49,7 +49,7 @@ def text_hides_row(text: str, field: int, cells: int, shape: Shape) -> bool:
     )
 
 
-def is_row(line: Record, before: int, after: int, shape: Shape) -> bool:
+def is_row(line: Record, before: int, after: int, shape: RowShape) -> bool:
     """Whether cells of a line read like a row with a URL in its place, counted from the left or
     from the right: the rest may have delimiters in it.  `before` and `after` are the cells of the
     line that are not among them."""

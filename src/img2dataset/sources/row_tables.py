@@ -9,7 +9,7 @@ import pyarrow as pa
 from img2dataset.records import PROBLEM
 
 
-def cut(
+def cut_into_shards(
     tables: Iterator[tuple[pa.Table, int]], rows_per_shard: int
 ) -> Iterator[tuple[pa.Table, float]]:
     """Tables of exactly `rows_per_shard` rows, the last may be short; with where each ends."""
@@ -31,7 +31,7 @@ def cut(
         yield pa.concat_tables(held), before
 
 
-def compact(table: pa.Table) -> pa.Table:
+def copy_table(table: pa.Table) -> pa.Table:
     """The table with memory of its own: a slice would be pickled with all it was cut from."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
@@ -39,14 +39,18 @@ def compact(table: pa.Table) -> pa.Table:
     return pa.ipc.open_stream(sink.getvalue()).read_all()
 
 
-def problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
+def make_problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
     """The last column of a format in which lines can be malformed; by position of the row."""
     if not problems:
         return pa.nulls(rows, pa.string())
     return pa.array([problems.get(row) for row in range(rows)], pa.string())
 
 
-def normalised(columns: Mapping[str, pa.Array], problems: Mapping[int, str], rows: int) -> pa.Table:
+def add_problem_column(
+    columns: Mapping[str, pa.Array], problems: Mapping[int, str], rows: int
+) -> pa.Table:
     """The table of a format in which lines can be malformed."""
     names = [*columns, PROBLEM]
-    return pa.Table.from_arrays([*columns.values(), problem_column(problems, rows)], names=names)
+    return pa.Table.from_arrays(
+        [*columns.values(), make_problem_column(problems, rows)], names=names
+    )

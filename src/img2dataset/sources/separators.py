@@ -5,10 +5,10 @@ from __future__ import annotations
 SEPARATORS = {"\t": ("tabs", "tsv"), ",": ("commas", "csv"), ";": ("semicolons", None),
               "|": ("pipes", None)}  # fmt: skip
 """Character -> what it is called, and the format that reads it."""
-SHOWN_NAMES = 10
+MAX_SHOWN_NAMES = 10
 
 
-def other_separator(names: list[str], input_format: str) -> str:
+def suggest_separator(names: list[str], input_format: str) -> str:
     """What to say if the whole header is one name with other separators in it; else nothing."""
     plain = input_format.removesuffix(".gz")
     if len(names) != 1 or plain not in ("csv", "tsv"):
@@ -17,7 +17,7 @@ def other_separator(names: list[str], input_format: str) -> str:
     found = max(SEPARATORS, key=header.count)
     if found not in header or "://" in header:
         return ""
-    cells = [cell.strip().strip("\"'") for cell in header.split(found)][:SHOWN_NAMES]
+    cells = [cell.strip().strip("\"'") for cell in header.split(found)][:MAX_SHOWN_NAMES]
     word, reader = SEPARATORS[found]
     columns = ", ".join(repr(cell[:100]) for cell in cells)
     if reader is not None:

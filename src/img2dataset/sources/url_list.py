@@ -14,7 +14,7 @@ import pyarrow as pa
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
 from img2dataset.sources.config import Source, SourceConfig
-from img2dataset.sources.locate import LeaveOut, find_files
+from img2dataset.sources.locate import LeaveOut, locate_files
 from img2dataset.sources.registry import import_format
 from img2dataset.sources.text import refuse_columns
 
@@ -34,10 +34,10 @@ IMAGES = (
 """Endings of the names of images, in lower case."""
 
 
-def source_of(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
+def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """See `img2dataset.sources.open_source`."""
     if isinstance(url_list, str) and config.input_format == "txt" and names_image(url_list):
-        source = source_in_python([url_list], config, leave_out)
+        source = make_memory_source([url_list], config, leave_out)
         source.notices = (
             *source.notices,
             "url_list is the URL of an image: it is taken as a list of this one",
@@ -45,16 +45,16 @@ def source_of(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Sourc
         return source
     if isinstance(url_list, str | PathLike):
         return open_locations([url_list], config, leave_out)
-    return source_in_python(url_list, config, leave_out)
+    return make_memory_source(url_list, config, leave_out)
 
 
-def source_in_python(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
+def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """A list that a Python program made."""
     from img2dataset.sources import tables  # noqa: PLC0415  (not for the command line)
 
     name = f"<{type(url_list).__name__}>"
     if is_frame(url_list):
-        return tables.TableSource(name, tables.table_of_frame(url_list, config), config)
+        return tables.TableSource(name, tables.convert_frame(url_list, config), config)
     if isinstance(url_list, pa.RecordBatch):
         return tables.TableSource(name, pa.Table.from_batches([url_list]), config)
     if isinstance(url_list, pa.Table):
@@ -64,10 +64,10 @@ def source_in_python(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -
             f"url_list is of the type {type(url_list).__name__}: it must be a path or URL of a file or "
             "folder, several of them, a list of image URLs, a pyarrow Table or a pandas DataFrame"
         )
-    items = list(items_of(url_list))
+    items = list(convert_items(url_list))
     if config.input_format == "txt" and are_image_urls(items):
         refuse_columns(config)
-        table = tables.table_of_urls(items)
+        table = tables.make_url_table(items)
         return tables.TableSource("<list>", table, replace(config, url_col=URL))
     return open_locations(items, config, leave_out)
 
@@ -78,7 +78,7 @@ def is_frame(url_list: Any) -> bool:
     return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
 
 
-def items_of(url_list: Iterable[Any]) -> Iterable[Any]:
+def convert_items(url_list: Iterable[Any]) -> Iterable[Any]:
     if isinstance(url_list, pa.Array | pa.ChunkedArray):
         return cast("Iterable[Any]", url_list.to_pylist())
     return url_list
@@ -94,16 +94,16 @@ def are_image_urls(items: list[Any]) -> bool:
 
 def is_image_url(text: str) -> bool:
     web = text.lower().startswith(("http://", "https://"))
-    return web and not urlsplit_path(text).endswith((".txt", ".txt.gz"))
+    return web and not get_path(text).endswith((".txt", ".txt.gz"))
 
 
 def names_image(text: str) -> bool:
     """Whether this is the URL of an image, by its ending; no list ends so."""
     is_one = not text.strip().count(",http")
-    return is_one and is_image_url(text.strip()) and urlsplit_path(text).lower().endswith(IMAGES)
+    return is_one and is_image_url(text.strip()) and get_path(text).lower().endswith(IMAGES)
 
 
-def urlsplit_path(url: str) -> str:
+def get_path(url: str) -> str:
     try:
         return urlsplit(url).path
     except ValueError:  # not a URL after all
@@ -118,8 +118,8 @@ def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveO
         if not isinstance(location, str | PathLike):
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
     module = import_format(config.base_format)
-    look_at = getattr(module, "look_at", None)
-    files, notices = find_files(
+    look_at = getattr(module, "inspect_file", None)
+    files, notices = locate_files(
         locations,
         config,
         partial(look_at, config=config) if look_at else lambda *_: None,

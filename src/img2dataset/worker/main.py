@@ -54,7 +54,7 @@ from img2dataset.records import (
     shard_name,
 )
 from img2dataset.sources import load_table
-from img2dataset.sources.rows import rows_of
+from img2dataset.sources.rows import make_rows
 from img2dataset.storage.retry import StorageRetry, passing_error, try_once
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.worker.hash_check import HashCheck
@@ -221,7 +221,7 @@ class Worker:
         if opened.missing == 0:
             self._finish(opened)
             return
-        self._pipeline.submit(rows_of(table, shard.id, self._source, keys))
+        self._pipeline.submit(make_rows(table, shard.id, self._source, keys))
 
     def _open_writer(
         self, opened: OpenShard, table: pa.Table, key_of: KeyOf, shard: Shard

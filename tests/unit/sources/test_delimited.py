@@ -209,7 +209,7 @@ def test_records_of_several_lines_are_legal(
 
 
 def test_a_record_has_a_longest_length(tmp_path: Path) -> None:
-    longest = quotes.RECORD_LINES
+    longest = quotes.MAX_RECORD_LINES
     good = '"' + "\n" * (longest - 1) + '"'
     bad = '"' + "\n" * longest + '"'
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,{good}\nhttp://b,{bad}\nhttp://c,x\n")
@@ -301,7 +301,7 @@ def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
 
 @pytest.mark.slow
 def test_a_monstrous_line_is_malformed(tmp_path: Path) -> None:
-    half = "x" * (quotes.LONGEST_LINE // 2)
+    half = "x" * (quotes.MAX_LINE_CHARACTERS // 2)
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,x\n{half},{half}\nhttp://b,y\n")
 
     assert problems_in(path, CAPTIONED) == [None, "3: longer than 16000000 characters", None]

@@ -89,7 +89,7 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, message: str, tmp_path
 
 @pytest.mark.slow
 def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: Path) -> None:
-    records = [{"url": f"http://example.com/{n}"} for n in range(2 * json_columns.BATCH)]
+    records = [{"url": f"http://example.com/{n}"} for n in range(2 * json_columns.BATCH_ROWS)]
     shards = open_source(write(tmp_path / "a.json", json.dumps(records)[:-20]), JSON).shards(100)
 
     assert next(shards).count == 100
@@ -100,7 +100,7 @@ def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: 
 def test_an_endless_object_is_not_held_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_array, "LONGEST_OBJECT", 1000)
+    monkeypatch.setattr(json_array, "MAX_OBJECT_CHARACTERS", 1000)
     monkeypatch.setattr(Reading.content, "__defaults__", (500,))
     path = write(tmp_path / "a.json", '[{"url": "' + "x" * 1_000_000)
     held: list[int] = []
@@ -125,7 +125,7 @@ def test_half_surrogates_are_replaced(tmp_path: Path) -> None:
 def test_an_element_that_is_too_long_costs_its_own_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_array, "LONGEST_OBJECT", 1000)
+    monkeypatch.setattr(json_array, "MAX_OBJECT_CHARACTERS", 1000)
     captions = ["small", "x" * 900, 'y\\"[{' * 10_000, "last"]
     records = [{"url": f"http://{n}", "c": caption} for n, caption in enumerate(captions)]
     path = write(tmp_path / "a.json", json.dumps(records))
@@ -163,7 +163,7 @@ def test_a_malformed_element_is_a_failed_row(
 
 @pytest.mark.slow
 def test_keys_that_come_after_the_first_thousands_are_found(tmp_path: Path) -> None:
-    records: list[dict[str, str]] = [{"url": "http://a"}] * (json_columns.BATCH + 1)
+    records: list[dict[str, str]] = [{"url": "http://a"}] * (json_columns.BATCH_ROWS + 1)
     path = write(tmp_path / "a.json", json.dumps([*records, {"url": "http://b", "x": "late"}]))
 
     assert fields_in(path, WITH_X)[-1] == {"x": "late", "url": "http://b"}
