@@ -16,7 +16,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import IO, Any
 
-from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
+from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, open_pipes_to_parent
 from img2dataset.process.startup import start_minimal
 
 
@@ -61,7 +61,7 @@ def crash(args: threading.ExceptHookArgs) -> None:
 
 
 def main() -> None:
-    link = PipeLink(*pipes_to_parent())
+    link = PipeLink(*open_pipes_to_parent())
     faulthandler.enable()
     threading.excepthook = crash
     start_minimal()

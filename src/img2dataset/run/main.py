@@ -12,7 +12,7 @@ from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.reports import Reporter, default_reporters
 from img2dataset.run.ignored_options import drop_ignored_options
-from img2dataset.run.own_shards import check_apart, own_files
+from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.run.preflight import (
     find_refused_modes,
     find_unshared_limits,
@@ -45,7 +45,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         workers = stack.enter_context(distribute(make_work(options)))
         config = source_config(options)
         folder = open_folder(options)
-        source = open_source(url_list, config, own_files(folder, options))
+        source = open_source(url_list, config, make_own_file_check(folder, options))
         check_apart(source, folder, options)
         lock_folder(folder, options.part_of, stack, reporters)
         pool = workers.describe_pool()

@@ -20,7 +20,7 @@ from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
 from img2dataset.reports import Reporter
-from img2dataset.run.list_changes import ListCheck, same_rows
+from img2dataset.run.list_changes import ListCheck, make_row_check
 from img2dataset.run.own_shards import check_apart
 from img2dataset.sources import Source, SourceConfig
 from img2dataset.storage.folder import Folder, parts_name
@@ -132,7 +132,7 @@ def make_comparison(
 ) -> Comparison:
     """Make the comparison that is carried out only if the list has changed."""
     name_of = partial(shard_name, oom_shard_count=options.oom_shard_count)
-    is_same = same_rows(folder, config, name_of)
+    is_same = make_row_check(folder, config, name_of)
     check = ListCheck(source, options.number_sample_per_shard, is_same)
     return Comparison(check.touched, name_of, accepted=options.accept_changed_list)
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from img2dataset.errors import RowError
-from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
+from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, open_pipes_to_parent
 from img2dataset.process.startup import start_minimal
 from img2dataset.worker.sandbox import Bug, Ready
 
@@ -32,7 +32,7 @@ FIRST_TO_GO = "1000"
 
 
 def main() -> None:
-    requests, replies = pipes_to_parent()
+    requests, replies = open_pipes_to_parent()
     sys.excepthook = partial(tell_bug, replies)
     end_with_parent()
     start_minimal()

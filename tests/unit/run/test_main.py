@@ -52,7 +52,7 @@ def made(
     (tmp_path / "urls.txt").write_text("http://a/1.jpg\nhttp://a/2.jpg\nhttp://a/3.jpg\n")
     workers = Elsewhere(tmp_path / "out", seen)
     monkeypatch.setattr("img2dataset.run.main.find_distributor", lambda _: workers.start)
-    monkeypatch.setattr("img2dataset.run.progress.SEEN_WITHIN", seen_within)
+    monkeypatch.setattr("img2dataset.run.progress.SEEN_TIMEOUT_S", seen_within)
     monkeypatch.chdir(tmp_path)
     options = Options("urls.txt", output_folder="out", number_sample_per_shard=1)
     return workers, run(options, [])
