@@ -1,9 +1,9 @@
-# Everything runs in .venv, made on first use.  PYTHON chooses the interpreter it is made with.
+# All targets run in .venv, which the first one makes.  PYTHON is the interpreter for it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-# tests start hundreds of processes: without bytecode files each would compile everything again
+# Tests start hundreds of processes: without bytecode files each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
@@ -19,7 +19,7 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 $(VENV)/tested: $(VENV)/installed
-	@echo "installing what the tests need into $(VENV): 700 MB more, a minute or two"
+	@echo "installing the test dependencies into $(VENV): 700 MB more, a minute or two"
 	@$(PIP) install -e '.[dev]'
 	@touch $@
 
@@ -28,18 +28,18 @@ $(VENV)/clustered: $(VENV)/tested
 	@$(PIP) install -e '.[cluster-tests]'
 	@touch $@
 
-demo: $(VENV)/installed  ## download a small local site into demo/ and look at the result
+demo: $(VENV)/installed  ## download a small local site into demo/ and show the result
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/tested  ## run the tests that take under a minute
+test: $(VENV)/tested  ## run the quick tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow' $(ARGS)
 
-test-all: $(VENV)/clustered  ## run every test, the slow ones too (Spark's need Java)
+test-all: $(VENV)/clustered  ## run all tests, also the slow ones (those of Spark need Java)
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
-check: check-static test  ## all gates
+check: check-static test  ## run all checks of CI
 
-check-static: format lint types layers docs
+check-static: format lint types layers docs  ## run all checks but the tests
 
 format: $(VENV)/tested
 	$(BIN)/ruff format --check .
@@ -53,19 +53,19 @@ types: $(VENV)/tested
 layers: $(VENV)/tested
 	$(BIN)/lint-imports
 
-docs: $(VENV)/tested  ## check that generated pages are current (docs/generate.py writes them)
+docs: $(VENV)/tested  ## check that the generated pages are current (docs/generate.py writes them)
 	$(BIN)/python docs/generate.py --check
 
-bench: $(VENV)/installed  ## ours and the old tool side by side (ARGS="--photos FOLDER --rounds 3")
+bench: $(VENV)/installed  ## compare whole commands with the old tool (ARGS="--photos FOLDER --rounds 3")
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-bench-images: $(VENV)/installed  ## the image step alone: costs and fidelity (ARGS="--photos FOLDER")
+bench-images: $(VENV)/installed  ## measure the image step: cost and fidelity (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.pixels $(ARGS)
 
-fuzz-compiled: $(VENV)/tested  ## hostile JPEGs into our C, under the sanitizers (ARGS="--seconds 1200"; needs gcc)
+fuzz-compiled: $(VENV)/tested  ## feed hostile bytes to the C code, with sanitizers (ARGS="--seconds 1200"; needs gcc)
 	$(BIN)/python -m tests.fuzz.compiled $(ARGS)
 
-bench-fetch: $(VENV)/installed  ## fetching alone, on a site that behaves like the web (same ARGS)
+bench-fetch: $(VENV)/installed  ## measure fetching, on a site that behaves like the web (same ARGS)
 	$(BIN)/python -m benchmarks.fetch $(ARGS)
 
 SECONDS ?= 60
@@ -73,18 +73,18 @@ $(VENV)/fuzzed: $(VENV)/tested
 	$(PIP) install -e '.[fuzz]'
 	touch $@
 
-fuzz: $(VENV)/fuzzed  ## feed the image stage hostile bytes (SECONDS=1200); what is found goes to fuzz/
+fuzz: $(VENV)/fuzzed  ## feed hostile bytes to the image stage (SECONDS=1200); findings go to fuzz/
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
-bench-scale: $(VENV)/tested  ## a list of a billion rows, a folder of 100,000 shards
+bench-scale: $(VENV)/tested  ## measure a list of a billion rows and a folder of 100,000 shards
 	$(BIN)/python -m benchmarks.scale --s3 $(ARGS)
 
-bench-memory: $(VENV)/tested  ## memory of each process over a long run
+bench-memory: $(VENV)/tested  ## measure the memory of each process over a long run
 	$(BIN)/python -m benchmarks.longrun $(ARGS)
 
 ROUNDS ?= 2000
-chaos: $(VENV)/tested  ## a long fault campaign (ROUNDS=2000, ARGS="--s3 --first SEED --jobs 4")
+chaos: $(VENV)/tested  ## run a long fault campaign (ROUNDS=2000, ARGS="--s3 --first SEED --jobs 4")
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(ARGS)
 
-clean:  ## remove what make made
+clean:  ## remove all that make made
 	rm -rf $(VENV) demo build *.egg-info

@@ -1,1 +1,1 @@
-"""Ours and the released img2dataset 1.47.0, side by side: `python -m benchmarks.run`."""
+"""Benchmarks of img2dataset beside the released 1.47.0: `python -m benchmarks.run`."""

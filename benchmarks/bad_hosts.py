@@ -1,7 +1,8 @@
-"""What a bad host costs a run: `python -m benchmarks.bad_hosts [--append benchmarks/RESULTS.md]`.
+"""Measure what a bad host costs a run: `python -m benchmarks.bad_hosts [--append TABLE.md]`.
 
-2 % of the rows are on one bad host; for each kind of bad host the wall time of the whole command
-is compared with that of the same list without these rows, measured just before.  Everything is on loopback.
+2 % of the rows are on one bad host.  For each kind of bad host the wall time of the whole command
+is compared with that of the same list without these rows, measured just before.  Everything is on
+loopback.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def reply(status: str, *headers: str, body: bytes = b"", length: int | None = No
 
 
 def answering(answer: bytes, seconds: float = 0.0) -> Handler:
-    """Each request gets `answer` after so many seconds."""
+    """Answer each request with `answer` after this many seconds."""
 
     async def handle(reader: Reader, writer: Writer) -> None:
         while await reader.readline():
@@ -153,7 +154,7 @@ def urls_of(ports: dict[str, int], rows: int, kind: str | None) -> list[str]:
 
 
 def run(urls: Sequence[str]) -> tuple[float, int, str]:
-    """Wall time of the command, images, and its failures."""
+    """Run the command; return its wall time, its images and its failures."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "list.txt")
         path.write_text("\n".join(urls))

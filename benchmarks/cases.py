@@ -1,4 +1,4 @@
-"""What is measured: each case is a list of URLs and the options both tools get."""
+"""The cases of `benchmarks.run`: each is a list of URLs and the options that both tools get."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Outcome:
 
     @property
     def problem(self) -> str | None:
-        """Why the run does not count."""
+        """The reason why the run does not count, if there is one."""
         if self.successes != self.urls:
             return f"{self.successes} successes of {self.urls} (exit code {self.usage.exit_code})"
         if self.usage.exit_code != 0:
@@ -119,7 +119,7 @@ def run_case(
     folder: Path,
     env: Mapping[str, str],
 ) -> Outcome:
-    """Run `program` on `case` in the empty `folder`; the last lines of its log stay there."""
+    """Run `program` on `case` in the empty `folder`, which keeps the last lines of its log."""
     return run_list(
         site.urls(count), case.options, program, folder=folder, env=env, helpers=[site.pid]
     )
@@ -134,7 +134,7 @@ def run_list(
     env: Mapping[str, str],
     helpers: Sequence[int],
 ) -> Outcome:
-    """As `run_case`, for any list; `helpers` are the processes that serve it."""
+    """Run `program` on any list, like `run_case`; `helpers` are the processes that serve it."""
     url_list = folder / "list.txt"
     url_list.write_text("".join(f"{url}\n" for url in urls))
     output = folder / "output"

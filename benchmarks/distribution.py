@@ -1,4 +1,4 @@
-"""What distribution costs the driver: `python -m benchmarks.distribution`, numbers on stdout.
+"""Measure what distribution costs the driver: `python -m benchmarks.distribution`.
 
 The list has one row for each shard: the driver of a Parquet list sees shards, not rows.
 """
@@ -61,13 +61,13 @@ def cpu() -> float:
 
 
 def memory() -> int:
-    """Resident memory of this process, kB."""
+    """Return the resident memory of this process, in kB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1000
 
 
 def plan(source: Source) -> None:
-    """The book of 100,000 shards, with an engine that takes no time."""
+    """Track the tasks of 100,000 shards, with an engine that takes no time."""
     before, most, sent, tasks = memory(), 0, 0, 0
     stored: list[int] = []
     book = TaskTracker(
@@ -91,7 +91,7 @@ def plan(source: Source) -> None:
 
 
 def starts(job: Job, path: str) -> None:
-    """A task whose one row is refused at once: what is left is the worker's start and end."""
+    """Run tasks of one row that is refused at once: what remains is the start and end of a worker."""
     source = open_source(path, job.source)
     shard = next(source.shards(1))
     times = 5

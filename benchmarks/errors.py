@@ -1,7 +1,7 @@
-"""What a benchmark raises when it cannot be run."""
+"""The error of a benchmark that cannot run."""
 
 from __future__ import annotations
 
 
 class BenchmarkError(Exception):
-    """One line for a person: what is missing, and what to do."""
+    """A benchmark cannot run; the message says what is missing and what to do."""

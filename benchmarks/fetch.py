@@ -1,8 +1,8 @@
-"""The command `python -m benchmarks.fetch`: fetching alone, on a site that behaves like the web.
+"""Measure fetching alone, on a site that behaves like the web.
 
 python -m benchmarks.fetch                         # everything: about ten minutes
 python -m benchmarks.fetch --cases one https --photos FOLDER --rounds 3
-python -m benchmarks.fetch --old /path/to/old/bin/img2dataset --append benchmarks/RESULTS.md
+python -m benchmarks.fetch --old /path/to/old/bin/img2dataset --append TABLE.md
 
 Cases with host names run in a network namespace of their own (as root, or where unprivileged user
 namespaces are allowed).
@@ -76,7 +76,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def runnable(cases: Sequence[Case], forbidden: str | None) -> list[Case]:
-    """Those that can run here; the others are named."""
+    """Return the cases that can run here; print the names of the others."""
     found = []
     for case in cases:
         if case.needs_names and forbidden is not None:
@@ -109,7 +109,7 @@ def tools(ours: Path | None, old: Path) -> dict[Role, Tool]:
 
 
 def known_options(program: Sequence[str]) -> dict[str, str]:
-    """Older versions of ours, to compare with, may lack some."""
+    """Drop the options that the measured version lacks: it may be an older one."""
     helped = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False)
     if helped.returncode != 0:
         raise BenchmarkError(f"{program[0]} --help failed: {helped.stderr[-500:]}")
@@ -119,7 +119,7 @@ def known_options(program: Sequence[str]) -> dict[str, str]:
 def run(
     cases: Sequence[Case], tools: Mapping[Role, Tool], arguments: argparse.Namespace
 ) -> tuple[str, bool]:
-    """The text to print, and whether every run counts."""
+    """Run the cases; return the text to print, and whether every run counts."""
     with tempfile.TemporaryDirectory(prefix="img2dataset-bench-") as name:
         folder = Path(name)
         photos = arguments.photos
@@ -147,19 +147,19 @@ def run(
             ]
     remarks = [f"* {remark}" for remark in bench.remarks]
     rounds = f"Medians of {arguments.rounds} rounds, the tools in turn."
-    top = heading("benchmarks.fetch", arguments.photos)
+    top = heading("benchmarks.fetch", *([arguments.photos] if arguments.photos else []))
     return "\n".join([top, "", table(measured), "", rounds, *remarks]), not bench.invalid
 
 
 def environment(site: Path) -> dict[str, str]:
-    """No proxy: everything is on this machine.  The one certificate to trust is the site's."""
+    """Return an environment without proxies, in which only the site's certificate is trusted."""
     kept = {name: value for name, value in os.environ.items() if "_proxy" not in name.lower()}
     kept.pop("SSL_CERT_DIR", None)
     return {**kept, **old_tool.ENVIRONMENT, "SSL_CERT_FILE": str(trusted(site))}
 
 
 def trusted(site: Path) -> Path:
-    """What this system trusts, and the site: a file as everyone has one."""
+    """Write a CA bundle of the usual size: the system's certificates and the site's."""
     file = site / "trusted.pem"
     system = Path(ssl.get_default_verify_paths().openssl_cafile)
     usual = [path for path in (system, SYSTEM_STORE) if path.is_file()]
@@ -169,7 +169,7 @@ def trusted(site: Path) -> Path:
 
 
 def measure_case(case: Case, bench: Bench, tools: Sequence[Tool], *, rounds: int) -> Measured:
-    """Tool by tool, round by round: what disturbs the machine for a while hits all."""
+    """Run each tool once in each round: a disturbance of the machine hits all."""
     if case.advance:
         print(f"{case.name}: {case.advance}", file=sys.stderr)
     found: dict[Role, list[Figures]] = {tool.role: [] for tool in tools}

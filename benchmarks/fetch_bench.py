@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Role(Enum):
-    """Which column of the table a tool fills."""
+    """The column of the table that a tool fills."""
 
     OLD = "old"
     ALIKE = "ours, 2 processes"
@@ -45,7 +45,7 @@ class Tool:
     """Beyond the case's: what only this tool knows."""
 
     def sized(self, processes: int, threads: int, *, shard: int) -> dict[str, str]:
-        """Options for so many threads in each process; alone, one process has them all."""
+        """Return options for this many threads in each process; alone, one process has them all."""
         if self.role is Role.ALONE:
             processes, threads = 1, processes * threads
         return {
@@ -57,7 +57,7 @@ class Tool:
 
 @dataclass(slots=True)
 class Server(Generic[T]):
-    """A server process of ours."""
+    """A server process of the benchmark."""
 
     pid: int
     port: int
@@ -89,7 +89,7 @@ class Bench:
         *,
         least: int | None = None,
     ) -> Outcome:
-        """`least` = successes below which the run does not count (default: all)."""
+        """Run a tool; with fewer than `least` successes (default: all) the run does not count."""
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             outcome = run_list(
                 urls,
@@ -110,7 +110,7 @@ class Bench:
         return outcome
 
     def loop(self, tool: Tool, urls: Sequence[str]) -> tuple[Usage, float]:
-        """The bare loop: what it used, and the seconds of the loop alone."""
+        """Run the bare loop; return what it used, and the seconds of the loop alone."""
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             url_list, log = Path(place) / "list.txt", Path(place) / "log.txt"
             url_list.write_text("\n".join(urls))
@@ -129,13 +129,13 @@ class Bench:
 
     @contextmanager
     def names(self, **zone: float) -> Iterator[Server[NamesLog]]:
-        """The name server that /etc/resolv.conf names; keyword arguments are its flags."""
+        """Start the name server that /etc/resolv.conf names; keyword arguments are its flags."""
         with self._served("benchmarks.names", {"port": 53, **zone}, NamesLog) as server:
             yield server
 
     @contextmanager
     def web(self, **manners: Any) -> Iterator[Server[WebLog]]:
-        """A site on every address; keyword arguments are its flags."""
+        """Start a site on every address; keyword arguments are its flags."""
         flags = {"address": "0.0.0.0", "port": free_port(), "photos": self.thumbnails, **manners}
         with self._served("benchmarks.web", flags, WebLog) as server:
             yield server

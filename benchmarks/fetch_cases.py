@@ -1,4 +1,4 @@
-"""A tool on a bench -> figures: what `benchmarks.fetch` measures, and what we aim at."""
+"""A tool on a bench -> figures: the cases of `benchmarks.fetch`, and their aims."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHOLE_SHARD = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """An aim: so many times better than the old tool."""
+    """An aim: this many times better than the old tool."""
 
     factor: float
 
@@ -289,13 +289,13 @@ def count(answers: Answers, *, until: float) -> int:
 
 
 def rate(answers: Answers, *, after: float) -> float:
-    """Answers a second from `after` to the last one."""
+    """Return the answers per second from `after` to the last one."""
     late = [when for when, _ in answers if when >= after]
     return len(late) / (late[-1] - after) if late and late[-1] > after else 0.0
 
 
 def bulk_rate(answers: Answers) -> float:
-    """Answers a second until nine tenths are there: the last few say little."""
+    """Return the answers per second until nine tenths are there: the last few say little."""
     most = len(answers) * 9 // 10
     return most / (answers[most - 1][0] - answers[0][0])
 

@@ -1,4 +1,4 @@
-"""Figures of every tool -> a Markdown table, with our aims and whether they are reached."""
+"""Figures of every tool -> a Markdown table, with the aims and whether they are reached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Measured:
     rounds: Mapping[Role, Sequence[Figures]]
 
     def median(self, line: Channel, role: Role) -> float | None:
-        """None = the tool has no such figure."""
+        """Return the median; None if the tool lacks the figure."""
         rounds = self.rounds.get(role, ())
         found = [figures[line.key] for figures in rounds if line.key in figures]
         return statistics.median(found) if found else None
@@ -57,7 +57,7 @@ def times_better(line: Channel, value: float, old: float) -> float:
 
 
 def aim(line: Channel, measured: Measured) -> str:
-    """What we aim at, and whether each of our columns reaches it."""
+    """Return the aim, and whether each column that it holds for reaches it."""
     if line.aim is None:
         return ""
     old = measured.median(line, Role.OLD)

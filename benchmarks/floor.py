@@ -1,9 +1,9 @@
-"""URLs -> nothing: the barest loop around libcurl, to see what no downloader can go below.
+"""URLs -> nothing: a bare loop around libcurl, the minimum for any downloader on libcurl.
 
 python -m benchmarks.floor LIST [--in-flight 64] [--sha256]
 
 One thread, reused connections, bodies joined and thrown away; no rows, no files, no checks.
-Prints how many came and the seconds of the loop, as JSON.
+Prints the number of bodies and the seconds of the loop, as JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUFFER = 256 * 1024
 
 
 def download(urls: Iterator[str], *, in_flight: int, hashed: bool) -> int:
-    """How many answers were 200."""
+    """Download the URLs; return how many answers were 200."""
     multi = pycurl.CurlMulti()
     multi.setopt(pycurl.M_MAXCONNECTS, in_flight)
     chunks: dict[Any, list[bytes]] = {}

@@ -1,10 +1,10 @@
-"""Memory of a worker with default options and photos of 10 megapixels, against its ceiling.
+"""Measure the memory of a worker with default options and photos of 10 megapixels.
 
-python -m benchmarks.image_memory [--urls 300] [--append benchmarks/RESULTS.md]
+python -m benchmarks.image_memory [--urls 300] [--append TABLE.md]
 
 Baseline JPEGs are never decoded to a whole picture; progressive JPEGs are, at half size or less;
-PNGs wholly.  The ceiling is for the last: what may wait between the stages, and for each image
-thread an image that is decoded whole.
+PNGs wholly.  The limit that the table shows is computed for PNG: what may wait between the
+stages, and for each image thread an image that is decoded whole.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--urls", type=int, default=300)
     parser.add_argument("--append", type=Path, metavar="FILE", help="add the table to FILE")
     given = parser.parse_args()
-    text = "\n".join([heading("benchmarks.image_memory", None), "", *table(given.urls)])
+    text = "\n".join([heading("benchmarks.image_memory"), "", *table(given.urls)])
     print(text)
     if given.append is not None:
         with given.append.open("a", encoding="utf-8") as file:
@@ -105,7 +105,7 @@ def rows(urls: int, limit: float) -> Iterator[str]:
 
 
 def make_photos(folder: Path, kind: str) -> None:
-    """Four photos; their names end in .jpg whatever they are."""
+    """Write four photos; their names end in .jpg in every format."""
     extension, params = {
         "baseline": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
         "progressive": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),

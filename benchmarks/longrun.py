@@ -1,4 +1,4 @@
-"""A long run of small images -> the memory of each of its processes, over time.
+"""Measure the memory of each process over a long run of small images.
 
 `python -m benchmarks.longrun [--rows 300000 --photos FOLDER --formats webdataset parquet]`
 Resident memory is sampled twice a second; the first quarter of the run may grow, the rest must
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def make_photos(folder: Path) -> None:
-    """Some hundred different JPEGs of 1 to 3 kB."""
+    """Write a hundred different JPEGs of 1 to 3 kB."""
     folder.mkdir()
     for number in range(200):
         image = Image.effect_noise((40 + number % 30, 40), 60 + number % 40).convert("RGB")
@@ -112,7 +112,7 @@ def resident(pid: int) -> float:
 
 
 def show(output_format: str, rows: int, seconds: float, samples: Samples) -> None:
-    """A row of the table for each process: medians of each quarter, and the peak."""
+    """Print a table row for each process: the median of each quarter, and the peak."""
     print(f"\n{output_format}: {rows:,} rows in {seconds:.0f} s, {rows / seconds:.0f} images/s\n")
     print("| process | 1st quarter | 2nd | 3rd | 4th | peak |")
     print("|--|--:|--:|--:|--:|--:|")

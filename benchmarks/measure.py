@@ -1,8 +1,8 @@
 """A command -> what it and all its descendants used: time, CPU, memory (Linux only).
 
-CPU time is what the kernel says of processes that were waited for.  We make ourselves the
-reaper of orphans, so that a worker whose parent is gone is counted too.  What the samples saw
-is kept beside it as a check: if it is more, some process was not waited for.
+CPU time is what the kernel says of processes that were waited for.  This process makes itself the
+reaper of orphans, so that a worker whose parent is gone is counted too.  The sum of the samples
+is kept beside it as a check: if it is higher, some process was not waited for.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process tree used.  Seconds and bytes."""
+    """The resources that a process tree used, in seconds and bytes."""
 
     exit_code: int
     wall: float
@@ -104,7 +104,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What /proc/PID/stat says."""
+    """The fields of /proc/PID/stat."""
 
     parent: int
     session: int
@@ -115,7 +115,7 @@ class Stat:
 
 @dataclass
 class Sampler:
-    """Looks at the process tree of `root`, every 50 ms, until it is stopped."""
+    """Samples the process tree of `root` every 50 ms until it is stopped."""
 
     root: int
     own_children: frozenset[int]
@@ -172,14 +172,14 @@ class Sampler:
 
 
 def become_reaper() -> None:
-    """Let orphans of our descendants become our children, so that we can wait for them."""
+    """Make orphaned descendants children of this process, so that it can wait for them."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def reap(seen: Mapping[int, Member]) -> tuple[float, int]:
-    """Wait for what the command left behind: CPU time of it, and how many we had to stop."""
+    """Wait for processes that the command left behind; return their CPU time and how many had to be stopped."""
     deadline = time.monotonic() + GRACE
     cpu, stopped = 0.0, 0
     for pid in [pid for pid, member in seen.items() if is_orphan(pid, member)]:
@@ -196,13 +196,13 @@ def reap(seen: Mapping[int, Member]) -> tuple[float, int]:
 
 
 def is_orphan(pid: int, member: Member) -> bool:
-    """Whether it is still the same process, and a child of ours now."""
+    """True if it is still the same process, and now a child of this one."""
     stat = read_stat(pid)
     return stat is not None and stat.began == member.began and stat.parent == os.getpid()
 
 
 def all_processes() -> dict[int, Stat]:
-    """Every process, oldest first, so that parents come before children."""
+    """Return every process, oldest first, so that parents come before children."""
     pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     stats = {pid: read_stat(pid) for pid in pids}
     found = {pid: stat for pid, stat in stats.items() if stat is not None}
@@ -236,13 +236,13 @@ def proportional_memory(pid: int) -> int:
 
 
 def cpu_of_trees(roots: Sequence[int]) -> float:
-    """CPU time so far of these processes and their children."""
+    """Return the CPU time so far of these processes and their children."""
     stats = all_processes()
     return sum(stat.cpu for pid, stat in stats.items() if pid in roots or stat.parent in roots)
 
 
 def busy_time() -> float:
-    """CPU time the whole machine has spent on something: all but idle and waiting."""
+    """Return the CPU time of the whole machine, without idle time and waits."""
     fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     user, nice, system, _idle, _iowait, irq, softirq = fields[:7]
     return (user + nice + system + irq + softirq) * TICK

@@ -32,7 +32,7 @@ AT_ONCE = 64
 
 
 class Fate(Enum):
-    """What becomes of the first question about a name."""
+    """The outcome of the first question about a name."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -71,7 +71,7 @@ class NamesLog:
 
 
 def address_of(name: str) -> bytes:
-    """Four bytes; the same for the same name."""
+    """Return four bytes, the same for the same name."""
     number = zlib.crc32(name.encode())
     if name.endswith(HOLE):
         return bytes((10, 9, number >> 8 & 255, 1 + number % 254))
@@ -79,12 +79,12 @@ def address_of(name: str) -> bytes:
 
 
 def fraction(text: str) -> float:
-    """A number in 0..1 that the text decides."""
+    """Return a number in 0..1 that depends only on the text."""
     return zlib.crc32(text.encode()) / 2**32
 
 
 def question_in(packet: bytes) -> tuple[str, int, bytes]:
-    """Name in lower case, type, and the question as it was asked."""
+    """Return the name in lower case, the type, and the question as it was sent."""
     labels, at = [], 12
     while length := packet[at]:
         labels.append(packet[at + 1 : at + 1 + length])
@@ -95,7 +95,7 @@ def question_in(packet: bytes) -> tuple[str, int, bytes]:
 
 
 def answer_to(packet: bytes, question: bytes, code: int, address: bytes | None) -> bytes:
-    """The reply; with `address` = None it holds no record."""
+    """Return the reply; with `address` = None it has no record."""
     flags = (0x8180 | code).to_bytes(2, "big")
     counts = b"\0\1" + (b"\0\1" if address else b"\0\0") + b"\0\0\0\0"
     record = b""
@@ -107,14 +107,14 @@ def answer_to(packet: bytes, question: bytes, code: int, address: bytes | None) 
 
 @dataclass(slots=True)
 class Names:
-    """Decides replies and remembers who has asked."""
+    """Decides the replies and remembers the questions."""
 
     zone: Zone
     log: NamesLog = field(default_factory=NamesLog)
     asked: set[str] = field(default_factory=set)
 
     def reply(self, packet: bytes) -> bytes | None:
-        """None = silence."""
+        """Return the reply; None = silence."""
         try:
             name, kind, question = question_in(packet)
         except IndexError:
@@ -135,7 +135,7 @@ class Names:
 
 
 def serve(server: socket.socket, names: Names) -> None:
-    """Until SIGTERM.  All wait equally long, so what came first is due first."""
+    """Serve until SIGTERM.  All replies wait equally long, so the first question is due first."""
     waiting: deque[tuple[float, bytes, tuple[str, int]]] = deque()
     log, latency = names.log, names.zone.latency
     while True:

@@ -1,7 +1,7 @@
-"""A command of ours -> the same command in a network of its own, with our name server in it.
+"""A benchmark -> the same benchmark in a network namespace, with a name server in it.
 
-The old tool knows no resolver but the system's, so both get one that we answer: in a mount and
-network namespace, /etc/resolv.conf names 127.0.0.1 and nothing else is reachable.  Packets to
+The old tool only uses the system's resolver, so both tools get that of the benchmark: in a mount
+and network namespace, /etc/resolv.conf names 127.0.0.1 and nothing else is reachable.  Packets to
 10.9.0.0/16 vanish there.  Nothing outside is changed.
 """
 
@@ -27,7 +27,7 @@ def is_inside() -> bool:
 
 
 def why_not() -> str | None:
-    """What forbids a namespace here; None = nothing."""
+    """Return what forbids a namespace here; None = nothing does."""
     missing = [name for name in NEEDED if shutil.which(name) is None]
     if missing:
         return f"missing: {', '.join(missing)} (Linux: util-linux, iproute2)"
@@ -42,12 +42,12 @@ def enter(module: str, argv: Sequence[str]) -> None:
 
 
 def unshare() -> list[str]:
-    """Root may; everyone else becomes root of a user namespace first, where that is allowed."""
+    """Return the command: other users than root enter a user namespace first, where allowed."""
     return ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--mount"]
 
 
 def furnish(folder: Path) -> None:
-    """Make the namespace we are in what this module's first lines say."""
+    """Set up the current namespace as the docstring of this module says."""
     for words in (["link", "set", "lo", "up"], ["route", "add", HOLE, "dev", "lo"]):
         # what is routed to lo and is nobody's address there is dropped without a word
         subprocess.run(["ip", *words], check=True)

@@ -1,4 +1,4 @@
-"""Where the released img2dataset 1.47.0 is; installs it into a venv of its own if need be."""
+"""Find the released img2dataset 1.47.0, or install it into a venv of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENVIRONMENT = {"NO_ALBUMENTATIONS_UPDATE": "1"}
 
 
 def old_program(named: Path | None) -> Path:
-    """The old tool's program: the one named, or the one in our venv."""
+    """Return the old tool's program: the one given, or the one in its venv."""
     if named is not None:
         if not named.is_file():
             raise BenchmarkError(f"--old {named}: no such file")

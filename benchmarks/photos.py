@@ -1,4 +1,4 @@
-"""A seed -> JPEG bytes that weigh and decode like a web photo (about 500x375, 110 kB)."""
+"""A seed -> a JPEG with the size and decoding cost of a web photo (about 500x375, 110 kB)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_photos(folder: Path) -> None:
 
 
 def make_thumbnails(photos: Path, folder: Path) -> None:
-    """The first hundred photos at 128 pixels: 4 kB each, so that latency is what is measured."""
+    """Write the first hundred photos at 128 pixels: 4 kB each, so that latency dominates."""
     folder.mkdir()
     for path in sorted(photos.glob("*.jp*g"))[:THUMBNAILS]:
         pixels = cv2.imread(str(path))
@@ -56,7 +56,7 @@ def gradient(random: np.random.Generator, width: int, height: int) -> npt.NDArra
 def noise(
     random: np.random.Generator, width: int, height: int, cells: int
 ) -> npt.NDArray[np.float32]:
-    """Noise whose grain is 1/cells of the width; mostly grey, a little coloured, as photos are."""
+    """Return noise with a grain of 1/cells of the width, mostly grey, like a photo."""
     rows = max(2, cells * height // width)
     grain = random.standard_normal((rows, cells, 1)).astype(np.float32)
     colour = random.standard_normal((rows, cells, 3)).astype(np.float32)

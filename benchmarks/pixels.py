@@ -1,6 +1,6 @@
-"""The image step alone, in memory: what it costs, and how close it comes to the full decode.
+"""Measure the image step alone, in memory: its cost, and how close it is to the full decode.
 
-python -m benchmarks.pixels --photos FOLDER [FOLDER ...] [--append benchmarks/RESULTS.md]
+python -m benchmarks.pixels --photos FOLDER [FOLDER ...] [--append TABLE.md]
 
 The bare loop does what a worker has to do with a photo (decode, exact area average, border,
 encode) with the same libraries and nothing else: no network, rows, hashes or files.  It runs in
@@ -44,8 +44,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="for each line of costs")
     parser.add_argument("--append", type=Path, metavar="FILE", help="add the tables to FILE")
     given = parser.parse_args()
-    names = ", ".join(str(folder) for folder in given.photos)
-    lines = [heading("benchmarks.pixels", Path(names)), ""]
+    lines = [heading("benchmarks.pixels", *given.photos), ""]
     for folder in given.photos:
         photos = readable(folder)
         lines += [*costs(folder, photos, given.seconds), "", *fidelity(folder, photos), ""]
@@ -58,7 +57,7 @@ def main() -> int:
 
 
 def readable(folder: Path) -> list[bytes]:
-    """The colour JPEGs that libjpeg decodes without a warning."""
+    """Read the colour JPEGs that libjpeg decodes without a warning."""
     kept = []
     for path in sorted(folder.iterdir()):
         data = path.read_bytes()
@@ -92,8 +91,8 @@ def decoded(data: bytes) -> Pixels:
 
 
 def nearly_nothing(data: bytes) -> Pixels:
-    """Every code of the file is read, and next to nothing is done with it: an eighth of each
-    side is the least that libjpeg makes."""
+    """Read every code of the file and do next to nothing with it: an eighth of each side is the
+    least that libjpeg makes."""
     return np.asarray(simplejpeg.decode_jpeg(data, "BGR", min_height=1, min_width=1, min_factor=1))
 
 
@@ -159,7 +158,7 @@ def costs(folder: Path, photos: Sequence[bytes], seconds: float) -> list[str]:
 
 
 def cpu_of(title: str, photos: Sequence[bytes], seconds: float) -> float:
-    """CPU seconds per image of a step, run again and again."""
+    """Repeat a step; return its CPU seconds per image."""
     cv2.setNumThreads(1)
     step = STEPS[title]
     for data in photos[:3]:
@@ -173,7 +172,7 @@ def cpu_of(title: str, photos: Sequence[bytes], seconds: float) -> float:
 
 
 def rate(photos: Sequence[bytes], seconds: float, *, threads: int) -> float:
-    """Images per second of the image stage in threads of this process: the GIL is released."""
+    """Return the images per second of the image stage in threads of this process."""
     step = processor(side=SIDE).process
     began = time.monotonic()
     end = began + seconds
@@ -197,7 +196,7 @@ SHAPERS: dict[tuple[str, int, str], ImageProcessor] = {}
 
 
 def processor(*, side: int, mode: str = "border", encode_format: str = "jpg") -> ImageProcessor:
-    """The image stage with default options."""
+    """Return the image stage with default options."""
     key = mode, side, encode_format
     if key not in SHAPERS:
         made = make_processor(
@@ -260,7 +259,7 @@ def closeness(data: bytes, mode: str, side: int) -> float | None:
 
 
 def inner(pixels: Pixels, other: tuple[int, ...]) -> Pixels:
-    """The middle of `pixels` that a picture of size `other` has too: no border, or the crop."""
+    """Return the middle of `pixels` with the size `other`: without the border, or cropped."""
     height, width = (min(sides) for sides in zip(pixels.shape[:2], other, strict=True))
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     return pixels[top : top + height, left : left + width]

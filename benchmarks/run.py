@@ -1,7 +1,7 @@
-"""The command `python -m benchmarks.run`: both tools, turn by turn, on the same lists.
+"""Compare whole commands of both tools, in turn, on the same lists.
 
-python -m benchmarks.run                          # everything, photos made on the spot
-python -m benchmarks.run --photos FOLDER --rounds 3 --append benchmarks/RESULTS.md
+python -m benchmarks.run                          # every short case, with photos it makes
+python -m benchmarks.run --photos FOLDER --rounds 3 --append TABLE.md
 python -m benchmarks.run --cases startup --old /path/to/old/bin/img2dataset
 """
 
@@ -35,9 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 2
-    text = "\n".join(
-        [heading("benchmarks.run", arguments.photos), "", table(measured), "", *notes(measured)]
-    )
+    given = [arguments.photos] if arguments.photos else []
+    text = "\n".join([heading("benchmarks.run", *given), "", table(measured), "", *notes(measured)])
     print(text)
     runs = [outcome for one in measured for outcome in (*one.ours, *one.old)]
     if any(outcome.problem for outcome in runs):
@@ -90,7 +89,7 @@ def rounds(
     folder: Path,
     env: Mapping[str, str],
 ) -> Measured:
-    """Ours, old, ours, old, ...: what disturbs the machine for a while hits both."""
+    """Run ours, old, ours, old, ...: a disturbance of the machine hits both."""
     outcomes: dict[str, list[Outcome]] = {"ours": [], "old": []}
     for n in range(1, arguments.rounds + 1):
         for tool, program in (("ours", OURS), ("old", old)):
@@ -122,20 +121,26 @@ def tell(what: str, outcome: Outcome) -> None:
     )
 
 
-def heading(module: str, photos: Path | None) -> str:
-    """When, where and how: what is needed to run it again."""
+def heading(module: str, *photos: Path) -> str:
+    """Say when, where and how: what is needed to run it again, without paths of this machine."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     size = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
     machine = f"{processor()}, {os.cpu_count()} cores, {size} GB"
     system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    names = ", ".join(folder.resolve().name for folder in photos)
     lines = [
         f"## {now}, commit {commit()}",
         "",
         f"* Machine: {machine}; {system}",
-        f"* Photos: {photos or 'made by benchmarks/photos.py'}; old = {old_tool.RELEASE}",
-        f"* Command: `python -m {module} {shlex.join(sys.argv[1:])}`",
+        f"* Photos: {names or 'made by benchmarks/photos.py'}; old = {old_tool.RELEASE}",
+        f"* Command: `python -m {module} {shlex.join(without_folders(sys.argv[1:]))}`",
     ]
     return "\n".join(lines)
+
+
+def without_folders(arguments: Sequence[str]) -> list[str]:
+    """Shorten each path to its last name: the folders above it mean nothing elsewhere."""
+    return [Path(one).name if "/" in one else one for one in arguments]
 
 
 def notes(measured: Sequence[Measured]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A list of a billion rows, a folder of a hundred thousand shards -> seconds and memory.
+"""Measure time and memory for a list of a billion rows and a folder of 100,000 shards.
 
 `python -m benchmarks.scale [--files 1000 --rows 1000000 --shards 100000 --s3]`
 The list is small on the disk: the same few addresses over and over, which Parquet stores once.
@@ -59,7 +59,7 @@ def make_list(folder: Path, files: int, rows: int) -> None:
 
 
 def make_folder(folder: Path, shards: int) -> None:
-    """Shards that are done, three files each."""
+    """Make a folder of done shards, three files each."""
     folder.mkdir()
     for shard in range(shards):
         for suffix in (".tar", ".parquet", "_stats.json"):
@@ -67,7 +67,7 @@ def make_folder(folder: Path, shards: int) -> None:
 
 
 def plan(arguments: Sequence[str]) -> None:
-    """In a process of its own: cut the whole list into shards."""
+    """Cut the whole list into shards, in a process of its own."""
     from img2dataset.job import source_config  # noqa: PLC0415  (measured)
     from img2dataset.options import Options  # noqa: PLC0415
     from img2dataset.sources import open_source  # noqa: PLC0415
@@ -87,7 +87,7 @@ def plan(arguments: Sequence[str]) -> None:
 
 
 def resume(arguments: Sequence[str]) -> None:
-    """In a process of its own: the whole command, one shard of one row left to do."""
+    """Run the whole command, in a process of its own, with one shard of one row to do."""
     url_list, output = arguments
     begun = time.monotonic()
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A module of ours that serves -> a process that listens; its log, once it has ended."""
+"""A module with a server -> a process that listens; after its end, its log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READY = "ready"
 
 @contextmanager
 def started(module: str, flags: Sequence[str]) -> Iterator[int]:
-    """`python -m module *flags` as long as the block runs; gives its pid once it listens."""
+    """Run `python -m module *flags` during the block; yield its pid once it listens."""
     server = subprocess.Popen(
         [sys.executable, "-m", module, *flags],
         cwd=Path(__file__).parent.parent,
@@ -35,7 +35,7 @@ def started(module: str, flags: Sequence[str]) -> Iterator[int]:
 
 
 def announce() -> None:
-    """Tell whoever started us that we listen."""
+    """Tell the parent process that this one listens."""
     print(READY, flush=True)
 
 

@@ -61,7 +61,7 @@ class Site:
     pid: int
 
     def urls(self, count: int, *, tls: bool = False) -> list[str]:
-        """`count` different URLs; the photos repeat, the query does not."""
+        """Return `count` different URLs: the photos repeat, the query does not."""
         root = f"https://{LOOPBACK}:{self.tls_port}" if tls else f"http://{LOOPBACK}:{self.port}"
         return [f"{root}/{n % self.photos}.jpg?n={n}" for n in range(count)]
 
@@ -70,9 +70,9 @@ class Site:
 def serving(
     photos: Path, folder: Path, *, address: str = LOOPBACK, https: bool = False
 ) -> Iterator[Site]:
-    """Serve the JPEGs of `photos`; `folder` is the server's own place for its files.
+    """Serve the JPEGs of `photos`; the server keeps its own files in `folder`.
 
-    What stands in `folder`/photos besides is served too.
+    Other files in `folder`/photos are served too.
     """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
@@ -108,7 +108,7 @@ def link_photos(photos: Path, folder: Path) -> int:
 
 
 def make_certificate(folder: Path) -> None:
-    """A certificate that only we have signed, so that clients must be told to trust it."""
+    """Make a self-signed certificate, which clients have to be configured to trust."""
     program = shutil.which("openssl")
     if program is None:
         raise BenchmarkError("openssl is missing: apt-get install openssl")

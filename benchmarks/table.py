@@ -74,7 +74,7 @@ def line(title: str, metric: Metric, measured: Measured) -> str:
 
 
 def median(metric: Metric, outcomes: Sequence[Outcome]) -> float | None:
-    """None if a run went wrong: a tool that fails is fast."""
+    """Return the median; None if a run failed, because a tool that fails is fast."""
     if any(outcome.problem for outcome in outcomes):
         return None
     return statistics.median(metric.value(outcome) for outcome in outcomes)
@@ -87,7 +87,7 @@ def better_by(metric: Metric, ours: float | None, old: float | None) -> str:
 
 
 def remarks(measured: Sequence[Measured]) -> list[str]:
-    """What a reader must know before trusting the numbers."""
+    """Return what a reader must know before trusting the numbers."""
     found = []
     for one in measured:
         for tool, outcomes in (("ours", one.ours), ("old", one.old)):

@@ -3,9 +3,9 @@
 python -m benchmarks.web --photos FOLDER --port 8080 --latency 0.2 --spread 0.8 --log FILE
 python -m benchmarks.web --photos FOLDER --limited busy.test --limit 5 --retry-after 2
 
-Each host has a latency of its own, log-normal around the median, decided by its name.  A limited
+Each host has a latency of its own, log-normal around the median, derived from its name.  A limited
 host answers 429 when more than `limit` of its requests are being answered.  With --size photos
-are padded to so many bytes; with --hold nine tenths of a body come at once, the rest later.
+are padded to this many bytes; with --hold nine tenths of a body come at once, the rest later.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class WebLog:
 
 
 def latency_of(host: str, median: float, spread: float) -> float:
-    """Seconds; the same for the same host."""
+    """Return the latency in seconds, the same for the same host."""
     if spread == 0:
         return median
     share = (zlib.crc32(host.encode()) + 1) / (2**32 + 1)
@@ -70,7 +70,7 @@ def latency_of(host: str, median: float, spread: float) -> float:
 
 @dataclass(slots=True)
 class Web:
-    """What the connections share."""
+    """The state that all connections share."""
 
     manners: Manners
     photos: list[bytes]
@@ -85,7 +85,7 @@ class Web:
 
 
 class Connection(asyncio.Protocol):
-    """One client: a request at a time."""
+    """A client connection, with one request at a time."""
 
     def __init__(self, web: Web, latency: dict[bytes, float]) -> None:
         self.web = web
@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
 
 
 def padded(photo: bytes, size: int) -> bytes:
-    """Decoders stop at the end of the picture, so zeros after it do no harm."""
+    """Pad a photo with zeros: decoders stop at the end of the picture."""
     return photo + bytes(max(0, size - len(photo)))
 
 

@@ -5,9 +5,9 @@
 #SBATCH --mem=16G
 #SBATCH --time=24:00:00
 #SBATCH --requeue
-#SBATCH --signal=B:TERM@120    # two minutes before the end: stop in order
+#SBATCH --signal=B:TERM@120    # two minutes before the end: orderly stop
 
-# When the array is done, run the same command once without --part: it does what is missing.
+# When the array is done, run the same command once without --part: it makes the missing shards.
 # sbatch --dependency=afterany:$ARRAY_JOB_ID ...
 
 exec img2dataset \

@@ -1,11 +1,11 @@
-"""Nothing -> a small image dataset in demo/, to look at; needs no network.
+"""Make a small image dataset in demo/ and show what is in it; needs no network.
 
     python examples/demo.py
 
-Draws forty pictures, serves them on 127.0.0.1 together with a few bad URLs, runs the real
-command line on the list, and shows what came of it.
+Draws forty images, serves them on 127.0.0.1 together with a few bad URLs, runs the real command
+line on the list, and shows the result.
 """
-# ruff: noqa: T201, INP001, S603  (a script for people: it prints, and runs our own command)
+# ruff: noqa: T201, INP001, S603  (a script for people: it prints, and runs img2dataset)
 
 from __future__ import annotations
 
@@ -63,31 +63,33 @@ def main() -> int:
             *("--output_format", "files"),
             *("--output_folder", shown(DATASET)),
         ]
-        print(f"{PICTURES} pictures are served at {address}, one with an opt-out.")
-        print("The list has three bad URLs besides.  Now we run:\n")
+        print(f"Serving {PICTURES} images at {address}; one of them has an opt-out header.")
+        print(
+            f"The list also has three bad URLs, so {PICTURES - 1} of {PICTURES + 3} rows will succeed.  Running:\n"
+        )
         print(f"  python {shlex.join(command)}\n", flush=True)
         code = subprocess.run([sys.executable, *command], check=False).returncode
     if code != 0:
-        print(f"\nThat went wrong (exit code {code}); the lines above say why.")
+        print(f"\nThe command failed (exit code {code}); the lines above say why.")
         return code
     show_tree()
     show_one_json()
     show_statuses()
     make_contact_sheet()
-    print(f"\nNow look at {shown(SHEET)}: every picture of the dataset on one page.")
+    print(f"\nNow open {shown(SHEET)}: every image of the dataset on one page.")
     return 0
 
 
 def shown(path: Path) -> str:
-    """The path as a person here would type it."""
+    """Return the path relative to the current folder, if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-# -- the pictures
+# -- the images
 
 
 def draw(n: int) -> tuple[str, bytes]:
-    """Picture `n`: its name, which is also its caption, and its bytes."""
+    """Draw image `n`; return its name, which is also its caption, and its bytes."""
     shape, colour = SHAPES[n % len(SHAPES)], list(COLOURS)[n % len(COLOURS)]
     width, height = SIZES[n % len(SIZES)]
     extension = ("jpg", "jpg", "png", "webp")[n % 4]
@@ -104,7 +106,7 @@ def draw(n: int) -> tuple[str, bytes]:
         cv2.LINE_AA,
     )
     image = Image.fromarray(pixels)
-    if n == 1:  # a phone's photo: stored sideways, with a note to turn it
+    if n == 1:  # like a photo of a phone: stored sideways, with an EXIF orientation
         exif = Image.Exif()
         exif[0x0112] = 6
         image = image.transpose(Image.Transpose.ROTATE_90)
@@ -113,7 +115,7 @@ def draw(n: int) -> tuple[str, bytes]:
 
 
 def background(width: int, height: int, colour: tuple[int, int, int]) -> Pixels:
-    """A soft diagonal gradient from the colour to a darker one."""
+    """Return a soft diagonal gradient from the colour to a darker one."""
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     light = 1.15 - 0.75 * (x + y) / 2
     pixels: Pixels = np.clip(light[..., None] * np.array(colour), 0, 255).astype(np.uint8)
@@ -162,9 +164,9 @@ def encoded(image: Image.Image, extension: str, exif: Image.Exif | None = None) 
 
 @contextmanager
 def serving(pictures: Mapping[str, bytes]) -> Iterator[str]:
-    """A web site with the pictures and one page that is none; yields its address."""
+    """Serve the images and an HTML page during the block; yield the address."""
     pages = {f"/{n}": data for n, data in enumerate(pictures.values())}
-    pages["/page.html"] = b"<html><body>Not a picture.</body></html>"
+    pages["/page.html"] = b"<html><body>Not an image.</body></html>"
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -192,18 +194,18 @@ def serving(pictures: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def write_list(address: str, pictures: Mapping[str, bytes]) -> None:
-    """The URLs with their captions; some are bad, as in every list from the web."""
+    """Write the URLs with their captions; some are bad, as in every list from the web."""
     rows = [(f"{address}/{n}", name.rpartition(".")[0][3:]) for n, name in enumerate(pictures)]
-    rows[12:12] = [(f"{address}/gone.jpg", "a picture that is gone")]
-    rows[25:25] = [(f"{address}/page.html", "a page, not a picture")]
-    rows[33:33] = [("http//no-colon.example/a.jpg", "a typing error")]
+    rows[12:12] = [(f"{address}/gone.jpg", "an image that is gone")]
+    rows[25:25] = [(f"{address}/page.html", "a page, not an image")]
+    rows[33:33] = [("http//no-colon.example/a.jpg", "a typo in the URL")]
     with LIST.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["url", "caption"])
         writer.writerows(rows)
 
 
-# -- what came of it
+# -- the result
 
 
 def show_tree() -> None:
@@ -217,14 +219,14 @@ def show_tree() -> None:
 
 def show_one_json() -> None:
     path = min(DATASET.glob("[!.]*/*.json"))
-    print(f"\n{shown(path)}, what is known of the first picture:")
+    print(f"\n{shown(path)}, the metadata of the first image:")
     print(json.dumps(json.loads(path.read_bytes()), indent=2))
 
 
 def show_statuses() -> None:
-    """Every row of the list is in the Parquet table, with what became of it."""
+    """Count the outcomes in the Parquet table, which has every row of the list."""
     table = pq.read_table(sorted(DATASET.glob("*.parquet")))
-    print(f"\n{shown(DATASET)}/*.parquet, what became of the {table.num_rows} rows:")
+    print(f"\n{shown(DATASET)}/*.parquet, the outcomes of the {table.num_rows} rows:")
     pairs = zip(table["status"].to_pylist(), table["error_message"].to_pylist(), strict=True)
     for (status, message), count in Counter(pairs).most_common():
         print(f"  {count:3d}  {status:<20} {message or ''}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,10 +17,10 @@ from tests.stores.proxy import nothing
 if TYPE_CHECKING:
     from tests.stores.s3 import S3Server
 
-# fewer examples where a developer waits for them; CI tries them all.  A busy machine is no failure
+# fewer examples where a developer waits for them than on CI.  A busy machine is no failure
 ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", ALL, max_examples=20)
-settings.register_profile("all", ALL, max_examples=150)
+settings.register_profile("quick", ALL, max_examples=10)
+settings.register_profile("all", ALL, max_examples=60)
 settings.load_profile("all" if os.environ.get("IMG2DATASET_NO_SKIPS") else "quick")
 
 # everything that tests ask for is on this machine
@@ -30,6 +31,15 @@ for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 # A shell gives background jobs an ignored SIGINT, which our children would inherit.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _empty_memory() -> Iterator[None]:
+    """Nothing is left in fsspec's memory: every look at a file there goes through all of them."""
+    yield
+    if memory := sys.modules.get("fsspec.implementations.memory"):
+        memory.MemoryFileSystem.store.clear()
+        memory.MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture(scope="session")

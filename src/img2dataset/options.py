@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from img2dataset.errors import OptionError
+from img2dataset.output_format import NAMES, describe_formats
 
 RESERVED_COLUMNS = (
     "key",
@@ -241,9 +242,9 @@ class Options:
     )  # fmt: skip
     output_format: str = option(
         "files",
-        "files, webdataset (tar), parquet, tfrecord, or dummy (download and resize, store nothing)",
+        describe_formats(),
         Group.OUTPUT,
-        check=one_of("files", "webdataset", "parquet", "tfrecord", "dummy"),
+        check=one_of(*NAMES),
         shapes_output=True,
     )
     input_format: str = option(
@@ -546,11 +547,6 @@ def _check_together(options: Options) -> None:
             f"verify_hash is {list(options.verify_hash)!r}: its type must be the same as "
             f"compute_hash, which is {options.compute_hash!r}"
         )
-    if options.incremental_mode == "retry" and options.output_format == "dummy":
-        raise OptionError(
-            "incremental_mode is 'retry': output_format dummy keeps no rows, so none of them can "
-            "be fetched again"
-        )
     if options.incremental_mode == "retry" and options.distributor != "multiprocessing":
         raise OptionError(
             f"incremental_mode is 'retry' and distributor is {options.distributor!r}, which may do a "
@@ -572,16 +568,6 @@ def _check_together(options: Options) -> None:
         raise OptionError(
             f"save_additional_columns contains {', '.join(fetched)}: save_fetch_metadata stores "
             "something of its own under this name; rename the columns or leave one of the two out"
-        )
-    taken = {
-        "parquet": {options.encode_format},
-        "tfrecord": {options.encode_format, "txt"},
-    }.get(options.output_format, set())
-    clashing = sorted(set(options.additional_columns) & taken)
-    if clashing:
-        raise OptionError(
-            f"save_additional_columns contains {', '.join(clashing)}: output_format "
-            f"{options.output_format} stores something of its own under this name"
         )
     if options.part_of[1] > 1 and options.incremental_mode != "incremental":
         raise OptionError(

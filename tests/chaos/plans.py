@@ -8,7 +8,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from img2dataset.formats import WRITERS
+from img2dataset.formats import NAMES
 
 SHARD = 4
 
@@ -45,7 +45,7 @@ class Plan:
 
 def plan_of(seed: int, *, remote: bool = False) -> Plan:
     dice = random.Random(seed)
-    formats = list(WRITERS)
+    formats = list(NAMES)
     output_format = formats[seed % len(formats)]
     options = (
         f"--max_storage_wait={dice.choice([0, 0.3, 5])}",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.compat.old_tool import OldTool, started
 from tests.compat.runs import MAKERS
 from tests.site import Site
 
@@ -20,6 +21,12 @@ def made(name: str) -> Any:
 
 
 rich, recorded, boxed, untouched, commanded, manners = (made(name) for name in MAKERS)
+
+
+@pytest.fixture(scope="session")
+def old_tool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldTool]:
+    with started(tmp_path_factory.mktemp("old") / "said") as tool:
+        yield tool
 
 
 @pytest.fixture

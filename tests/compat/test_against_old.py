@@ -6,12 +6,11 @@ which installs it.  The case for TFRecord needs TensorFlow beside the old tool.
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isclose
 from pathlib import Path
@@ -21,9 +20,7 @@ import pytest
 from img2dataset.records import key_digits
 from tests.compat.compare import Difference, differences
 from tests.compat.material import columns, names, serving, write_list
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / ".old-venv" / "bin" / "img2dataset"
-OLD = Path(os.environ.get("IMG2DATASET_OLD") or BENCHMARKS)
+from tests.compat.old_tool import OLD, OldTool
 
 pytestmark = [
     pytest.mark.slow,
@@ -225,15 +222,15 @@ def possible(case: Case) -> bool:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if possible(case)], ids=lambda case: case.name
 )
-def test_the_output_is_that_of_the_old_tool(case: Case, site: str, tmp_path: Path) -> None:
+def test_the_output_is_that_of_the_old_tool(
+    case: Case, site: str, tmp_path: Path, old_tool: OldTool
+) -> None:
     url_list = write_list(tmp_path, case.input_format, columns(site, tmp_path, odd=case.odd))
     shared = {"url_list": str(url_list), "input_format": case.input_format, **case.options}
     old, new = tmp_path / "old", tmp_path / "new"
-    run([str(OLD)], {**shared, "output_folder": str(old)})
-    run(
-        [sys.executable, "-m", "img2dataset"],
-        {**shared, **case.ours_only, "output_folder": str(new)},
-    )
+    old_tool.run(flags({**shared, "output_folder": str(old)}))
+    ours = flags({**shared, **case.ours_only, "output_folder": str(new)})
+    subprocess.run([sys.executable, "-m", "img2dataset", *ours], check=True, capture_output=True)
 
     found = list(differences(old, new))
     reasons = [explain(one, case) for one in found]
@@ -258,14 +255,8 @@ ONE_LEVEL_PSNR = 70.0
 """Decibels; our area average differs by one level from OpenCV's in a few pixels of 100,000."""
 
 
-def run(program: Sequence[str], options: Options) -> None:
-    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-    subprocess.run(
-        [*program, *flags],
-        env={**os.environ, "NO_ALBUMENTATIONS_UPDATE": "1"},
-        check=True,
-        capture_output=True,
-    )
+def flags(options: Options) -> list[str]:
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
 
 
 def explain(found: Difference, case: Case) -> str | None:

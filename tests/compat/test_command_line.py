@@ -147,6 +147,7 @@ def test_a_command_line_means(argv: Sequence[str], expected: dict[str, Any]) -> 
     assert {name: getattr(read, name) for name in expected} == expected
 
 
+@pytest.mark.slow
 def test_python_m_does_the_same_as_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "img2dataset", "u.txt", "--print_config", "--image_size=8"],
@@ -158,6 +159,7 @@ def test_python_m_does_the_same_as_the_command() -> None:
     assert "image_size = 8\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_unknown_flag_is_refused_before_anything_is_done() -> None:  # B1
     done = subprocess.run(
         [sys.executable, "-m", "img2dataset", "u.txt", "--thread_cout=8"],

@@ -6,7 +6,6 @@ Runs where the old tool is, as test_against_old.py.
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from img2dataset import Report, download, verify
 from img2dataset.errors import Reason, reason_of_message
-from tests.compat.test_against_old import OLD
+from tests.compat.old_tool import OLD, OldTool
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 
@@ -35,7 +34,7 @@ FLAKY = {
 SETTINGS = {"image_size": 32, "number_sample_per_shard": 5, "timeout": 2, "caption_col": "caption"}
 
 
-def old_run(site: Site, folder: Path, output_format: str) -> Path:
+def old_run(tool: OldTool, site: Site, folder: Path, output_format: str) -> Path:
     """A dataset of the old tool, with failures of every kind; and its list."""
     urls = [site.url(f"/image/{n}.jpg") for n in range(4)]
     urls += [site.url("/flaky", fail=1, how=how, token=how) for how in FLAKY]
@@ -44,11 +43,10 @@ def old_run(site: Site, folder: Path, output_format: str) -> Path:
     path = folder / "list.csv"
     path.write_text("url,caption\n" + "".join(f"{url},c{n}\n" for n, url in enumerate(urls)))
     command = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    subprocess.run(
-        [OLD, f"--url_list={path}", "--input_format=csv", f"--output_format={output_format}",
-         f"--output_folder={folder / 'out'}", *command],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+    tool.run([
+        f"--url_list={path}", "--input_format=csv", f"--output_format={output_format}",
+        f"--output_folder={folder / 'out'}", *command,
+    ])  # fmt: skip
     return path
 
 
@@ -61,9 +59,9 @@ def retry(listed: Path, output_format: str, **changes: Any) -> Report:
 
 @pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet"])
 def test_a_dataset_of_the_old_tool_is_completed(
-    fresh_site: Site, tmp_path: Path, output_format: str
+    fresh_site: Site, tmp_path: Path, old_tool: OldTool, output_format: str
 ) -> None:
-    listed = old_run(fresh_site, tmp_path, output_format)
+    listed = old_run(old_tool, fresh_site, tmp_path, output_format)
     dataset = Dataset(tmp_path / "out")
     before = {row["key"]: row for row in dataset.rows}
     messages = [row["error_message"] for row in before.values() if row["error_message"]]
@@ -93,9 +91,9 @@ def test_a_dataset_of_the_old_tool_is_completed(
 
 
 def test_another_list_is_refused_though_the_old_tool_recorded_nothing(
-    fresh_site: Site, tmp_path: Path
+    fresh_site: Site, tmp_path: Path, old_tool: OldTool
 ) -> None:
-    listed = old_run(fresh_site, tmp_path, "webdataset")
+    listed = old_run(old_tool, fresh_site, tmp_path, "webdataset")
     lines = listed.read_text().splitlines()
     listed.write_text("\n".join([lines[0], *reversed(lines[1:])]))
     before = Dataset(tmp_path / "out").members()
@@ -106,8 +104,10 @@ def test_another_list_is_refused_though_the_old_tool_recorded_nothing(
     assert Dataset(tmp_path / "out").members() == before
 
 
-def test_damage_of_a_dataset_of_the_old_tool_is_found(fresh_site: Site, tmp_path: Path) -> None:
-    old_run(fresh_site, tmp_path, "webdataset")
+def test_damage_of_a_dataset_of_the_old_tool_is_found(
+    fresh_site: Site, tmp_path: Path, old_tool: OldTool
+) -> None:
+    old_run(old_tool, fresh_site, tmp_path, "webdataset")
     tar = tmp_path / "out" / "00000.tar"
     tar.write_bytes(tar.read_bytes()[:2000])
     stats = tmp_path / "out" / "00001_stats.json"

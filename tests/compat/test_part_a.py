@@ -47,6 +47,8 @@ from tests.compat.runs import (
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 
+pytestmark = pytest.mark.slow
+
 ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "A1 names, order, defaults": (
         "compat/test_command_line.py::test_the_options_are_those_of_the_old_tool_in_its_order",

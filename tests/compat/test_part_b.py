@@ -37,6 +37,7 @@ from tests.compat.runs import (
 from tests.e2e.dataset import Dataset
 from tests.site import Site
 
+pytestmark = pytest.mark.slow
 HERE = "compat/test_part_b.py::"
 PART_A = "compat/test_part_a.py::"
 INTERRUPTIONS = "e2e/test_interruptions.py::"

@@ -20,6 +20,7 @@ from img2dataset.records import PROBLEM
 from img2dataset.sources import load_table, open_source
 from img2dataset.sources.registry import FORMATS
 from img2dataset.sources.rows import make_rows
+from tests.quick import few_quick
 from tests.unit.sources.lists import (
     config,
     content,
@@ -137,7 +138,7 @@ def test_a_source_can_be_read_again(input_format: str, tmp_path: Path) -> None:
     assert [shard.count for shard in source.shards(25)] == [25]
 
 
-@every_format
+@pytest.mark.parametrize("input_format", few_quick(INPUT_FORMATS))
 def test_shards_are_small_when_pickled(input_format: str, tmp_path: Path) -> None:
     records = [{"url": f"http://example.com/{number}.jpg"} for number in range(5000)]
     path = write_list(tmp_path, records, input_format)
@@ -400,7 +401,9 @@ def noting(opened: list[str], plain: Callable[[str], Any]) -> Callable[[str], An
     return opens
 
 
-@pytest.mark.parametrize("input_format", ["csv", "tsv", "jsonl", "csv.gz", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize(
+    "input_format", few_quick(["parquet", "csv", "tsv", "jsonl", "csv.gz", "jsonl.gz"], 6)
+)
 def test_files_that_begin_well_are_not_opened_once_more(
     input_format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

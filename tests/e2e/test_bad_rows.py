@@ -61,6 +61,7 @@ GOOD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_kind_of_trouble_has_a_reason_and_the_run_ends(tmp_path: Path) -> None:
     with Site() as site, Site(tls=True) as unknown:
         urls = [

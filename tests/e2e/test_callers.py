@@ -19,6 +19,7 @@ def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_plain_script_needs_no_main_guard(tmp_path: Path) -> None:
     with Site() as site:
         script = tmp_path / "script.py"

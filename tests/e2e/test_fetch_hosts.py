@@ -283,7 +283,7 @@ def two_processes(folder: Path, urls: list[str], **options: Any) -> None:
 
 @pytest.mark.slow
 def test_the_ceiling_holds_for_all_processes_of_a_run(fresh_site: Site, tmp_path: Path) -> None:
-    urls = different(fresh_site.url("/crowd?seconds=0.02&token=all"), 60)
+    urls = different(fresh_site.url("/crowd?seconds=0.1&token=all"), 60)
     two_processes(tmp_path / "out", urls, max_connections_per_host=3)
     assert fresh_site.at_once["all"] == 3
     assert fresh_site.connections > 3  # both took part

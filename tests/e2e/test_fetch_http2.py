@@ -11,6 +11,7 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.records import Body
 from tests.e2e.fetching import CONFIG, different, fetch, reason_of, reasons, rows, running
+from tests.quick import few_quick
 from tests.site import Site
 from tests.site.front import Front, in_front_of
 from tests.site.plain_http2 import (
@@ -180,7 +181,7 @@ NOT_VALID: dict[str, Answer] = {
 }
 
 
-@pytest.mark.parametrize("what", NOT_VALID)
+@pytest.mark.parametrize("what", few_quick(NOT_VALID))
 def test_what_is_not_valid_in_http_2_is_asked_for_by_http_1(what: str) -> None:
     with (
         plain_http2(NOT_VALID[what], GOOD) as server,

@@ -16,6 +16,7 @@ from img2dataset.fetch.dns import resolver
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, different, fetch, names, reason_of, reasons
 from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening
+from tests.quick import few_quick
 from tests.site import Site
 
 
@@ -167,7 +168,7 @@ def socks(client: socket.socket) -> None:
         pump(client, site)
 
 
-@pytest.mark.parametrize("served", [1, 3, 1000])
+@pytest.mark.parametrize("served", few_quick([1, 3, 1000], 3))
 @pytest.mark.parametrize("host", ["proxy.test", "PROXY.Test", "u:p%40s@proxy.test"])
 def test_the_name_of_a_proxy_is_looked_up_as_all_others(
     monkeypatch: pytest.MonkeyPatch, host: str, served: int

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.formats import WRITERS
 from tests.chaos.contents import check_done_shards, contents, differences
 from tests.chaos.plans import FOR_EVER
 from tests.chaos.rounds import FAULTS
@@ -52,7 +51,7 @@ def pictures(site: Site, count: int) -> list[str]:
     return [site.url(f"/image/{n}.jpg?width=200&height=200") for n in range(count)]
 
 
-@pytest.mark.parametrize("output_format", [name for name in WRITERS if name != "dummy"])
+@pytest.mark.parametrize("output_format", ["files", "webdataset"])
 def test_a_run_that_fills_the_disk_stops_and_goes_on_when_there_is_room(
     output_format: str, disk: Path, tmp_path: Path, site: Site
 ) -> None:
@@ -146,13 +145,14 @@ def test_ctrl_c_does_not_wait_for_room(disk: Path, tmp_path: Path, site: Site) -
 
 
 def test_an_io_error_at_any_step_of_a_shard_costs_nothing(tmp_path: Path, site: Site) -> None:
+    """At every third step; the chaos campaign meets all of them, in every format."""
     url_list = write_list(tmp_path / "list.txt", pictures(site, 5))
     assert run(options(url_list, tmp_path / "truth"))[0] == 0
     truth = contents(tmp_path / "truth")
-    step, once = 0, tmp_path / "once"
-    while step == 0 or once.exists():
+    step, once = -2, tmp_path / "once"
+    while step < 0 or once.exists():
         once.unlink(missing_ok=True)
-        step += 1
+        step += 3
         folder = tmp_path / f"out-{step}"
         fault = {
             "role": "worker", "root": str(folder), "action": "fail", "errno": errno.EIO,

@@ -17,15 +17,16 @@ import pytest
 from img2dataset import OptionError, download, verify
 from img2dataset.cli.command import main
 from img2dataset.dataset.run_lock import held
+from img2dataset.formats import NAMES
 from img2dataset.storage import checked_file as door
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.main import verify_folder
 from tests.e2e.dataset import Dataset
+from tests.quick import few_quick
 from tests.site import Site
 from tests.unit.formats.shard import jpeg, memory_folder
 
-FORMATS = ["files", "webdataset", "parquet", "tfrecord", "dummy"]
-every_format = pytest.mark.parametrize("output_format", FORMATS)
+every_format = pytest.mark.parametrize("output_format", NAMES)
 ROWS = 10
 SHARD = 4
 
@@ -221,9 +222,9 @@ FILES: list[tuple[Callable[[Path], None], str]] = [
     (remove_a_sample, "folder: a success without its sample (000010)"),
 ]
 FILES_DEEP: list[tuple[Callable[[Path], None], str]] = [
-    (write("00001/000010.jpg", half_jpeg()), "folder: a picture that does not decode (000010)"),
-    (write("00001/000010.jpg", b"<html>"), "folder: a picture that does not decode (000010)"),
-    (write("00001/000010.jpg", jpeg(8)), "folder: a picture of another size than the table says"),
+    (write("00001/000010.jpg", half_jpeg()), "folder: an image that does not decode (000010)"),
+    (write("00001/000010.jpg", b"<html>"), "folder: an image that does not decode (000010)"),
+    (write("00001/000010.jpg", jpeg(8)), "folder: an image of another size than the table says"),
     (write("00001/000010.json", b"{"), "folder: a json that is not the one of its sample"),
 ]
 WEBDATASET: list[tuple[Callable[[Path], None], str]] = [
@@ -250,8 +251,8 @@ WEBDATASET: list[tuple[Callable[[Path], None], str]] = [
     (replace_member(".json", b'{"key": "x"}'), "tar: a json that is not the one of its sample"),
 ]
 WEBDATASET_DEEP: list[tuple[Callable[[Path], None], str]] = [
-    (replace_member(".jpg", half_jpeg()), "tar: a picture that does not decode"),
-    (replace_member(".jpg", jpeg(9)), "tar: a picture of another size than the table says, 9 x 9"),
+    (replace_member(".jpg", half_jpeg()), "tar: an image that does not decode"),
+    (replace_member(".jpg", jpeg(9)), "tar: an image of another size than the table says, 9 x 9"),
 ]
 TFRECORD: list[tuple[Callable[[Path], None], str]] = [
     (remove("00001.tfrecord"), "00001.tfrecord is missing"),
@@ -268,23 +269,26 @@ PARQUET: list[tuple[Callable[[Path], None], str]] = [
     (set_column("jpg", 0, b""), "parquet: an empty jpg (000010)"),
 ]
 PARQUET_DEEP: list[tuple[Callable[[Path], None], str]] = [
-    (set_column("jpg", 0, half_jpeg()), "parquet: a picture that does not decode (000010)"),
+    (set_column("jpg", 0, half_jpeg()), "parquet: an image that does not decode (000010)"),
 ]
-CASES = [
+ONE_FORMAT = [
     *(("webdataset", *case, False) for case in STATS_AND_TABLE),
+    *(("webdataset", *case, False) for case in WEBDATASET),
+    *(("webdataset", *case, True) for case in WEBDATASET_DEEP),
+]
+OTHERS = [
     *(
-        pytest.param(each, *case, False, marks=pytest.mark.slow)
+        (each, *case, False)
         for each in ("files", "parquet", "tfrecord")
         for case in STATS_AND_TABLE
     ),
     *(("files", *case, False) for case in FILES),
     *(("files", *case, True) for case in FILES_DEEP),
-    *(("webdataset", *case, False) for case in WEBDATASET),
-    *(("webdataset", *case, True) for case in WEBDATASET_DEEP),
     *(("tfrecord", *case, False) for case in TFRECORD),
     *(("parquet", *case, False) for case in PARQUET),
     *(("parquet", *case, True) for case in PARQUET_DEEP),
 ]
+CASES = [*ONE_FORMAT, *(pytest.param(*case, marks=pytest.mark.slow) for case in OTHERS)]
 
 
 @pytest.mark.slow
@@ -322,10 +326,7 @@ def test_what_is_damaged_is_said_in_a_line_of_its_shard(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "output_format",
-    [
-        pytest.param(each, marks=() if each == "webdataset" else pytest.mark.slow)
-        for each in FORMATS
-    ],
+    [pytest.param(each, marks=() if each == "webdataset" else pytest.mark.slow) for each in NAMES],
 )
 def test_repair_removes_broken_shards_and_the_same_command_makes_them_anew(
     made: Callable[..., Path], dataset: Callable[..., Path], output_format: str
@@ -403,7 +404,9 @@ def test_an_interrupted_replacement_is_said_and_finished_by_repair(
     assert verify(str(folder)).whole
 
 
-@pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet", "tfrecord"])
+@pytest.mark.parametrize(
+    "output_format", few_quick(["webdataset", "files", "parquet", "tfrecord"], 4)
+)
 def test_a_dataset_that_does_not_say_how_it_was_made_is_looked_at_all_the_same(
     dataset: Callable[..., Path], output_format: str
 ) -> None:
@@ -549,7 +552,7 @@ def test_a_folder_that_a_run_is_writing_is_not_repaired_and_half_looked_at(
 
     with held(Folder(str(folder)), print):
         assert lines_of(folder) == [
-            "a run is writing here: only the shards that are done were looked at"
+            "a run is writing here: only the shards that are done were checked"
         ]
         with pytest.raises(OptionError, match="a run is writing"):
             verify(str(folder), repair=True)

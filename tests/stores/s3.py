@@ -13,9 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import boto3
-from botocore.client import BaseClient
-
 from tests.chaos.plans import Plan
 from tests.chaos.rounds import Campaign, RoundError
 from tests.site import Site
@@ -122,7 +119,9 @@ class S3Server:
         return folder
 
 
-def client_of(port: int) -> BaseClient:
+def client_of(port: int) -> Any:
+    import boto3  # noqa: PLC0415  (half a second, for few tests)
+
     return boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",

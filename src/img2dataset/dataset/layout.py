@@ -1,21 +1,22 @@
-"""The names in an output folder -> its shards, what is not done, and what is missing."""
+"""The names in an output folder -> its shards: done, unfinished, missing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.plan import Section, load_sections
-from img2dataset.dataset.stats import stats_name
-from img2dataset.formats import stored_names
+from img2dataset.dataset.stats import STATS_SUFFIX, stats_name
+from img2dataset.formats import NAMES, TABLE, find_format, list_shard_names, list_suffixes
 from img2dataset.storage.folder import HIDDEN, PASSING, Folder
 from img2dataset.text import plural
 
-SHARD_FILE = re.compile(r"(\d+)(_stats\.json|\.tar|\.tfrecord|\.parquet)?")
-MOST_NAMED = 10
+MAX_NAMED_GAPS = 10
+EVIDENCE = {("",): 1, (TABLE,): 2, (): 3}
+"""First suffix of a format -> how little it means that it is there; 0 for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ class StoredShard:
     id: int
     name: str
     files: frozenset[str]
-    """Names in the output folder that are this shard's."""
+    """Names in the output folder that belong to this shard."""
     output_format: str
     options: Mapping[str, Any]
-    """Options that it was made with, as far as they were recorded."""
+    """Recorded options of the run that made it; empty if there are none."""
 
     @property
     def stats(self) -> str:
@@ -40,18 +41,18 @@ class Layout:
     """What is in an output folder."""
 
     shards: tuple[StoredShard, ...]
-    """Those that are done, in order."""
+    """Shards that are done, in order."""
     unfinished: tuple[StoredShard, ...]
-    """Those of which something is there, but no stats file."""
+    """Shards with files, but without a stats file."""
     replacing: tuple[str, ...]
-    """Those that were being replaced when a run was interrupted."""
-    passing: tuple[tuple[str, int], ...]
-    """Hidden folders with what was being written -> how many files are in each."""
+    """Shards whose replacement was interrupted."""
+    staged: tuple[tuple[str, int], ...]
+    """Hidden folders of interrupted runs, each with the number of staged files in it."""
 
     def leftovers(self) -> list[str]:
         lines = [
             f"{shard.name}: not done: there is {', '.join(sorted(shard.files))} without "
-            f"{shard.stats}; the same command makes it anew"
+            f"{shard.stats}; the same command makes it again"
             for shard in self.unfinished
         ]
         lines += [
@@ -61,12 +62,12 @@ class Layout:
         lines += [
             f"{place}: {plural(count, 'file')} of an interrupted run; the next run without part, "
             f"or --repair, removes {'it' if count == 1 else 'them'}"
-            for place, count in self.passing
+            for place, count in self.staged
         ]
         return lines
 
     def gaps(self) -> tuple[tuple[int, int], ...]:
-        """Ranges of ids of which nothing is there, although there is of later ones."""
+        """Return the ranges of missing ids before existing shards."""
         ids = sorted({shard.id for shard in (*self.shards, *self.unfinished)})
         before = [-1, *ids[:-1]]
         return tuple(
@@ -77,36 +78,39 @@ class Layout:
         digits = min(len(shard.name) for shard in (*self.shards, *self.unfinished))
         texts = [
             f"{first:0{digits}d}" if first == last else f"{first:0{digits}d} to {last:0{digits}d}"
-            for first, last in gaps[:MOST_NAMED]
+            for first, last in gaps[:MAX_NAMED_GAPS]
         ]
-        more = f" and {len(gaps) - MOST_NAMED} more gaps" if len(gaps) > MOST_NAMED else ""
+        more = f" and {len(gaps) - MAX_NAMED_GAPS} more gaps" if len(gaps) > MAX_NAMED_GAPS else ""
         return (
             f"missing: {', '.join(texts)}{more}: never made, or lost; the same command makes them "
             "(--allow_gaps if the rest is elsewhere)"
         )
 
 
-def layout_of(folder: Folder) -> Layout:
+def read_layout(folder: Folder) -> Layout:
     sections = load_sections(folder)
     inputs = {source["url"] for section in sections for source in section.identity.inputs}
     names = [name for name in folder.names() if folder.path(name) not in inputs]
-    guess = guessed_format(names)
     found: dict[str, set[str]] = {}
+    suffixes: set[str] = set()
+    pattern = compile_shard_pattern()
     for name in names:
-        if match := SHARD_FILE.fullmatch(name):
+        if match := pattern.fullmatch(name):
             found.setdefault(match[1], set()).add(name)
-    shards = [stored_shard(name, files, sections, guess) for name, files in sorted(found.items())]
+            suffixes.add(match[2])
+    guess = guess_format(suffixes)
+    shards = [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
     done = [shard for shard in shards if shard.stats in shard.files]
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
         unfinished=tuple(s for s in shards if s.files and s.stats not in s.files),
         replacing=tuple(journal.interrupted(folder)),
-        passing=tuple(passing_in(folder)),
+        staged=tuple(find_staged(folder)),
     )
 
 
-def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
-    """The hidden folders of runs that are over, if there is something in them."""
+def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:
+    """Yield the hidden folders of interrupted runs that have files in them."""
     names = sorted(name for name in folder.names(HIDDEN) if name.startswith(PASSING))
     places = [f"{HIDDEN}/{name}" for name in names]
     places += [journal.waiting(name) for name in journal.unmarked(folder)]
@@ -115,25 +119,27 @@ def passing_in(folder: Folder) -> Iterator[tuple[str, int]]:
             yield place, count
 
 
-def stored_shard(
-    name: str, files: set[str], sections: Sequence[Section], guess: str
-) -> StoredShard:
+def make_shard(name: str, files: set[str], sections: Sequence[Section], guess: str) -> StoredShard:
     options: Mapping[str, Any] = {}
-    for section in sections:  # the last one that begins before it
+    for section in sections:  # the last section that begins at or before it
         if section.first_id <= int(name):
             options = section.identity.options
     output_format = options.get("output_format", guess)
-    own = {stats_name(name), *stored_names(output_format, name)}
+    own = {stats_name(name), *list_shard_names(output_format, name)}
     return StoredShard(int(name), name, frozenset(files & own), output_format, options)
 
 
-def guessed_format(names: Sequence[str]) -> str:
-    """What the old tool, which recorded nothing, was told; dummy where there are stats alone."""
-    suffixes = {match[2] or "" for name in names if (match := SHARD_FILE.fullmatch(name))}
-    if ".tar" in suffixes:
-        return "webdataset"
-    if ".tfrecord" in suffixes:
-        return "tfrecord"
-    if "" in suffixes:
-        return "files"
-    return "parquet" if ".parquet" in suffixes else "dummy"
+def compile_shard_pattern() -> re.Pattern[str]:
+    """Compile the names that a shard's files may have, in any format: digits, then a suffix."""
+    endings = "|".join(map(re.escape, (STATS_SUFFIX, *list_suffixes())))
+    return re.compile(rf"(\d+)({endings})")
+
+
+def guess_format(suffixes: Collection[str]) -> str:
+    """Guess the format of a dataset of the old tool, which recorded nothing, from its suffixes.
+
+    The table's suffix says little, since most formats have one; stats files alone are dummy.
+    """
+    first = {name: find_format(name).suffixes[:1] for name in NAMES}
+    possible = [name for name in NAMES if set(suffixes).issuperset(first[name])]
+    return min(possible, key=lambda name: EVIDENCE.get(first[name], 0))

@@ -1,4 +1,4 @@
-"""What became of a shard -> its stats file, the marker that it is done; and back."""
+"""The result of a shard <-> its stats file, the marker that the shard is done."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, Status, http_label
-from img2dataset.formats.document import to_json
+from img2dataset.json_text import to_json
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import ShardResult, Tally, bounded
 
-SUFFIX = "_stats.json"
+STATS_SUFFIX = "_stats.json"
 
 REASONS = {
     **{reason.label.partition(":")[0]: reason for reason in reversed(Reason)},
@@ -28,38 +28,40 @@ REASONS = {
 
 
 def stats_name(name: str) -> str:
-    """The file that says that the shard `name` is done."""
-    return name + SUFFIX
+    """Return the name of the file that marks the shard `name` as done."""
+    return name + STATS_SUFFIX
 
 
 def write_stats(folder: Folder, result: ShardResult) -> None:
-    """Mark the shard as done: the last thing that is written of it."""
-    folder.write(stats_name(result.name), to_json(stats_of(result)))
+    """Mark the shard as done: its stats file is written last."""
+    folder.write(stats_name(result.name), to_json(make_stats(result)))
 
 
 def read_stats(folder: Folder, shard_id: int, name: str) -> ShardResult | None:
-    """What became of a shard that is done; None if it is not, or cannot be told."""
+    """Read the result of a shard; None if it is not done, or its stats file is damaged."""
     try:
         data = folder.read(stats_name(name))
         stats = orjson.loads(data)
         return ShardResult(
-            shard_id, name, tally_of_stats(data), float(stats["start_time"]),
+            shard_id, name, parse_stats(data), float(stats["start_time"]),
             float(stats["end_time"]),
         )  # fmt: skip
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
-def hold_images(folder: Folder, names: Iterable[str]) -> bool:
-    """Whether there is an image in any of these shards; mostly the first one tells.  One whose
-    stats cannot be read may have some."""
+def have_images(folder: Folder, names: Iterable[str]) -> bool:
+    """Return whether any of these shards has an image; mostly the first one has.
+
+    A shard whose stats cannot be read may have one.
+    """
     return any(
         result is None or result.tally.successes > 0
         for result in (read_stats(folder, 0, name) for name in names)
     )
 
 
-def stats_of(result: ShardResult) -> dict[str, Any]:
+def make_stats(result: ShardResult) -> dict[str, Any]:
     tally = result.tally
     return {
         "count": tally.count,
@@ -73,9 +75,10 @@ def stats_of(result: ShardResult) -> dict[str, Any]:
     }
 
 
-def tally_of_stats(data: bytes) -> Tally:
-    """The counts in a stats file, ours or one of the old tool; the reasons are those of the
-    error strings (of several with the same string, the first).
+def parse_stats(data: bytes) -> Tally:
+    """Read the counts of a stats file, also of the old tool.
+
+    The reasons are those of the error strings (of several with the same string, the first).
 
     Raises:
         ValueError: not a stats file.
@@ -90,11 +93,11 @@ def tally_of_stats(data: bytes) -> Tally:
         labels = {str(label): int(count) for label, count in stats["status_dict"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the stats of a shard: {error!r}") from error
-    return Tally(Counter(statuses), Counter(labels), reasons_of(labels))
+    return Tally(Counter(statuses), Counter(labels), find_reasons(labels))
 
 
-def reasons_of(labels: Mapping[str, int]) -> Counter[str]:
-    """The reasons behind error strings, as far as they are ours."""
+def find_reasons(labels: Mapping[str, int]) -> Counter[str]:
+    """Return the reasons of error strings; unknown strings have none."""
     reasons: Counter[str] = Counter()
     for label, count in labels.items():
         reason = REASONS.get(label.partition(":")[0])

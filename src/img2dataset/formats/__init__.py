@@ -1,66 +1,99 @@
-"""Samples of a shard -> the shard as it is stored, by output format."""
+"""Samples of a shard -> the shard as it is stored, by output format.
+
+A format is a module with a `FORMAT` and a line in `img2dataset.output_format`; the module is
+imported when its format is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
-from img2dataset.records import Sample
+from img2dataset.errors import OptionError
+from img2dataset.formats.format import (
+    TABLE,
+    Format,
+    Merge,
+    SampleFile,
+    ShardKeys,
+    ShardReader,
+    StoredSample,
+    Writer,
+    WriterConfig,
+)
+from img2dataset.options import Options
+from img2dataset.output_format import NAMES, OutputFormat
 from img2dataset.storage.folder import Folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-@dataclass(frozen=True, slots=True)
-class WriterConfig:
-    """What is stored of a sample."""
-
-    encode_format: str
-    """jpg, png or webp: the extension, and the name of the binary column."""
-    captions: bool
-    extract_exif: bool
-    compute_hash: str | None
-    fetch_metadata: bool = False
-    """Whether to say how each answer came: see `fetched`."""
-    opt_out_signals: bool = False
-    """Whether to say what owners say of our use: see `opt_out`."""
-
-
-class Writer(Protocol):
-    """Stores one shard.  Called from one thread."""
-
-    def write(self, sample: Sample) -> None:
-        """Take a sample: every row of the shard exactly once, failures too, in any order."""
-
-    def commit(self) -> None:
-        """Make the shard visible under its final names: all of it but the stats file."""
-
-    def abort(self) -> None:
-        """Leave nothing of the shard; also after a commit that failed, and twice."""
+__all__ = [
+    "NAMES",
+    "TABLE",
+    "Format",
+    "Merge",
+    "SampleFile",
+    "ShardKeys",
+    "ShardReader",
+    "StoredSample",
+    "Writer",
+    "WriterConfig",
+    "check_options",
+    "find_format",
+    "open_writer",
+    "shard_suffixes",
+    "stored_names",
+]
 
 
-WRITERS = {
-    "files": "img2dataset.formats.files",
-    "webdataset": "img2dataset.formats.webdataset",
-    "parquet": "img2dataset.formats.parquet",
-    "tfrecord": "img2dataset.formats.tfrecord",
-    "dummy": "img2dataset.formats.dummy",
-}
-"""output_format -> module with `ShardWriter`, the writer, and `SUFFIXES`, what it may leave."""
+def find_format(output_format: str) -> Format:
+    """Return the declaration of an output format.
+
+    Raises:
+        OptionError: a dataset was made with a format that this version lacks.
+    """
+    try:
+        name = OutputFormat(output_format).value
+    except ValueError as error:
+        raise OptionError(f"this version has no output_format {output_format!r}") from error
+    declared: Format = import_module(f"img2dataset.formats.{name}").FORMAT
+    return declared
 
 
 def open_writer(
     output_format: str, folder: Folder, name: str, table: pa.Table, config: WriterConfig
 ) -> Writer:
     """Begin the shard `name`; row i of `table` holds the input columns of its i-th row."""
-    make = import_module(WRITERS[output_format]).ShardWriter
-    return cast("Callable[..., Writer]", make)(folder, name, table, config)
+    return find_format(output_format).writer(folder, name, table, config)
 
 
-def stored_names(output_format: str, name: str) -> tuple[str, ...]:
-    """What the shard `name` leaves in the output folder, but for its stats file."""
-    suffixes: tuple[str, ...] = import_module(WRITERS[output_format]).SUFFIXES
-    return tuple(name + suffix for suffix in suffixes)
+def list_shard_names(output_format: str, name: str) -> tuple[str, ...]:
+    """List what the shard `name` stores in the output folder, without its stats file."""
+    return tuple(name + suffix for suffix in find_format(output_format).suffixes)
+
+
+def list_suffixes() -> tuple[str, ...]:
+    """List what the name of a shard's file may end in, in any format, without the stats file."""
+    return tuple(dict.fromkeys(suffix for name in NAMES for suffix in find_format(name).suffixes))
+
+
+def check_options(options: Options) -> None:
+    """Refuse options that the output format cannot follow.
+
+    Raises:
+        OptionError: rows are to be retried that are not stored, or a column has a taken name.
+    """
+    name = options.output_format
+    if options.incremental_mode == "retry" and not find_format(name).stores_rows:
+        raise OptionError(
+            f"incremental_mode is 'retry': output_format {name} keeps no rows, so none of them can "
+            "be fetched again"
+        )
+    reserved = find_format(name).reserved_columns(options.encode_format)
+    clashing = sorted(reserved.intersection(options.additional_columns))
+    if clashing:
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(clashing)}: output_format {name} stores "
+            "something of its own under this name"
+        )

@@ -1,4 +1,4 @@
-"""How answers came -> metadata: values for the JSON of a sample, columns for the table."""
+"""Response information -> metadata: values for the JSON of a sample, columns for the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from img2dataset.records import Failure, ResponseInfo, Sample
 
-FETCHED = pa.schema(
+RESPONSE_COLUMNS = pa.schema(
     [
         ("final_url", pa.string()),
         ("http_status", pa.int32()),
@@ -21,11 +21,11 @@ FETCHED = pa.schema(
         ("body_bytes", pa.int64()),
     ]
 )
-"""What save_fetch_metadata adds: attributes of Fetched."""
+"""Columns that save_fetch_metadata adds: attributes of ResponseInfo."""
 
 
-def fetched_of(sample: Sample) -> ResponseInfo | None:
-    """How the answer came; a download that failed says it itself."""
+def find_response(sample: Sample) -> ResponseInfo | None:
+    """Return the response behind a sample; a failed download carries its own."""
     match sample.outcome:
         case Failure(fetched=fetched) if sample.fetched is None:
             return fetched
@@ -33,21 +33,23 @@ def fetched_of(sample: Sample) -> ResponseInfo | None:
             return sample.fetched
 
 
-def fetch_values(fetched: ResponseInfo | None) -> dict[str, Any]:
-    """JSON-able values, in the order of FETCHED."""
-    values = {name: getattr(fetched, name, None) for name in FETCHED.names}
+def describe_response(fetched: ResponseInfo | None) -> dict[str, Any]:
+    """Return JSON values in the order of RESPONSE_COLUMNS."""
+    values = {name: getattr(fetched, name, None) for name in RESPONSE_COLUMNS.names}
     if fetched is not None:
-        moment = datetime.fromtimestamp(milliseconds(fetched) / 1000, timezone.utc)
+        moment = datetime.fromtimestamp(to_milliseconds(fetched) / 1000, timezone.utc)
         values["fetched_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return values
 
 
-def fetch_columns(answers: Sequence[ResponseInfo | None]) -> dict[str, list[Any]]:
-    """Values for each of FETCHED."""
-    columns = {name: [getattr(each, name, None) for each in answers] for name in FETCHED.names}
-    columns["fetched_at"] = [each and milliseconds(each) for each in answers]
+def make_response_columns(answers: Sequence[ResponseInfo | None]) -> dict[str, list[Any]]:
+    """Return the values of each of RESPONSE_COLUMNS."""
+    columns = {
+        name: [getattr(each, name, None) for each in answers] for name in RESPONSE_COLUMNS.names
+    }
+    columns["fetched_at"] = [each and to_milliseconds(each) for each in answers]
     return columns
 
 
-def milliseconds(fetched: ResponseInfo) -> int:
+def to_milliseconds(fetched: ResponseInfo) -> int:
     return round(fetched.fetched_at * 1000)

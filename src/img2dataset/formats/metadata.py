@@ -8,11 +8,11 @@ import pyarrow as pa
 from pyarrow import types
 
 from img2dataset.errors import Status
-from img2dataset.formats import WriterConfig
-from img2dataset.formats.document import to_json, valid_text
-from img2dataset.formats.fetched import FETCHED, fetch_columns, fetched_of
-from img2dataset.formats.opt_out import SIGNALS, signals_of
+from img2dataset.formats.fetched import RESPONSE_COLUMNS, find_response, make_response_columns
+from img2dataset.formats.format import WriterConfig
+from img2dataset.formats.opt_out import SIGNALS_TYPE, find_signals
 from img2dataset.formats.outputs import Outputs
+from img2dataset.json_text import replace_surrogates, to_json
 from img2dataset.options import OPT_OUT
 from img2dataset.records import BOXES, PROBLEM, Failure, ResponseInfo, Sample
 
@@ -28,7 +28,7 @@ COLUMNS = pa.schema(
         ("original_height", pa.int32()),
     ]
 )
-"""Columns of ours that are always there, after those of the input."""
+"""Columns that every table has, after those of the input."""
 
 Record = tuple[
     str, str, "str | None", "int | None", "int | None", "int | None", "int | None",
@@ -37,21 +37,21 @@ Record = tuple[
 """What a sample adds to the input: COLUMNS, exif, hash."""
 
 
-def record_of(sample: Sample) -> Record:
+def make_record(sample: Sample) -> Record:
     match sample.outcome:
         case Failure(reason=reason) as failure:
             status = reason.status.value
             return sample.row.key, status, failure.message, None, None, None, None, None, None
-        case picture:
+        case image:
             return (
                 sample.row.key, Status.SUCCESS.value, None,
-                picture.width, picture.height, picture.original_width, picture.original_height,
-                picture.exif, sample.digest,
+                image.width, image.height, image.original_width, image.original_height,
+                image.exif, sample.digest,
             )  # fmt: skip
 
 
 class MetadataTable:
-    """Gathers what became of each row of a shard."""
+    """Collect the outcome of each row of a shard."""
 
     def __init__(self, table: pa.Table, config: WriterConfig) -> None:
         self._input = table
@@ -63,14 +63,14 @@ class MetadataTable:
     def add(self, sample: Sample) -> None:
         if self._records[sample.row.index] is not None:
             raise ValueError(f"row {sample.row.index} of the shard was written twice")
-        self._records[sample.row.index] = record_of(sample)
+        self._records[sample.row.index] = make_record(sample)
         if self._config.fetch_metadata:
-            self._fetched[sample.row.index] = fetched_of(sample)
+            self._fetched[sample.row.index] = find_response(sample)
         if self._config.opt_out_signals:
-            self._signals[sample.row.index] = signals_of(sample)
+            self._signals[sample.row.index] = find_signals(sample)
 
     def finish(self) -> pa.Table:
-        """The whole table.
+        """Build the table.
 
         Raises:
             ValueError: rows are missing; every row has exactly one record.
@@ -82,37 +82,39 @@ class MetadataTable:
         columns = self._input_columns()
         values: list[Any] = list(zip(*records, strict=True)) or [()] * (len(COLUMNS) + 2)
         for field, column in zip(COLUMNS, values, strict=False):
-            columns[field.name] = arrow(column, field.type)
+            columns[field.name] = to_arrow(column, field.type)
         if self._config.extract_exif:
-            columns["exif"] = arrow(values[-2], pa.string())
+            columns["exif"] = to_arrow(values[-2], pa.string())
         if self._config.compute_hash is not None:  # in the place of the verified column, if any
-            columns[self._config.compute_hash] = arrow(values[-1], pa.string())
+            columns[self._config.compute_hash] = to_arrow(values[-1], pa.string())
         if self._config.fetch_metadata:
-            for name, column in fetch_columns(self._fetched).items():
-                columns[name] = arrow(column, FETCHED.field(name).type)
+            for name, column in make_response_columns(self._fetched).items():
+                columns[name] = to_arrow(column, RESPONSE_COLUMNS.field(name).type)
         if self._config.opt_out_signals:
-            columns[OPT_OUT] = pa.array(self._signals, SIGNALS)
+            columns[OPT_OUT] = pa.array(self._signals, SIGNALS_TYPE)
         return pa.table(columns)
 
     def _input_columns(self) -> dict[str, Any]:
         return {
-            name: storable(self._input.column(name))
+            name: make_storable(self._input.column(name))
             for name in self._input.column_names
             if name not in NEVER_STORED
         }
 
 
-def arrow(values: Any, kind: pa.DataType) -> Any:
+def to_arrow(values: Any, kind: pa.DataType) -> Any:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:  # lone surrogates
-        return pa.array([None if text is None else valid_text(text) for text in values], kind)
+        return pa.array(
+            [None if text is None else replace_surrogates(text) for text in values], kind
+        )
 
 
-def storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`column`, as JSON text if Parquet has no such type (a struct without members, a union)."""
+def make_storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return `column`, as JSON text if Parquet lacks its type (a struct without members, a union)."""
     if types.is_string(column.type) or types.is_int64(column.type):
-        return column  # most columns are, and need not be tried
+        return column  # true of most columns: the probe below is not needed
     import pyarrow.parquet as pq  # noqa: PLC0415  (as below)
 
     try:
@@ -124,7 +126,7 @@ def storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def write_metadata(outputs: Outputs, name: str, table: pa.Table) -> None:
-    """The shard's `S.parquet`, where pictures are stored elsewhere."""
-    import pyarrow.parquet as pq  # noqa: PLC0415  (15 ms, and nothing is stored by dummy)
+    """Write the table of a shard whose images are in another file."""
+    import pyarrow.parquet as pq  # noqa: PLC0415  (15 ms, and dummy stores nothing)
 
     pq.write_table(table, outputs.file(f"{name}.parquet").file)

@@ -1,4 +1,4 @@
-"""What owners say of our use of a row -> metadata: a list of texts, each name=value."""
+"""Opt-out signals of a row -> metadata: a list of texts, each name=value."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pyarrow as pa
 
 from img2dataset.records import Failure, Sample
 
-SIGNALS = pa.list_(pa.string())
-"""Type of the column that save_opt_out_signals adds: never null, empty where nothing was said."""
+SIGNALS_TYPE = pa.list_(pa.string())
+"""Type of the column that save_opt_out_signals adds: never null, empty where there was no signal."""
 
 
-def signals_of(sample: Sample) -> list[str]:
-    """All that was said; a download that failed says it itself."""
+def find_signals(sample: Sample) -> list[str]:
+    """Return all signals of a sample; a failed download carries its own."""
     match sample.outcome:
         case Failure(signals=signals) if not sample.signals:
             return list(signals)

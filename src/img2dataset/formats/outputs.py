@@ -11,7 +11,7 @@ P = TypeVar("P", bound=Pending)
 
 
 class Outputs:
-    """What a shard is made of: begun one by one, committed or aborted together."""
+    """The files and folders of a shard: begun one by one, committed or aborted together."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ class Outputs:
             self._committed.append(name)
 
     def abort(self) -> None:
-        """Each is aborted even if another one cannot be."""
+        """Abort each of them, even if another one cannot be aborted."""
         with ExitStack() as steps:
             while self._committed:
                 steps.callback(self._folder.remove, [self._committed.pop()])

@@ -1,48 +1,66 @@
-"""Samples -> a Parquet file with the metadata and, in the last column, the pictures."""
+"""Samples -> a Parquet file with the metadata and, in the last column, the images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from img2dataset.formats import WriterConfig
+from img2dataset.errors import Status
+from img2dataset.formats.format import (
+    TABLE,
+    Format,
+    SampleFile,
+    ShardKeys,
+    ShardReader,
+    StoredSample,
+    WriterConfig,
+)
 from img2dataset.formats.metadata import MetadataTable
 from img2dataset.formats.outputs import Outputs
+from img2dataset.formats.table_merge import cast_rows, merge_schemas, replace_rows
+from img2dataset.options import QUALITY
 from img2dataset.records import Failure, Sample
+from img2dataset.storage.checked_file import opened
 from img2dataset.storage.folder import Folder, whole
 
-SUFFIXES = (".parquet",)
 ROW_GROUP_BYTES = 32_000_000
-"""Pictures in a row group (at least one): this much, and a few MB, is in memory at a time."""
+"""Images in a row group (at least one): this much, and a few MB, is in memory at a time."""
+MERGED_BYTES = ROW_GROUP_BYTES // 2
+"""Images that are merged at a time, in memory in a few copies."""
+COLUMN_BUFFER_BYTES = 1 << 20
+"""Read at once from a column of images; without it, and with pre_buffer, pyarrow keeps all that it
+has read."""
+ROWS_READ = 64
+"""Rows whose images are read together."""
 
 
 class ShardWriter:
-    """Rows are sorted by key but come in any order: pictures wait in a file on the disk."""
+    """Sorts rows by key: they come in any order, and their images wait in a local scratch file."""
 
     def __init__(self, folder: Folder, name: str, table: pa.Table, config: WriterConfig) -> None:
         self._config = config
         self._metadata = MetadataTable(table, config)
         self._outputs = Outputs(folder)
-        self._pending = self._outputs.file(f"{name}.parquet")
+        self._pending = self._outputs.file(name + TABLE)
         self._scratch = folder.scratch()
         self._starts = np.zeros(table.num_rows, np.int64)
         self._sizes = np.full(table.num_rows, -1, np.int64)
-        """-1 = no picture."""
+        """-1 = no image."""
         self._end = 0
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
-        picture = sample.outcome
-        if isinstance(picture, Failure):
+        image = sample.outcome
+        if isinstance(image, Failure):
             return
-        self._scratch.write(picture.data)
+        self._scratch.write(image.data)
         self._starts[sample.row.index] = self._end
-        self._sizes[sample.row.index] = len(picture.data)
-        self._end += len(picture.data)
+        self._sizes[sample.row.index] = len(image.data)
+        self._end += len(image.data)
 
     def commit(self) -> None:
         with self._scratch, whole(self._outputs):
@@ -54,23 +72,23 @@ class ShardWriter:
 
     def _write_table(self, table: pa.Table) -> None:
         name = self._config.encode_format
-        if name in table.column_names:  # an input column of that name: the picture comes first
+        if name in table.column_names:  # an input column of that name gives way to the images
             table = table.drop_columns([name])
         schema = table.schema.append(pa.field(name, pa.binary()))
-        with pq.ParquetWriter(self._pending.file, schema, **column_settings(schema)) as file:
-            for start, stop in row_groups(self._sizes, ROW_GROUP_BYTES):
+        with pq.ParquetWriter(self._pending.file, schema, **make_column_settings(schema)) as file:
+            for start, stop in cut_row_groups(self._sizes, ROW_GROUP_BYTES):
                 group = table.slice(start, stop - start)
-                pictures = self._pictures(start, stop)
-                file.write_table(group.append_column(schema.field(name), pictures))
+                images = self._read_images(start, stop)
+                file.write_table(group.append_column(schema.field(name), images))
 
-    def _pictures(self, start: int, stop: int) -> pa.Array:
-        """The pictures of rows [start, stop), as a column."""
+    def _read_images(self, start: int, stop: int) -> pa.Array:
+        """Read the images of rows [start, stop) as a column."""
         sizes = self._sizes[start:stop]
         ends = np.cumsum(np.maximum(sizes, 0), dtype=np.int64)
         data = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
         view = memoryview(data)  # type: ignore[arg-type]
         self._scratch.flush()
-        raw = self._scratch.raw  # type: ignore[attr-defined]  # nothing is read twice: no buffer
+        raw = self._scratch.raw  # type: ignore[attr-defined]  # each byte is read once: no buffer
         for begin, size, end in zip(self._starts[start:stop], sizes, ends, strict=True):
             if size > 0:
                 raw.seek(begin)
@@ -81,8 +99,8 @@ class ShardWriter:
         return pa.Array.from_buffers(pa.binary(), stop - start, buffers)
 
 
-def row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into [start, stop) with pictures of at most `limit` bytes, or with one picture."""
+def cut_row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into [start, stop) with images of at most `limit` bytes, or with one image."""
     start = total = 0
     for row, size in enumerate(np.maximum(sizes, 0).tolist()):
         if total and size and total + size > limit:
@@ -92,15 +110,86 @@ def row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, i
     yield start, len(sizes)
 
 
-def column_settings(schema: pa.Schema) -> dict[str, Any]:
-    """Pictures do not compress, do not repeat, and have no smallest and largest."""
+def make_column_settings(schema: pa.Schema) -> dict[str, Any]:
+    """Switch off compression, dictionary and statistics for images."""
     probe = pa.BufferOutputStream()
     pq.write_table(schema.empty_table(), probe)
     stored = pq.ParquetFile(pa.BufferReader(probe.getvalue())).schema
-    *others, pictures = [stored.column(i).path for i in range(len(stored))]
+    *others, images = [stored.column(i).path for i in range(len(stored))]
     return {
-        "compression": {**dict.fromkeys(others, "SNAPPY"), pictures: "NONE"},
+        "compression": {**dict.fromkeys(others, "SNAPPY"), images: "NONE"},
         "write_batch_size": 16,  # rows: then a page is flushed at 1 MB, not at the end of the group
         "use_dictionary": others,
         "write_statistics": others,
     }
+
+
+def open_images(file: Any) -> pq.ParquetFile:
+    """Open a Parquet file with a column of images; little of it is kept in memory."""
+    return pq.ParquetFile(file, buffer_size=COLUMN_BUFFER_BYTES, pre_buffer=False)
+
+
+def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
+    with opened(shard.folder, shard.name + TABLE) as file:
+        parquet = open_images(file)
+        names = parquet.schema_arrow.names
+        if shard.encode_format is None and not set(names) & set(QUALITY):
+            return  # it may be the table of a shard of files, all of which failed
+        image = shard.image_name(names)
+        batches = parquet.iter_batches(ROWS_READ, columns=["key", image], use_threads=False)
+        for batch in batches:
+            images = batch.column(batch.schema.get_field_index(image))
+            keys = batch.column(batch.schema.get_field_index("key"))
+            for key, data in zip(keys.to_pylist(), images, strict=True):
+                if data.is_valid:
+                    yield StoredSample(key, {image: SampleFile.of(data.as_py())})
+
+
+def merge_image_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: ShardKeys) -> None:
+    """Merge as `merge_tables` does, with images in the last column: a part at a time."""
+    file = open_images(stored)
+    rows = RowsByKey(open_images(new))
+    schema = merge_schemas(file.schema_arrow, rows.file.schema_arrow)
+    size = max(estimate_row_bytes(file), estimate_row_bytes(rows.file))
+    with pq.ParquetWriter(out, schema, **make_column_settings(schema)) as writer:
+        for batch in file.iter_batches(max(1, MERGED_BYTES // size), use_threads=False):
+            part = pa.Table.from_batches([batch])
+            again = [key for key in part["key"].to_pylist() if key in keys.refetched]
+            new_rows = cast_rows(schema, rows.take(again))
+            writer.write_table(replace_rows(part, new_rows, schema, keys))
+
+
+def estimate_row_bytes(file: pq.ParquetFile) -> int:
+    """Estimate the bytes of a row that has an image."""
+    groups = range(file.metadata.num_row_groups)
+    size: int = sum(file.metadata.row_group(group).total_byte_size for group in groups)
+    statuses = file.read(columns=["status"])["status"].to_pylist()
+    kept: int = statuses.count(Status.SUCCESS.value)
+    return 1 + size // max(1, kept)
+
+
+class RowsByKey:
+    """The rows of a Parquet file, read on demand."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self.file = file
+        self._place: dict[str, tuple[int, int]] = {}
+        for group in range(file.metadata.num_row_groups):
+            found = file.read_row_group(group, columns=["key"])["key"].to_pylist()
+            self._place.update({key: (group, row) for row, key in enumerate(found)})
+
+    def take(self, keys: Sequence[str]) -> pa.Table:
+        wanted: dict[int, list[int]] = {}
+        for key in keys:
+            group, row = self._place[key]
+            wanted.setdefault(group, []).append(row)
+        parts = [self.file.read_row_group(group).take(rows) for group, rows in wanted.items()]
+        return pa.concat_tables(parts) if parts else self.file.schema_arrow.empty_table()
+
+
+FORMAT = Format(
+    files={TABLE: merge_image_tables},
+    writer=ShardWriter,
+    read_samples=read_samples,
+    reserved_columns=lambda encode_format: frozenset((encode_format,)),
+)

@@ -1,4 +1,4 @@
-"""A file -> exactly so many bytes of it."""
+"""A file -> an exact number of its bytes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from img2dataset.errors import DamagedError
 
 
 class Readable(Protocol):
-    """What a file is read from, from its beginning to its end."""
+    """A stream that is read from its beginning to its end."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
-def exactly(file: Readable, size: int, kind: str) -> bytes:
-    """The next `size` bytes; a stream may hand over less at a time.
+def read_exactly(file: Readable, size: int, kind: str) -> bytes:
+    """Read the next `size` bytes; one read of a stream may return fewer.
 
     Raises:
         DamagedError: the file ends before.

@@ -1,4 +1,4 @@
-"""A tar file, read from its beginning to its end -> its members, with the bytes they stand in."""
+"""A tar file, read from its beginning to its end -> its members, each with its bytes in the tar."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from img2dataset.errors import DamagedError
-from img2dataset.formats.reading import Readable, exactly
+from img2dataset.formats.reading import Readable, read_exactly
 
-BLOCK = tarfile.BLOCKSIZE
-RECORD = tarfile.RECORDSIZE
-END = bytes(2 * BLOCK)
-"""How a tar ends; up to a whole record of zeros may follow."""
+BLOCK_BYTES = tarfile.BLOCKSIZE
+RECORD_BYTES = tarfile.RECORDSIZE
+"""At most so many zeros follow the two empty blocks that end a tar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Member:
     name: str
     data: bytes = field(repr=False)
     blocks: bytes = field(repr=False)
-    """Everything that stands in the tar for it: headers, data, padding."""
+    """All of its bytes in the tar: headers, data, padding."""
 
     @property
     def key(self) -> str:
@@ -33,21 +32,21 @@ class Member:
         return self.name.partition(".")[2]
 
 
-def members(file: Readable) -> Iterator[Member]:
-    """The members, in their order; `file` is never sought in.
+def read_members(file: Readable) -> Iterator[Member]:
+    """Yield the members in their order, without seeking in `file`.
 
     Raises:
         DamagedError: the tar is cut short, or there is something else in it.
     """
-    name, before = "", b""  # of the headers that stand in front of a member's own
-    while (head := exactly(file, BLOCK, "tar")) != bytes(BLOCK):
-        info = _header(head)
-        body = exactly(file, info.size + -info.size % BLOCK, "tar")
+    name, before = "", b""  # from the extension headers before a member's own header
+    while (head := read_exactly(file, BLOCK_BYTES, "tar")) != bytes(BLOCK_BYTES):
+        info = _parse_header(head)
+        body = read_exactly(file, info.size + -info.size % BLOCK_BYTES, "tar")
         data, before = body[: info.size], before + head + body
         if info.type == tarfile.GNUTYPE_LONGNAME:
             name = data.rstrip(b"\0").decode()
         elif info.type == tarfile.XHDTYPE:
-            name = _pax_path(data) or name
+            name = _parse_pax_path(data) or name
         elif info.isreg():
             yield Member(name or info.name, data, before)
             name, before = "", b""
@@ -56,15 +55,15 @@ def members(file: Readable) -> Iterator[Member]:
     _check_end(file)
 
 
-def _header(block: bytes) -> tarfile.TarInfo:
+def _parse_header(block: bytes) -> tarfile.TarInfo:
     try:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
         raise DamagedError(f"tar: there is no member where one should be ({error})") from error
 
 
-def _pax_path(data: bytes) -> str:
-    """The name in an extended header: lines of "length key=value"."""
+def _parse_pax_path(data: bytes) -> str:
+    """Find the name in an extended header: lines of "length key=value"."""
     while data:
         length = int(data.partition(b" ")[0])
         key, _, value = data[:length].partition(b" ")[2].rstrip(b"\n").partition(b"=")
@@ -75,8 +74,8 @@ def _pax_path(data: bytes) -> str:
 
 
 def _check_end(file: Readable) -> None:
-    rest = exactly(file, BLOCK, "tar")
+    rest = read_exactly(file, BLOCK_BYTES, "tar")
     while rest:
         if rest.count(0) != len(rest):
             raise DamagedError("tar: something follows its end")
-        rest = file.read(RECORD)
+        rest = file.read(RECORD_BYTES)

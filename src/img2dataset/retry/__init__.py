@@ -1,1 +1,1 @@
-"""incremental_mode=retry: shards that are done, completed."""
+"""incremental_mode=retry: fetch failed rows of stored shards again."""

@@ -1,22 +1,22 @@
-"""Shards that are done -> those that may hold rows worth another try, from their stats files."""
+"""Stats files of stored shards -> the shards that may have rows with transient failures."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from img2dataset.dataset.stats import stats_name, tally_of_stats
+from img2dataset.dataset.stats import parse_stats, stats_name
 from img2dataset.errors import RunError, may_pass
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import read_many
 from img2dataset.tally import OTHER
 
-AT_ONCE = 500
-"""Stats files that are read together: stores are slow one by one."""
+MAX_FILES_READ_TOGETHER = 500
+"""Stats files are read together: object stores are slow one by one."""
 
 
 class Candidates:
-    """Asked for shards in the order of their ids."""
+    """The shards that may have transient failures; asked for shards in the order of their ids."""
 
     def __init__(self, folder: Folder, done: Iterable[int], name_of: Callable[[int], str]) -> None:
         self._folder = folder
@@ -26,7 +26,9 @@ class Candidates:
 
     def __contains__(self, shard_id: int) -> bool:
         while self._left and self._left[0] <= shard_id:
-            self._read([self._left.popleft() for _ in range(min(AT_ONCE, len(self._left)))])
+            self._read(
+                [self._left.popleft() for _ in range(min(MAX_FILES_READ_TOGETHER, len(self._left)))]
+            )
         return self._known.get(shard_id, False)
 
     def _read(self, ids: list[int]) -> None:
@@ -36,16 +38,16 @@ class Candidates:
         except OSError as error:
             raise RunError(f"{self._folder.url} cannot be read: {error}") from error
         self._known = {
-            shard_id: name in found and worth_a_look(found[name])
+            shard_id: name in found and may_have_transient_failures(found[name])
             for shard_id, name in names.items()
         }
 
 
-def worth_a_look(data: bytes) -> bool:
-    """Whether a stats file does not rule it out.  Labels that were too many are not all in it."""
+def may_have_transient_failures(data: bytes) -> bool:
+    """Return whether the stats allow for transient failures; they omit labels beyond a limit."""
     try:
-        tally = tally_of_stats(data)
-    except ValueError:  # the table will tell
+        tally = parse_stats(data)
+    except ValueError:  # the table decides
         return True
     named = sum(count for label, count in tally.labels.items() if label != OTHER)
     return named < tally.count or any(map(may_pass, tally.labels))

@@ -1,7 +1,7 @@
-"""A stored shard, and its rows that failed for a passing reason -> the shard with what came back.
+"""A stored shard, and its rows with transient failures -> the shard with the recovered rows.
 
-The rows are written as a small shard of the same format, in the hidden folder where they wait;
-each of its files is joined with the stored one; then they take the places of the old files.
+The refetched rows are written as a small shard of the same format, staged in the hidden folder;
+each of its files is merged with the stored one; then they replace the stored files.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import pyarrow as pa
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.replace import waiting
-from img2dataset.dataset.stats import stats_name, stats_of
+from img2dataset.dataset.stats import make_stats, stats_name
 from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
-from img2dataset.formats import WriterConfig, open_writer
-from img2dataset.formats.document import to_json
-from img2dataset.formats.joins import JOINS, Join, Keys
+from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
+from img2dataset.json_text import to_json
 from img2dataset.records import URL, Sample
 from img2dataset.storage.folder import Folder, whole
 from img2dataset.storage.reading import open_stored
@@ -31,27 +30,27 @@ KeyOf = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """What a shard's table says of one of its rows."""
+    """A row in the table of a stored shard."""
 
     url: str | None
     status: str
     message: str | None
 
     @property
-    def may_pass(self) -> bool:
+    def is_transient(self) -> bool:
         return self.status != Status.SUCCESS.value and may_pass(self.message)
 
 
-def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
-    """Key -> what the shard `name` says of the row.
+def read_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
+    """Read the rows of the shard `name` by key.
 
     Raises:
-        DamagedError: its table is not what it should be.
+        DamagedError: its table lacks a column, or has a key twice.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415  (only where a shard is completed)
 
     wanted = ["key", URL, "status", "error_message"]
-    with open_stored(folder, f"{name}.parquet") as file:
+    with open_stored(folder, name + TABLE) as file:
         table = pq.ParquetFile(file).read(columns=wanted)
     missing = set(wanted) - set(table.column_names)
     if missing:
@@ -63,8 +62,8 @@ def stored_rows(folder: Folder, name: str) -> dict[str, StoredRow]:
     return rows
 
 
-def check_same(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> None:
-    """Refuse a list that is not the one the shard was made from."""
+def check_same_rows(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> None:
+    """Refuse a list other than the one that the shard was made from."""
     if rows.keys() != set(keys):
         raise MismatchError(
             f"the stored shard has {plural(len(rows), 'row')}, not the {len(keys)} of the list, or other "
@@ -79,31 +78,31 @@ def check_same(rows: dict[str, StoredRow], table: pa.Table, keys: list[str]) -> 
 
 
 class Completion:
-    """The writer of the rows of a stored shard that are fetched again."""
+    """Writes the refetched rows of a stored shard, and merges them into it."""
 
     def __init__(self, folder: Folder, name: str, output_format: str, config: WriterConfig) -> None:
         self._folder = folder
         self._name = name
-        self._format = output_format
+        self._format = find_format(output_format)
         self._config = config
         self._handed_over = False
 
     def begin(self, table: pa.Table, key_of: KeyOf) -> tuple[pa.Table, KeyOf]:
-        """Those rows of the shard's `table` that are to be fetched again, and their keys."""
+        """Return the rows of `table` that are to be fetched again, and their keys."""
         journal.begin(self._folder, self._name)
         keys = [key_of(index) for index in range(table.num_rows)]
-        with told():
-            rows = self._folder.do(lambda: stored_rows(self._folder, self._name))
-        check_same(rows, table, keys)
-        again = [index for index, key in enumerate(keys) if rows[key].may_pass]
-        self._keys = Keys(
+        with translate_errors():
+            rows = self._folder.do(lambda: read_rows(self._folder, self._name))
+        check_same_rows(rows, table, keys)
+        again = [index for index, key in enumerate(keys) if rows[key].is_transient]
+        self._keys = ShardKeys(
             kept=frozenset(k for k, row in rows.items() if row.status == Status.SUCCESS.value),
-            again=frozenset(keys[index] for index in again),
+            refetched=frozenset(keys[index] for index in again),
         )
-        self._rest = tally_of(row for key, row in rows.items() if key not in self._keys.again)
+        self._rest = count_rows(row for key, row in rows.items() if key not in self._keys.refetched)
         self._table = table.take(pa.array(again, pa.int64()))
-        self._writer = open_writer(
-            self._format, self._folder, waiting(self._name, self._name), self._table, self._config
+        self._writer = self._format.writer(
+            self._folder, waiting(self._name, self._name), self._table, self._config
         )
         return self._table, lambda index: keys[again[index]]
 
@@ -111,24 +110,25 @@ class Completion:
         self._writer.write(sample)
 
     def complete(self, result: ShardResult) -> ShardResult:
-        """The rows are in: replace the shard, unless none of them came back."""
+        """Replace the shard, unless no row was recovered."""
         done = replace(result, kept=self._rest.count)
         if result.tally.successes == 0:
             self.abort()
             return done
         self._writer.commit()
-        for suffix, join in JOINS[self._format].items():
-            with told():
-                self._folder.do(partial(self._join, self._name + suffix, join))
-        stats = stats_of(replace(result, tally=self._rest + result.tally))
+        for suffix, merge in self._format.files.items():
+            if merge is not None:
+                with translate_errors():
+                    self._folder.do(partial(self._merge, self._name + suffix, merge))
+        stats = make_stats(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)
         self._folder.write(waiting(self._name, last), to_json(stats))
         self._handed_over = True
         journal.replace(self._folder, self._name, last)
         return done
 
-    def _join(self, name: str, join: Join) -> None:
-        """Join the stored file with the new one, in the place of the new one."""
+    def _merge(self, name: str, merge: Merge) -> None:
+        """Merge the stored file with the staged one, in the place of the staged one."""
         where = waiting(self._name, name)
         pending = self._folder.begin(where)
         with (
@@ -136,17 +136,17 @@ class Completion:
             open_stored(self._folder, name) as old,
             open_stored(self._folder, where) as new,
         ):
-            join(old, new, pending.file, self._keys)
+            merge(old, new, pending.file, self._keys)
 
     def abort(self) -> None:
-        """Leave the shard as it was; but once its new files are whole they will take over."""
+        """Leave the shard as it was; after the hand-over, the next run rolls its files forward."""
         if self._handed_over:
             return
         self._writer.abort()
         journal.forget(self._folder, self._name)
 
 
-def tally_of(rows: Iterator[StoredRow]) -> Tally:
+def count_rows(rows: Iterator[StoredRow]) -> Tally:
     tally = Tally()
     for row in rows:
         tally.add_stored(row.status, row.message)
@@ -154,12 +154,12 @@ def tally_of(rows: Iterator[StoredRow]) -> Tally:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Say what to do about a stored shard that cannot be read."""
+def translate_errors() -> Iterator[None]:
+    """Add to an error of a damaged shard what to do about it."""
     try:
         yield
     except (DamagedError, pa.ArrowException) as error:
         raise DamagedError(
             f"the stored shard is damaged ({error}): 'img2dataset verify FOLDER --repair' removes "
-            "it, so that the next run makes it anew"
+            "it, so that the next run makes it again"
         ) from error

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from img2dataset.dataset.plan import Plan, record
 from img2dataset.dataset.replace import settle
 from img2dataset.distributors import Workers, find_distributor
+from img2dataset.formats import check_options
 from img2dataset.job import Job, source_config
 from img2dataset.options import Options
 from img2dataset.reports import Reporter, default_reporters
@@ -44,6 +45,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         url_list = save_standard_input(options, stack)
         workers = stack.enter_context(distribute(make_work(options)))
         config = source_config(options)
+        check_options(options)
         folder = open_folder(options)
         source = open_source(url_list, config, make_own_file_check(folder, options))
         check_apart(source, folder, options)
@@ -98,6 +100,6 @@ def clean_up(folder: Folder, *, alone: bool) -> None:
 
 def has_images(folder: Folder, names: Iterable[str]) -> bool:
     """Whether there is an image in any of these shards."""
-    from img2dataset.dataset.stats import hold_images  # noqa: PLC0415  (few runs have found none)
+    from img2dataset.dataset.stats import have_images  # noqa: PLC0415  (few runs have found none)
 
-    return hold_images(folder, names)
+    return have_images(folder, names)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from img2dataset.dataset.plan import STATS, done_shards, load_sections
 from img2dataset.errors import OptionError, RunError
-from img2dataset.formats import WRITERS, stored_names
+from img2dataset.formats import NAMES, list_shard_names
 from img2dataset.options import Options
 from img2dataset.records import shard_name
 from img2dataset.sources import Source
@@ -34,7 +34,7 @@ class OwnFiles:
         first = inside.partition("/")[0]
         if first == HIDDEN:
             return True
-        name = find_shard_name(first, self._digits, WRITERS)
+        name = find_shard_name(first, self._digits, NAMES)
         if name is None or not self._is_dataset or inside in self._listed:
             return False
         # an interrupted shard has no stats
@@ -74,7 +74,7 @@ def find_shard_name(name: str, digits: int, formats: Iterable[str]) -> str | Non
     if match is None or shard_name(int(match[0]), digits) != match[0]:
         return None
     shard = match[0]
-    stored = (left for each in formats for left in stored_names(each, shard))
+    stored = (left for each in formats for left in list_shard_names(each, shard))
     return shard if STATS.fullmatch(name) or name in stored else None
 
 

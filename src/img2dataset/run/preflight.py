@@ -15,7 +15,7 @@ from img2dataset.dataset.plan import Comparison, Identity, Plan, prepare
 from img2dataset.dataset.run_lock import held
 from img2dataset.distributors import Work, WorkerPool
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.formats import stored_names
+from img2dataset.formats import list_shard_names
 from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
@@ -121,7 +121,7 @@ def make_plan(source: Source, folder: Folder, config: SourceConfig, options: Opt
         folder,
         options.incremental_mode,
         make_identity(source, options),
-        lambda name: stored_names(options.output_format, name),
+        lambda name: list_shard_names(options.output_format, name),
         options.part_of,
         comparison=make_comparison(source, folder, config, options),
     )

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from img2dataset.text import plural
 
-MOST_PROBLEMS = 5
-"""Kinds of problems of one shard that are told."""
+MAX_PROBLEMS = 5
+"""Kinds of problems that are listed for one shard."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A shard that was looked at."""
+class CheckedShard:
+    """A shard that was checked."""
 
     name: str
     rows: int
@@ -41,11 +41,11 @@ class Verification:
     """Of these shards, as far as they could be read."""
     broken: tuple[Broken, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
-    """Shards that are not there although later ones are: ids, from the first to the last."""
+    """Ranges of missing shards before existing ones: first and last id."""
     leftovers: tuple[str, ...] = ()
-    """What interrupted runs left, one text each."""
+    """Leftovers of interrupted runs, one text each."""
     repaired: bool = False
-    """Whether what was broken was removed."""
+    """Whether broken shards were removed."""
 
     @property
     def whole(self) -> bool:
@@ -53,17 +53,17 @@ class Verification:
 
     @property
     def missing(self) -> int:
-        """How many shards the gaps are."""
+        """Count the shards in the gaps."""
         return sum(last - first + 1 for first, last in self.gaps)
 
     @property
     def exit_code(self) -> int:
-        """0 = whole; 1 = not, or not before it was repaired."""
+        """0 = whole; 1 = not whole, or not whole before the repair."""
         return 0 if self.whole else 1
 
 
 def summary(found: Verification) -> str:
-    """The one line that says whether it is whole, and what to do."""
+    """Summarise in one line whether the dataset is whole, and what to do."""
     counted = ((found.shards, "shard"), (found.rows, "row"), (found.images, "image"))
     seen = ", ".join(plural(count, what) for count, what in counted)
     if found.whole:
@@ -74,17 +74,19 @@ def summary(found: Verification) -> str:
     )  # fmt: skip
     wrong = ", ".join(f"{count:,} {what}" for count, what in counts if count)
     if found.repaired:
-        advice = "removed what was broken or left: the command that made it makes it anew"
+        advice = "broken shards and leftovers were removed: the command that made the dataset makes them again"
     elif found.broken:
-        advice = "--repair removes what is broken, and the command that made it makes it anew"
+        advice = (
+            "--repair removes broken shards, and the command that made the dataset makes them again"
+        )
     else:
-        advice = "the command that made it makes what is not there"
+        advice = "the command that made the dataset makes what is missing"
     return f"not whole: {wrong}; of {seen} in {found.output_folder}; {advice}"
 
 
 @dataclass(slots=True)
 class Problems:
-    """Gathers what is wrong with one shard: alike problems of many samples are one."""
+    """Collects the problems of one shard; equal problems of many samples count as one."""
 
     _keys: dict[str, list[str]] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -95,11 +97,11 @@ class Problems:
             self._keys.setdefault(text, [key])
 
     def texts(self) -> tuple[str, ...]:
-        texts = [self._told(text, count) for text, count in self._counts.items()]
-        more = len(texts) - MOST_PROBLEMS
-        return (*texts[:MOST_PROBLEMS], *([f"and {more} more kinds"] if more > 0 else []))
+        texts = [self._format(text, count) for text, count in self._counts.items()]
+        more = len(texts) - MAX_PROBLEMS
+        return (*texts[:MAX_PROBLEMS], *([f"and {more} more kinds"] if more > 0 else []))
 
-    def _told(self, text: str, count: int) -> str:
+    def _format(self, text: str, count: int) -> str:
         if text not in self._keys:
             return text
         first = self._keys[text][0]

@@ -9,19 +9,19 @@ from contextlib import ExitStack
 from os import cpu_count
 
 from img2dataset.dataset import replace as journal
-from img2dataset.dataset.layout import Layout, StoredShard, layout_of
+from img2dataset.dataset.layout import Layout, StoredShard, read_layout
 from img2dataset.dataset.run_lock import held, is_in_use
 from img2dataset.errors import MissingExtraError, OptionError, RunError
 from img2dataset.storage.folder import Folder
-from img2dataset.verification.checked import Broken, Checked, Verification, summary
-from img2dataset.verification.pictures import set_up
+from img2dataset.verification.checked import Broken, CheckedShard, Verification, summary
+from img2dataset.verification.pictures import set_up_decoder
 from img2dataset.verification.shard import check_shard
 
 __all__ = ["Broken", "Verification", "summary", "verify_folder"]
 
-AHEAD = 2
-"""Shards that are being looked at, or wait for their turn to be told, for each thread."""
-MOST_THREADS = 8
+SHARDS_PER_THREAD = 2
+"""Shards that are being checked, or wait to be reported in their order, for each thread."""
+MAX_THREADS = 8
 
 Say = Callable[[str], None]
 
@@ -33,13 +33,13 @@ def verify_folder(
 
     Raises:
         OptionError: there is no dataset, or, with `repair`, a run is writing it.
-        RunError: something cannot be read: that is no reason to call it broken.
+        RunError: something cannot be read, which does not mean that it is broken.
     """
     folder = open_dataset(output_folder)
     try:
         with ExitStack() as stack:
             if repair:
-                take_over(folder, stack, say)
+                lock_for_repair(folder, stack, say)
             return _verify(folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=say)
     except OSError as error:
         raise RunError(f"{folder.url} cannot be read: {error}") from error
@@ -60,13 +60,13 @@ def open_dataset(output_folder: str) -> Folder:
 def is_file(folder: Folder) -> bool:
     try:
         kind: str = folder.do(lambda: folder.fs.info(folder.root))["type"]
-    except OSError:  # not there, or not to be read: what looks into it will say so
+    except OSError:  # missing or unreadable: reported when it is read
         return False
     return kind == "file"
 
 
-def take_over(folder: Folder, stack: ExitStack, say: Say) -> None:
-    """Keep runs out, and finish what an interrupted one had begun."""
+def lock_for_repair(folder: Folder, stack: ExitStack, say: Say) -> None:
+    """Keep runs out, and finish what an interrupted run had begun."""
     if not folder.names():
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")
     if not stack.enter_context(held(folder, say)):
@@ -78,13 +78,13 @@ def _verify(
     folder: Folder, *, deep: bool, repair: bool, allow_gaps: bool, say: Say
 ) -> Verification:
     under_way = not repair and is_in_use(folder)
-    layout = layout_of(folder)
+    layout = read_layout(folder)
     if not layout.shards and not layout.unfinished:
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")
     if deep:
-        set_up()
+        set_up_decoder()
     broken, shards, rows, images = [], 0, 0, 0
-    for checked in checked_shards(folder, layout, deep=deep):
+    for checked in check_shards(folder, layout, deep=deep):
         shards, rows, images = shards + 1, rows + checked.rows, images + checked.images
         if checked.problems:
             say(f"{checked.name}: {'; '.join(checked.problems)}")
@@ -96,7 +96,7 @@ def _verify(
     if gaps:
         say(layout.gaps_line(gaps))
     if under_way:
-        say("a run is writing here: only the shards that are done were looked at")
+        say("a run is writing here: only the shards that are done were checked")
     if repair:
         remove_broken(folder, layout, {each.name for each in broken})
     return Verification(
@@ -111,21 +111,21 @@ def _verify(
     )
 
 
-def checked_shards(folder: Folder, layout: Layout, *, deep: bool) -> Iterator[Checked]:
-    """What became of each shard, in order; several are looked at at the same time."""
-    threads = min(MOST_THREADS, cpu_count() or 1) if folder.local else MOST_THREADS
-    waiting: deque[Future[Checked]] = deque()
+def check_shards(folder: Folder, layout: Layout, *, deep: bool) -> Iterator[CheckedShard]:
+    """Check each shard, several at the same time; yield the results in order."""
+    threads = min(MAX_THREADS, cpu_count() or 1) if folder.local else MAX_THREADS
+    waiting: deque[Future[CheckedShard]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for shard in layout.shards:
             waiting.append(pool.submit(check_shard, folder, shard, deep=deep))
-            if len(waiting) >= AHEAD * threads:
+            if len(waiting) >= SHARDS_PER_THREAD * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
 def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
-    """Remove broken shards, stats first: from then on they are not done; and what is left over."""
+    """Remove leftovers and broken shards, their stats first: from then on they are not done."""
     broken: list[StoredShard] = [shard for shard in layout.shards if shard.name in names]
     folder.remove(shard.stats for shard in broken)
     for shard in (*broken, *layout.unfinished):

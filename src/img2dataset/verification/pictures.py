@@ -1,4 +1,4 @@
-"""The bytes of a stored picture -> what is wrong with them, if anything is."""
+"""The bytes of a stored image -> the problem with them, if there is one."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.pillow import open_image, pillows_door, set_up_pillow
 from img2dataset.images.probe import PILLOW_FORMATS
 
-FORMATS = ("JPEG", "PNG", "WEBP", *PILLOW_FORMATS)
+DECODED_FORMATS = ("JPEG", "PNG", "WEBP", *PILLOW_FORMATS)
 HASHES = {32: hashlib.md5, 64: hashlib.sha256, 128: hashlib.sha512}
-"""Hex digits of a digest -> how it is made."""
-MOST_PIXELS = 1 << 40
+"""Hex digits of a digest -> its hash function."""
+MAX_PIXELS = 1 << 40
 
 
-def set_up() -> None:
-    """What is stored had passed the limits of its run."""
-    set_up_pillow(MOST_PIXELS)
+def set_up_decoder() -> None:
+    """Allow any size: stored images have passed the limits of their run."""
+    set_up_pillow(MAX_PIXELS)
 
 
-def problem_of(
+def find_problem(
     data: bytes, size: tuple[int | None, int | None], digests: Sequence[str]
 ) -> str | None:
-    """`size` is what the table says; `digests` are those of the bytes as they were downloaded:
-    a picture that was stored untouched need not be one that decodes."""
+    """Compare an image with the table: `size`, and `digests` of the downloaded bytes.
+
+    An image that was stored as downloaded need not decode.
+    """
     try:
-        found = decoded_size(data)
+        found = decode_size(data)
     except RowError:
-        return None if is_as_downloaded(data, digests) else "a picture that does not decode"
+        return None if is_as_downloaded(data, digests) else "an image that does not decode"
     if None not in size and found != size:
-        return f"a picture of another size than the table says, {found[0]} x {found[1]}"
+        return f"an image of another size than the table says, {found[0]} x {found[1]}"
     return None
 
 
@@ -42,10 +44,10 @@ def is_as_downloaded(data: bytes, digests: Sequence[str]) -> bool:
     )
 
 
-def decoded_size(data: bytes) -> tuple[int, int]:
-    """Width and height of a picture that decodes to its end."""
+def decode_size(data: bytes) -> tuple[int, int]:
+    """Decode an image to its end; return its width and height."""
     with pillows_door(Reason.DECODE):
-        image = open_image(data, FORMATS)
+        image = open_image(data, DECODED_FORMATS)
         if image is None:
             raise RowError(Reason.NOT_AN_IMAGE)
         with image:

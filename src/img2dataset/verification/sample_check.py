@@ -8,20 +8,17 @@ import orjson
 
 from img2dataset.dataset.layout import StoredShard
 from img2dataset.errors import DamagedError, Status
-from img2dataset.formats import stored_names
+from img2dataset.formats import SampleFile, ShardReader, StoredSample, find_format
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
-from img2dataset.verification.pictures import is_as_downloaded, problem_of
-from img2dataset.verification.samples import SAMPLES, File, Found, Look
+from img2dataset.verification.pictures import find_problem, is_as_downloaded
 from img2dataset.verification.table import TableRow
 
 JSON, TXT = "json", "txt"
-WHERE = {"webdataset": "tar", "files": "folder"}
-"""output_format -> what its samples are in, where it is not called the same."""
 
 
 class SampleCheck:
-    """Looks at every sample of a shard; `rows` is None if the table cannot be read."""
+    """Checks every sample of a shard; `rows` is None if the table cannot be read."""
 
     def __init__(
         self,
@@ -32,33 +29,36 @@ class SampleCheck:
         *,
         deep: bool,
     ) -> None:
-        self._look = Look(folder, shard, deep)
+        self._format = find_format(shard.output_format)
+        self._reader = ShardReader(
+            folder, shard.name, shard.files, shard.options.get("encode_format"), read_content=deep
+        )
         self._shard = shard
         self._rows = rows
         self._problems = problems
-        self._where = WHERE.get(shard.output_format, shard.output_format)
+        self._where = self._format.container
         self._seen: set[str] = set()
         self._extensions: set[str] | None = None  # those of every sample
 
     def run(self) -> int:
-        """How many samples there are."""
-        place = stored_names(self._shard.output_format, self._shard.name)[0]
-        if place not in self._shard.files:  # told before, if it is wrong
+        """Check all samples; return how many there are."""
+        container = self._shard.name + self._format.suffixes[0]
+        if container not in self._shard.files:  # a problem that was added before, if it is one
             return 0
-        if self._shard.output_format == "parquet" and self._rows is None:
+        if self._format.images_in_table and self._rows is None:
             return 0
         try:
-            for found in SAMPLES[self._shard.output_format](self._look):
+            for found in self._format.read_samples(self._reader):
                 self._check(found)
         except DamagedError as error:
-            self._problems.add(told(error, self._where))
+            self._problems.add(add_place(error, self._where))
             return len(self._seen)
         for key in sorted(self._kept() - self._seen):
             self._add("a success without its sample", key)
         return len(self._seen)
 
     def _kept(self) -> set[str]:
-        """Keys of the rows that have a picture; of all that were found if there is no table."""
+        """Return the keys of the rows that have an image; without a table, of all samples found."""
         if self._rows is None:
             return self._seen
         return {key for key, row in self._rows.items() if row.kept}
@@ -66,7 +66,7 @@ class SampleCheck:
     def _add(self, text: str, key: str) -> None:
         self._problems.add(f"{self._where}: {text}", key)
 
-    def _check(self, found: Found) -> None:
+    def _check(self, found: StoredSample) -> None:
         row = None if self._rows is None else self._rows.get(found.key)
         if found.key in self._seen:
             self._add("a sample twice, or its parts not side by side", found.key)
@@ -83,14 +83,14 @@ class SampleCheck:
             self._check_file(found.key, extension, file, row)
 
     def _expected(self, there: set[str]) -> set[str]:
-        """The extensions of every sample: as the options say, or as the first one has them."""
+        """Return the extensions of every sample: by the options, or those of the first sample."""
         options = self._shard.options
-        if not options or self._shard.output_format not in WHERE:
+        if not options or not self._format.has_member_files:
             return there
         captions = {TXT} if options.get("caption_col") is not None else set()
         return {options["encode_format"], JSON, *captions}
 
-    def _check_file(self, key: str, extension: str, file: File, row: TableRow | None) -> None:
+    def _check_file(self, key: str, extension: str, file: SampleFile, row: TableRow | None) -> None:
         if extension == TXT:  # a caption may be empty
             return
         if file.size == 0:
@@ -98,15 +98,15 @@ class SampleCheck:
         elif file.data is not None and extension == JSON:
             if not is_json_of(file.data, key):
                 self._add("a json that is not the one of its sample", key)
-        elif file.data is not None and self._look.deep:
-            self._check_picture(key, file.data, row)
+        elif file.data is not None and self._reader.read_content:
+            self._check_image(key, file.data, row)
 
-    def _check_picture(self, key: str, data: bytes, row: TableRow | None) -> None:
+    def _check_image(self, key: str, data: bytes, row: TableRow | None) -> None:
         size, digests = ((row.width, row.height), row.digests) if row else ((None, None), ())
-        problem = problem_of(data, size, digests)
+        problem = find_problem(data, size, digests)
         untouched = self._shard.options.get("disable_all_reencoding")
         if problem is None and untouched and digests and not is_as_downloaded(data, digests):
-            problem = "a picture that has not the hash that was stored"
+            problem = "an image that has not the hash that was stored"
         if problem is not None:
             self._add(problem, key)
 
@@ -123,7 +123,7 @@ def is_json_of(data: bytes, key: str) -> bool:
     )
 
 
-def told(error: DamagedError, where: str) -> str:
-    """What is damaged, with where it is."""
+def add_place(error: DamagedError, where: str) -> str:
+    """Say what is damaged, and where."""
     text = str(error)
     return text if text.startswith(f"{where}: ") else f"{where}: {text}"

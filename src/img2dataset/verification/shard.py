@@ -1,4 +1,4 @@
-"""A shard -> what is wrong with it."""
+"""A shard -> its problems."""
 
 from __future__ import annotations
 
@@ -7,54 +7,58 @@ from collections.abc import Mapping
 import orjson
 
 from img2dataset.dataset.layout import StoredShard
-from img2dataset.dataset.stats import tally_of_stats
+from img2dataset.dataset.stats import parse_stats
 from img2dataset.errors import DamagedError, Status
-from img2dataset.formats import stored_names
+from img2dataset.formats import TABLE, find_format, list_shard_names
 from img2dataset.storage.checked_file import first_line
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import MAX_LABELS, Tally
 from img2dataset.text import plural
-from img2dataset.verification.checked import Checked, Problems
-from img2dataset.verification.sample_check import SampleCheck, told
-from img2dataset.verification.table import TableRow, check_rows, rows_of
+from img2dataset.verification.checked import CheckedShard, Problems
+from img2dataset.verification.sample_check import SampleCheck, add_place
+from img2dataset.verification.table import TableRow, check_rows, read_rows
 
 
-def check_shard(folder: Folder, shard: StoredShard, *, deep: bool) -> Checked:
-    """Look at everything that is stored of a shard that is done."""
+def check_shard(folder: Folder, shard: StoredShard, *, deep: bool) -> CheckedShard:
+    """Check everything that is stored of a shard that is done."""
     problems = Problems()
-    stats = stats_of(folder, shard, problems)
-    if shard.output_format == "dummy":
-        return checked(shard, stats, stats.successes if stats else 0, problems)
-    for name in missing_files(shard, stats):
+    stats = read_counts(folder, shard, problems)
+    if not find_format(shard.output_format).stores_rows:
+        return make_result(shard, stats, stats.successes if stats else 0, problems)
+    for name in find_missing_files(shard, stats):
         problems.add(f"{name} is missing")
-    rows = table_of(folder, shard, problems)
+    rows = read_table(folder, shard, problems)
     if rows is not None:
         check_rows(rows, shard.name, problems)
         if stats is not None:
             check_counts(rows, stats, problems)
     images = SampleCheck(folder, shard, rows, problems, deep=deep).run()
-    return checked(shard, stats, images, problems)
+    return make_result(shard, stats, images, problems)
 
 
-def checked(shard: StoredShard, stats: Tally | None, images: int, problems: Problems) -> Checked:
-    return Checked(shard.name, stats.count if stats else 0, images, problems.texts())
+def make_result(
+    shard: StoredShard, stats: Tally | None, images: int, problems: Problems
+) -> CheckedShard:
+    return CheckedShard(shard.name, stats.count if stats else 0, images, problems.texts())
 
 
-def table_of(folder: Folder, shard: StoredShard, problems: Problems) -> dict[str, TableRow] | None:
-    if f"{shard.name}.parquet" not in shard.files:
+def read_table(
+    folder: Folder, shard: StoredShard, problems: Problems
+) -> dict[str, TableRow] | None:
+    if shard.name + TABLE not in shard.files:
         return None
     try:
-        return rows_of(folder, shard.name, shard.options)
+        return read_rows(folder, shard.name, shard.options)
     except DamagedError as error:
-        problems.add(told(error, "parquet"))
+        problems.add(add_place(error, "parquet"))
         return None
 
 
-def stats_of(folder: Folder, shard: StoredShard, problems: Problems) -> Tally | None:
-    """The counts in the stats file, which have to add up."""
+def read_counts(folder: Folder, shard: StoredShard, problems: Problems) -> Tally | None:
+    """Read the counts in the stats file, and check that they add up."""
     data = folder.read(shard.stats)
     try:
-        tally, stored = tally_of_stats(data), int(orjson.loads(data)["count"])
+        tally, stored = parse_stats(data), int(orjson.loads(data)["count"])
     except (ValueError, KeyError, TypeError) as error:
         problems.add(f"stats: cannot be read ({first_line(error)})")
         return None
@@ -66,15 +70,15 @@ def stats_of(folder: Folder, shard: StoredShard, problems: Problems) -> Tally | 
     return tally
 
 
-def missing_files(shard: StoredShard, stats: Tally | None) -> list[str]:
-    names = set(stored_names(shard.output_format, shard.name))
+def find_missing_files(shard: StoredShard, stats: Tally | None) -> list[str]:
+    names = set(list_shard_names(shard.output_format, shard.name))
     if stats is not None and stats.successes == 0:  # an object store has no empty folders
         names.discard(shard.name)
     return sorted(names - shard.files)
 
 
 def check_counts(rows: Mapping[str, TableRow], stats: Tally, problems: Problems) -> None:
-    """What the stats say is what the table says."""
+    """Compare the stats with the table."""
     if len(rows) != stats.count:
         problems.add(f"stats say {plural(stats.count, 'row')}, the table has {len(rows)}")
     for status in Status:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from img2dataset.errors import DamagedError, Status
+from img2dataset.formats import TABLE, find_format
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
 from img2dataset.storage.checked_file import Door, opened
@@ -18,35 +19,34 @@ from img2dataset.verification.checked import Problems
 
 STATUSES = frozenset(status.value for status in Status)
 HASHES = ("sha256", "md5", "sha512")
-BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """What the table says of a row."""
+    """A row of the metadata table."""
 
     status: str
     message: str | None
     width: int | None
     height: int | None
     digests: tuple[str, ...]
-    """Of the bytes as they were downloaded."""
+    """Hashes of the downloaded bytes."""
 
     @property
     def kept(self) -> bool:
         return self.status == Status.SUCCESS.value
 
 
-def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, TableRow]:
-    """Key -> row, of every row of the table; all of its columns are read.
+def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, TableRow]:
+    """Read all columns of the table; return its rows by key.
 
     Raises:
-        DamagedError: it cannot be read to its end, or has not the columns that it should have.
+        DamagedError: it cannot be read to its end, or lacks columns.
         RunError: see `opened`.
     """
-    with opened(folder, f"{name}.parquet") as file:
-        table = read_all(file, but=str(options.get("encode_format", "")))
-    missing = expected_columns(options) - set(table.column_names)
+    with opened(folder, name + TABLE) as file:
+        table = read_columns(file, but=str(options.get("encode_format", "")))
+    missing = list_expected_columns(options) - set(table.column_names)
     if missing:
         raise DamagedError(f"parquet: no column {', '.join(sorted(missing))}")
     digests = [table[each].to_pylist() for each in HASHES if each in table.column_names]
@@ -64,8 +64,8 @@ def rows_of(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str, 
     return rows
 
 
-def read_all(file: Door, but: str) -> pa.Table:
-    """Everything but pictures, which are looked at one by one."""
+def read_columns(file: Door, but: str) -> pa.Table:
+    """Read everything but images, which are read one by one."""
     parquet = pq.ParquetFile(file)
     schema = parquet.schema_arrow
     names = [
@@ -74,11 +74,11 @@ def read_all(file: Door, but: str) -> pa.Table:
     return parquet.read(columns=names, use_threads=False)
 
 
-def expected_columns(options: Mapping[str, Any]) -> set[str]:
-    """The columns that a shard made with these options has; without them, those always there."""
+def list_expected_columns(options: Mapping[str, Any]) -> set[str]:
+    """List the columns of a shard made with these options; without options, those of any shard."""
     expected = {"url", *COLUMNS.names}
     expected.update(options.get("save_additional_columns") or ())
-    if options.get("caption_col"):  # of a list without columns there are only the files
+    if options.get("caption_col"):  # a list without columns has caption files only
         expected.add("caption")
     if options.get("extract_exif"):
         expected.add("exif")
@@ -90,13 +90,13 @@ def expected_columns(options: Mapping[str, Any]) -> set[str]:
         expected.update(FETCH_COLUMNS)
     if options.get("save_opt_out_signals"):
         expected.add(OPT_OUT)
-    if options.get("output_format") != "parquet":
-        return expected
-    return expected - {options.get("encode_format", "")}
+    if options and find_format(options["output_format"]).images_in_table:
+        expected.discard(options["encode_format"])  # an input column of that name gave way
+    return expected
 
 
 def check_rows(rows: Mapping[str, TableRow], name: str, problems: Problems) -> None:
-    """Keys are those of the shard, without gaps; statuses and messages go together."""
+    """Check that keys are the shard's, without gaps, and that messages fit statuses."""
     digits = len(next(iter(rows), name)) - len(name)
     count = len(rows)
     expected = {f"{name}{row:0{digits}d}" if digits > 0 else name for row in range(count)}

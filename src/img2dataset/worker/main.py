@@ -37,7 +37,7 @@ from img2dataset.errors import (
     TurnLostError,
 )
 from img2dataset.fetch import Engine
-from img2dataset.formats import Writer, open_writer
+from img2dataset.formats import Writer, find_format, open_writer
 from img2dataset.images import SLOWER
 from img2dataset.images.marks import marks
 from img2dataset.job import Job
@@ -421,7 +421,9 @@ def make_process(
     pair = options.verify_hash
     check = None if pair is None else HashCheck(pair[0], pair[1], say)
     # the metadata of a dummy shard goes nowhere: what is only told there need not be found out
-    wanted = options.compute_hash if check or options.output_format != "dummy" else None
+    wanted = (
+        options.compute_hash if check or find_format(options.output_format).stores_rows else None
+    )
     hashed = None if wanted is None else getattr(hashlib, wanted)
 
     def process(row: Row, body: Body) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from img2dataset.fetch import DEFAULT_DIRECTIVES, FetchConfig, user_agent
-from img2dataset.formats import WriterConfig
+from img2dataset.formats import WriterConfig, find_format
 from img2dataset.images import ImageConfig
 from img2dataset.job import Job
 from img2dataset.options import Options
@@ -71,7 +71,7 @@ def image_config(options: Options) -> ImageConfig:
         max_decoded_pixels=options.max_decoded_pixels,
         apply_exif_orientation=options.apply_exif_orientation,
         convert_to_srgb=options.convert_to_srgb,
-        extract_exif=options.extract_exif and options.output_format != "dummy",
+        extract_exif=options.extract_exif and find_format(options.output_format).stores_rows,
     )
 
 

@@ -8,6 +8,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from img2dataset.cli.help import help_text
 from img2dataset.options import Group, Options
 
@@ -30,6 +32,7 @@ def test_help_says_where_to_read_more() -> None:
     assert all((docs / page).exists() for page in pages)
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy() -> None:
     heavy = "numpy pyarrow cv2 PIL rich pycurl fsspec orjson simplejpeg wandb yaml pandas asyncio"
     script = (

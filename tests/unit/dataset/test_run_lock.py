@@ -14,7 +14,7 @@ import pytest
 
 from img2dataset.dataset import run_lock as locks
 from img2dataset.dataset.run_lock import dump, held, is_in_use
-from img2dataset.storage.folder import HIDDEN, LOCK, Folder
+from img2dataset.storage.folder import HIDDEN, LOCK, PARTS, Folder
 
 
 @pytest.fixture
@@ -70,7 +70,9 @@ def test_emptying_a_folder_leaves_its_lock(folder: Folder) -> None:
     with held(folder, say_nothing):
         folder.write("a", b"")
         folder.empty()
-        assert len(locks_in(folder)) == len(folder.names(HIDDEN)) == 1
+        [lock] = locks_in(folder)
+        # "parts": a sign of life may be on its way
+        assert {f"{HIDDEN}/{name}" for name in folder.names(HIDDEN)} - {PARTS} == {lock}
         assert folder.names() == [HIDDEN]
 
 

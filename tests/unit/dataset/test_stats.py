@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.dataset.stats import stats_name, tally_of_stats, write_stats
+from img2dataset.dataset.stats import parse_stats, stats_name, write_stats
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import MAX_LABELS, ShardResult, Tally
 
@@ -73,14 +73,14 @@ def test_the_number_of_different_errors_is_bounded(tmp_path: Path) -> None:
 
 
 def test_counts_are_read_back(tmp_path: Path) -> None:
-    tally = tally_of_stats(written(tmp_path, TALLY))
+    tally = parse_stats(written(tmp_path, TALLY))
 
     assert (tally.statuses, tally.labels) == (TALLY.statuses, TALLY.labels)
     assert tally.count == 9
 
 
 def test_stats_of_the_old_tool_are_read() -> None:
-    tally = tally_of_stats(OLD)
+    tally = parse_stats(OLD)
 
     assert (tally.count, tally.successes, tally.failed_to_download) == (4, 2, 2)
     assert tally.labels["hash mismatch"] == 1
@@ -92,4 +92,4 @@ def test_stats_of_the_old_tool_are_read() -> None:
 )
 def test_what_is_not_a_stats_file_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
-        tally_of_stats(data)
+        parse_stats(data)

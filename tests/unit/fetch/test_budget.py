@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +108,7 @@ ANSWERS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     ANSWERS,
     st.lists(st.sampled_from([-LIMIT, 0, 1, STEP, 5 * STEP, 20 * STEP]), min_size=1, max_size=3),

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tfrecord import example_pb2
 
-from img2dataset.formats.example import INTEGERS, example, feature
+from img2dataset.formats.example import INT64_LIST, encode_example, encode_feature
 
 
 def parsed(value: Any, **options: Any) -> tuple[str, list[Any]]:
-    message = example_pb2.Feature.FromString(feature(value, **options))
+    message = example_pb2.Feature.FromString(encode_feature(value, **options))
     kind = message.WhichOneof("kind")
     return kind, list(getattr(message, kind).value)
 
@@ -48,7 +48,7 @@ def test_a_value_becomes_the_list_of_its_type(value: Any, kind: str, stored: lis
 
 
 def test_an_empty_list_can_be_told_its_kind() -> None:
-    assert parsed([], empty=INTEGERS) == ("int64_list", [])
+    assert parsed([], empty=INT64_LIST) == ("int64_list", [])
 
 
 @given(
@@ -62,7 +62,7 @@ def test_an_empty_list_can_be_told_its_kind() -> None:
     )
 )
 def test_any_features_survive(features: dict[str, list[Any]]) -> None:
-    message = example_pb2.Example.FromString(example(features))
+    message = example_pb2.Example.FromString(encode_example(features))
 
     found = {name: values_of(value) for name, value in message.features.feature.items()}
     assert found == features

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from img2dataset.formats.metadata import MetadataTable, storable
+from img2dataset.formats.metadata import MetadataTable, make_storable
 from tests.unit.formats.shard import CONFIG, TIMEOUT, picture, shard_of
 
 
@@ -42,10 +42,10 @@ def test_input_columns_in_several_pieces_are_taken() -> None:
 def test_types_that_parquet_has_are_left_alone(kind: pa.DataType) -> None:
     column = pa.chunked_array([pa.nulls(2, kind)])
 
-    assert storable(column) is column
+    assert make_storable(column) is column
 
 
 def test_a_type_that_parquet_does_not_have_becomes_json() -> None:
     column = pa.chunked_array([pa.array([{}, None, {}], pa.struct([]))])
 
-    assert storable(column).to_pylist() == ["{}", None, "{}"]
+    assert make_storable(column).to_pylist() == ["{}", None, "{}"]

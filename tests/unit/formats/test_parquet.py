@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from img2dataset.formats import parquet
-from img2dataset.formats.parquet import row_groups
+from img2dataset.formats.parquet import cut_row_groups
 from img2dataset.storage.folder import Folder
 from tests.unit.formats.shard import (
     CONFIG,
@@ -39,7 +39,7 @@ from tests.unit.formats.shard import (
 def test_row_groups_hold_at_most_the_limit_or_one_row(
     sizes: list[int], groups: list[tuple[int, int]]
 ) -> None:
-    assert list(row_groups(np.array(sizes, np.int64), 10)) == groups
+    assert list(cut_row_groups(np.array(sizes, np.int64), 10)) == groups
 
 
 def test_a_shard_of_many_row_groups_is_read_back_in_order(

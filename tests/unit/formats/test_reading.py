@@ -8,9 +8,9 @@ import tarfile
 import pytest
 
 from img2dataset.errors import DamagedError
-from img2dataset.formats.example import example, frame
-from img2dataset.formats.tar_reading import members
-from img2dataset.formats.tfrecord_reading import bytes_features, records
+from img2dataset.formats.example import encode_example, frame_record
+from img2dataset.formats.tar_reading import read_members
+from img2dataset.formats.tfrecord_reading import parse_bytes_features, read_records
 
 LONG = f"{'long' * 40}.jpg"
 
@@ -31,7 +31,7 @@ def test_members_are_read_with_all_that_stands_for_them(form: int) -> None:
     names = ["0.jpg", LONG, "1.jpg", "é.json"]
     data = tar_of(*names, form=form)
 
-    found = list(members(io.BytesIO(data)))
+    found = list(read_members(io.BytesIO(data)))
 
     assert [member.name for member in found] == names
     assert [member.data for member in found] == [name.encode() for name in names]
@@ -42,14 +42,16 @@ def test_members_are_read_with_all_that_stands_for_them(form: int) -> None:
 def test_a_tar_is_whole_only_with_its_end() -> None:
     data = tar_of("0.jpg", form=tarfile.GNU_FORMAT)
 
-    assert len(list(members(io.BytesIO(data[:2048])))) == 1  # a file of two blocks, and the end
+    assert (
+        len(list(read_members(io.BytesIO(data[:2048])))) == 1
+    )  # a file of two blocks, and the end
     for size in (0, 100, 512, 700, 1024, 1536):
         with pytest.raises(DamagedError, match="cut short"):
-            list(members(io.BytesIO(data[:size])))
+            list(read_members(io.BytesIO(data[:size])))
     with pytest.raises(DamagedError, match="follows its end"):
-        list(members(io.BytesIO(data[:2047] + b"x")))
+        list(read_members(io.BytesIO(data[:2047] + b"x")))
     with pytest.raises(DamagedError, match="no member"):
-        list(members(io.BytesIO(b"x" * 2048)))
+        list(read_members(io.BytesIO(b"x" * 2048)))
 
 
 def test_what_is_no_file_has_no_place_in_a_shard() -> None:
@@ -60,27 +62,27 @@ def test_what_is_no_file_has_no_place_in_a_shard() -> None:
         tar.addfile(folder)
 
     with pytest.raises(DamagedError, match="folder is no file"):
-        list(members(io.BytesIO(file.getvalue())))
+        list(read_members(io.BytesIO(file.getvalue())))
 
 
 def test_records_are_read_and_checked() -> None:
-    made = [example({"key": "a", "n": 3, "jpg": b"\xff\xd8"}), example({"key": "b"})]
-    data = b"".join(map(frame, made))
+    made = [encode_example({"key": "a", "n": 3, "jpg": b"\xff\xd8"}), encode_example({"key": "b"})]
+    data = b"".join(map(frame_record, made))
 
-    found = list(records(io.BytesIO(data)))
+    found = list(read_records(io.BytesIO(data)))
 
     assert [record.data for record in found] == made
     assert b"".join(record.frame for record in found) == data
-    assert bytes_features(found[0].data) == {"key": b"a", "jpg": b"\xff\xd8"}
-    for size in range(1, len(frame(made[0]))):
+    assert parse_bytes_features(found[0].data) == {"key": b"a", "jpg": b"\xff\xd8"}
+    for size in range(1, len(frame_record(made[0]))):
         with pytest.raises(DamagedError):
-            list(records(io.BytesIO(data[:size])))
-    for at in range(len(frame(made[0]))):
+            list(read_records(io.BytesIO(data[:size])))
+    for at in range(len(frame_record(made[0]))):
         with pytest.raises(DamagedError):
-            list(records(io.BytesIO(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])))
+            list(read_records(io.BytesIO(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])))
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"\x08\x01", b"\x0a\x7f", b"\x0a\x02\x0a\x05"])
 def test_a_record_that_is_no_example_is_damage(data: bytes) -> None:
     with pytest.raises(DamagedError, match=r"no tf\.train\.Example"):
-        bytes_features(data)
+        parse_bytes_features(data)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from tfrecord.reader import tfrecord_loader
 
-from img2dataset.formats.example import BYTES, FLOATS, INTEGERS, feature
-from img2dataset.formats.tfrecord import kinds_of_empty_lists
+from img2dataset.formats.example import BYTES_LIST, FLOAT_LIST, INT64_LIST, encode_feature
+from img2dataset.formats.tfrecord import find_feature_lists
 from img2dataset.storage.folder import Folder
 from tests.unit.formats.shard import (
     BARE,
@@ -106,20 +106,20 @@ def test_lists_of_anything_else_are_bytes() -> None:
             "x": pa.int8(),
         }
     )
-    assert kinds_of_empty_lists(schema) == {
-        "i": INTEGERS,
-        "f": FLOATS,
-        "s": BYTES,
-        "n": BYTES,
-        "x": INTEGERS,
+    assert find_feature_lists(schema) == {
+        "i": INT64_LIST,
+        "f": FLOAT_LIST,
+        "s": BYTES_LIST,
+        "n": BYTES_LIST,
+        "x": INT64_LIST,
     }
 
 
 def test_a_null_among_numbers_is_an_empty_list_of_their_kind() -> None:
     schema = pa.schema({"i": pa.int64(), "f": pa.float32(), "s": pa.string()})
-    kinds = kinds_of_empty_lists(schema)
+    kinds = find_feature_lists(schema)
 
-    assert feature(None, kinds["i"]) == feature([], INTEGERS)
-    assert feature(None, kinds["f"]) == feature([], FLOATS)
-    assert feature(None) == feature("")
+    assert encode_feature(None, kinds["i"]) == encode_feature([], INT64_LIST)
+    assert encode_feature(None, kinds["f"]) == encode_feature([], FLOAT_LIST)
+    assert encode_feature(None) == encode_feature("")
     assert "s" not in kinds

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import webdataset
 
-from img2dataset.formats.webdataset import MTIME, header
+from img2dataset.formats.webdataset import MTIME, build_header
 from img2dataset.storage.folder import Folder
 from tests.unit.formats.shard import NAME, TIMEOUT, jpeg, mixed, picture, shard_of, store
 
@@ -33,14 +33,14 @@ def test_a_header_is_what_tarfile_writes(name: str, size: int) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = size, 0o444, MTIME
 
-    assert header(name, size) == member.tobuf(tarfile.USTAR_FORMAT, encoding="utf-8")
+    assert build_header(name, size) == member.tobuf(tarfile.USTAR_FORMAT, encoding="utf-8")
 
 
 def test_a_very_long_name_is_kept() -> None:
-    shown = tarfile.TarInfo.frombuf(header("a" * 101, 0)[-512:], "utf-8", "strict")
+    shown = tarfile.TarInfo.frombuf(build_header("a" * 101, 0)[-512:], "utf-8", "strict")
 
     assert shown.name == "a" * 100  # what old programs see; GNU tar and Python see the whole
-    assert b"a" * 101 in header("a" * 101, 0)
+    assert b"a" * 101 in build_header("a" * 101, 0)
 
 
 def test_the_members_of_a_sample_are_side_by_side(tar: Path) -> None:

@@ -51,6 +51,7 @@ def test_boxes_are_blurred_as_ever(boxes: list[list[float]], channels: int) -> N
     assert np.array_equal(got, reference(source, boxes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_blurring_a_part_is_blurring_the_whole(channels: int) -> None:
     chance = random.Random(7)

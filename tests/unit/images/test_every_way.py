@@ -16,6 +16,7 @@ from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
 from tests.pictures import CASES
 from tests.pictures.case import Array
+from tests.quick import few_quick
 from tests.unit.images.made import config, pixels_of, processor, to_png
 
 SMALL = 12
@@ -83,14 +84,14 @@ def test_pillow_is_asked_of_most_kinds() -> None:
     assert len(READ_BY_PILLOW) > 140
 
 
-@pytest.mark.parametrize("kind", READ_BY_PILLOW)
+@pytest.mark.parametrize("kind", few_quick(READ_BY_PILLOW))
 def test_the_pixels_are_pillow_s(kind: str) -> None:
     wanted = BY_PILLOW[kind]
     assert wanted is not None
     assert levels_between(rgb_of(to_png().process(CASES[kind].data).data), wanted) <= 1
 
 
-@pytest.mark.parametrize("kind", LARGE_ENOUGH)
+@pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH))
 def test_made_smaller_they_are_averages(kind: str) -> None:
     case = CASES[kind]
     got = rgb_of(processor(**SMALLER).process(case.data).data)
@@ -99,7 +100,7 @@ def test_made_smaller_they_are_averages(kind: str) -> None:
     assert levels_between(got, np.asarray(wanted)) <= case.most + 1
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", few_quick(CASES))
 def test_untouched_they_are_recognised(kind: str) -> None:
     assert processor(disable_all_reencoding=True).process(CASES[kind].data).data == CASES[kind].data
 
@@ -126,7 +127,7 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_compiler")
-@pytest.mark.parametrize("kind", LARGE_ENOUGH)
+@pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH))
 def test_without_our_compiled_parts_they_are_the_same(kind: str) -> None:
     case = CASES[kind]
     whole = rgb_of(to_png().process(case.data).data)

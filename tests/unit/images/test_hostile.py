@@ -14,6 +14,7 @@ from PIL import Image
 from img2dataset.errors import RowError
 from img2dataset.images import codec, pillow, probe
 from img2dataset.images.headers import png
+from tests.quick import few_quick
 from tests.unit.images.made import encoded, processor, saved, smooth
 
 FORMATS = {
@@ -34,7 +35,7 @@ PIECES = st.one_of(
 )
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", few_quick(FORMATS, 4))
 @settings(deadline=None)  # a busy machine may be slow
 @given(st.lists(st.tuples(st.floats(0, 1), PIECES), max_size=4), st.floats(0, 1))
 def test_damaged_bytes_are_a_picture_or_a_row_error(

@@ -11,13 +11,14 @@ from img2dataset.errors import Reason, RowError, Status
 from tests.fuzz.target import one_input
 from tests.pictures import CASES
 from tests.pictures.damage import damaged
+from tests.quick import few_quick
 from tests.unit.images.made import to_png
 
 FOUND = Path(__file__).parent / "found"
 """Inputs that once did what none may do."""
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", few_quick(CASES, 7))
 def test_damage_gives_a_picture_or_a_reason(kind: str) -> None:
     chance = random.Random(f"20261127 {kind}")
     for _ in range(3):
@@ -28,7 +29,7 @@ def test_damage_gives_a_picture_or_a_reason(kind: str) -> None:
 @pytest.mark.parametrize("kind", CASES)
 def test_much_damage_does_too(kind: str) -> None:
     chance = random.Random(f"more {kind}")
-    for _ in range(60):
+    for _ in range(12):  # `make fuzz` does this for hours
         one_input(damaged(CASES[kind].data, chance))
 
 
@@ -66,7 +67,7 @@ def test_the_kinds_that_may_be_cut_are_kinds() -> None:
     assert set(CASES) >= MAY_BE_CUT | set(SPARED)
 
 
-@pytest.mark.parametrize("kind", NEEDED_WHOLE)
+@pytest.mark.parametrize("kind", few_quick(NEEDED_WHOLE, 7))
 def test_a_file_that_is_not_complete_is_refused(kind: str) -> None:
     case = CASES[kind]
     spared = SPARED.get(kind, 0)

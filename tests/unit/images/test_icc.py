@@ -115,6 +115,7 @@ def test_without_a_profile_or_with_srgb_s_nothing_changes_and_bytes_can_be_kept(
     assert to_png(skip_reencode=True).process(wide).data == wide
 
 
+@pytest.mark.slow
 def test_a_profile_packed_beyond_reason_is_passed_over() -> None:
     data = saved(RGB, "PNG", icc_profile=adobe_rgb() + bytes(50_000_000))
     assert len(data) < 100_000

@@ -14,6 +14,7 @@ from PIL.TiffImagePlugin import IFDRational
 from img2dataset.images.metadata import MAX_READS, PatientFile, TooManyReadsError, read_exif
 from tests.pictures import CASES
 from tests.pictures.others import heic
+from tests.quick import few_quick
 from tests.unit.images.made import processor, saved, smooth
 
 RGB = smooth(40, 30)
@@ -59,7 +60,7 @@ def test_tags_of_newer_formats_are_the_same() -> None:
         assert json.loads(text) == {"Image Make": "maker"}
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", few_quick(CASES))
 def test_images_without_exif_cost_no_reading_of_it(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

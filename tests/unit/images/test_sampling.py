@@ -19,6 +19,7 @@ from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
 from tests.pictures.jpegs import as_ycck
 from tests.pictures.sampled import END, Factors, encode_sampled
+from tests.quick import few_quick
 from tests.unit.images.made import Array, bgr, config, pixels_of, processor, smooth, to_png
 
 WIDTH, HEIGHT = 133, 94
@@ -94,14 +95,14 @@ def levels_between(one: Array, other: Array) -> int:
     return int(np.abs(one.astype(int) - other).max())
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", few_quick(FILES, 7))
 def test_every_pixel_is_pillow_s(name: str) -> None:
     picture = to_png().process(file_of(name))
     assert (picture.original_width, picture.original_height) == (WIDTH, HEIGHT)
     assert levels_between(pixels_of(picture.data), by_pillow(file_of(name))) <= 1
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", few_quick(FILES, 7))
 def test_made_smaller_it_is_the_average_of_them(name: str) -> None:
     made = to_png(resize_mode="keep_ratio", image_size=40).process(file_of(name))
     got = pixels_of(made.data)
@@ -109,11 +110,12 @@ def test_made_smaller_it_is_the_average_of_them(name: str) -> None:
     assert levels_between(got, np.asarray(wanted)) <= 6
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", few_quick(FILES, 7))
 def test_untouched_it_is_recognised(name: str) -> None:
     assert processor(disable_all_reencoding=True).process(file_of(name)).data == file_of(name)
 
 
+@pytest.mark.slow
 def test_a_careful_worker_makes_the_same_of_all() -> None:
     options = config(resize_mode="no", encode_format="png", encode_quality=1)
     apart = Sandbox("img2dataset.images:make_processor", options, PATIENCE_S, Watch(PATIENCE_S))
@@ -124,7 +126,7 @@ def test_a_careful_worker_makes_the_same_of_all() -> None:
         apart.close()
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", few_quick(FILES, 7))
 def test_a_cut_one_is_refused(name: str) -> None:
     data = file_of(name)
     for way in ({"resize_mode": "no"}, {"resize_mode": "keep_ratio", "image_size": 40}):
@@ -145,7 +147,9 @@ class Recorder:
         return image.convert("RGB")
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("cmyk", "ycck"))])
+@pytest.mark.parametrize(
+    "name", few_quick(name for name in FILES if name.startswith(("cmyk", "ycck")))
+)
 def test_inks_to_be_converted_are_pillow_s(name: str) -> None:
     recorder, data = Recorder(), file_of(name)
     decode(data, probe(data), 1, Conversion("CMYK", recorder))

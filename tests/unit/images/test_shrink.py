@@ -53,6 +53,7 @@ def one_pass(data: bytes, width: int, height: int) -> Array:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @given(SIDES, SIDES, st.integers(0, 1000))
 def test_pixels_are_those_of_two_steps(

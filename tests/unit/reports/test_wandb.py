@@ -110,6 +110,7 @@ def test_a_run_that_ends_with_an_error_is_marked_failed(folder: Path) -> None:
     assert ending.exit_code == 1
 
 
+@pytest.mark.slow
 def test_wandb_that_does_not_start_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
         raise service().errors.UsageError("no API key configured")

@@ -10,7 +10,7 @@ import pytest
 
 from img2dataset.errors import RunError
 from img2dataset.retry import candidates
-from img2dataset.retry.candidates import Candidates, worth_a_look
+from img2dataset.retry.candidates import Candidates, may_have_transient_failures
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import read_many
 from tests.unit.formats.shard import memory_folder
@@ -44,7 +44,7 @@ def stats(**labels: int) -> bytes:
     ],
 )
 def test_a_shard_is_looked_at_unless_its_stats_rule_it_out(data: bytes, worth: object) -> None:
-    assert worth_a_look(data) is worth
+    assert may_have_transient_failures(data) is worth
 
 
 @pytest.mark.slow

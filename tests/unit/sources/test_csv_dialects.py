@@ -135,6 +135,7 @@ formats = st.sampled_from(["csv", "tsv"])
 with_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @with_folder
 @given(
     table=tables(), dialect=st.sampled_from(SOUND), block=blocks,
@@ -157,6 +158,7 @@ def test_what_a_sound_dialect_says_is_read(
     assert {row.problem for row in rows} == {None}
 
 
+@pytest.mark.slow
 @with_folder
 @given(table=tables(), block=blocks, input_format=formats)
 def test_what_spark_says_is_read_once_it_has_shown_its_escapes(
@@ -175,6 +177,7 @@ def is_quoted_whole(text: str) -> bool:
     return len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inside.replace('""', "")
 
 
+@pytest.mark.slow
 @with_folder
 @given(
     table=tables(any_texts.map(lambda text: text.replace("\t", " ").replace("\n", " ").replace("\r", " "))),

@@ -58,6 +58,7 @@ def test_a_monstrous_line_is_malformed(length: int, tmp_path: Path) -> None:
     assert problems_in(path, TXT)[1] == "2: longer than 1000000 bytes"
 
 
+@pytest.mark.slow
 def test_a_monstrous_line_does_not_fill_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
@@ -98,7 +99,7 @@ def test_lines_have_the_right_numbers_across_blocks(
 def test_blocks_hold_the_lines_whatever_their_size(
     lines: list[bytes], block: int, end: bytes, tmp_path: Path
 ) -> None:
-    data = b"\n".join([b"start", *lines]) + end
+    data = b"\n".join([b"first", b"second", *lines]) + end  # whose lines do not end in a return
     path = write(tmp_path / "a.txt", data)
     file = InputFile(path, None, "")
 
@@ -113,6 +114,7 @@ def test_blocks_hold_the_lines_whatever_their_size(
         number += found.data.count(b"\n")
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: Path) -> None:
     lines = b"".join(
         b"http://a/%d\n" % int.from_bytes(os.urandom(16), "big") for _ in range(50_000)

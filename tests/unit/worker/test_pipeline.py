@@ -15,6 +15,7 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
 from img2dataset.worker.pipeline import MOST_AT_ONCE, Deliver, Limits, Pipeline, Room
+from tests.quick import few_quick
 
 SIZE = 100
 """Bytes of each body."""
@@ -122,7 +123,7 @@ def pipeline(
         made.stop()
 
 
-@pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.parametrize("threads", few_quick([3, 1, 0], 3))
 @pytest.mark.parametrize(
     ("limits", "most"),
     [(Limits(4, 10**9), 4), (Limits(10**9, 4 * SIZE), 40), (Limits(1, 1), 1)],

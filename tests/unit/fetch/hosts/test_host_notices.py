@@ -102,6 +102,7 @@ def test_lines_are_few_and_count_the_hosts_between_them(site: Site) -> None:
     assert "9 other hosts" in site.said[2]
 
 
+@pytest.mark.slow
 def test_many_hosts_are_not_all_remembered(site: Site) -> None:
     for number in range(2 * MOST_NAMES):
         site.end(TOO_MUCH, wish=30, name=f"http://{number}.example")

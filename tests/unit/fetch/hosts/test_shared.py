@@ -55,6 +55,7 @@ def test_places_and_times_never_meet(host: str) -> None:
     assert TABLE_LOCKS + SLOTS < 1 << 63
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 5), st.floats(0, 10))))
 def test_no_two_times_are_closer_than_the_delay(
@@ -69,6 +70,7 @@ def test_no_two_times_are_closer_than_the_delay(
     shared.close()
 
 
+@pytest.mark.slow
 def test_the_file_is_as_large_as_the_table(path: str, shared: Shared) -> None:
     for number in range(2000):
         shared.take_place(str(number), 1)
@@ -113,6 +115,7 @@ def test_times_are_shared_and_a_killed_process_holds_up_nobody(path: str, shared
         assert shared.reserve_time("a", 0.5, 10.0) == 11.5
 
 
+@pytest.mark.slow
 def test_the_ceiling_of_a_host_holds_for_both_together(path: str) -> None:
     here = Asker(path, 3, 0.0)
     with Elsewhere(path, 3) as other:

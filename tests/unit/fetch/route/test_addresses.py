@@ -63,6 +63,7 @@ def test_what_python_calls_not_global_is_not_public(ip: IPv4Address | IPv6Addres
         assert not is_public(str(ip))
 
 
+@pytest.mark.slow
 @given(st.ip_addresses())
 def test_only_unicast_that_is_given_out_is_public(ip: IPv4Address | IPv6Address) -> None:
     if ip.is_multicast or ip.is_reserved or ip.is_link_local or ip.is_loopback or ip.is_unspecified:

@@ -14,15 +14,15 @@ from PIL import Image, ImageFile
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.headers import av1, avif
 from tests.pictures import CASES
-from tests.pictures.avifs import found, grid
+from tests.pictures.avifs import FAST, found, grid
 from tests.unit.images.made import processor, saved, smooth, to_png
 
-PLAIN = saved(smooth(80, 64), "AVIF")
-CELL = saved(smooth(64, 64), "AVIF")
-ALPHA = saved(smooth(80, 64, 4), "AVIF")
+PLAIN = saved(smooth(80, 64), "AVIF", **FAST)
+CELL = saved(smooth(64, 64), "AVIF", **FAST)
+ALPHA = saved(smooth(80, 64, 4), "AVIF", **FAST)
 GRID = grid(smooth(192, 128), 3, (180, 100))
 FRAMES = [Image.fromarray(smooth(80, 64, 4, seed)) for seed in (1, 2)]
-ANIMATION = saved(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:])
+ANIMATION = saved(FRAMES[0], "AVIF", save_all=True, append_images=FRAMES[1:], **FAST)
 
 
 def promising(data: bytes, width: int, height: int, which: int = 0) -> bytes:
@@ -49,7 +49,7 @@ LIES = {
     "of a grid": promising(GRID, 1800, 1000),
     "of a smaller grid": promising(GRID, 180, 99),
     "of cells that go far beyond": grid(
-        np.zeros(0), 2, (64, 64), [saved(smooth(1024, 1024), "AVIF")] * 4
+        np.zeros(0), 2, (64, 64), [saved(smooth(1024, 1024), "AVIF", **FAST)] * 4
     ),
 }
 
