@@ -32,7 +32,7 @@ def open_source(
 ) -> Source:
     """Find the files of a list and check what can be checked before work.
 
-    Of folders and patterns those files are no part of which `leave_out` says so.
+    Files of folders and patterns for which `leave_out` is true are not part of the list.
 
     Raises:
         OptionError: a file, folder or column is missing or cannot be read, or there are no rows.
@@ -43,10 +43,10 @@ def open_source(
 
 
 def load_table(shard: Shard, config: SourceConfig) -> pa.Table:
-    """The normalised table of a shard; row ranges are read now.
+    """Return the normalised table of a shard; row ranges are read now.
 
     Raises:
-        SourceError: the file cannot be read any more.
+        SourceError: the file can no longer be read.
     """
     if isinstance(shard.rows, ParquetRange):
         return cast("pa.Table", import_module(PARQUET_READER).load_range(shard.rows, config))

@@ -19,13 +19,13 @@ class Column:
     source: str
     """Its name in the list."""
     option: str
-    """Who asked for it."""
+    """The option that asks for it."""
     is_text: bool
-    """Made text whatever it is; else it keeps its type."""
+    """Whether it is converted to text; else it keeps its type."""
 
 
 def list_columns(config: SourceConfig) -> tuple[Column, ...]:
-    """The columns of the normalised table, in their order."""
+    """List the columns of the normalised table, in their order."""
     columns = [
         Column(name, name, "bbox_col" if name == config.bbox_col else "save_additional_columns",
                is_text=False)
@@ -41,11 +41,11 @@ def list_columns(config: SourceConfig) -> tuple[Column, ...]:
 
 
 MAX_SHOWN_COLUMNS = 50
-"""Column names that an error message lists at most."""
+"""In an error message."""
 
 
 def suggest_column(name: str, there: list[str]) -> str:
-    """Names the column that was probably meant; empty if none is near."""
+    """Name the column that was probably meant; empty if none is similar."""
     by_folded = {one.strip().casefold(): one for one in there}
     close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.66)
     return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
@@ -79,7 +79,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
 
 
 def suggest_header(names: list[str]) -> str:
-    """What to say if the names of the columns are rather the first row; else nothing."""
+    """Give advice if the names of the columns look like the first row; else empty."""
     if not any(name.strip().lower().startswith(("http://", "https://")) for name in names):
         return ""
     if len(names) == 1:

@@ -1,4 +1,4 @@
-"""What sources are told and what they promise: SourceConfig -> Source; and the table they make."""
+"""The interface of the sources: SourceConfig -> Source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from img2dataset.records import Shard
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """How the list is to be read; the names are those of the options."""
+    """How to read the list; the names are those of the options."""
 
     input_format: str
     url_col: str
@@ -42,7 +42,7 @@ class InputFile:
     fingerprint: str
     """Hex SHA-256 over its first and last 64 KiB: part of a run's identity."""
     rows: int | None = None
-    """Where the ends of the file tell."""
+    """If the ends of the file tell."""
 
 
 class Source(Protocol):
@@ -52,25 +52,25 @@ class Source(Protocol):
     def files(self) -> tuple[InputFile, ...]: ...
 
     notices: tuple[str, ...]
-    """What a user should know of the list before it is read."""
+    """Shown to the user before the list is read."""
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
-        """The list, file by file, in slices; lazily.
+        """Yield the list in slices, file by file.
 
         Raises:
             SourceError: a file cannot be read further.
         """
 
     def findings(self) -> tuple[str, ...]:
-        """What was odd about the lines read by `shards` so far, with examples; for the summary."""
+        """Describe odd lines among those that `shards` has read so far, with examples."""
         ...
 
     def rows_total(self) -> int | None:
-        """Rows of the whole list, if that is cheap to know."""
+        """Count the rows of the whole list, if that is cheap."""
 
     def fraction_read(self) -> float:
-        """How much of the list has been handed out as shards, by bytes: 0 to 1."""
+        """Say how much of the list has been given out as shards, by bytes: 0 to 1."""
 
 
 class BadListError(Img2datasetError):
-    """A file of the list is not what it should be; told as OptionError or SourceError."""
+    """A file of the list is malformed; raised to callers as OptionError or SourceError."""

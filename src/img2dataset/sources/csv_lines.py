@@ -39,7 +39,7 @@ class Lines:
 
 @dataclass(slots=True)
 class Records:
-    """What lines hold, in order; filled by `RecordParser.parse`."""
+    """The records in some lines, in order; filled by `RecordParser.parse`."""
 
     rows: list[Record | None] = field(default_factory=list)
     """None for a malformed record."""
@@ -58,7 +58,7 @@ class Records:
 
 @contextmanager
 def allow_long_fields() -> Iterator[None]:
-    """The csv module's limit is global: raise it for as long as we parse."""
+    """Raise the csv module's limit, which is global, for the duration of the block."""
     before = csv.field_size_limit(MAX_LINE_CHARACTERS)
     try:
         yield
@@ -67,15 +67,17 @@ def allow_long_fields() -> Iterator[None]:
 
 
 def infer_row_shape(header: Record, url_col: str, delimiter: str) -> RowShape:
-    """What the header says of the rows.  One that ends in a delimiter names no last column, so
-    rows may lack that."""
+    """Infer from the header what rows look like.
+
+    A header that ends in a delimiter names no last column, so rows may lack it.
+    """
     width = len(header)
     may_lack_last = width > 1 and not header[-1]
     return RowShape(delimiter, width, width - may_lack_last, header.index(url_col))
 
 
 def read_header(lines: Lines, delimiter: str) -> tuple[ReadResult | None, int]:
-    """The first record that is not blank, or what is wrong with it; and at which line it is."""
+    """Read the first record that is not blank, or its problem; return it with the position of its line."""
     for position, line in enumerate(lines.texts):
         if line.strip():
             with allow_long_fields():

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 class NumberTest:
-    """Sees a column in pieces; says at the end what it is.
+    """Infer the type of a column that arrives in pieces.
 
     A column becomes a number only if text -> number -> text gives back each of its texts, so
     "007", "1.50" and "+1" keep a column of text.  Fractions are written either with Python's
@@ -48,7 +48,7 @@ class NumberTest:
 
 
 def are_integers(texts: list[str]) -> bool:
-    """Whether all are whole numbers of 64 bits, written plainly."""
+    """True if all are 64-bit integers in their usual notation."""
     array = pa.array(texts, pa.string())
     try:
         numbers = array.cast(pa.int64())

@@ -27,9 +27,9 @@ TOO_LONG = f"longer than {MAX_LINE_CHARACTERS} characters"
 
 
 class RecordParser:
-    """Reads the records of one file, block after block.
+    """Parse the records of one file, block after block.
 
-    What it learns on the way depends on the records before, not on where the blocks end: each
+    What it learns depends on the records before, not on where the blocks end: each
     pass over a file gives the same records.
     """
 
@@ -39,13 +39,13 @@ class RecordParser:
         self._last_may_be_empty = False  # a record of the right width has ended in an empty cell
 
     def parse(self, lines: Lines, *, final: bool) -> Records:
-        """The records of lines; `final` if no more follow."""
+        """Parse the records of some lines; `final` if no more lines follow."""
         with allow_long_fields():
             quick = None if lines.odd else self._parse_quickly(lines.texts)
             return quick if quick is not None else self._parse_carefully(lines, final=final)
 
     def _parse_quickly(self, lines: list[str]) -> Records | None:
-        """The records, if each line is one of the right width (or blank) beyond doubt."""
+        """Parse the lines if each is certainly a record of the right width, or blank; else return None."""
         if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS or self._has_escapes:
             return None
         try:
@@ -65,7 +65,7 @@ class RecordParser:
             self._last_may_be_empty = not all(map(itemgetter(-1), records))
 
     def _parse_carefully(self, lines: Lines, *, final: bool) -> Records:
-        """The records, one at a time where there are quotes."""
+        """Parse the lines, record by record where there are quotes."""
         records = Records()
         texts = lines.texts
         marks = [place for place, line in enumerate(texts) if QUOTE in line]
@@ -86,7 +86,7 @@ class RecordParser:
         return records
 
     def _take_plain_lines(self, lines: Lines, places: range, records: Records) -> None:
-        """Lines without quotes: a record each."""
+        """Add lines without quotes: a record each."""
         texts = [line.rstrip("\r\n") for line in lines.texts[places.start : places.stop]]
         cells = [text.split(self._shape.delimiter) for text in texts]
         is_simple = not lines.odd and max(map(len, texts)) <= MAX_LINE_CHARACTERS and all(texts)
@@ -101,7 +101,7 @@ class RecordParser:
                 self._take(self._fitted(ReadResult(record)), lines, place, records)
 
     def _take(self, found: ReadResult, lines: Lines, place: int, records: Records) -> None:
-        """Add what was read at a place."""
+        """Add the record that was read at a place."""
         problem = found.problem
         if found.record is not None and lines.odd:
             oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
@@ -114,8 +114,11 @@ class RecordParser:
             self._last_may_be_empty = True
 
     def _read_quoted(self, lines: list[str], position: int, *, final: bool) -> ReadResult:
-        """The record that begins at a line with a quote in it: by the rule for quotes that gives
-        a record of the right width, and swallows no other."""
+        """Read the record that begins at a line with a quote.
+
+        The rule for quotes is the one that gives a record of the right width without swallowing
+        another record.
+        """
         if len(lines[position]) > MAX_LINE_CHARACTERS:
             return ReadResult(problem=TOO_LONG)
         doubled = read_doubled(lines, position, self._shape.delimiter)
@@ -134,14 +137,14 @@ class RecordParser:
         return literal if literal is not None else ReadResult(problem=checked.problem)
 
     def _read_escaped(self, lines: list[str], position: int, taken: int) -> ReadResult:
-        """The record if backslashes escape quotes; `taken` lines are looked at for any."""
+        """Read the record if backslashes escape quotes in the next `taken` lines."""
         sign = "\\" if self._has_escapes else ESCAPED_QUOTE
         if not any(sign in line for line in lines[position : position + taken]):
             return ReadResult()
         return self._checked(read_escaped(lines, position, self._shape.delimiter))
 
     def _read_literally(self, line: str) -> ReadResult | None:
-        """The record of a line of which the quotes are part of the texts, if it can be one."""
+        """Read the line as a record in which quotes are part of the texts; None if it cannot be one."""
         shape = self._shape
         record = read_literal(line, shape.delimiter)
         if record is None:
@@ -153,7 +156,7 @@ class RecordParser:
         return found if is_sure else None
 
     def _checked(self, found: ReadResult) -> ReadResult:
-        """The record with the right width, or what is wrong with it."""
+        """Fit the record to the right width, or return its problem."""
         if found.record is None:
             return found
         fitted = self._fitted(found)
@@ -164,7 +167,7 @@ class RecordParser:
         return fitted
 
     def _fitted(self, found: ReadResult) -> ReadResult:
-        """The record with the right width: an empty cell more or less at the end is forgiven.
+        """Fit the record to the right width: an empty cell at the end may be surplus or missing.
 
         One more only while every record has ended in a text: it may as well come from a
         delimiter inside a text, with the last cell empty.
@@ -182,7 +185,7 @@ class RecordParser:
 
 
 def describe_wrong_bytes(url: str, oddities: set[Oddity | None]) -> str:
-    """What is wrong with the URL of a record, some lines of which are not UTF-8; or nothing."""
+    """Describe the encoding problem of a record's URL; empty if there is none."""
     is_guessed = Oddity.READ_AS_WESTERN in oddities and not url.isascii()
     is_damaged = Oddity.NOT_UTF8 in oddities and REPLACED in url
     return "the URL is not UTF-8" if is_guessed or is_damaged else ""

@@ -24,7 +24,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in csv or tsv files."""
+    """Open a list in csv or tsv files."""
     return LineSource(files, config, DelimitedFormat())
 
 
@@ -34,7 +34,7 @@ def inspect_file(
     tail: bytes | None,  # noqa: ARG001
     config: SourceConfig,
 ) -> None:
-    """Refuse a file that does not begin as it should."""
+    """Refuse a file whose beginning is malformed."""
     check_head(DelimitedFormat(), file, head, config)
 
 
@@ -42,7 +42,7 @@ class DelimitedFormat:
     """A LineFormat."""
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
-        """A column is one of numbers if all its values in the list are."""
+        """Infer the types: a column is numeric if all its values in the list are."""
         tests = {name: NumberTest() for name in config.additional_columns}
         for batch in scan_files(files, config, read_batches):
             for name, test in tests.items():
@@ -74,12 +74,12 @@ class Batch:
         return [str(name) for name in self._header]
 
     def values(self, column: str) -> list[str | None]:
-        """The texts of a column; None in malformed records."""
+        """Return the texts of a column; None in malformed records."""
         return list(map(itemgetter(self._header.index(column)), self._rows))
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
-    """The records of a file.  A file without a header, that is, an empty one, has none."""
+    """Read the records of a file; an empty file has none."""
     parser: RecordParser | None = None
     header: Record = []
     rest: Lines | None = None
@@ -98,7 +98,7 @@ def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
 
 
 def flag_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
-    """Each block, and whether it is the last."""
+    """Yield each block, and whether it is the last."""
     held = next(blocks, None)
     for block in blocks:
         if held is not None:
@@ -109,7 +109,7 @@ def flag_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
 
 
 def decode_block(block: Block, reading: Reading) -> Lines:
-    """The lines of a block; those that are not UTF-8 are noted."""
+    """Decode the lines of a block; note those that are not UTF-8."""
     texts, odd = decode_lines(block.data)
     for position, oddity in odd.items():
         example = describe_line(reading.file.url, block.first_line + position, texts[position])
@@ -120,8 +120,7 @@ def decode_block(block: Block, reading: Reading) -> Lines:
 def open_parser(
     lines: Lines, config: SourceConfig, url: str
 ) -> tuple[Record, RecordParser, Lines] | None:
-    """The header, what reads the records after it, and the lines of those; None if all lines are
-    blank.
+    """Return the header, the parser of the records after it, and their lines; None if all are blank.
 
     Raises:
         BadListError: the header is malformed, or lacks a column.
@@ -139,7 +138,7 @@ def open_parser(
 
 
 def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
-    """The wanted columns of a batch, by their final names."""
+    """Make a table of the wanted columns of a batch, with their final names."""
     columns = {
         column.name: cast_texts(batch.values(column.source), types.get(column.source))
         if not column.is_text
@@ -150,7 +149,7 @@ def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
 
 
 def cast_texts(values: list[str | None], kind: pa.DataType | None) -> pa.Array:
-    """Texts as the type of their column, which was found to fit all of them."""
+    """Cast texts to the type of their column, which fits all of them."""
     if kind is None or pa.types.is_string(kind):
         return pa.array(values, pa.string())
     return pa.array([value or None for value in values], pa.string()).cast(kind)

@@ -1,6 +1,6 @@
-"""A hash as a list may write it -> lower case hex: hex, base64 or raw bytes, with or without a name.
+"""A hash as hex, base64 or raw bytes, with or without a prefix -> lower-case hex.
 
-Which of them it is, its length tells: no two of these spellings are as long as each other.
+The length tells which notation it is: no two of them are equally long.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HEX = re.compile(r"[0-9a-f]+")
 
 
 def parse_digest(text: str, hash_type: str) -> str | None:
-    """The digest that `text` spells, in lower case hex; None if it spells none of that type."""
+    """Parse a digest of this type; return it in lower-case hex, or None if `text` is none."""
     size = DIGEST_BYTES[hash_type]
     bare = text.strip().strip("\"'")
     found = PREFIX.match(bare)
@@ -30,7 +30,7 @@ def parse_digest(text: str, hash_type: str) -> str | None:
 
 
 def decode_base64(text: str, size: int) -> bytes | None:
-    """The `size` bytes of a base64 text of either alphabet; its padding may be missing."""
+    """Decode `size` bytes from base64 of either alphabet; the padding may be missing."""
     bare = text.rstrip("=").replace("-", "+").replace("_", "/")
     if len(bare) != (size * 8 + 5) // 6:
         return None
@@ -42,12 +42,12 @@ def decode_base64(text: str, size: int) -> bytes | None:
 
 
 def format_digest(value: bytes, hash_type: str) -> str:
-    """A cell of bytes: the digest itself, or a text that spells it."""
+    """Format a cell of bytes, which are the digest itself or a text with it."""
     if len(value) == DIGEST_BYTES[hash_type]:
         return value.hex()
     return value.decode(errors="replace")
 
 
 def guess_digest_type(text: str) -> str | None:
-    """The type of which `text` spells a digest, if any."""
+    """Guess of which type `text` is a digest; None if of no type."""
     return next((name for name in DIGEST_BYTES if parse_digest(text, name)), None)

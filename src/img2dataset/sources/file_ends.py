@@ -24,7 +24,7 @@ class LocatedFile:
 
 
 def read_ends(found: Sequence[LocatedFile]) -> list[tuple[bytes, bytes | None]]:
-    """The first and the last bytes of each file; None for an end that cannot be reached."""
+    """Read the first and the last bytes of each file; None for an end that cannot be reached."""
     if not found:
         return []
     opened = [open_file_system(file.url) for file in found]
@@ -43,7 +43,7 @@ def read_ends(found: Sequence[LocatedFile]) -> list[tuple[bytes, bytes | None]]:
 
 
 def check_bytes(answer: Any, url: str) -> bytes:
-    """Several reads at once hand their errors over as values."""
+    """Return the bytes, or raise the error: parallel reads return their errors as values."""
     with translate_errors(OptionError, url):
         if isinstance(answer, FileNotFoundError | PermissionError):
             raise answer
@@ -53,7 +53,7 @@ def check_bytes(answer: Any, url: str) -> bytes:
 
 
 def read_ends_of_one(file: LocatedFile) -> tuple[bytes, bytes | None]:
-    """As `read_ends`, without asking for ranges: a web server may answer with the whole file."""
+    """Read both ends of one file without range requests: a web server may ignore the range."""
     with translate_errors(OptionError, file.url), open_bytes(file.url) as stream:
         head = read_fully(stream, SAMPLE_BYTES)
         if file.size is None or is_web(open_file_system(file.url)[0]):
@@ -63,7 +63,7 @@ def read_ends_of_one(file: LocatedFile) -> tuple[bytes, bytes | None]:
 
 
 def read_fully(stream: IO[bytes], size: int) -> bytes:
-    """`size` bytes, or all there are: a network stream may hand over less at a time."""
+    """Read `size` bytes, or to the end: a network stream may return less at a time."""
     data = b""
     while len(data) < size and (more := stream.read(size - len(data))):
         data += more

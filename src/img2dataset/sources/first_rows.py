@@ -1,6 +1,6 @@
-"""The first rows of a list -> refused if they cannot be what the options take them for.
+"""Check the first rows of a list: refuse a url_col without URLs and a verify_hash without hashes.
 
-Else every row of the list would fail, after a run of days.
+Else every row of the list would fail, in a run of days.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Previewed(Protocol):
     """A source whose first rows can be seen before it is read."""
 
     def first_rows(self, config: SourceConfig) -> pa.Table:
-        """Some of the first rows, normalised."""
+        """Read some of the first rows, normalised."""
 
     def column_names(self) -> list[str]:
-        """All columns of the first file."""
+        """List the columns of the first file."""
 
 
 def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
 
 
 def read_texts(table: pa.Table, name: str) -> Texts:
-    """The first texts of a column that are not blank."""
+    """Read the first texts of a column that are not blank."""
     position = len(table.column_names) - 1 - table.column_names[::-1].index(name)
     texts = table.column(position).slice(0, MAX_ROWS).to_pylist()
     return [text for text in texts if text and not text.isspace()]
@@ -86,7 +86,7 @@ def check_urls(
     if found:
         raise OptionError(
             f"url_col is {url_col!r}: none of its first {len(urls)} values is a URL "
-            f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or mend "
+            f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or correct "
             "the names of the columns"
         )
     if problem is not None:
@@ -99,7 +99,7 @@ def check_urls(
 
 
 def is_nested(text: str) -> bool:
-    """Whether this is a list or an object made text."""
+    """True if this is a JSON list or object."""
     if text.lstrip()[:1] not in {"[", "{"}:
         return False
     try:
@@ -110,13 +110,13 @@ def is_nested(text: str) -> bool:
 
 
 def are_urls(texts: Texts) -> bool:
-    """Whether most are web addresses."""
+    """True if most are web addresses."""
     web = sum(text.lstrip().lower().startswith(("http:", "https:")) for text in texts)
     return web * 2 > len(texts)
 
 
 def check_hashes(hashes: Texts, column: str, hash_type: str) -> None:
-    """Refuse a column none of whose values spells a hash of the type."""
+    """Refuse a column without a single hash of the type."""
     if not hashes or any(parse_digest(text, hash_type) for text in hashes):
         return
     other = guess_digest_type(hashes[0])

@@ -1,4 +1,4 @@
-"""A folder without files of the format -> the pattern that names the files that were meant."""
+"""A folder without files of the format -> advice on how to name the files that were meant."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 FORMATS_OF_ENDINGS = ("parquet", "csv", "tsv", "json", "jsonl", "txt")
 MAX_LISTINGS = 20
-"""Folders that are looked into, at most."""
+"""Folders to search."""
 
 
 def describe_folder(fs: Any, path: str, location: str, input_format: str) -> str:
-    """What to use instead, as the end of a message; empty if there is nothing to say."""
+    """Say what to use instead, as the end of a message; empty if nothing fits."""
     folder = location.rstrip("/")
     names = list_files(fs, path)
     if input_format == "jsonl" and any(name.endswith(".json") for name in names):
@@ -29,7 +29,7 @@ def describe_folder(fs: Any, path: str, location: str, input_format: str) -> str
 
 
 def list_files(fs: Any, path: str) -> list[str]:
-    """Names of the files of a folder that are not hidden."""
+    """List the names of the files of a folder that are not hidden."""
     names = [
         str(info["name"]).rpartition("/")[2]
         for info in fs.ls(path, detail=True)
@@ -39,7 +39,7 @@ def list_files(fs: Any, path: str) -> list[str]:
 
 
 def find_depth(fs: Any, path: str, ending: str) -> int | None:
-    """How many folders down the nearest file with the ending is; None if none was found."""
+    """Find how many folders down the nearest file with the ending is; None if there is none."""
     folders, looked_into = [(path, 0)], 0
     while folders and looked_into < MAX_LISTINGS:
         folder, depth = folders.pop(0)

@@ -1,4 +1,4 @@
-"""The first bytes of a file -> what it is, if it is no list of any format; and what to do then."""
+"""The first bytes of a file -> what it is if no input_format reads it, and what to do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "is a PNG image, not a list" + ONE_IMAGE),
     (b"GIF8", "is a GIF image, not a list" + ONE_IMAGE),
 )  # fmt: skip
-"""How a file begins -> what to say of it."""
+"""First bytes of a file -> the message."""
 
 
 TAR_MAGIC = slice(257, 262)
@@ -43,7 +43,7 @@ PAGE = re.compile(
 
 
 def describe_foreign(head: bytes) -> str | None:
-    """What to say of a file that begins so, if it is of a kind that no input_format reads."""
+    """Describe a file that no input_format reads; None if it may be a list."""
     for start, text in SIGNATURES:
         if head.startswith(start):
             return text
@@ -60,7 +60,7 @@ def describe_foreign(head: bytes) -> str | None:
 
 
 def describe_bad_parquet(head: bytes, size: int | None) -> str:
-    """What to say of a file that is not Parquet from its first to its last bytes."""
+    """Describe a file that does not begin and end as Parquet does."""
     if not head or size == 0:
         return "is empty (0 bytes), not a Parquet file: download it again"
     if head.startswith(b"PAR1"):

@@ -1,8 +1,8 @@
 """A file that is read as txt -> whether it looks like a list of another format.
 
-txt is the default, so whoever forgets `input_format` has every line of a table taken for a URL.
-(The old tool ended at the first comma then, so no old script has a list of such lines.)
-A file with a name like a table's that holds URLs and nothing else is a fine list, and stays one.
+txt is the default: without `input_format` every line of a table is taken for a URL.  (The old tool
+stopped at the first comma, so no old script uses a list like that.)
+A file that is named like a table but holds only URLs is a valid txt list.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ CAPTIONED = re.compile(
     r"(?<!\.png)(?<!\.gif)(?<!\.webp)",
     re.IGNORECASE,
 )
-"""A URL of an image, blanks, and what is not the rest of a URL with blanks in it."""
+"""A URL of an image, blanks, and text that is not the rest of a URL with blanks in it."""
 
 
 MAX_LINES = 1000
-"""Lines that are looked at, at most."""
+"""To check."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormatMismatch:
-    """A file may not be what its reader takes it for."""
+    """A file may have another format than input_format says."""
 
     input_format: str
-    """What it looks like."""
+    """The format that it seems to have."""
     why: str
     certain: bool
-    """Whether it would be folly to go on: what is read as URLs can hardly be any."""
+    """True if the file certainly is not a URL list: then it is refused, else read with a notice."""
 
     def about(self, url: str) -> str:
-        """The doubt, for a person."""
+        """Describe the mismatch for the user."""
         return (
             f"{url}: input_format is 'txt', one URL a line, but {self.why}; "
             f"if it is a {self.input_format} file, use input_format={self.input_format}"
@@ -55,7 +55,7 @@ class FormatMismatch:
 def check_format(  # noqa: PLR0911  (one for each kind of file)
     url: str, head: bytes, *, gzipped: bool = False
 ) -> FormatMismatch | None:
-    """What to think of a txt file that has this name and begins so."""
+    """Check a txt file by its name and beginning; None if it looks like a list of URLs."""
     lines = split_lines(unzip_head(head) if gzipped else head)
     named = guess_format_by_name(url)
     other = named or guess_format_by_lines(lines)
@@ -87,7 +87,7 @@ def check_format(  # noqa: PLR0911  (one for each kind of file)
 
 
 def detect_table(lines: list[str]) -> FormatMismatch | None:
-    """The doubt about lines that are URLs with something else in the same line."""
+    """Detect lines that hold a URL and something else."""
     tabs = sum("\t" in line for line in lines)
     if any("\t" in line and WEB_ADDRESS.search(line) for line in lines) and tabs * 2 > len(lines):
         if not any(is_url(cell) for cell in lines[0].split("\t")):
@@ -106,7 +106,7 @@ def detect_table(lines: list[str]) -> FormatMismatch | None:
 
 
 def split_lines(head: bytes) -> list[str]:
-    """The lines that are not blank, without the last, which may be cut off, if there are more."""
+    """Split into lines that are not blank, without the last if there are more: it may be cut off."""
     lines = head.removeprefix(BOM).decode(errors="replace").split("\n")[:MAX_LINES]
     whole = lines[:-1] if len(lines) > 1 else lines
     return [line.strip() for line in whole if line.strip()]
@@ -117,13 +117,13 @@ def is_url(line: str) -> bool:
 
 
 def guess_format_by_name(url: str) -> str | None:
-    """The format, other than txt, that the name of a file promises."""
+    """Guess the format of a file, other than txt, by its name."""
     ending = url.lower().partition("?")[0].removesuffix(".gz").rpartition(".")[2]
     return ending if ending in NAMES else None
 
 
 def guess_format_by_lines(lines: list[str]) -> str | None:
-    """The format that the first line tells, if it is no URL."""
+    """Guess the format by the first line, unless that is a URL."""
     first = lines[0] if lines else ""
     if is_url(first):
         return None

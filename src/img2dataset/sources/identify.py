@@ -17,18 +17,18 @@ from img2dataset.sources.hidden_files import CHECKSUM
 from img2dataset.sources.opening import translate_errors
 
 MAX_FILES_AT_ONCE = 256
-"""Files of which both ends are in memory at the same time."""
+"""With both ends in memory."""
 
 
 InspectFile = Callable[[InputFile, bytes, "bytes | None"], "int | None"]
-"""Takes a file with its head and its tail, None where it cannot be reached, and refuses it by a
-BadListError; returns its rows, if these bytes tell them."""
+"""Takes a file with its head and its tail (None if it cannot be reached); raises BadListError if it
+looks wrong, else returns its rows if these bytes tell them."""
 
 
 def identify_files(
     found: Sequence[LocatedFile], config: SourceConfig, look_at: InspectFile
 ) -> Iterator[InputFile]:
-    """The files with their fingerprints; one that cannot be read or looks wrong is refused."""
+    """Yield the files with their fingerprints; refuse one that cannot be read or looks wrong."""
     for start in range(0, len(found), MAX_FILES_AT_ONCE):
         some = found[start : start + MAX_FILES_AT_ONCE]
         for file, (head, tail) in zip(some, read_ends(some), strict=True):
@@ -55,7 +55,7 @@ def identify_file(
 def describe_wrong_signature(
     file: LocatedFile, head: bytes, tail: bytes | None, config: SourceConfig
 ) -> str | None:
-    """What is wrong with a file that begins and ends so, if anything is."""
+    """Describe what is wrong with the first and last bytes of a file; None if nothing is."""
     expected = config.input_format
     is_parquet = head.startswith(b"PAR1")
     is_gzip = head.startswith(b"\x1f\x8b")
