@@ -14,7 +14,7 @@ BATCH_ROWS = 4096
 
 
 def read_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
-    """The rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
+    """Read the rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
     content = parse_object(text, config, url)
     try:
         check_columns(list(content), config, url)
@@ -34,7 +34,7 @@ def read_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]
 
 
 def parse_object(text: str, config: SourceConfig, url: str) -> dict[str, Any]:
-    """The object that the whole text is."""
+    """Parse the whole text, which must be one object."""
     try:
         content: dict[str, Any] = parse_json(text.encode())
     except ValueError as error:
@@ -56,7 +56,7 @@ def is_object(text: str) -> bool:
 def align_columns(
     content: dict[str, Any], config: SourceConfig, url: str
 ) -> dict[str, Sequence[Any]]:
-    """The values of each column, in the order of the URLs."""
+    """Align the values of each column with the URLs."""
     urls = content[config.url_col]
     if isinstance(urls, dict) and all(isinstance(column, dict) for column in content.values()):
         return {name: [column.get(label) for label in urls] for name, column in content.items()}

@@ -1,4 +1,4 @@
-"""Whether objects have the wanted keys: one that is missing in the first may come later."""
+"""Check that objects have the wanted keys: one that the first lacks may come later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Batches = Callable[[Reading, SourceConfig], Iterator[Objects]]
 
 
 class KeyCheck:
-    """Looks for the wanted keys in the files of a list.
+    """Look for the wanted keys in the files of a list.
 
     The URL must be somewhere in each file, any other key somewhere in the list.  Mostly all are
     in the first objects; only if not, more is read.
@@ -26,7 +26,7 @@ class KeyCheck:
         self._seen: dict[str, None] = {}  # in order
 
     def checked(self, reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-        """The objects of a file; what is malformed is noted.
+        """Yield the objects of a file; note what is malformed.
 
         Raises:
             BadListError: a wanted key is in no object, or there are no objects.
@@ -40,7 +40,7 @@ class KeyCheck:
             yield objects
 
     def _check(self, first: Objects, config: SourceConfig, file: InputFile) -> None:
-        """Refuse a file that begins with these objects, and lacks a key."""
+        """Refuse a file that begins with these objects and lacks a key."""
         keys = collect_keys(first)
         self._seen |= keys
         if config.url_col not in keys:
@@ -59,7 +59,7 @@ class KeyCheck:
     def _keys_until(
         self, wanted: set[str], config: SourceConfig, file: InputFile
     ) -> dict[str, None]:
-        """The keys of a file, up to where all of the wanted ones have been seen."""
+        """Collect the keys of a file, until all wanted ones have been seen."""
         keys: dict[str, None] = {}
         with Reading(file, config) as reading:
             for objects in self._batches(reading, config):
@@ -74,5 +74,5 @@ def collect_keys(objects: Objects) -> dict[str, None]:
 
 
 def keep_url_only(config: SourceConfig) -> SourceConfig:
-    """As if no other column were wanted."""
+    """Copy the config without all columns but the URL."""
     return replace(config, caption_col=None, additional_columns=(), bbox_col=None, verify_hash=None)

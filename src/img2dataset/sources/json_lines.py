@@ -20,11 +20,11 @@ from img2dataset.sources.reading import Reading
 MAX_LINE_BYTES = 16_000_000
 """Bytes."""
 SHOWN_BYTES = 400
-"""Of a malformed line, at most."""
+"""Of a malformed line."""
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in jsonl files."""
+    """Open a list in jsonl files."""
     return LineSource(files, config, JsonLinesFormat(files))
 
 
@@ -34,8 +34,7 @@ def inspect_file(
     tail: bytes | None,  # noqa: ARG001
     config: SourceConfig,
 ) -> None:
-    """Refuse a file that does not begin as it should; keys other than the URL's may be in other
-    files alone."""
+    """Refuse a file whose beginning is malformed; only the key of the URL must be in each file."""
     check_head(JsonLinesFormat((file,)), file, head, keep_url_only(config))
 
 
@@ -57,7 +56,7 @@ class JsonLinesFormat:
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """The objects of a file.
+    """Read the objects of a file.
 
     Raises:
         BadListError: not one of its first lines is an object.
@@ -81,7 +80,7 @@ def refuse_no_objects(objects: Objects, config: SourceConfig, url: str) -> None:
 
 
 def parse_block(block: Block) -> Objects:
-    """The objects of a block; blank lines are left out."""
+    """Parse the objects of a block; skip blank lines."""
     lines = block.data.split(b"\n")
     filled = [line for line in lines if line and not line.isspace()]
     if len(block.data) <= MAX_LINE_BYTES and not LONG_NUMBER.search(block.data):
@@ -96,7 +95,7 @@ def parse_block(block: Block) -> Objects:
 
 
 def parse_lines(lines: list[bytes], first_line: int) -> Objects:
-    """The objects, line by line; a malformed line is an empty object with a problem."""
+    """Parse the objects line by line; a malformed line is an empty object with a problem."""
     objects = Objects()
     for number, line in enumerate(lines, first_line):
         if not line or line.isspace():
@@ -110,7 +109,7 @@ def parse_lines(lines: list[bytes], first_line: int) -> Objects:
 
 
 def parse_line(line: bytes) -> tuple[dict[str, Any], str | None]:
-    """The object of a line, or an empty one and what is wrong."""
+    """Parse the object of a line; return it, or an empty one and the problem."""
     if len(line) > MAX_LINE_BYTES:
         return {}, f"longer than {MAX_LINE_BYTES} bytes"
     try:

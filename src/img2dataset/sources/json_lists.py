@@ -21,7 +21,7 @@ from img2dataset.sources.reading import Reading
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in json files."""
+    """Open a list in json files."""
     return LineSource(files, config, JsonListFormat(files))
 
 
@@ -31,8 +31,7 @@ def inspect_file(
     tail: bytes | None,  # noqa: ARG001
     config: SourceConfig,
 ) -> None:
-    """Refuse a file that does not begin as it should; keys other than the URL's may be in other
-    files alone."""
+    """Refuse a file whose beginning is malformed; only the key of the URL must be in each file."""
     check_head(JsonListFormat((file,)), file, head, keep_url_only(config))
 
 
@@ -54,7 +53,7 @@ class JsonListFormat:
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """The rows of a file, whichever way it is laid out."""
+    """Read the rows of a file, in either layout."""
     texts = reading.text()
     start = skip_whitespace(texts)
     url = reading.file.url
@@ -68,12 +67,12 @@ def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
 
 
 def skip_whitespace(texts: Iterator[str]) -> str:
-    """The text from the first character that is not white space; empty if there is none."""
+    """Return the text from the first character that is not white space; empty if there is none."""
     return next((text.lstrip(WHITESPACE) for text in texts if text.strip(WHITESPACE)), "")
 
 
 def read_array(text: ArrayText) -> Iterator[Objects]:
-    """The objects of an array."""
+    """Read the objects of an array."""
     items = text.items()
     number = 1
     while batch := list(islice(items, BATCH_ROWS)):

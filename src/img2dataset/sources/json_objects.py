@@ -22,16 +22,16 @@ class Objects:
     problems: dict[int, str] = field(default_factory=dict)
     """Position in `rows` -> number of the line, and what is wrong with it."""
     example: str = ""
-    """How the first malformed one begins."""
+    """The beginning of the first malformed one."""
 
     def add_problem(self, problem: str, text: str) -> None:
-        """Note what is wrong with the next row."""
+        """Note the problem of the next row."""
         self.example = self.example if self.problems else text
         self.problems[len(self.rows)] = problem
 
 
 def parse_json(text: bytes) -> Any:
-    """A JSON value; NaN and numbers of any length too.
+    """Parse a JSON value; NaN and numbers of any length too.
 
     Raises:
         ValueError: it is not JSON.
@@ -48,7 +48,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def replace_surrogates(value: Any) -> Any:
-    """Half a surrogate pair cannot be stored as UTF-8."""
+    """Replace lone surrogates, which cannot be stored as UTF-8."""
     match value:
         case str():
             return value if value.isascii() else value.encode("utf-8", "replace").decode()

@@ -15,7 +15,7 @@ from img2dataset.sources.values import format_value
 
 
 def make_table(objects: Objects, config: SourceConfig, types: Types) -> pa.Table:
-    """The wanted columns of some objects; a key that is missing is null."""
+    """Make a table of the wanted columns of some objects; a missing key is null."""
     columns = {
         column.name: convert_values(
             [row.get(column.source) for row in objects.rows],
@@ -27,7 +27,7 @@ def make_table(objects: Objects, config: SourceConfig, types: Types) -> pa.Table
 
 
 def convert_values(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """The values as the type of their column."""
+    """Convert the values to the type of their column."""
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -38,7 +38,7 @@ def convert_values(values: list[Any], kind: pa.DataType) -> pa.Array:
 
 
 def convert_integers(value: Any, kind: pa.DataType) -> Any:
-    """The value with floats wherever its type has them."""
+    """Convert integers to floats where the type has floats."""
     if value is None:
         return None
     if pa.types.is_floating(kind):

@@ -13,7 +13,7 @@ from img2dataset.sources.line_source import Types
 
 
 def infer_column_types(batches: Iterable[Objects], config: SourceConfig) -> Types:
-    """The types that fit every value of the additional columns; string where none does."""
+    """Infer the types that fit every value of the additional columns; string where none does."""
     found: dict[str, pa.DataType | None] = dict.fromkeys(config.additional_columns, pa.null())
     for objects in batches:
         for name, kind in found.items():
@@ -23,7 +23,7 @@ def infer_column_types(batches: Iterable[Objects], config: SourceConfig) -> Type
 
 
 def infer_type(values: Sequence[Any]) -> pa.DataType | None:
-    """The type that Arrow gives to values; None if they have no common one."""
+    """Infer the Arrow type of values; None if they have no common one."""
     try:
         return pa.array(values).type
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
@@ -31,7 +31,7 @@ def infer_type(values: Sequence[Any]) -> pa.DataType | None:
 
 
 def merge_types(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType | None:
-    """The type that both fit in; None if there is none."""
+    """Merge two types into one that fits both; None if there is none."""
     if one is None or other is None:
         return None
     if one == other or pa.types.is_null(other):
@@ -44,7 +44,7 @@ def merge_types(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataTy
 
 
 def merge_nested_types(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """As `merge_types`, of lists or of objects."""
+    """Merge the types of two lists or of two objects."""
     if pa.types.is_list(one) and pa.types.is_list(other):
         item = merge_types(one.value_type, other.value_type)
         return None if item is None else pa.list_(item)
@@ -68,7 +68,7 @@ def merge_structs(
 
 
 def choose_stored_type(kind: pa.DataType | None) -> pa.DataType:
-    """The type to store: Parquet has none for nulls only, nor for objects without keys."""
+    """Choose the type to store: Parquet has none for nulls only or objects without keys."""
     if kind is None or pa.types.is_null(kind):
         return pa.string()
     if pa.types.is_list(kind):

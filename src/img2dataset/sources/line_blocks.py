@@ -10,7 +10,7 @@ from itertools import chain
 from img2dataset.sources.reading import Reading, read_chunks
 
 HEAD_BYTES = 1 << 16
-"""How much of a file decides what ends its lines."""
+"""To decide what ends the lines of a file."""
 
 
 BOM = b"\xef\xbb\xbf"
@@ -20,7 +20,7 @@ LINE_END = re.compile(rb"[\r\n]+")
 
 
 def normalise_line_ends(reading: Reading) -> Iterator[bytes]:
-    """The content with newlines at the ends of lines, also where it has carriage returns alone."""
+    """Yield the content with newlines at the ends of lines, also where it has only carriage returns."""
     chunks = read_chunks(reading)
     head: list[bytes] = []
     for chunk in chunks:
@@ -35,7 +35,7 @@ def normalise_line_ends(reading: Reading) -> Iterator[bytes]:
 
 
 def has_returns_for_newlines(head: bytes) -> bool:
-    """Whether carriage returns alone end the lines of a file that begins so (old Macs, Excel).
+    """True if only carriage returns end the lines of a file (old Macs, Excel).
 
     The first line decides, or all others if only the first has a newline: a header that was put
     in front later.
@@ -59,10 +59,10 @@ class Block:
 
 
 def read_line_blocks(reading: Reading, longest: int) -> Iterator[Block]:
-    """The file in blocks of whole lines.
+    """Read the file in blocks of whole lines.
 
-    A line longer than `longest` and than a block comes cut off, still longer than `longest`:
-    it must not fill the memory.
+    A line longer than `longest` and than a block is cut off, but still longer than
+    `longest`: it must not fill the memory.
     """
     first_line = 1
     rest = b""

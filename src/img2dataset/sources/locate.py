@@ -23,17 +23,17 @@ MAGIC_OF_GLOBS = frozenset("*?[")
 
 
 LeaveOut = Callable[[str], bool]
-"""Takes the path of a file; whether it is no part of a list, wherever it lies."""
+"""Takes the path of a file; true if it is not part of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for in folders, and by patterns."""
+    """What to look for in folders and with patterns."""
 
     input_format: str
     leave_out: LeaveOut = lambda _: False
     missed: list[str] = field(default_factory=list)
-    """Hidden files that somebody may have meant: they are told."""
+    """Hidden files that the user may have meant: a notice names them."""
 
     def note_missed(self, paths: Iterable[str]) -> None:
         ending = f".{self.input_format}"
@@ -53,10 +53,9 @@ def locate_files(
     look_at: InspectFile = lambda *_: None,
     leave_out: LeaveOut = lambda _: False,
 ) -> tuple[tuple[InputFile, ...], tuple[str, ...]]:
-    """The files that `locations` name, in that order, checked as far as two reads of each go;
-    and what to say of the search.
+    """Locate the files that `locations` name, in that order, and check both ends of each.
 
-    What is named as such is taken, whatever `leave_out` says.
+    Return them and notices.  A file that is named itself is read, whatever `leave_out` says.
     """
     search = Search(config.input_format, leave_out)
     found = [file for location in locations for file in locate(str(fspath(location)), search)]
@@ -64,7 +63,7 @@ def locate_files(
 
 
 def locate(location: str, search: Search) -> list[LocatedFile]:
-    """The files of one location: a file, a folder, a pattern, or several with commas between."""
+    """Locate the files of one location: a file, a folder, a pattern, or several with commas between."""
     if not location.strip():
         raise OptionError("url_list is empty: it must name a file, a folder or a pattern")
     with translate_errors(OptionError, location):
@@ -80,7 +79,7 @@ def locate(location: str, search: Search) -> list[LocatedFile]:
 
 
 def find_at(location: str, search: Search) -> list[LocatedFile] | None:
-    """The files that exactly `location` names; None if it names nothing."""
+    """Find the files that exactly `location` names; None if it names nothing."""
     fs, path = open_file_system(location)
     try:
         info = fs.info(path)
@@ -92,12 +91,12 @@ def find_at(location: str, search: Search) -> list[LocatedFile] | None:
 
 
 def resolve_url(fs: Any, path: str, location: str) -> str:
-    """A name for what `location` names that workers with another current folder understand."""
+    """Make a URL for `location` that does not depend on the current folder."""
     return path if is_local(fs) else location
 
 
 def match_pattern(fs: Any, pattern: str, search: Search) -> list[LocatedFile] | None:
-    """The files of a pattern, sorted by path, without hidden ones."""
+    """List the files that match a pattern, sorted by path, without hidden ones."""
     matches = fs.glob(pattern, detail=True)
     files = [
         LocatedFile(make_full_url(fs, path), info.get("size"))
@@ -118,7 +117,7 @@ def make_full_url(fs: Any, path: str) -> str:
 
 
 def list_folder(fs: Any, path: str, location: str, search: Search) -> list[LocatedFile]:
-    """The files of a folder whose names end as the format says, sorted by name."""
+    """List the files of a folder with the ending of the format, sorted by name."""
     kinds = {
         str(info["name"]).rstrip("/").rpartition("/")[2]: info
         for info in fs.ls(path, detail=True)
@@ -148,7 +147,7 @@ def list_folder(fs: Any, path: str, location: str, search: Search) -> list[Locat
 
 
 def refuse_all(where: str, names: Sequence[str], *, are_shards: bool) -> None:
-    """Say why nothing is left of the files there."""
+    """Refuse a location of which all files are left out, and say why."""
     shown = ", ".join(names[:3])
     if are_shards:
         raise OptionError(

@@ -19,7 +19,7 @@ from img2dataset.storage.schemes import missing_library
 
 
 def open_file_system(url: str) -> tuple[Any, str]:
-    """The file system of `url` and the path in it."""
+    """Open the file system of `url`; return it and the path in it."""
     try:
         return open_url(url)
     except MissingExtraError as error:
@@ -31,7 +31,7 @@ def open_file_system(url: str) -> tuple[Any, str]:
 
 
 def is_web(fs: Any) -> bool:
-    """Whether files come from a web server, which may not know how to seek."""
+    """True if files come from a web server, which may not support seeking."""
     return bool(protocols(fs) & {"http", "https"})
 
 
@@ -45,10 +45,10 @@ def open_bytes(url: str) -> IO[bytes]:
 
 @contextmanager
 def translate_errors(kind: type[Img2datasetError], url: str) -> Iterator[None]:
-    """Tell in one line of `kind` whatever keeps `url` from being read.
+    """Translate any error that keeps `url` from being read into one line of `kind`.
 
     File systems of third parties raise errors of their own classes (credentials, clients of
-    web services): this is the one door where any exception of theirs is caught.
+    web services): only this function catches them.
     """
     try:
         yield

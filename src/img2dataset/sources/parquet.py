@@ -27,7 +27,7 @@ MAX_FOOTERS_AT_ONCE = 16
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in Parquet files."""
+    """Open a list in Parquet files."""
     return ParquetSource(files, config)
 
 
@@ -55,7 +55,7 @@ class ParquetSource:
                 yield Shard(next(ids), length, part, file=number)
 
     def first_rows(self, config: SourceConfig) -> pa.Table:
-        """Some of the first rows, normalised as `config` says."""
+        """Read some of the first rows, normalised as `config` says."""
         number = self._first_number
         file = self.files[number]
         rows = ParquetRange(file.url, 0, min(self._rows[number], BATCH_ROWS))
@@ -63,7 +63,7 @@ class ParquetSource:
             return read_once(rows, config)
 
     def column_names(self) -> list[str]:
-        """The columns of the first file that may be URLs."""
+        """List the columns of the first file that can hold URLs."""
         url = self.files[self._first_number].url
         with translate_errors(OptionError, url), open_parquet(url) as file:
             return [field.name for field in file.schema_arrow if can_be_text(field.type)]
@@ -87,10 +87,11 @@ class ParquetSource:
         return read / sum(sizes)
 
     def _look_at_footers(self) -> tuple[list[int], dict[InputFile, pa.Schema]]:
-        """Rows of each file, and the types that its columns are to have, where it has others.
+        """Read the footers: rows of each file, and the types to cast its columns to.
 
-        If columns are kept, they must have one type all over; else the footers that no tail held
-        are read."""
+        Additional columns need one type in the whole list.  Without them only those footers are
+        read that were longer than the tails.
+        """
         with ThreadPoolExecutor(MAX_FOOTERS_AT_ONCE) as pool:
             if self._config.additional_columns:
                 footers = list(pool.map(self._footer, self.files))

@@ -16,7 +16,7 @@ MAGIC = b"PAR1"
 
 
 FOOTER_END_BYTES = 8
-"""Its length, and the magic."""
+"""The length of the footer, and the magic."""
 
 
 def inspect_file(
@@ -25,7 +25,7 @@ def inspect_file(
     tail: bytes | None,
     config: SourceConfig,
 ) -> int | None:
-    """Rows of a file whose footer is in its tail; it must have the wanted columns."""
+    """Count the rows of a file whose footer is in its tail; refuse it if it lacks a wanted column."""
     footer = find_footer(tail or b"")
     if footer is None:
         return None
@@ -35,8 +35,7 @@ def inspect_file(
 
 
 def find_footer(tail: bytes) -> bytes | None:
-    """The footer that a file ends with, its length and magic included; None if it is longer
-    than what is there."""
+    """Find the footer in the tail of a file, with its length and magic; None if it is longer."""
     if len(tail) < FOOTER_END_BYTES or not tail.endswith(MAGIC):
         return None
     length = int.from_bytes(tail[-FOOTER_END_BYTES : -len(MAGIC)], "little") + FOOTER_END_BYTES
@@ -45,7 +44,7 @@ def find_footer(tail: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What is known of a file before it is read."""
+    """What is known about a file before it is read."""
 
     rows: int
     schema: pa.Schema
@@ -53,7 +52,7 @@ class Footer:
 
 
 def read_footer(file: InputFile, config: SourceConfig) -> Footer:
-    """The footer of a file, which must have the wanted columns."""
+    """Read the footer of a file; refuse it if it lacks a wanted column."""
     with open_parquet(file.url) as parquet:
         schema = parquet.schema_arrow
         check_columns(list(schema.names), config, file.url)
@@ -64,7 +63,7 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
 def find_schemas_to_cast(
     files: tuple[InputFile, ...], schemas: list[pa.Schema], config: SourceConfig
 ) -> dict[InputFile, pa.Schema]:
-    """File -> types of the columns that are others over the whole list than in this file."""
+    """Find, for each file, the columns whose type in the list is another than in the file."""
     types = {
         name: find_common_type(schema.field(name).type for schema in schemas)
         for name in config.additional_columns

@@ -21,7 +21,7 @@ from img2dataset.storage.folder import is_local
 from img2dataset.storage.retry import one_line
 
 BUFFER_BYTES = 1 << 20
-"""Bytes of a column that are read at once."""
+"""Of a column, to read at once."""
 
 
 BATCH_ROWS = 4096
@@ -37,7 +37,7 @@ def open_parquet(url: str) -> pq.ParquetFile:
 
 
 class RangeReader:
-    """Reads ranges of one file; those that follow each other without decoding anything twice.
+    """Read ranges of one file; consecutive ranges decode nothing twice.
 
     Row groups can be huge: they are decoded in batches, and only the columns asked for.
     """
@@ -56,7 +56,7 @@ class RangeReader:
         self._file.close()
 
     def read(self, start: int, length: int) -> pa.Table:
-        """Rows [start, start + length)."""
+        """Read rows [start, start + length)."""
         if start + length > self._starts[-1]:
             raise BadListError(
                 f"{self.url} has {self._starts[-1]} rows, not the {start + length} or more "
@@ -69,7 +69,7 @@ class RangeReader:
         return pa.concat_tables(self._next_rows(length))
 
     def _starts_of_row_groups(self) -> list[int]:
-        """Number of the first row of each row group, and of all rows."""
+        """List the first row of each row group, then the number of rows."""
         starts = [0]
         metadata = self._file.metadata
         for group in range(metadata.num_row_groups):
@@ -80,7 +80,7 @@ class RangeReader:
         return bisect_right(self._starts, row) - 1
 
     def _seek(self, row: int) -> None:
-        """Begin again at the row group of `row`."""
+        """Restart at the row group of `row`."""
         group = self._group_of(row)
         groups = list(range(group, self._file.metadata.num_row_groups))
         self._batches = self._file.iter_batches(
@@ -90,7 +90,7 @@ class RangeReader:
         self._held = None
 
     def _next_rows(self, length: int) -> Iterator[pa.Table]:
-        """The next rows, in parts."""
+        """Yield the next rows, in parts."""
         while length > 0:
             held = self._held or pa.Table.from_batches([next(self._batches)])
             part = held.slice(0, length)
@@ -101,12 +101,12 @@ class RangeReader:
 
 
 _idle: deque[RangeReader] = deque(maxlen=1)
-"""The reader used last, kept open: a worker's next shard is likely to follow.  Taking it out is
-atomic, so that threads never share one."""
+"""The last reader, kept open: the next shard of a worker is likely to follow.  Taking it is atomic, so
+threads never share a reader."""
 
 
 def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
-    """The normalised table of a range of a file that is not read on."""
+    """Read the normalised table of one range of a file, and close the file."""
     columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
     reader = RangeReader(rows.url, columns)
     try:
@@ -116,7 +116,7 @@ def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
 
 
 def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
-    """The normalised table of a range of rows."""
+    """Read the normalised table of a range of rows; keep the file open for the next one."""
     with translate_errors(SourceError, rows.url):
         columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
         reader = take_idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
@@ -126,13 +126,13 @@ def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
 
 
 def close_idle_reader() -> None:
-    """Forget what is open: a file may have changed when it is read the next time."""
+    """Close the idle reader: the file may change before it is read again."""
     with suppress(IndexError):
         _idle.pop().close()
 
 
 def take_idle_reader(url: str, columns: tuple[str, ...]) -> RangeReader | None:
-    """The idle reader if it is the right one; another is closed."""
+    """Take the idle reader if it is of this file; close another one."""
     try:
         reader = _idle.pop()
     except IndexError:

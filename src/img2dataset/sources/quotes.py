@@ -19,7 +19,7 @@ MAX_RECORD_LINES = 1000
 
 
 MAX_RECORD_CHARACTERS = 1_000_000
-"""A quote that does not close within so many lines or characters is a stray one."""
+"""A quote that is not closed within so many lines or characters is a stray one."""
 
 
 QUOTE = '"'
@@ -36,15 +36,15 @@ Record = list[str]
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """What came of reading a record by some rules for quotes."""
+    """The result of reading a record by one rule for quotes."""
 
     record: Record | None = None
     lines: int = 1
     problem: str = ""
     needs_more: bool = False
-    """A quote was still open at the end of the lines, and it may close in the next ones."""
+    """A quote is still open at the end of the lines; it may close in the next ones."""
     is_mended: bool = False
-    """An empty cell at the end was taken away or added."""
+    """An empty cell at the end was removed or added."""
 
 
 class Window:
@@ -76,12 +76,12 @@ class Window:
 
 
 def is_full(lines: int, characters: int) -> bool:
-    """Whether a record of so many lines and characters may not go on."""
+    """True if a record of so many lines and characters must end."""
     return lines > 0 and (lines >= MAX_RECORD_LINES or characters > MAX_RECORD_CHARACTERS)
 
 
 def read_doubled(lines: list[str], position: int, delimiter: str) -> ReadResult:
-    """The record that begins at a line, by RFC 4180; it may take several lines."""
+    """Read the record that begins at a line, by RFC 4180; it may take several lines."""
     window = Window(lines, position)
     reader = csv.reader(window, delimiter=delimiter, strict=True)
     try:
@@ -94,7 +94,7 @@ def read_doubled(lines: list[str], position: int, delimiter: str) -> ReadResult:
 
 
 def describe_csv_error(error: csv.Error) -> str:
-    """A message of the csv module, for a person."""
+    """Describe an error of the csv module."""
     text = str(error)
     if "expected after" in text:
         return "text between a closing quote and the next delimiter"
@@ -105,7 +105,7 @@ def describe_csv_error(error: csv.Error) -> str:
 
 @lru_cache
 def compile_escaped_field(delimiter: str) -> re.Pattern[str]:
-    """A field of which the quotes have backslashes before them, up to its end."""
+    """Compile a pattern for a field whose quotes are escaped by backslashes."""
     end = rf"(?=[{delimiter}\r\n]|\Z)"
     return re.compile(
         rf'"([^"\\]*(?:\\.[^"\\]*)*)"{end}|([^{delimiter}"\r\n][^{delimiter}\r\n]*|){end}',
@@ -117,7 +117,7 @@ OPEN_QUOTE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*\\?\Z', re.DOTALL)
 
 
 def read_escaped(lines: list[str], position: int, delimiter: str) -> ReadResult:
-    """The record that begins at a line, where backslashes escape quotes and each other."""
+    """Read the record that begins at a line, where backslashes escape quotes and backslashes."""
     attempt = parse_escaped(lines[position], delimiter)
     if attempt.record is not None or not attempt.needs_more:
         return attempt
@@ -129,7 +129,7 @@ def read_escaped(lines: list[str], position: int, delimiter: str) -> ReadResult:
 
 
 def parse_escaped(text: str, delimiter: str) -> ReadResult:
-    """The record that `text` begins with."""
+    """Parse the record that `text` begins with."""
     field = compile_escaped_field(delimiter)
     record: Record = []
     position = 0
@@ -147,7 +147,7 @@ def parse_escaped(text: str, delimiter: str) -> ReadResult:
 
 
 def read_literal(line: str, delimiter: str) -> Record | None:
-    """The cells of a line by its delimiters alone; None if a comma may be part of a quoted text.
+    """Split a line at its delimiters alone; None if a comma may be part of a quoted text.
 
     A cell that is quoted as a whole loses its quotes, as in lines that are quoted throughout.
     A tab is a delimiter in any case: texts hardly have any.
@@ -159,12 +159,12 @@ def read_literal(line: str, delimiter: str) -> Record | None:
 
 
 def is_cut_text(cell: str) -> bool:
-    """Whether a cell may be the beginning of a quoted text with a delimiter in it."""
+    """True if a cell may be the beginning of a quoted text with a delimiter in it."""
     return cell.startswith(QUOTE) and (cell.count(QUOTE) % 2 == 1 or ESCAPED_QUOTE in cell)
 
 
 def unquote(cell: str) -> str:
-    """The text of a cell that is quoted as a whole; any other cell as it is."""
+    """Remove the quotes of a cell that is quoted as a whole."""
     if len(cell) > 1 and cell[0] == cell[-1] == QUOTE:
         text = cell[1:-1]
         if QUOTE not in text.replace('""', ""):

@@ -18,7 +18,7 @@ BLOCK_BYTES = 1 << 20
 
 
 class Reading:
-    """One pass over a file: the bytes as they are stored are counted."""
+    """One pass over a file, which counts the stored (compressed) bytes."""
 
     def __init__(
         self, file: InputFile, config: SourceConfig, plain: IO[bytes] | None = None
@@ -33,7 +33,7 @@ class Reading:
 
     @classmethod
     def of_bytes(cls, file: InputFile, plain: bytes, config: SourceConfig) -> Reading:
-        """A pass over the beginning of a file, which is at hand and unzipped."""
+        """Read the beginning of a file, which is in memory and unzipped."""
         return cls(file, config, BytesIO(plain))
 
     def __enter__(self) -> Reading:  # noqa: PYI034  (Self is new in 3.11)
@@ -45,18 +45,18 @@ class Reading:
         self._raw.close()
 
     def read(self, size: int) -> bytes:
-        """The next bytes as stored; what the unzipping reads from."""
+        """Read the next bytes as stored; the decompressor calls this."""
         data = self._raw.read(size)
         self.position += len(data)
         return data
 
     def content(self, size: int = BLOCK_BYTES) -> bytes:
-        """The next bytes, unzipped; empty at the end."""
+        """Read the next bytes, unzipped; empty at the end."""
         data: bytes = self.read(size) if self._plain is None else self._plain.read(size)
         return data
 
     def text(self) -> Iterator[str]:
-        """The content as text, block by block; bytes that are not UTF-8 become U+FFFD."""
+        """Yield the content as text, block by block; bytes that are not UTF-8 become U+FFFD."""
         decoder = getincrementaldecoder("utf-8-sig")("replace")
         number = 0
         for number, data in enumerate(read_chunks(self), 1):
@@ -69,15 +69,15 @@ class Reading:
 
 
 def unzip_head(head: bytes) -> bytes:
-    """What the beginning of a gzip file holds."""
+    """Unzip the beginning of a gzip file."""
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-    except zlib.error:  # whoever reads it will say so
+    except zlib.error:  # reported when the file is read
         return b""
 
 
 def read_chunks(reading: Reading) -> Iterator[bytes]:
-    """The content as it comes.
+    """Yield the content as it comes.
 
     Raises:
         BadListError: it is UTF-16 or UTF-32.

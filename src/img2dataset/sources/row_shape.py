@@ -13,8 +13,8 @@ URL_LIKE = re.compile(
     r"|\S{1,200}\.(?:jpe?g|png|gif|webp|avif|tiff?|bmp)\b",
     re.IGNORECASE,
 )
-"""How a cell begins that is likely a URL, with a scheme or without.  No white space: a text may
-well have a URL after a comma, but hardly without a space."""
+"""The beginning of a cell that is likely a URL, with or without a scheme.  No white space: a text may
+have a URL after a comma, but hardly without a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class RowShape:
     delimiter: str
     width: int
     least: int
-    """Cells that a row has at least: one less than the header, if that ends in a delimiter."""
+    """Minimum of cells in a row: one less than the header, if that ends in a delimiter."""
     url: int
     """Position of the URL."""
 
 
 def hides_row(record: Record, shape: RowShape) -> bool:
-    """Whether a quoted text of a record has a line in it that reads like a row of its own, with
-    a URL in its place: then a stray quote has swallowed that row."""
+    """True if a quoted text of a record has a line that looks like a row, with a URL in its place:
+    then a stray quote has swallowed that row."""
     return any(
         "\n" in text and text_hides_row(text, field, len(record), shape)
         for field, text in enumerate(record)
@@ -39,7 +39,7 @@ def hides_row(record: Record, shape: RowShape) -> bool:
 
 
 def text_hides_row(text: str, field: int, cells: int, shape: RowShape) -> bool:
-    """As `hides_row`, of one text: a field of a record of so many cells."""
+    """True if this text, a field of a record of so many cells, hides a row."""
     first, *inner, last = (line.split(shape.delimiter) for line in text.split("\n"))
     before, after = field, cells - 1 - field
     return (
@@ -50,7 +50,7 @@ def text_hides_row(text: str, field: int, cells: int, shape: RowShape) -> bool:
 
 
 def is_row(line: Record, before: int, after: int, shape: RowShape) -> bool:
-    """Whether cells of a line read like a row with a URL in its place, counted from the left or
+    """True if cells of a line look like a row with a URL in its place, counted from the left or
     from the right: the rest may have delimiters in it.  `before` and `after` are the cells of the
     line that are not among them."""
     if before + len(line) + after < shape.least:

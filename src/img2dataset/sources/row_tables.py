@@ -12,7 +12,7 @@ from img2dataset.records import PROBLEM
 def cut_into_shards(
     tables: Iterator[tuple[pa.Table, int]], rows_per_shard: int
 ) -> Iterator[tuple[pa.Table, float]]:
-    """Tables of exactly `rows_per_shard` rows, the last may be short; with where each ends."""
+    """Cut tables into ones of `rows_per_shard` rows, the last may be shorter; yield each with its end."""
     held: list[pa.Table] = []
     missing = rows_per_shard
     before = 0
@@ -32,7 +32,7 @@ def cut_into_shards(
 
 
 def copy_table(table: pa.Table) -> pa.Table:
-    """The table with memory of its own: a slice would be pickled with all it was cut from."""
+    """Copy a slice, which would otherwise be pickled with the whole table."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
@@ -40,7 +40,7 @@ def copy_table(table: pa.Table) -> pa.Table:
 
 
 def make_problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
-    """The last column of a format in which lines can be malformed; by position of the row."""
+    """Make the last column of a format in which lines can be malformed; `problems` by row."""
     if not problems:
         return pa.nulls(rows, pa.string())
     return pa.array([problems.get(row) for row in range(rows)], pa.string())
@@ -49,7 +49,7 @@ def make_problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
 def add_problem_column(
     columns: Mapping[str, pa.Array], problems: Mapping[int, str], rows: int
 ) -> pa.Table:
-    """The table of a format in which lines can be malformed."""
+    """Make the table of a format in which lines can be malformed."""
     names = [*columns, PROBLEM]
     return pa.Table.from_arrays(
         [*columns.values(), make_problem_column(problems, rows)], names=names

@@ -16,7 +16,7 @@ from img2dataset.sources.values import to_plain_values
 def make_rows(
     table: pa.Table, shard_id: int, config: SourceConfig, key_of: Callable[[int], str]
 ) -> list[Row]:
-    """The rows of a shard's normalised table; `key_of` gives the key of a position."""
+    """Make the rows of a shard from its normalised table; `key_of` gives the key of a position."""
     names = list(table.column_names)
     columns = [to_plain_values(column) for column in table.columns]
     nothing: list[Any] = [None] * table.num_rows
@@ -54,12 +54,12 @@ def make_rows(
 
 
 def parse_box_column(values: list[Any]) -> list[Any]:
-    """The boxes of each row; what is not understood is passed on, for `images` to refuse."""
+    """Parse the boxes of each row; malformed ones are passed on, for `images` to refuse."""
     return [parse_boxes(value) if isinstance(value, str) else value for value in values]
 
 
 def parse_boxes(text: str) -> Any:
-    """A cell of csv holds boxes as JSON; an empty one holds none."""
+    """Parse a csv cell with boxes as JSON; an empty one has no boxes."""
     if not text.strip():
         return None
     try:

@@ -62,8 +62,7 @@ class TableSource:
 
 
 def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = None) -> pa.Table:
-    """The wanted columns, in their order and by their final names; kept ones in the types of
-    `schema`, as far as it has them."""
+    """Select the wanted columns in their order, with their final names and the types of `schema`."""
     for number, name in enumerate(table.column_names):
         if schema is not None and name in schema.names and name in config.additional_columns:
             column = cast_column(table.column(number), schema.field(name).type)
@@ -80,7 +79,7 @@ def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = 
 
 
 def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
-    """A column that is made text; bytes of a hash are a digest."""
+    """Convert a column to text; the bytes of a hash are a digest."""
     if want.option != "verify_hash" or not is_bytes(column.type):
         return to_text(column)
     texts = [
@@ -90,7 +89,7 @@ def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
 
 
 class HashSink:
-    """A file that only takes a digest of what is written to it."""
+    """A file that keeps only the digest of what is written to it."""
 
     closed = False
 
@@ -107,7 +106,7 @@ class HashSink:
 
 
 def compute_fingerprint(table: pa.Table) -> str:
-    """SHA-256 over names, types and values, however the table is chunked."""
+    """Compute SHA-256 over names, types and values, however the table is chunked."""
     sink = HashSink()
     bare = table.replace_schema_metadata(None)
     with pa.ipc.new_stream(pa.PythonFile(sink, "w"), bare.schema) as stream:
@@ -118,7 +117,7 @@ def compute_fingerprint(table: pa.Table) -> str:
 
 
 def make_url_table(urls: Iterable[Any]) -> pa.Table:
-    """One row for each item, whatever it is: bad ones become failed rows."""
+    """Make a row for each item, of any type: bad ones become failed rows."""
     return pa.table({URL: pa.array(map(clean_url, urls), pa.string())})
 
 
@@ -130,7 +129,7 @@ def clean_url(item: Any) -> str | None:
 
 
 def convert_frame(frame: Any, config: SourceConfig) -> pa.Table:
-    """The wanted columns of a pandas DataFrame."""
+    """Convert the wanted columns of a pandas DataFrame."""
     by_name: dict[str, list[int]] = {}
     for position, name in enumerate(frame.columns):
         by_name.setdefault(str(name), []).append(position)
@@ -144,7 +143,7 @@ def convert_frame(frame: Any, config: SourceConfig) -> pa.Table:
 
 
 def convert_series(series: Any) -> pa.Array | pa.ChunkedArray:
-    """A column of a DataFrame; values of several types become text."""
+    """Convert a column of a DataFrame; values of several types become text."""
     try:
         return pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):

@@ -27,18 +27,17 @@ from img2dataset.sources.reading import Reading, unzip_head
 from img2dataset.sources.row_tables import add_problem_column
 
 MAX_LINE_BYTES = 1_000_000
-"""Bytes; what is longer is no URL."""
+"""A longer line is not a URL."""
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in txt files."""
+    """Open a list in txt files."""
     refuse_columns(config)
     return LineSource(files, config, TextFormat(), check_formats(files, config))
 
 
 def check_formats(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...]:
-    """What to say of files that are hardly txt; the first is looked at, and those whose names
-    promise something else.
+    """Check the first file, and those that are named like another format; return notices.
 
     Raises:
         OptionError: not one line at the start of such a file can be a URL.
@@ -65,7 +64,7 @@ def check_file(file: InputFile, config: SourceConfig) -> FormatMismatch | None:
 
 
 def refuse_columns(config: SourceConfig) -> None:
-    """txt has a URL only; whoever asks for more has the wrong input_format."""
+    """Refuse options that ask for columns: txt has only URLs."""
     for column in list_columns(config)[:-1]:
         raise OptionError(
             f"{column.option} is {column.source!r}, but input_format is "
@@ -93,7 +92,7 @@ class TextFormat:
 
 
 def make_table(block: Block) -> pa.Table:
-    """The URLs of a block, trimmed; blank lines are left out."""
+    """Make a table of the URLs of a block, trimmed, without blank lines."""
     try:
         lines = block.data.decode().split("\n")
         problems = {}
@@ -108,15 +107,18 @@ def make_table(block: Block) -> pa.Table:
 
 
 def make_string_array(texts: list[bytes]) -> pa.Array:
-    """`texts`, which are UTF-8.  pa.array would import pandas, if there is one, to ask what they
-    are: that takes as long as everything else that a run imports."""
+    """Make an array of `texts`, which are UTF-8.
+
+    pa.array would import pandas, if it is installed, to find their type: that takes as long as
+    all other imports of a run.
+    """
     offsets = array("i", accumulate(map(len, texts), initial=0))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
 def find_undecodable(data: bytes) -> dict[int, str]:
-    """Positions of the lines that are not UTF-8."""
+    """Find the positions of lines that are not UTF-8."""
     return {
         position: "not UTF-8"
         for position, line in enumerate(data.split(b"\n"))
@@ -133,7 +135,7 @@ def is_utf8(line: bytes) -> bool:
 
 
 def find_overlong(data: bytes) -> dict[int, str]:
-    """Positions of the lines that are too long."""
+    """Find the positions of lines that are too long."""
     if len(data) <= MAX_LINE_BYTES:
         return {}
     return {
@@ -144,7 +146,7 @@ def find_overlong(data: bytes) -> dict[int, str]:
 
 
 def find_tabbed(data: bytes) -> dict[int, str]:
-    """Positions of the lines with a tab inside, which are a URL and something else."""
+    """Find the positions of lines with a tab inside, which are a URL and something else."""
     if b"\t" not in data:
         return {}
     return {
@@ -155,7 +157,7 @@ def find_tabbed(data: bytes) -> dict[int, str]:
 
 
 def make_problem_table(lines: list[str], problems: dict[int, str], first_line: int) -> pa.Table:
-    """As `make_table`, where some lines are malformed: those have no URL, but their number."""
+    """Make a table of lines some of which are malformed: those have no URL, but their number."""
     rows = [
         (None, f"{first_line + position}: {problems[position]}")
         if position in problems

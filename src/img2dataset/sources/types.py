@@ -1,4 +1,4 @@
-"""One type for a column over the whole list, whatever the types are that its files give it."""
+"""The types of a column in the files of a list -> one type for the whole list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from img2dataset.sources.values import is_bytes, is_list, is_string_like, to_tex
 
 
 def find_common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
-    """The type that holds the values of all of `kinds`; string if there is no other.
+    """Find the type that holds the values of all of `kinds`; string if there is no other.
 
     One type stays what it is, but for nulls, which no loader can add to anything: those are
     nulls of a string.
@@ -23,7 +23,7 @@ def find_common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
 
 
 def widen_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """The type that holds the values of both; string if only text does."""
+    """Find the type that holds the values of both; string if only text does."""
     if one == other:
         return one
     one, other = simplify_type(one), simplify_type(other)
@@ -39,7 +39,7 @@ def widen_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def simplify_type(kind: pa.DataType) -> pa.DataType:
-    """The type of the same values in the most usual layout."""
+    """Return the type of the same values in the most usual layout."""
     if isinstance(kind, pa.BaseExtensionType):
         return simplify_type(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
@@ -54,13 +54,13 @@ def simplify_type(kind: pa.DataType) -> pa.DataType:
 
 
 def mixes_signs(one: pa.DataType, other: pa.DataType) -> bool:
-    """Whether one is uint64 and the other a whole number that may be negative."""
+    """True if one is uint64 and the other a signed integer."""
     pair = {one, other}
     return pa.uint64() in pair and any(map(pa.types.is_signed_integer, pair))
 
 
 def replace_null_types(kind: pa.DataType) -> pa.DataType:
-    """The type to store: nulls only are nulls of a string, also inside."""
+    """Replace null types by string, also inside: the type to store."""
     if pa.types.is_null(kind):
         return pa.string()
     if pa.types.is_list(kind):
@@ -74,12 +74,12 @@ def replace_null_types(kind: pa.DataType) -> pa.DataType:
 
 
 def cast_column(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """The column as `kind`, which holds its values."""
+    """Cast the column to `kind`, which holds its values."""
     if str(column.type) == str(kind):
         return column
     if pa.types.is_string(kind):
         return to_text(column)
     try:
         return column.cast(kind, safe=False)  # whole numbers beyond 2**53 may become fractions
-    except pa.ArrowException:  # Arrow does not know the way; Python does
+    except pa.ArrowException:  # Arrow has no such cast; Python has
         return pa.chunked_array([pa.array(column.to_pylist(), kind)])

@@ -31,7 +31,7 @@ IMAGES = (
     ".heic",
     ".jxl",
 )
-"""Endings of the names of images, in lower case."""
+"""Endings of image files, in lower case."""
 
 
 def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
@@ -49,7 +49,7 @@ def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Sou
 
 
 def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
-    """A list that a Python program made."""
+    """Make a source of a list that a Python program passed in."""
     from img2dataset.sources import tables  # noqa: PLC0415  (not for the command line)
 
     name = f"<{type(url_list).__name__}>"
@@ -73,7 +73,7 @@ def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut)
 
 
 def is_frame(url_list: Any) -> bool:
-    """Whether this is a pandas DataFrame; pandas is not imported to see it."""
+    """True if this is a pandas DataFrame; pandas is not imported for that."""
     kind = type(url_list)
     return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
 
@@ -85,9 +85,9 @@ def convert_items(url_list: Iterable[Any]) -> Iterable[Any]:
 
 
 def are_image_urls(items: list[Any]) -> bool:
-    """Whether these are URLs of images, not places of lists: one of them clearly is.
+    """True if one of these clearly is the URL of an image, not the location of a list.
 
-    Any one, not the first: a list of images may well begin with a bad row.
+    Any one, not the first: a list of images may begin with a bad row.
     """
     return any(isinstance(item, str) and is_image_url(item.strip()) for item in items)
 
@@ -98,7 +98,7 @@ def is_image_url(text: str) -> bool:
 
 
 def names_image(text: str) -> bool:
-    """Whether this is the URL of an image, by its ending; no list ends so."""
+    """True if this is the URL of an image by its ending, which no list has."""
     is_one = not text.strip().count(",http")
     return is_one and is_image_url(text.strip()) and get_path(text).lower().endswith(IMAGES)
 
@@ -111,7 +111,7 @@ def get_path(url: str) -> str:
 
 
 def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveOut) -> Source:
-    """A list in files."""
+    """Open a list in files."""
     if not locations:
         raise OptionError("url_list is empty: there is nothing to download")
     for location in locations:

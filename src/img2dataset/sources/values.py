@@ -16,7 +16,7 @@ types = pa.types
 
 
 def to_plain_values(column: pa.Array | pa.ChunkedArray) -> Values:
-    """The values of a column as JSON knows them: dates ISO 8601, Decimal and bytes as text."""
+    """Convert a column to values of JSON: dates in ISO 8601, Decimal and bytes as text."""
     if isinstance(column, pa.ChunkedArray):
         return [value for chunk in column.chunks for value in to_plain_values(chunk)]
     for fits, convert in CONVERSIONS:
@@ -26,7 +26,7 @@ def to_plain_values(column: pa.Array | pa.ChunkedArray) -> Values:
 
 
 def to_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as strings, whatever it holds."""
+    """Convert a column of any type to strings."""
     if types.is_string(column.type):
         return column
     if types.is_dictionary(column.type):
@@ -38,7 +38,7 @@ def to_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def format_value(value: Any) -> str | None:
-    """A JSON value as text: texts as they are, the rest as JSON."""
+    """Format a JSON value as text: strings unchanged, all others as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -116,7 +116,7 @@ def format_bytes_column(array: pa.Array) -> Values:
 
 
 def format_bytes(value: bytes) -> str:
-    """UTF-8 if it is, else base64."""
+    """Format bytes as text if they are UTF-8, else as base64."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -124,7 +124,7 @@ def format_bytes(value: bytes) -> str:
 
 
 def format_timestamps(array: pa.Array) -> Values:
-    """ISO 8601.  With a time zone: the instant in UTC, which needs no zone database."""
+    """Format in ISO 8601; with a time zone in UTC, which needs no zone database."""
     if array.type.tz is not None:
         array = array.cast(pa.timestamp(array.type.unit, "UTC"))
     return [None if text is None else format_timestamp(text) for text in format_texts(array)]
@@ -144,7 +144,7 @@ TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def format_durations(array: pa.Array) -> Values:
-    """ISO 8601, in seconds: PT90.5S."""
+    """Format in ISO 8601, in seconds: PT90.5S."""
     ticks = TICKS[array.type.unit]
     return [
         None if value is None else f"PT{format_fraction(value, ticks)}S"
@@ -153,7 +153,7 @@ def format_durations(array: pa.Array) -> Values:
 
 
 def format_fraction(value: int, ticks: int) -> str:
-    """value / ticks in exact decimals, without zeros at the end."""
+    """Format value / ticks in exact decimals, without zeros at the end."""
     whole, rest = divmod(abs(value), ticks)
     fraction = f".{rest:0{len(str(ticks)) - 1}d}".rstrip("0") if rest else ""
     return f"{'-' if value < 0 else ''}{whole}{fraction}"
@@ -189,7 +189,7 @@ def convert_structs(array: pa.Array) -> Values:
 
 
 def convert_maps(array: pa.Array) -> Values:
-    """Objects if the keys are texts, else lists of [key, value]."""
+    """Convert maps to objects if the keys are texts, else to lists of [key, value]."""
     pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
     entries = convert_lists(array.cast(pa.list_(pairs)))
     by_name = is_string_like(array.type.key_type)
@@ -218,4 +218,4 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Val
     (types.is_struct, convert_structs),
     (types.is_run_end_encoded, convert_run_ends),
 )
-"""Kind of type -> how its values become plain; the first that fits."""
+"""Kind of type -> how its values are converted; the first that fits."""
