@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 
 from img2dataset.distributors import ShardStored, Work
 from img2dataset.distributors.tasks import TaskOutcome, TaskTracker, do_task
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
-from img2dataset.sources import Source, open_source
+from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.tally import ShardResult, Tally
 
 SHARDS = 100_000
@@ -39,8 +39,8 @@ def main() -> None:
             str(path), input_format="parquet", number_sample_per_shard=1,
             output_folder=str(Path(folder, "out")),
         )  # fmt: skip
-        plan(open_source(options.url_list, source_config(options)))
-        starts(Job(options, source_config(options)), str(path))
+        plan(open_source(options.url_list, SourceConfig.of(options)))
+        starts(Job(options, SourceConfig.of(options)), str(path))
 
 
 def result(shard: Shard) -> ShardResult:

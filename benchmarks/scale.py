@@ -68,13 +68,12 @@ def make_folder(folder: Path, shards: int) -> None:
 
 def plan(arguments: Sequence[str]) -> None:
     """Cut the whole list into shards, in a process of its own."""
-    from img2dataset.job import source_config  # noqa: PLC0415  (measured)
     from img2dataset.options import Options  # noqa: PLC0415
-    from img2dataset.sources import open_source  # noqa: PLC0415
+    from img2dataset.sources import SourceConfig, open_source  # noqa: PLC0415
 
     begun = time.monotonic()
     options = Options(arguments[0], input_format="parquet")
-    source = open_source(options.url_list, source_config(options))
+    source = open_source(options.url_list, SourceConfig.of(options))
     opened = time.monotonic()
     shards = source.shards(SHARD, 0)
     next(shards)

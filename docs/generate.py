@@ -1,6 +1,6 @@
-"""Options and Reasons -> docs/options.md and docs/reasons.md; `--check` fails when these are stale.
+"""Options and Reasons -> docs/options.md, docs/reasons.md and the types of `download`.
 
-Run it from anywhere: `python docs/generate.py [--check]`.
+Run it from anywhere: `python docs/generate.py [--check]`; `--check` fails if a file is stale.
 """
 # ruff: noqa: INP001  (a script beside the pages that it writes)
 
@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+from img2dataset.api import REPORTERS, REPORTERS_TYPE, download_docstring
 from img2dataset.errors import Reason
 from img2dataset.options import Group, Options
+from img2dataset.options.describing import annotation_of
 from img2dataset.reports.advice import CAUSES, DEFAULTS
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 DO_NOT_EDIT = "<!-- Made by docs/generate.py from the source: do not edit. -->"
 
 OPTIONS_HEAD = """\
 # Options
 
 The names are the same on the command line (`--image_size=256`), in Python (`image_size=256`) and in a `--config` file.
-Positional values take the options in the order of the column *no.*
+Positional values take the options in the order of the column *no.*; an option without a number is set by its name only.
 An option with ● in the last column shapes what is stored: a dataset is not resumed with another value of it."""
 
 REASONS_HEAD = """\
@@ -48,10 +51,10 @@ OUTSIDE: dict[str, Any] = {"int": -math.inf, "float": -math.inf, "str": "", "Seq
 
 def options_page() -> str:
     parts = [DO_NOT_EDIT, OPTIONS_HEAD]
-    position = {declared.name: index for index, declared in enumerate(fields(Options), start=1)}
+    positional = [declared.name for declared in fields(Options) if not declared.kw_only]
     for group in Group:
         rows = [
-            option_row(declared, position[declared.name])
+            option_row(declared, positional)
             for declared in fields(Options)
             if declared.metadata["group"] is group
         ]
@@ -60,11 +63,11 @@ def options_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def option_row(declared: Field[Any], position: int) -> tuple[str, ...]:
+def option_row(declared: Field[Any], positional: Sequence[str]) -> tuple[str, ...]:
     kind, _, optional = str(declared.type).partition(" | ")
     return (
         f"`{declared.name}`",
-        str(position),
+        str(positional.index(declared.name) + 1) if declared.name in positional else "",
         TYPES[kind] + (" or None" if optional else ""),
         "*required*" if declared.default is MISSING else f"`{declared.default!r}`",
         allowed(declared, kind),
@@ -108,26 +111,64 @@ def escaped(cell: str) -> str:
     return cell.replace("|", "\\|")
 
 
-PAGES = {"options.md": options_page, "reasons.md": reasons_page}
+STUB_HEAD = """\
+# Made by docs/generate.py from the source: do not edit.
+
+from collections.abc import Sequence
+from typing import Literal
+
+from img2dataset.api import UrlList
+from img2dataset.report import Report
+from img2dataset.reports import Reporter
+"""
 
 
-def stale(folder: Path = HERE) -> list[str]:
-    """The pages that are not what the source says."""
+def types_of_download() -> str:
+    """The declaration of `download` that type checkers and editors read."""
+    lines = []
+    is_positional = True
+    for declared in fields(Options):
+        if declared.kw_only and is_positional:
+            lines.append("*,")
+            is_positional = False
+        default = "" if declared.default is MISSING else f" = {stub_default(declared.default)}"
+        lines.append(f"{declared.name}: {annotation_of(declared)}{default},")
+    lines.append(f"{REPORTERS}: {REPORTERS_TYPE} = None,")
+    parameters = "\n".join(f"    {line}" for line in lines)
+    docstring = textwrap.indent(download_docstring().replace("\\", "\\\\"), "    ").lstrip()
+    return f'{STUB_HEAD}\ndef download(\n{parameters}\n) -> Report:\n    """{docstring}    """\n'
+
+
+def stub_default(value: Any) -> str:
+    """As Python source; what is no literal is left out, as stubs do."""
+    return "..." if value == math.inf else repr(value)
+
+
+FILES = {
+    "docs/options.md": options_page,
+    "docs/reasons.md": reasons_page,
+    "src/img2dataset/_download.pyi": types_of_download,
+}
+
+
+def stale(root: Path = ROOT) -> list[str]:
+    """The files that are not what the source says."""
     return [
         name
-        for name, make in PAGES.items()
-        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != make()
+        for name, make in FILES.items()
+        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != make()
     ]
 
 
-def main(argv: Sequence[str], folder: Path = HERE) -> int:
+def main(argv: Sequence[str], root: Path = ROOT) -> int:
     if "--check" in argv:
-        names = stale(folder)
+        names = stale(root)
         if names:
             sys.stderr.write(f"stale: {', '.join(names)}; run  python docs/generate.py\n")
         return 1 if names else 0
-    for name, make in PAGES.items():
-        (folder / name).write_text(make(), encoding="utf-8")
+    for name, make in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(make(), encoding="utf-8")
     return 0
 
 

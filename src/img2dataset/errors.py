@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
-from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 
 class Img2datasetError(Exception):
@@ -47,8 +46,8 @@ class MismatchError(Img2datasetError):
     """A stored shard was made from another list, or with other options."""
 
 
-class TurnLostError(Img2datasetError):
-    """An attempt at a shard was taken for dead: another one may be storing it by now."""
+class LeaseLostError(Img2datasetError):
+    """The lock of a shard was lost, its holder taken for dead: another attempt may be storing it."""
 
 
 class RunError(Img2datasetError):
@@ -67,149 +66,209 @@ class Status(str, Enum):
     FAILED_TO_RESIZE = "failed_to_resize"
 
 
-class Reason(str, Enum):
-    """Why a row was not kept.  A closed list, so counts can be compared between runs.
+class _Facts(NamedTuple):
+    """What there is to say about a reason."""
 
-    A member's value is the reason's name in reports.  The other three facts about it:
-    `label`, the error string in the metadata; `status`; and whether it is `transient`,
-    that is, whether asking again later may help.
+    name: str
+    label: str
+    status: Status
+    transient: bool = False
+    foreign: tuple[str, ...] = ()
+
+
+class Reason(str, Enum):
+    """Why a row was not kept.  A closed list, so that counts can be compared between runs.
+
+    The value of a member is the reason's name in reports.  Tables that lead from stored texts back
+    to a reason are made from these facts, see `messages`.
     """
 
     label: str
+    """The error string in the metadata; never changed, because it is stored."""
     status: Status
     transient: bool
+    """Whether asking again later may help."""
+    foreign: tuple[str, ...]
+    """Parts of the messages of Python's urllib, which 1.47.0 stored, that mean this reason."""
 
     def __new__(  # noqa: PYI034  (an enum's members have the enum's type)
         cls,
         name: str,
         label: str,
         status: Status,
-        transient: bool = False,  # noqa: FBT001, FBT002  (members are written as tuples)
+        transient: bool = False,  # noqa: FBT001, FBT002  (`_Facts` is unpacked)
+        foreign: tuple[str, ...] = (),
     ) -> Reason:
         member = str.__new__(cls, name)
         member._value_ = name
         member.label = label
         member.status = status
         member.transient = transient
+        member.foreign = foreign
         return member
 
+    @classmethod
+    def named(cls, name: str) -> Reason:
+        """The reason with this name in reports."""
+        return cls[name.upper()]
+
     # the row itself
-    MALFORMED_LINE = "malformed_line", "malformed input line", Status.FAILED_TO_DOWNLOAD
-    URL_MISSING = "url_missing", "URL missing", Status.FAILED_TO_DOWNLOAD
-    URL_INVALID = "url_invalid", "URL not valid", Status.FAILED_TO_DOWNLOAD
-    SCHEME_NOT_ALLOWED = (
+    MALFORMED_LINE = _Facts("malformed_line", "malformed input line", Status.FAILED_TO_DOWNLOAD)
+    URL_MISSING = _Facts("url_missing", "URL missing", Status.FAILED_TO_DOWNLOAD)
+    URL_INVALID = _Facts("url_invalid", "URL not valid", Status.FAILED_TO_DOWNLOAD)
+    SCHEME_NOT_ALLOWED = _Facts(
         "scheme_not_allowed",
         "URL scheme not allowed: http and https only",
         Status.FAILED_TO_DOWNLOAD,
     )
     # the way to the host
-    HOST_NOT_RESOLVED = (
+    HOST_NOT_RESOLVED = _Facts(
         "host_not_resolved",
         "host name not resolved",
         Status.FAILED_TO_DOWNLOAD,
-        True,
+        transient=True,
+        foreign=("Temporary failure in name resolution",),
     )
-    NO_SUCH_HOST = "no_such_host", "no such host", Status.FAILED_TO_DOWNLOAD
-    ADDRESS_NOT_ALLOWED = (
-        "address_not_allowed",
-        "address not allowed: private or reserved",
+    NO_SUCH_HOST = _Facts(
+        "no_such_host",
+        "no such host",
         Status.FAILED_TO_DOWNLOAD,
+        foreign=(
+            "Name or service not known",
+            "No address associated with hostname",
+            "nodename nor servname provided",
+        ),
     )
-    HOST_GIVEN_UP = (
+    ADDRESS_NOT_ALLOWED = _Facts(
+        "address_not_allowed", "address not allowed: private or reserved", Status.FAILED_TO_DOWNLOAD
+    )
+    HOST_GIVEN_UP = _Facts(
         "host_given_up",
         "host given up for a while: it failed too often in a row",
         Status.FAILED_TO_DOWNLOAD,
-        True,
+        transient=True,
     )
-    HOST_ASKS_FOR_REST = (
+    HOST_ASKS_FOR_REST = _Facts(
         "host_asks_for_rest",
         "host asked for a longer pause than we wait",
         Status.FAILED_TO_DOWNLOAD,
-        True,
+        transient=True,
     )
-    CONNECT_FAILED = "connect_failed", "connection refused", Status.FAILED_TO_DOWNLOAD, True
-    CONNECT_TIMEOUT = "connect_timeout", "connection timed out", Status.FAILED_TO_DOWNLOAD, True
-    PROXY_REFUSED = (
-        "proxy_refused",
-        "proxy refused the request",
+    CONNECT_FAILED = _Facts(
+        "connect_failed",
+        "connection refused",
         Status.FAILED_TO_DOWNLOAD,
+        transient=True,
+        foreign=(
+            "Connection refused",
+            "Network is unreachable",
+            "No route to host",
+            "Too many open files",
+        ),
     )
-    PROXY_FAILED = (
-        "proxy_failed",
-        "proxy did not reach the host",
+    CONNECT_TIMEOUT = _Facts(
+        "connect_timeout", "connection timed out", Status.FAILED_TO_DOWNLOAD, transient=True
+    )
+    PROXY_REFUSED = _Facts("proxy_refused", "proxy refused the request", Status.FAILED_TO_DOWNLOAD)
+    PROXY_FAILED = _Facts(
+        "proxy_failed", "proxy did not reach the host", Status.FAILED_TO_DOWNLOAD, transient=True
+    )
+    TLS = _Facts(
+        "tls",
+        "TLS error",
         Status.FAILED_TO_DOWNLOAD,
-        True,
+        transient=True,
+        foreign=("[SSL", "EOF occurred in violation of protocol"),
     )
-    TLS = "tls", "TLS error", Status.FAILED_TO_DOWNLOAD, True
-    CERTIFICATE = "certificate", "TLS certificate not trusted", Status.FAILED_TO_DOWNLOAD
+    CERTIFICATE = _Facts(
+        "certificate",
+        "TLS certificate not trusted",
+        Status.FAILED_TO_DOWNLOAD,
+        foreign=("CERTIFICATE_VERIFY_FAILED",),
+    )
     # the answer
-    TIMEOUT = "timeout", "timed out", Status.FAILED_TO_DOWNLOAD, True
-    TOO_SLOW = "too_slow", "transfer too slow", Status.FAILED_TO_DOWNLOAD, True
-    CONNECTION_LOST = "connection_lost", "connection lost", Status.FAILED_TO_DOWNLOAD, True
-    BODY_INCOMPLETE = "body_incomplete", "body incomplete", Status.FAILED_TO_DOWNLOAD, True
-    BODY_EMPTY = "body_empty", "body empty", Status.FAILED_TO_DOWNLOAD
-    BODY_TOO_LARGE = "body_too_large", "body too large", Status.FAILED_TO_DOWNLOAD
-    BAD_RESPONSE = "bad_response", "response not valid HTTP", Status.FAILED_TO_DOWNLOAD
-    BAD_ENCODING = "bad_encoding", "content encoding not valid", Status.FAILED_TO_DOWNLOAD
-    HEADER_TOO_LARGE = "header_too_large", "response header too large", Status.FAILED_TO_DOWNLOAD
-    TOO_MANY_REDIRECTS = "too_many_redirects", "too many redirects", Status.FAILED_TO_DOWNLOAD
-    BAD_REDIRECT = "bad_redirect", "redirect not allowed", Status.FAILED_TO_DOWNLOAD
-    HTTP_STATUS = "http_status", "HTTP Error", Status.FAILED_TO_DOWNLOAD
-    HTTP_STATUS_TRANSIENT = (
-        "http_status_transient",
-        "HTTP Error",
+    TIMEOUT = _Facts(
+        "timeout", "timed out", Status.FAILED_TO_DOWNLOAD, transient=True, foreign=("timed out",)
+    )
+    TOO_SLOW = _Facts("too_slow", "transfer too slow", Status.FAILED_TO_DOWNLOAD, transient=True)
+    CONNECTION_LOST = _Facts(
+        "connection_lost",
+        "connection lost",
         Status.FAILED_TO_DOWNLOAD,
-        True,
+        transient=True,
+        foreign=("Connection reset", "Broken pipe", "Remote end closed connection"),
+    )
+    BODY_INCOMPLETE = _Facts(
+        "body_incomplete",
+        "body incomplete",
+        Status.FAILED_TO_DOWNLOAD,
+        transient=True,
+        foreign=("IncompleteRead(",),
+    )
+    BODY_EMPTY = _Facts("body_empty", "body empty", Status.FAILED_TO_DOWNLOAD)
+    BODY_TOO_LARGE = _Facts("body_too_large", "body too large", Status.FAILED_TO_DOWNLOAD)
+    BAD_RESPONSE = _Facts("bad_response", "response not valid HTTP", Status.FAILED_TO_DOWNLOAD)
+    BAD_ENCODING = _Facts("bad_encoding", "content encoding not valid", Status.FAILED_TO_DOWNLOAD)
+    HEADER_TOO_LARGE = _Facts(
+        "header_too_large", "response header too large", Status.FAILED_TO_DOWNLOAD
+    )
+    TOO_MANY_REDIRECTS = _Facts(
+        "too_many_redirects", "too many redirects", Status.FAILED_TO_DOWNLOAD
+    )
+    BAD_REDIRECT = _Facts("bad_redirect", "redirect not allowed", Status.FAILED_TO_DOWNLOAD)
+    HTTP_STATUS = _Facts("http_status", "HTTP Error", Status.FAILED_TO_DOWNLOAD)
+    HTTP_STATUS_TRANSIENT = _Facts(
+        "http_status_transient", "HTTP Error", Status.FAILED_TO_DOWNLOAD, transient=True
     )
     # the answer, refused
-    OPTED_OUT = (
-        "opted_out",
-        "Use of image disallowed by X-Robots-Tag directive",
-        Status.FAILED_TO_DOWNLOAD,
+    OPTED_OUT = _Facts(
+        "opted_out", "Use of image disallowed by X-Robots-Tag directive", Status.FAILED_TO_DOWNLOAD
     )
-    TDM_RESERVED = (
+    TDM_RESERVED = _Facts(
         "tdm_reserved",
         "Use of image disallowed by tdm-reservation header",
         Status.FAILED_TO_DOWNLOAD,
     )
-    TDMREP = (
-        "tdmrep",
-        "Use of image disallowed by tdmrep.json",
-        Status.FAILED_TO_DOWNLOAD,
-    )
-    CONTENT_USAGE = (
+    TDMREP = _Facts("tdmrep", "Use of image disallowed by tdmrep.json", Status.FAILED_TO_DOWNLOAD)
+    CONTENT_USAGE = _Facts(
         "content_usage",
         "Use of image disallowed by Content-Usage header",
         Status.FAILED_TO_DOWNLOAD,
     )
-    ROBOTS_TXT_TRAINING = (
-        "robots_txt_training",
-        "AI training disallowed by robots.txt",
-        Status.FAILED_TO_DOWNLOAD,
+    ROBOTS_TXT_TRAINING = _Facts(
+        "robots_txt_training", "AI training disallowed by robots.txt", Status.FAILED_TO_DOWNLOAD
     )
-    ROBOTS_TXT = "robots_txt", "disallowed by robots.txt", Status.FAILED_TO_DOWNLOAD
-    ROBOTS_TXT_UNAVAILABLE = (
+    ROBOTS_TXT = _Facts("robots_txt", "disallowed by robots.txt", Status.FAILED_TO_DOWNLOAD)
+    ROBOTS_TXT_UNAVAILABLE = _Facts(
         "robots_txt_unavailable",
         "robots.txt not available",
         Status.FAILED_TO_DOWNLOAD,
-        True,
+        transient=True,
     )
-    HASH_MISMATCH = "hash_mismatch", "hash mismatch", Status.FAILED_TO_DOWNLOAD
-    # the picture
-    NOT_AN_IMAGE = "not_an_image", "Image decoding error", Status.FAILED_TO_RESIZE
-    SVG = "svg", "Image decoding error: SVG", Status.FAILED_TO_RESIZE
-    VIDEO = "video", "Image decoding error: video", Status.FAILED_TO_RESIZE
-    HEIC = "heic", "Image decoding error: HEIC needs img2dataset[heic]", Status.FAILED_TO_RESIZE
-    JXL = "jxl", "Image decoding error: JPEG XL needs img2dataset[jxl]", Status.FAILED_TO_RESIZE
-    DECODE = "decode", "Image decoding error", Status.FAILED_TO_RESIZE
-    DECODER_CRASHED = "decoder_crashed", "image decoder crashed", Status.FAILED_TO_RESIZE
-    DECODER_TIMEOUT = "decoder_timeout", "image decoding took too long", Status.FAILED_TO_RESIZE
-    TOO_MANY_PIXELS = "too_many_pixels", "image has too many pixels", Status.FAILED_TO_RESIZE
-    TOO_SMALL = "too_small", "image too small", Status.FAILED_TO_RESIZE
-    AREA_TOO_LARGE = "area_too_large", "image area too large", Status.FAILED_TO_RESIZE
-    ASPECT_RATIO = "aspect_ratio", "aspect ratio too large", Status.FAILED_TO_RESIZE
-    BAD_BOXES = "bad_boxes", "bounding boxes not valid", Status.FAILED_TO_RESIZE
-    ENCODE = "encode", "Image encoding error", Status.FAILED_TO_RESIZE
+    HASH_MISMATCH = _Facts("hash_mismatch", "hash mismatch", Status.FAILED_TO_DOWNLOAD)
+    # the image
+    NOT_AN_IMAGE = _Facts("not_an_image", "Image decoding error", Status.FAILED_TO_RESIZE)
+    SVG = _Facts("svg", "Image decoding error: SVG", Status.FAILED_TO_RESIZE)
+    VIDEO = _Facts("video", "Image decoding error: video", Status.FAILED_TO_RESIZE)
+    HEIC = _Facts(
+        "heic", "Image decoding error: HEIC needs img2dataset[heic]", Status.FAILED_TO_RESIZE
+    )
+    JXL = _Facts(
+        "jxl", "Image decoding error: JPEG XL needs img2dataset[jxl]", Status.FAILED_TO_RESIZE
+    )
+    DECODE = _Facts("decode", "Image decoding error", Status.FAILED_TO_RESIZE)
+    DECODER_CRASHED = _Facts("decoder_crashed", "image decoder crashed", Status.FAILED_TO_RESIZE)
+    DECODER_TIMEOUT = _Facts(
+        "decoder_timeout", "image decoding took too long", Status.FAILED_TO_RESIZE
+    )
+    TOO_MANY_PIXELS = _Facts(
+        "too_many_pixels", "image has too many pixels", Status.FAILED_TO_RESIZE
+    )
+    TOO_SMALL = _Facts("too_small", "image too small", Status.FAILED_TO_RESIZE)
+    AREA_TOO_LARGE = _Facts("area_too_large", "image area too large", Status.FAILED_TO_RESIZE)
+    ASPECT_RATIO = _Facts("aspect_ratio", "aspect ratio too large", Status.FAILED_TO_RESIZE)
+    BAD_BOXES = _Facts("bad_boxes", "bounding boxes not valid", Status.FAILED_TO_RESIZE)
+    ENCODE = _Facts("encode", "Image encoding error", Status.FAILED_TO_RESIZE)
 
 
 TRANSIENT_HTTP = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 531)})
@@ -232,58 +291,6 @@ def http_label(code: int) -> str:
     if phrase is None:
         phrase = HTTPStatus(code).phrase if code in KNOWN_CODES else "Unknown"
     return f"HTTP Error {code}: {phrase}"
-
-
-LABELS = tuple(sorted({reason.label for reason in Reason}, key=len, reverse=True))
-"""The longest first: one may begin as another does."""
-FOREIGN = (
-    ("CERTIFICATE_VERIFY_FAILED", Reason.CERTIFICATE),
-    ("timed out", Reason.TIMEOUT),
-    ("Connection refused", Reason.CONNECT_FAILED),
-    ("Network is unreachable", Reason.CONNECT_FAILED),
-    ("No route to host", Reason.CONNECT_FAILED),
-    ("Too many open files", Reason.CONNECT_FAILED),
-    ("Connection reset", Reason.CONNECTION_LOST),
-    ("Broken pipe", Reason.CONNECTION_LOST),
-    ("Remote end closed connection", Reason.CONNECTION_LOST),
-    ("IncompleteRead(", Reason.BODY_INCOMPLETE),
-    ("Temporary failure in name resolution", Reason.HOST_NOT_RESOLVED),
-    ("Name or service not known", Reason.NO_SUCH_HOST),
-    ("No address associated with hostname", Reason.NO_SUCH_HOST),
-    ("nodename nor servname provided", Reason.NO_SUCH_HOST),
-    ("[SSL", Reason.TLS),
-    ("EOF occurred in violation of protocol", Reason.TLS),
-)
-"""What stands in the messages of Python's urllib, which the old tool stored -> what it means."""
-
-
-def label_of_message(message: str) -> str:
-    """The part of a stored error message that is counted: what only its row has to say goes."""
-    for label in LABELS:
-        if label != Reason.HTTP_STATUS.label and message.startswith(f"{label} "):
-            return label
-    return message
-
-
-@lru_cache(maxsize=4096)
-def reason_of_message(message: str) -> Reason | None:
-    """The reason behind a stored error message, ours or one of the old tool's; None if it is
-    not known.  Of reasons with one label it is the first: they are final alike."""
-    code = re.match(rf"{Reason.HTTP_STATUS.label} (\d{{3}})\b", message)
-    if code is not None:
-        passes = int(code[1]) in TRANSIENT_HTTP
-        return Reason.HTTP_STATUS_TRANSIENT if passes else Reason.HTTP_STATUS
-    label = label_of_message(message)
-    own = next((reason for reason in Reason if reason.label == label), None)
-    if own is not None:
-        return own
-    return next((reason for sign, reason in FOREIGN if sign in message), None)
-
-
-def may_pass(message: str | None) -> bool:
-    """Whether asking again later may help a row that failed with this message."""
-    reason = None if message is None else reason_of_message(message)
-    return reason is not None and reason.transient
 
 
 class RowError(Img2datasetError):

@@ -24,16 +24,3 @@ class Job:
     """Workers, each for itself, that share what may be asked of a host."""
     concurrent_attempts: bool = False
     """Whether another attempt at a shard may be under way somewhere: see dataset/shard_lock.py."""
-
-
-def source_config(options: Options) -> SourceConfig:
-    """What `sources` needs to know."""
-    pair = options.verify_hash
-    return SourceConfig(
-        input_format=options.input_format,
-        url_col=options.url_col,
-        caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
-        additional_columns=options.additional_columns,
-        bbox_col=options.bbox_col,
-        verify_hash=None if pair is None else (pair[0], pair[1]),
-    )

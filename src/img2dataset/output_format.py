@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from img2dataset.choice import Choice
 
 
-class OutputFormat(str, Enum):
+class OutputFormat(Choice):
     """How samples are stored.  The format "x" is declared in the module `img2dataset.formats.x`."""
-
-    hint: str
-    """What --help says of it in parentheses."""
-
-    def __new__(cls, value: str, hint: str = "") -> OutputFormat:  # noqa: PYI034  (Self is new in 3.11)
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.hint = hint
-        return member
 
     FILES = "files"
     WEBDATASET = "webdataset", "tar"
@@ -24,7 +15,7 @@ class OutputFormat(str, Enum):
     DUMMY = "dummy", "download and resize, store nothing"
 
 
-NAMES: tuple[str, ...] = tuple(each.value for each in OutputFormat)
+NAMES = OutputFormat.names()
 
 
 def describe_formats() -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from img2dataset import Report, download, verify
-from img2dataset.errors import Reason, reason_of_message
+from img2dataset.errors import Reason
+from img2dataset.messages import reason_of_message
 from tests.compat.old_tool import OLD, OldTool
 from tests.e2e.dataset import Dataset
 from tests.site import Site
@@ -50,7 +51,7 @@ def old_run(tool: OldTool, site: Site, folder: Path, output_format: str) -> Path
     return path
 
 
-def retry(listed: Path, output_format: str, **changes: Any) -> Report:
+def retry(listed: Path, output_format: Any, **changes: Any) -> Report:
     return download(
         str(listed), output_folder=str(listed.parent / "out"), input_format="csv",
         output_format=output_format, incremental_mode="retry", **{**SETTINGS, **changes},
@@ -78,8 +79,8 @@ def test_a_dataset_of_the_old_tool_is_completed(
 
     paths = sorted(request.path for request in fresh_site.requests[asked:])
     assert paths == ["/flaky"] * 5 + ["/status/503"]
-    assert report.again is not None
-    assert (report.again.rows, report.came_back) == (6, 5)
+    assert report.retry is not None
+    assert (report.retried, report.recovered) == (6, 5)
     rows = {row["key"]: row for row in dataset.rows}
     assert rows.keys() == before.keys()
     for key, row in before.items():

@@ -229,11 +229,11 @@ def as_text(input_format: str, rows: list[dict[str, str]]) -> str:
     ],
 )  # fmt: skip
 def test_a3_formats_of_the_list_and_c1_ways_to_name_it(
-    input_format: str, form: str, tmp_path: Path
+    input_format: Any, form: str, tmp_path: Path
 ) -> None:
     with Site() as site:
         paths = write_lists(tmp_path, input_format, site)
-        named = {
+        named: dict[str, Any] = {
             "two paths": paths,
             "two texts": [str(path) for path in paths],
             "commas": ",".join(map(str, paths)),

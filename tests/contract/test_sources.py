@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.options import INPUT_FORMATS
+from img2dataset.options.choices import InputFormat
 from img2dataset.records import PROBLEM
 from img2dataset.sources import load_table, open_source
 from img2dataset.sources.registry import FORMATS
@@ -32,6 +32,7 @@ from tests.unit.sources.lists import (
     write,
 )
 
+INPUT_FORMATS = InputFormat.names()
 WITH_COLUMNS = [name for name in INPUT_FORMATS if not name.startswith("txt")]
 OF_LINES = [name for name in INPUT_FORMATS if name != "parquet"]
 every_format = pytest.mark.parametrize("input_format", INPUT_FORMATS)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from docs.generate import HERE, PAGES, main, stale
+from docs.generate import FILES, ROOT, main, stale
 
 from img2dataset.errors import Reason
 from img2dataset.options import Options
@@ -17,7 +17,7 @@ def test_the_reference_is_not_stale() -> None:
 
 
 def test_every_option_is_in_the_reference_once() -> None:
-    page = (HERE / "options.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
 
     assert [page.count(f"| `{one.name}` |") for one in fields(Options)] == [1] * len(
         fields(Options)
@@ -25,13 +25,13 @@ def test_every_option_is_in_the_reference_once() -> None:
 
 
 def test_every_reason_is_in_the_reference_once() -> None:
-    page = (HERE / "reasons.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
 
     assert [page.count(f"| `{reason.value}` |") for reason in Reason] == [1] * len(Reason)
 
 
 def test_every_check_says_what_it_allows() -> None:
-    page = (HERE / "options.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
 
     assert all(
         f"| `{one.name}` |" not in line or line.split(" | ")[4].strip()
@@ -47,9 +47,10 @@ def test_check_tells_fresh_pages_from_stale_ones(
     assert main(["--check"], tmp_path) == 1
     assert main([], tmp_path) == 0
     assert main(["--check"], tmp_path) == 0
-    with (tmp_path / "options.md").open("a", encoding="utf-8") as page:
+    with (tmp_path / "docs" / "options.md").open("a", encoding="utf-8") as page:
         page.write("by hand")
     assert main(["--check"], tmp_path) == 1
 
-    assert sorted(PAGES) == sorted(path.name for path in tmp_path.iterdir())
-    assert "stale: options.md; run" in capsys.readouterr().err
+    made = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert sorted(FILES) == sorted(str(path.relative_to(tmp_path)) for path in made)
+    assert "stale: docs/options.md; run" in capsys.readouterr().err

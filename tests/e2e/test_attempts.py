@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.dataset.shard_lock import PAUSE, turn_to_store
+from img2dataset.dataset.lease import LeaseTimes
+from img2dataset.dataset.shard_lock import FILE_POLL_S, acquire_shard_lock
 from img2dataset.distributors.tasks import TaskOutcome, do_task
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
+from img2dataset.sources import SourceConfig
 from img2dataset.storage.folder import Folder
 from tests.e2e.dataset import Dataset
 from tests.site import Site
@@ -36,7 +38,7 @@ def attempts(site: Site, output_folder: str, output_format: str, count: int) -> 
         None, output_folder=output_folder, output_format=output_format, image_size=32,
         number_sample_per_shard=ROWS, max_connections_per_host=2,
     )  # fmt: skip
-    job = Job(options, source_config(options), concurrent_attempts=True)
+    job = Job(options, SourceConfig.of(options), concurrent_attempts=True)
     shard = Shard(0, ROWS, pa.table({"url": urls}))
     data = pickle.dumps([shard])
     with ThreadPoolExecutor(count) as pool:
@@ -109,10 +111,10 @@ def test_only_one_is_in_its_turn(tmp_path: Path, name: str, place: str) -> None:
     most = []
 
     def take_turns() -> None:
-        with turn_to_store(Folder(url), "00000"):
+        with acquire_shard_lock(Folder(url), "00000"):
             inside.append(1)
             most.append(len(inside))
-            time.sleep(PAUSE)
+            time.sleep(FILE_POLL_S)
             inside.pop()
 
     threads = [threading.Thread(target=take_turns) for _ in range(3)]
@@ -126,32 +128,28 @@ def test_only_one_is_in_its_turn(tmp_path: Path, name: str, place: str) -> None:
 
 
 def test_the_turn_of_a_dead_worker_at_an_object_store_ends(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
 ) -> None:
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.LEASE", 0.1)
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.PAUSE", 0.02)
+    times = LeaseTimes(heartbeat_s=5.0, timeout_s=0.1, poll_s=0.1)
     folder = Folder(f"s3://{BUCKET}/{name}")
     assert folder.create(".img2dataset/turns/00000", b"of somebody who is gone")
 
-    with turn_to_store(folder, "00000"):
+    with acquire_shard_lock(folder, "00000", times):
         assert folder.read(".img2dataset/turns/00000") != b"of somebody who is gone"
     assert not folder.exists(".img2dataset/turns/00000")
 
 
 def test_a_live_worker_keeps_its_turn_at_an_object_store(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
 ) -> None:
-    # a busy machine may keep it from giving a sign for a second or two
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.LEASE", 4.0)
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.HEARTBEAT_S", 0.2)
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.PAUSE", 0.2)
-    monkeypatch.setattr("img2dataset.dataset.shard_lock.PATIENCE", 6.0)
+    # a busy machine may keep its heartbeat back for a second or two
+    times = LeaseTimes(heartbeat_s=0.5, timeout_s=4.0, poll_s=0.1, acquire_s=6.0)
     folder = Folder(f"s3://{BUCKET}/{name}")
 
     with (
-        turn_to_store(folder, "00000"),
+        acquire_shard_lock(folder, "00000", times),
         pytest.raises(TimeoutError),
-        turn_to_store(Folder(folder.url), "00000"),
+        acquire_shard_lock(Folder(folder.url), "00000", times),
     ):
         pass
 

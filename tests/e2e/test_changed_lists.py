@@ -14,7 +14,7 @@ import pytest
 
 from img2dataset import OptionError, download
 from img2dataset.errors import SourceError
-from img2dataset.tally import Report
+from img2dataset.report import Report
 from tests.e2e.commands import run
 from tests.e2e.dataset import Dataset
 from tests.site import Site

@@ -186,7 +186,7 @@ def test_rows_fetched_again_have_the_same_types(
     first = download(**settings(tmp_path, output_format, retries=0))
     assert first.successes == 3
     again = download(**settings(tmp_path, output_format, incremental_mode="retry"))
-    assert again.came_back == 3
+    assert again.recovered == 3
 
     check_one(tmp_path, output_format)
 

@@ -162,7 +162,7 @@ def test_a_part_that_is_none_is_refused(tmp_path: Path, part: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["overwrite", "extend", "retry"])
-def test_a_part_may_not_change_what_others_do(tmp_path: Path, mode: str) -> None:
+def test_a_part_may_not_change_what_others_do(tmp_path: Path, mode: Any) -> None:
     with pytest.raises(OptionError, match="a part may not change"):
         download("x.txt", output_folder=str(tmp_path), part="0/2", incremental_mode=mode)
 

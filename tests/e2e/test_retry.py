@@ -140,8 +140,8 @@ def test_only_what_may_pass_is_fetched_again_and_everything_else_stays(
     assert [target.partition("?")[0] for target in again] == [
         "/flaky", "/flaky", "/flaky", "/status/503",
     ]  # fmt: skip
-    assert report.again is not None
-    assert (report.again.rows, report.came_back, report.again.shards) == (4, 2, 1)
+    assert report.retry is not None
+    assert (report.retried, report.recovered, report.retry.shards) == (4, 2, 1)
     assert (report.count, report.shards_done, report.shards_skipped) == (4, 1, 2)
     assert report.exit_code == 0
     # the second shard, where nothing came back, and the third, where nothing failed
@@ -171,7 +171,7 @@ def test_it_can_be_done_again_until_everything_came_back(
 ) -> None:
     run(listed, out, output_format)
 
-    back = [retry(listed, out, output_format).came_back for _ in range(3)]
+    back = [retry(listed, out, output_format).recovered for _ in range(3)]
 
     assert back == [2, 1, 0]
     Dataset(Path(out)).check_whole(14)
@@ -182,7 +182,7 @@ def test_it_can_be_done_again_until_everything_came_back(
 def test_the_only_part_of_a_list_is_the_list(listed: Path, out: str) -> None:
     run(listed, out, "webdataset", part="0/1")
 
-    assert retry(listed, out, "webdataset", part="0/1").came_back == 2
+    assert retry(listed, out, "webdataset", part="0/1").recovered == 2
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ def test_shards_that_are_not_done_are_done(listed: Path, out: str, fresh_site: S
     report = retry(listed, out, "webdataset")
 
     assert (report.count, report.shards_done) == (2 + 6 + 2, 3)
-    assert report.came_back in {2, 3}
+    assert report.recovered in {2, 3}
     Dataset(Path(out)).check_whole(14)
 
 
@@ -229,7 +229,7 @@ def test_nothing_to_retry_is_said(tmp_path: Path, fresh_site: Site, out: str) ->
     report = retry(listed, out, "webdataset")
 
     # there is still not one image
-    assert (report.count, report.came_back, report.exit_code) == (0, 0, 1)
+    assert (report.count, report.recovered, report.exit_code) == (0, 0, 1)
     assert len(fresh_site.requests) == asked
 
 
@@ -289,7 +289,7 @@ def test_a_list_that_does_not_fit_is_refused_once_and_the_right_one_is_taken_aft
     assert report.shards_not_done == ("00000", "00001")
     assert "again: MismatchError" not in capfd.readouterr().err
     assert not identity.exists()
-    assert retry(listed, out, "webdataset").came_back == 2
+    assert retry(listed, out, "webdataset").recovered == 2
     assert identity.exists(), "the list is known to fit"
     with pytest.raises(OptionError, match="url_list"):
         retry(wrong, out, "webdataset")
@@ -346,8 +346,8 @@ def test_each_part_of_an_extended_dataset_is_completed_with_its_own_command(
     run(lists[0], out, "webdataset")
     run(lists[1], out, "parquet", incremental_mode="extend")
 
-    assert retry(lists[1], out, "parquet").came_back == 1
-    assert retry(lists[0], out, "webdataset").came_back == 1
+    assert retry(lists[1], out, "parquet").recovered == 1
+    assert retry(lists[0], out, "webdataset").recovered == 1
     assert verify(out, deep=True).whole
     assert verify(out).images == 4
 

@@ -118,7 +118,7 @@ def test_a_webdataset_with_captions_loads_as_users_load_it(site: Site, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["parquet", "tfrecord", "dummy"])
-def test_the_other_output_formats(site: Site, tmp_path: Path, output_format: str) -> None:
+def test_the_other_output_formats(site: Site, tmp_path: Path, output_format: Any) -> None:
     download(
         write_list(tmp_path, images(site, 4)), output_folder=str(tmp_path / "out"),
         output_format=output_format, image_size=32,

@@ -16,7 +16,7 @@ import pytest
 
 from img2dataset import OptionError, download, verify
 from img2dataset.cli.command import main
-from img2dataset.dataset.run_lock import held
+from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.formats import NAMES
 from img2dataset.storage import checked_file as door
 from img2dataset.storage.folder import Folder
@@ -50,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], P
         yield make
 
 
-def run(listed: Path, folder: Path, output_format: str, **options: Any) -> None:
+def run(listed: Path, folder: Path, output_format: Any, **options: Any) -> None:
     download(
         str(listed), output_folder=str(folder), output_format=output_format,
         input_format="csv", caption_col="caption", image_size=24,
@@ -550,7 +550,7 @@ def test_a_folder_that_a_run_is_writing_is_not_repaired_and_half_looked_at(
     folder = dataset("webdataset")
     (folder / "00001_stats.json").unlink()
 
-    with held(Folder(str(folder)), print):
+    with acquire_run_lock(Folder(str(folder)), print):
         assert lines_of(folder) == [
             "a run is writing here: only the shards that are done were checked"
         ]

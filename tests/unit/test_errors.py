@@ -19,10 +19,8 @@ from img2dataset.errors import (
     SourceError,
     Status,
     http_label,
-    label_of_message,
-    may_pass,
-    reason_of_message,
 )
+from img2dataset.messages import is_transient, label_of_message, reason_of_message
 
 every_reason = pytest.mark.parametrize("reason", Reason)
 
@@ -129,7 +127,7 @@ def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> N
         found = reason_of_message(message)
         assert found is not None
         assert found.label == reason.label
-        assert may_pass(message) is reason.transient
+        assert is_transient(message) is reason.transient
 
 
 @pytest.mark.parametrize(
@@ -165,11 +163,11 @@ def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> N
 )
 def test_the_old_tools_messages_are_understood(message: str, reason: Reason | None) -> None:
     assert reason_of_message(message) is reason
-    assert may_pass(message) is (reason is not None and reason.transient)
+    assert is_transient(message) is (reason is not None and reason.transient)
 
 
 def test_a_row_without_a_message_is_left_alone() -> None:
-    assert not may_pass(None)
+    assert not is_transient(None)
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,8 @@ def test_the_range_of_the_quality_is_that_of_the_format(
 
 
 def test_png_has_a_default_of_its_own() -> None:
-    assert Options("l", encode_format="png").png_level == 6
-    assert Options("l", encode_format="png", encode_quality=9).png_level == 9
+    assert Options("l", encode_format="png").encoder_quality == 6
+    assert Options("l", encode_format="png", encode_quality=9).encoder_quality == 9
 
 
 @pytest.mark.parametrize("computed", [None, "md5"])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
 from img2dataset.records import EncodedImage, Failure, Row, Sample
-from img2dataset.tally import MAX_LABELS, OTHER, Again, Report, ShardResult, Tally, bounded
+from img2dataset.report import Report, RetryCounts
+from img2dataset.tally import MAX_LABELS, OTHER, ShardResult, Tally, bounded
 
 ROW = Row(0, 0, "0", "u", {})
 KEPT = Sample(ROW, EncodedImage(b"", 1, 1, 1, 1))
@@ -155,7 +156,7 @@ def test_the_exit_code_says_whether_all_is_well(
 def test_that_nothing_came_of_a_run_is_no_failure_if_there_are_images_before() -> None:
     gone = tally_of([GONE])
 
-    assert Report("out", gone, 2.0, 0, 1, again=Again(rows=1)).exit_code == 0
+    assert Report("out", gone, 2.0, 0, 1, retry=RetryCounts(rows=1)).exit_code == 0
     assert Report("out", gone, 2.0, 1, 1).exit_code == 0
     assert Report("out", Tally(), 2.0, 0, 1).exit_code == 0
 
@@ -175,7 +176,7 @@ def test_a_completed_shard_adds_to_what_came_back() -> None:
     unchanged = ShardResult(1, "00001", tally_of([GONE]), 0.0, 1.0, kept=5)
 
     assert (changed.unchanged, unchanged.unchanged) == (False, True)
-    assert Again().plus(changed).plus(unchanged) == Again(rows=3, came_back=1, shards=1)
+    assert RetryCounts().plus(changed).plus(unchanged) == RetryCounts(rows=3, recovered=1, shards=1)
 
 
 def test_rows_that_were_stored_before_are_counted_by_their_messages() -> None:

@@ -16,10 +16,10 @@ from img2dataset.cli.parse_verify import COMMAND, parse_verify
 from img2dataset.errors import Img2datasetError, OptionError, SourceError
 from img2dataset.options import Options
 from img2dataset.process.startup import start_minimal
-from img2dataset.reports import Reporter, default_reporters
+from img2dataset.report import Report
+from img2dataset.reports import Reporter, find_reporters
 from img2dataset.reports.advice import AGAIN, ONCE_ONLY
 from img2dataset.reports.terminal import TerminalReporter
-from img2dataset.tally import Report
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
@@ -101,7 +101,7 @@ def _whole_run() -> Run:
 
 
 def _run(options: Options, run: Run) -> int:
-    reporters = default_reporters(options)
+    reporters = find_reporters(options)
     try:
         return run(options, reporters).exit_code
     except KeyboardInterrupt as interrupt:

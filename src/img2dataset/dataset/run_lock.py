@@ -1,9 +1,9 @@
-"""An output folder -> held by one run at a time, by a lock that a crash does not leave behind.
+"""An output folder -> locked by one run at a time; a crash leaves no lock behind.
 
-On a local disk the system keeps the lock, and lets go when the process ends, however it ends.
-Elsewhere each run has an object of its own there, which it writes anew every few seconds and
-removes at its end.  Who finds another's waits to see whether it changes, so the clocks of
-machines need not agree; one that a dead process of this machine left is known by its number.
+On a local disk the lock is the system's, which ends with its process.  In a store elsewhere each
+run has an object of its own, a heartbeat (see `lease`), which it removes at its end.  A run that
+finds another one's object waits to see whether it changes; the object of a dead process of this
+machine is known by its process number.
 """
 
 from __future__ import annotations
@@ -15,65 +15,64 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any
+from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
+from img2dataset.dataset.file_lock import HAS_FILE_LOCKS, open_lock_file, try_lock
+from img2dataset.dataset.lease import Heartbeat, HolderWatch, LeaseTimes, read_or_none
 from img2dataset.storage.folder import HIDDEN, LOCK, Folder
 
-HEARTBEAT_S = 10.0
-"""Seconds between two signs of life of a run that writes elsewhere."""
-LEASE_TIMEOUT_S = 35.0
-"""Seconds after which a run that gives none is taken for dead."""
-POLL_INTERVAL_S = 1.0
-"""Seconds between two looks at another run's lock."""
-
+RUN_LEASE = LeaseTimes(heartbeat_s=10.0, timeout_s=35.0, poll_s=1.0)
 
 Part = tuple[int, int]
 """(i, N): part i of N of a list; (0, 1) is all of it."""
 
 
 @contextmanager
-def held(folder: Folder, say: Callable[[str], None], part_of: Part = (0, 1)) -> Iterator[bool]:
-    """Hold the folder for this process; yields whether nobody is there whom this would disturb.
+def acquire_run_lock(
+    folder: Folder,
+    say: Callable[[str], None],
+    part_of: Part = (0, 1),
+    times: LeaseTimes = RUN_LEASE,
+) -> Iterator[bool]:
+    """Lock the folder for this process; yield False if another run has it.
 
     Parts of a run share the folder with each other, but not with a whole run, nor with parts of
     another N, nor with the same part once more.
     """
     if not folder.local:
-        with held_elsewhere(folder, say, part_of) as alone:
-            yield alone
-        return
-    if fcntl is None:
+        with acquire_elsewhere(folder, say, part_of, times) as acquired:
+            yield acquired
+    elif HAS_FILE_LOCKS:
+        with ExitStack() as stack:
+            yield lock_part(stack, folder, part_of) if part_of[1] > 1 else lock(stack, folder, LOCK)
+    else:
         yield True
-        return
-    with ExitStack() as stack:
-        yield hold_part(stack, folder, part_of) if part_of[1] > 1 else try_lock(stack, folder, LOCK)
 
 
-def hold_part(stack: ExitStack, folder: Folder, part_of: Part) -> bool:
+# -- on a local disk
+
+
+def lock_part(stack: ExitStack, folder: Folder, part_of: Part) -> bool:
     index, count = part_of
     return (
-        try_lock(stack, folder, LOCK, shared=True)
-        and try_lock(stack, folder, f"{LOCK}.{index}-of-{count}")
-        and not any(is_locked(folder, name) for name in locks_of_others(folder, count))
+        lock(stack, folder, LOCK, shared=True)
+        and lock(stack, folder, f"{LOCK}.{index}-of-{count}")
+        and not any(is_locked(folder, name) for name in list_other_parts(folder, count))
     )
 
 
-def locks_of_others(folder: Folder, count: int) -> list[str]:
+def list_other_parts(folder: Folder, count: int) -> list[str]:
     """The locks of parts of another number."""
     found = [(re.fullmatch(r"lock\.\d+-of-(\d+)", name), name) for name in folder.names(HIDDEN)]
     return [f"{HIDDEN}/{name}" for match, name in found if match and int(match[1]) != count]
 
 
 def is_in_use(folder: Folder) -> bool:
-    """Whether a run, or a part of one, holds a local folder; nothing is written to find out."""
-    if not folder.local or fcntl is None:
+    """True if a run, or a part of one, has locked a local folder; writes nothing to find out."""
+    if not folder.local or not HAS_FILE_LOCKS:
         return False
     names = [f"{HIDDEN}/{name}" for name in folder.names(HIDDEN)]
     return any(is_locked(folder, name) for name in names if name.startswith(LOCK))
@@ -81,130 +80,107 @@ def is_in_use(folder: Folder) -> bool:
 
 def is_locked(folder: Folder, name: str) -> bool:
     with ExitStack() as stack:
-        return not try_lock(stack, folder, name, shared=True)  # who looks is in nobody's way
+        # a shared lock disturbs no other process that only looks
+        return not lock(stack, folder, name, shared=True)
 
 
-def try_lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:
-    """Lock a local file until `stack` closes, if nobody else has."""
-    path = Path(folder.path(name))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = stack.enter_context(path.open("a+"))  # NFS wants to read for one, to write for the other
-    return has_locked(file, shared=shared)
+def lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:
+    """Lock a local file until `stack` closes; False if another process has."""
+    file = stack.enter_context(open_lock_file(Path(folder.path(name))))
+    return try_lock(file, shared=shared)
 
 
-def has_locked(file: IO[Any], *, shared: bool = False) -> bool:
-    """Lock an open file if nobody else has."""
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
+# -- in a store elsewhere
 
 
 @contextmanager
-def held_elsewhere(folder: Folder, say: Callable[[str], None], part_of: Part) -> Iterator[bool]:
-    """As `held`, by an object that is renewed.
+def acquire_elsewhere(
+    folder: Folder, say: Callable[[str], None], part_of: Part, times: LeaseTimes
+) -> Iterator[bool]:
+    """As `acquire_run_lock`, by a heartbeat.
 
-    It is written first and the others are looked for then: of two runs that begin at the same
+    Its object is written first, then others are looked for: of two runs that begin at the same
     moment at least one sees the other.
     """
     name = f"{LOCK}.{os.urandom(4).hex()}"
-    stop = threading.Event()
-    beating = threading.Thread(
-        target=beat, args=(folder.url, name, stop, part_of), name="lock", daemon=True
-    )
+    heartbeat = Heartbeat(folder, name, partial(dump, part_of=part_of), times.heartbeat_s)
     folder.write(name, dump(0, part_of))
-    beating.start()
+    heartbeat.start()
     try:
-        others = other_locks(folder, name)
-        yield not any(is_held(folder, other, say, part_of) for other in others)
+        others = list_other_locks(folder, name)
+        yield not any(is_alive(folder, other, say, part_of, times) for other in others)
     finally:
-        stop.set()
-        beating.join()
+        heartbeat.stop()
         with suppress(OSError):  # it will be seen to be dead
             folder.remove([name])
 
 
-def beat(url: str, name: str, stop: threading.Event, part_of: Part) -> None:
-    """Write the lock anew until `stop`."""
-    folder = Folder(url)  # connections belong to threads
-    count = 0
-    while not stop.wait(HEARTBEAT_S):
-        count += 1
-        with suppress(OSError):  # the store is down: perhaps the next time
-            folder.write(name, dump(count, part_of))
-
-
-def other_locks(folder: Folder, own: str) -> list[str]:
+def list_other_locks(folder: Folder, own: str) -> list[str]:
     names = [f"{HIDDEN}/{name}" for name in folder.names(HIDDEN)]
     return [name for name in names if name.startswith(f"{LOCK}.") and name != own]
 
 
-def is_held(folder: Folder, name: str, say: Callable[[str], None], part_of: Part) -> bool:
-    """Whether the run that `name` belongs to is alive, and not another part of ours; the lock of
-    one that is dead is removed."""
-    seen = content(folder, name)
-    holder = holder_in(seen)
+def is_alive(
+    folder: Folder, name: str, say: Callable[[str], None], part_of: Part, times: LeaseTimes
+) -> bool:
+    """True if the run of the lock `name` is alive, and not another part of this one; removes the
+    lock of a dead run."""
+    seen = read_or_none(folder, name)
+    holder = parse_holder(seen)
     if holder is not None and holder.is_beside(part_of):
         return False
     if holder is not None and holder.here:
         alive = holder.is_alive
+    elif seen is None:
+        alive = False
     else:
-        if seen is not None:
-            say(
-                f"another run may be writing to {folder.url}: looking for {LEASE_TIMEOUT_S:.0f} seconds"
-            )
-        alive = seen is not None and changes(folder, name, seen)
+        say(
+            f"another run may be writing to {folder.url}: looking for {times.timeout_s:.0f} seconds"
+        )
+        alive = changes(folder, name, seen, times)
     if not alive:
         folder.remove([name])
     return alive
 
 
-def changes(folder: Folder, name: str, seen: bytes) -> bool:
-    """Whether the lock gives a sign of life, and does not go away."""
-    end = monotonic() + LEASE_TIMEOUT_S
+def changes(folder: Folder, name: str, seen: bytes, times: LeaseTimes) -> bool:
+    """True if the lock has a heartbeat; False if it has none, or goes away."""
+    watch = HolderWatch(times)
+    deadline = monotonic() + times.acquire_s
     pause = threading.Event()
-    while monotonic() < end:
-        pause.wait(POLL_INTERVAL_S)
-        now = content(folder, name)
+    now: bytes | None = seen
+    while not watch.is_dead(now) and monotonic() < deadline:
+        pause.wait(times.poll_s)
+        now = read_or_none(folder, name)
         if now != seen:
             return now is not None
-    return False
-
-
-def content(folder: Folder, name: str) -> bytes | None:
-    try:
-        return folder.read(name)
-    except FileNotFoundError:
-        return None
+    return monotonic() >= deadline  # a store too slow to tell: the safe answer
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process, told from all others of all machines."""
+    """A process, identified among those of all machines."""
 
     machine: str
-    """Since when it runs, and which processes it sees; empty if the system does not say."""
+    """Its boot and its pid namespace; empty if the system does not say."""
     pid: int
     started: str
     part_of: Part
 
     def is_beside(self, part_of: Part) -> bool:
-        """Whether it is another part of the same number."""
+        """True if it is another part of the same number."""
         return self.part_of[1] == part_of[1] > 1 and self.part_of != part_of
 
     @property
     def here(self) -> bool:
-        return bool(self.machine) and self.machine == this_machine()
+        return bool(self.machine) and self.machine == name_machine()
 
     @property
     def is_alive(self) -> bool:
-        return start_of(self.pid) == self.started
+        return find_start(self.pid) == self.started
 
 
-def this_machine() -> str:
+def name_machine() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -212,8 +188,8 @@ def this_machine() -> str:
         return ""
 
 
-def start_of(pid: int) -> str:
-    """When a process began, as the system counts; empty if there is none of that number."""
+def find_start(pid: int) -> str:
+    """When a process began, in ticks of the system; empty if no process has that number."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -224,13 +200,13 @@ def start_of(pid: int) -> str:
 def dump(count: int, part_of: Part = (0, 1)) -> bytes:
     pid = os.getpid()
     values = {
-        "machine": this_machine(), "pid": pid, "started": start_of(pid), "beat": count,
+        "machine": name_machine(), "pid": pid, "started": find_start(pid), "beat": count,
         "part": part_of,
     }  # fmt: skip
     return json.dumps(values).encode()
 
 
-def holder_in(data: bytes | None) -> Holder | None:
+def parse_holder(data: bytes | None) -> Holder | None:
     try:
         values: Any = json.loads(data or b"")
         index, count = values["part"]

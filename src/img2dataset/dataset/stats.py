@@ -8,23 +8,13 @@ from typing import Any
 
 import orjson
 
-from img2dataset.errors import TRANSIENT_HTTP, Reason, Status, http_label
+from img2dataset.errors import Status
 from img2dataset.json_text import to_json
+from img2dataset.messages import reason_of_message
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import ShardResult, Tally, bounded
 
 STATS_SUFFIX = "_stats.json"
-
-REASONS = {
-    **{reason.label.partition(":")[0]: reason for reason in reversed(Reason)},
-    **{
-        http_label(code).partition(":")[0]: (
-            Reason.HTTP_STATUS_TRANSIENT if code in TRANSIENT_HTTP else Reason.HTTP_STATUS
-        )
-        for code in range(100, 1000)
-    },
-}
-"""Error string, up to its first colon -> reason."""
 
 
 def stats_name(name: str) -> str:
@@ -100,7 +90,7 @@ def find_reasons(labels: Mapping[str, int]) -> Counter[str]:
     """Return the reasons of error strings; unknown strings have none."""
     reasons: Counter[str] = Counter()
     for label, count in labels.items():
-        reason = REASONS.get(label.partition(":")[0])
+        reason = reason_of_message(label)
         if reason is not None:
             reasons[reason.value] += count
     return reasons

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from img2dataset.options import Options, config_of
+from img2dataset.options.choices import RobotsTxt
 from img2dataset.version import VERSION
 
 DEFAULT_DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
@@ -56,6 +59,31 @@ class FetchConfig:
     keep_signals: bool = False
     """Whether bodies and failures say which opt-out signals came with them."""
 
+    @classmethod
+    def of(
+        cls, options: Options, *, shared_file: str | None = None, host_limit_share: int = 1
+    ) -> FetchConfig:
+        """The part of the options that says how bytes are asked for; `shared_file` and `host_limit_share`
+        are the run's."""
+        return config_of(
+            cls,
+            options,
+            user_agent=user_agent(
+                options.user_agent_token, options.user_agent, options.user_agent_contact
+            ),
+            disallowed_directives=directives(options.disallowed_header_directives),
+            verify_tls=not options.ignore_ssl_certificate,
+            max_per_host=options.max_connections_per_host,
+            min_delay=options.min_delay_per_host,
+            respect_robots_txt=options.robots_txt == RobotsTxt.RESPECT,
+            dns_servers=tuple(options.dns_servers or ()),
+            drop_pages=options.verify_hash is None,
+            keep_fetched=options.save_fetch_metadata,
+            keep_signals=options.save_opt_out_signals,
+            shared_file=shared_file,
+            host_limit_share=host_limit_share,
+        )
+
     @property
     def first_here(self) -> int:
         """Our part of `first_per_host`; nobody can do with less than one."""
@@ -69,6 +97,13 @@ class FetchConfig:
             if self.max_per_host is None
             else max(1, self.max_per_host // self.host_limit_share)
         )
+
+
+def directives(given: Sequence[str] | None) -> tuple[str, ...]:
+    """X-Robots-Tag directives that refuse an image, in lower case."""
+    if given is None:
+        return DEFAULT_DIRECTIVES
+    return tuple(directive.strip().lower() for directive in given)
 
 
 def user_agent(token: str | None, replacement: str | None, contact: str | None = None) -> str:

@@ -30,9 +30,9 @@ def describe(sample: Sample, image: EncodedImage, config: WriterConfig) -> dict[
         document["exif"] = image.exif
     if config.compute_hash is not None:
         document[config.compute_hash] = sample.digest
-    if config.fetch_metadata:
+    if config.save_fetch_metadata:
         document.update(describe_response(find_response(sample)))
-    if config.opt_out_signals:
+    if config.save_opt_out_signals:
         document[OPT_OUT] = find_signals(sample)
     return document
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 from img2dataset.errors import DamagedError
-from img2dataset.options import QUALITY
+from img2dataset.options import QUALITY, Options, config_of
 from img2dataset.records import Sample
 from img2dataset.storage.folder import Folder
 
@@ -27,10 +27,15 @@ class WriterConfig:
     captions: bool
     extract_exif: bool
     compute_hash: str | None
-    fetch_metadata: bool = False
+    save_fetch_metadata: bool = False
     """Whether to store how each response came: see `fetched`."""
-    opt_out_signals: bool = False
+    save_opt_out_signals: bool = False
     """Whether to store what owners say about the use of their images: see `opt_out`."""
+
+    @classmethod
+    def of(cls, options: Options) -> WriterConfig:
+        """The part of the options that says what is stored."""
+        return config_of(cls, options, captions=options.caption_col is not None)
 
 
 class Writer(Protocol):

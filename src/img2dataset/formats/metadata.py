@@ -64,9 +64,9 @@ class MetadataTable:
         if self._records[sample.row.index] is not None:
             raise ValueError(f"row {sample.row.index} of the shard was written twice")
         self._records[sample.row.index] = make_record(sample)
-        if self._config.fetch_metadata:
+        if self._config.save_fetch_metadata:
             self._fetched[sample.row.index] = find_response(sample)
-        if self._config.opt_out_signals:
+        if self._config.save_opt_out_signals:
             self._signals[sample.row.index] = find_signals(sample)
 
     def finish(self) -> pa.Table:
@@ -87,10 +87,10 @@ class MetadataTable:
             columns["exif"] = to_arrow(values[-2], pa.string())
         if self._config.compute_hash is not None:  # in the place of the verified column, if any
             columns[self._config.compute_hash] = to_arrow(values[-1], pa.string())
-        if self._config.fetch_metadata:
+        if self._config.save_fetch_metadata:
             for name, column in make_response_columns(self._fetched).items():
                 columns[name] = to_arrow(column, RESPONSE_COLUMNS.field(name).type)
-        if self._config.opt_out_signals:
+        if self._config.save_opt_out_signals:
             columns[OPT_OUT] = pa.array(self._signals, SIGNALS_TYPE)
         return pa.table(columns)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from img2dataset.options import Options, config_of
+
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
@@ -26,3 +28,20 @@ class ImageConfig:
     apply_exif_orientation: bool
     extract_exif: bool
     convert_to_srgb: bool
+
+    @classmethod
+    def of(cls, options: Options, *, stores_rows: bool) -> ImageConfig:
+        """The part of the options that says how pictures are made.
+
+        Args:
+            options: the options of the run.
+            stores_rows: whether the output format keeps metadata; EXIF is not read for nothing.
+        """
+        return config_of(
+            cls,
+            options,
+            upscale_interpolation=options.upscale_interpolation.lower(),
+            downscale_interpolation=options.downscale_interpolation.lower(),
+            encode_quality=options.encoder_quality,
+            extract_exif=options.extract_exif and stores_rows,
+        )

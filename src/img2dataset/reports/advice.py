@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from img2dataset.errors import Reason, Status
+from img2dataset.report import Report
 from img2dataset.reports.rates import share
-from img2dataset.tally import Report
 from img2dataset.text import plural
 
 AGAIN = "run the same command again"
@@ -17,9 +17,6 @@ MAX_NAMES = 10
 NETWORK = "check this machine's network, proxy and firewall, or lower thread_count"
 LIST = "check url_list, input_format and url_col"
 FILTER = "the filters min_image_size, max_image_area and max_aspect_ratio leave nothing"
-
-REASONS = {reason.value: reason for reason in Reason}
-"""By their names in reports."""
 
 CAUSES: Mapping[Reason, str] = {
     Reason.MALFORMED_LINE: LIST,
@@ -117,7 +114,7 @@ def again(report: Report) -> str:
 
 def unfinished(report: Report) -> str:
     """What becomes of the shards that an interrupted run was at."""
-    begun, again = len(report.shards_not_done), len(report.shards_not_completed)
+    begun, again = len(report.shards_not_done), len(report.retry_interrupted)
     lost = plural(begun, "unfinished shard is", "unfinished shards are")
     same = plural(again, "shard that was done before keeps", "shards that were done before keep")
     return (
@@ -132,7 +129,7 @@ def it_or_they(count: int) -> str:
 
 def may_pass(report: Report) -> str:
     """How to get what may be there another time."""
-    if report.again is not None or report.tally.transient == 0:
+    if report.retry is not None or report.tally.transient == 0:
         return ""
     rows = f"; {plural(report.tally.transient, 'row')} failed for a reason that may pass"
     if "retry" in report.refused_modes:
@@ -146,9 +143,9 @@ def without_part(report: Report) -> str:
 
 
 def came_back(report: Report) -> str:
-    if report.again is None:
+    if report.retry is None:
         return ""
-    return f"; {report.came_back:,} of {plural(report.again.rows, 'row')} fetched again came back"
+    return f"; {report.recovered:,} of {plural(report.retried, 'row')} fetched again came back"
 
 
 def nothing_to_do(report: Report) -> str:
@@ -156,7 +153,7 @@ def nothing_to_do(report: Report) -> str:
         return f"nothing to do: the list has no shard for part {report.part}"
     if report.shards_skipped == 0:
         return f"nothing to do: the list is empty; {LIST}"
-    if report.again is not None:
+    if report.retry is not None:
         return (
             f"nothing to do: {before(report)}, and no row in it failed for a reason that may pass"
         )
@@ -177,7 +174,7 @@ def likely_cause(reasons: Mapping[str, int]) -> str:
     if not reasons:
         return "no row was tried"
     name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
-    reason = REASONS[name]
+    reason = Reason.named(name)
     cause = CAUSES.get(reason, DEFAULTS[reason.status])
     return f"{share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from img2dataset.tally import Progress, ShardResult, Tally
+from img2dataset.report import Progress
+from img2dataset.tally import ShardResult, Tally
 
 RECENT_SECONDS = 30.0
 

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
-from img2dataset.reports.advice import REASONS, some
+from img2dataset.report import Report, RetryCounts
+from img2dataset.reports.advice import some
 from img2dataset.reports.rates import share
 from img2dataset.reports.view import duration
-from img2dataset.tally import Again, Report
 from img2dataset.text import plural
 
 MAX_CODES = 5
@@ -55,8 +55,8 @@ def tables_of(report: Report) -> list[Table]:
 def outcomes(report: Report) -> Table:
     counts = [(status.value, report.tally.statuses[status.value]) for status in Status]
     counts.append(("total", report.count))
-    if report.again is not None:
-        counts.append(("came back", report.came_back))
+    if report.retry is not None:
+        counts.append(("came back", report.recovered))
     return Table(
         ("outcome", "rows", "share"),
         tuple((name, f"{count:,}", percent(count, report)) for name, count in counts),
@@ -67,7 +67,7 @@ def reasons(report: Report) -> Table:
     return Table(
         ("reason", "rows", "share", "meaning"),
         tuple(
-            (name, f"{count:,}", percent(count, report), meaning(REASONS[name], report))
+            (name, f"{count:,}", percent(count, report), meaning(Reason.named(name), report))
             for name, count in report.reasons.items()
         ),
     )
@@ -105,8 +105,8 @@ def facts(report: Report) -> list[str]:
     if report.shards_not_done:
         shards.append(f"{len(report.shards_not_done):,} not done ({some(report.shards_not_done)})")
     lines = [f"shards: {', '.join(shards)}"]
-    if report.again is not None:
-        lines.append(fetched_again(report.again))
+    if report.retry is not None:
+        lines.append(fetched_again(report.retry))
     if report.count == 0:
         return [*report.list_findings, *lines]
     rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
@@ -134,6 +134,6 @@ def shown(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
-def fetched_again(again: Again) -> str:
-    shards = f", in {plural(again.shards, 'shard')}" if again.shards else ""
-    return f"fetched again: {plural(again.rows, 'row')}; {again.came_back:,} came back{shards}"
+def fetched_again(counts: RetryCounts) -> str:
+    shards = f", in {plural(counts.shards, 'shard')}" if counts.shards else ""
+    return f"fetched again: {plural(counts.rows, 'row')}; {counts.recovered:,} came back{shards}"

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from img2dataset.report import Progress, Report
 from img2dataset.reports.advice import last_line
 from img2dataset.reports.rates import RecentRate, Stored, rates_of_shard
 from img2dataset.reports.screen import Screen, find_screen
 from img2dataset.reports.summary import facts, tables_of
 from img2dataset.reports.view import view_of
-from img2dataset.tally import Progress, Report, ShardResult
+from img2dataset.tally import ShardResult
 from img2dataset.text import plural
 from img2dataset.version import VERSION
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from img2dataset.report import Progress
 from img2dataset.reports.rates import share
-from img2dataset.tally import Progress, RestingHost
+from img2dataset.tally import RestingHost
 from img2dataset.text import plural
 
 TOP_REASONS = 3

@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from img2dataset.errors import MissingExtraError, RunError
+from img2dataset.report import Progress, Report
 from img2dataset.reports.rates import Rates, Stored, rates_of_shard
-from img2dataset.tally import Progress, Report, ShardResult, Tally
+from img2dataset.tally import ShardResult, Tally
 
 MAX_STATUSES = 100
 """Rows of the table of statuses."""

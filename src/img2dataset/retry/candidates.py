@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from img2dataset.dataset.stats import parse_stats, stats_name
-from img2dataset.errors import RunError, may_pass
+from img2dataset.errors import RunError
+from img2dataset.messages import is_transient
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import read_many
 from img2dataset.tally import OTHER
@@ -50,4 +51,4 @@ def may_have_transient_failures(data: bytes) -> bool:
     except ValueError:  # the table decides
         return True
     named = sum(count for label, count in tally.labels.items() if label != OTHER)
-    return named < tally.count or any(map(may_pass, tally.labels))
+    return named < tally.count or any(map(is_transient, tally.labels))

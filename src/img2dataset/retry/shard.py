@@ -16,9 +16,10 @@ import pyarrow as pa
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.replace import waiting
 from img2dataset.dataset.stats import make_stats, stats_name
-from img2dataset.errors import DamagedError, MismatchError, Status, may_pass
+from img2dataset.errors import DamagedError, MismatchError, Status
 from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
 from img2dataset.json_text import to_json
+from img2dataset.messages import is_transient
 from img2dataset.records import URL, Sample
 from img2dataset.storage.folder import Folder, whole
 from img2dataset.storage.reading import open_stored
@@ -38,7 +39,7 @@ class StoredRow:
 
     @property
     def is_transient(self) -> bool:
-        return self.status != Status.SUCCESS.value and may_pass(self.message)
+        return self.status != Status.SUCCESS.value and is_transient(self.message)
 
 
 def read_rows(folder: Folder, name: str) -> dict[str, StoredRow]:

@@ -32,10 +32,10 @@ def drop_ignored_options(options: Options) -> tuple[Options, list[str]]:
                 f"save_additional_columns is {named}, but {why}, so none of them is kept"
             )
             options = replace(options, save_additional_columns=None)
-    if options.encode_format == "png" and options.png_level != options.encode_quality:
+    if options.encoder_quality != options.encode_quality:
         notices.append(
             f"encode_quality is {options.encode_quality}, which is for jpg: png has levels 0 to 9, "
-            f"and {options.png_level} is taken"
+            f"and {options.encoder_quality} is taken"
         )
     return options, notices
 

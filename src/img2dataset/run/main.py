@@ -9,9 +9,10 @@ from img2dataset.dataset.plan import Plan, record
 from img2dataset.dataset.replace import settle
 from img2dataset.distributors import Workers, find_distributor
 from img2dataset.formats import check_options
-from img2dataset.job import Job, source_config
+from img2dataset.job import Job
 from img2dataset.options import Options
-from img2dataset.reports import Reporter, default_reporters
+from img2dataset.report import Report
+from img2dataset.reports import Reporter, find_reporters
 from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.run.preflight import (
@@ -26,17 +27,16 @@ from img2dataset.run.preflight import (
 )
 from img2dataset.run.progress import RunProgress
 from img2dataset.run.standard_input import save_standard_input
-from img2dataset.sources import open_source
+from img2dataset.sources import SourceConfig, open_source
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.retry import try_once
-from img2dataset.tally import Report
 
 
 def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report:
     """Do everything that is left to do of a dataset; see `img2dataset.download`."""
     reserve_standard_streams()
     if reporters is None:
-        reporters = default_reporters(options)
+        reporters = find_reporters(options)
     options, ignored = drop_ignored_options(options)
     with ExitStack() as stack:
         for reporter in reporters:
@@ -44,7 +44,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         distribute = find_distributor(options.distributor)
         url_list = save_standard_input(options, stack)
         workers = stack.enter_context(distribute(make_work(options)))
-        config = source_config(options)
+        config = SourceConfig.of(options)
         check_options(options)
         folder = open_folder(options)
         source = open_source(url_list, config, make_own_file_check(folder, options))

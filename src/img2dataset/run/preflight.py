@@ -12,7 +12,7 @@ from tempfile import mkstemp
 from typing import Any
 
 from img2dataset.dataset.plan import Comparison, Identity, Plan, prepare
-from img2dataset.dataset.run_lock import held
+from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import Work, WorkerPool
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.formats import list_shard_names
@@ -67,7 +67,7 @@ def lock_folder(
 
     try:
         folder.make()
-        alone = stack.enter_context(held(folder, notify, part_of))
+        alone = stack.enter_context(acquire_run_lock(folder, notify, part_of))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"

@@ -13,11 +13,12 @@ from img2dataset.dataset.plan import Plan, done_shards, is_own
 from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
+from img2dataset.report import Progress, Report, RetryCounts
 from img2dataset.reports import Reporter
 from img2dataset.run.resting_hosts import RestingHosts
 from img2dataset.sources import Source
 from img2dataset.storage.folder import Folder
-from img2dataset.tally import Again, Progress, Report, ShardResult, Tally
+from img2dataset.tally import ShardResult, Tally
 from img2dataset.text import plural
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RunProgress:
         self._rows_planned = 0
         self._all_planned = False
         self._candidates: Candidates | frozenset[int] = frozenset()
-        self._again: Again | None = None
+        self._retry: RetryCounts | None = None
         self._record: Callable[[], None] = lambda: None
         self._done_before: set[int] = set()  # but with rows to retry
 
@@ -70,7 +71,7 @@ class RunProgress:
         """
         self._candidates = candidates
         self._record = record
-        self._again = Again()
+        self._retry = RetryCounts()
 
     def name_shard(self, shard_id: int) -> str:
         return shard_name(shard_id, self._options.oom_shard_count)
@@ -149,9 +150,9 @@ class RunProgress:
     def _count(self, result: ShardResult) -> None:
         self._partial.pop(result.id, None)
         self._stored += result.tally
-        if result.kept is not None and self._again is not None:
+        if result.kept is not None and self._retry is not None:
             self._rows_skipped += result.kept
-            self._again = self._again.plus(result)
+            self._retry = self._retry.plus(result)
         if result.unchanged:
             self._shards_skipped += 1
         else:
@@ -233,7 +234,7 @@ class RunProgress:
         interrupted: bool,
         images_before: bool = True,
     ) -> Report:
-        if self._again is not None and self._again.rows and not (not_done or interrupted):
+        if self._retry is not None and self._retry.rows and not (not_done or interrupted):
             self._record()
         kept = self._done_before if interrupted else frozenset()
         report = Report(
@@ -243,9 +244,9 @@ class RunProgress:
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
             shards_not_done=tuple(self.name_shard(each) for each in not_done if each not in kept),
-            shards_not_completed=tuple(self.name_shard(each) for each in not_done if each in kept),
+            retry_interrupted=tuple(self.name_shard(each) for each in not_done if each in kept),
             interrupted=interrupted,
-            again=self._again,
+            retry=self._retry,
             part=self._options.part,
             images_before=images_before,
             incremental_mode=self._options.incremental_mode,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
+from img2dataset.options import Options, config_of
 from img2dataset.records import Shard
 
 
@@ -22,6 +23,17 @@ class SourceConfig:
     bbox_col: str | None = None
     verify_hash: tuple[str, str] | None = None
     """(column, hash type)."""
+
+    @classmethod
+    def of(cls, options: Options) -> SourceConfig:
+        """The part of the options that says how the list is read."""
+        pair = options.verify_hash
+        return config_of(
+            cls,
+            options,
+            caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
+            verify_hash=None if pair is None else (pair[0], pair[1]),
+        )
 
     @property
     def gzipped(self) -> bool:

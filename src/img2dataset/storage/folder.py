@@ -141,7 +141,7 @@ class Folder:
         self._stale = False
         self._guard: Callable[[], None] | None = None
         if self._patience.waits:
-            be_brief(self.fs)
+            limit_retries(self.fs)
 
     def __repr__(self) -> str:
         return f"Folder({self.url!r})"
@@ -157,7 +157,7 @@ class Folder:
                 self.fs = opened_again(self.fs)
                 self._stale = False
                 if self._patience.waits:
-                    be_brief(self.fs)
+                    limit_retries(self.fs)
             try:
                 self.check()
                 return step()
@@ -345,7 +345,7 @@ def opened_again(fs: Any) -> Any:
     return type(fs)(*fs.storage_args, **options)
 
 
-def be_brief(fs: Any) -> None:
+def limit_retries(fs: Any) -> None:
     """Let a store's library try a few times only: it does so in silence, s3fs with botocore for
     minutes, and we go on trying and say so.  What the user has set stays."""
     if hasattr(fs, "config_kwargs") and hasattr(fs, "retries"):

@@ -10,7 +10,7 @@ from os import cpu_count
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.layout import Layout, StoredShard, read_layout
-from img2dataset.dataset.run_lock import held, is_in_use
+from img2dataset.dataset.run_lock import acquire_run_lock, is_in_use
 from img2dataset.errors import MissingExtraError, OptionError, RunError
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Broken, CheckedShard, Verification, summary
@@ -69,7 +69,7 @@ def lock_for_repair(folder: Folder, stack: ExitStack, say: Say) -> None:
     """Keep runs out, and finish what an interrupted run had begun."""
     if not folder.names():
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")
-    if not stack.enter_context(held(folder, say)):
+    if not stack.enter_context(acquire_run_lock(folder, say)):
         raise OptionError(f"{folder.url!r}: a run is writing there; wait for its end")
     journal.finish(folder)
 

@@ -6,15 +6,11 @@ this one time out.  A shard is stored when its last row is in.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
 
 import pyarrow as pa
 
-from img2dataset.dataset.stats import read_stats, stats_name, write_stats
 from img2dataset.distributors import (
     Link,
     Notice,
@@ -27,44 +23,22 @@ from img2dataset.distributors import (
     TakeShard,
     WorkerReady,
 )
-from img2dataset.errors import (
-    DamagedError,
-    MismatchError,
-    Reason,
-    RowError,
-    SourceError,
-    StorageGoneError,
-    TurnLostError,
-)
-from img2dataset.fetch import Engine
-from img2dataset.formats import Writer, find_format, open_writer
-from img2dataset.images import SLOWER
-from img2dataset.images.marks import marks
+from img2dataset.errors import SourceError, StorageGoneError
+from img2dataset.fetch import Engine, FetchConfig
+from img2dataset.formats import WriterConfig, find_format
+from img2dataset.images import SLOWER, ImageConfig
 from img2dataset.job import Job
-from img2dataset.options import Options
-from img2dataset.records import (
-    Body,
-    EncodedImage,
-    Failure,
-    Row,
-    Sample,
-    Shard,
-    key_digits,
-    sample_key,
-    shard_name,
-)
+from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import make_rows
-from img2dataset.storage.retry import StorageRetry, passing_error, try_once
-from img2dataset.tally import ShardResult, Tally
-from img2dataset.worker.hash_check import HashCheck
+from img2dataset.storage.folder import Folder, parts_name
+from img2dataset.storage.retry import StorageRetry, passing_error
+from img2dataset.tally import ShardResult
 from img2dataset.worker.pipeline import Limits, Pipeline
 from img2dataset.worker.process_image import ImageStage
+from img2dataset.worker.process_row import make_process
 from img2dataset.worker.resources import held_bytes, image_threads
-from img2dataset.worker.stage_configs import fetch_config, image_config, output_of, writer_config
-
-if TYPE_CHECKING:
-    from img2dataset.retry.shard import Completion, KeyOf
+from img2dataset.worker.store_shard import STORAGE_ERRORS, OpenShard, ShardStore, discard_output
 
 MAX_OPEN_SHARDS = 64
 """Shards one worker has open at most; only tiny shards come near it."""
@@ -76,38 +50,14 @@ BATCH_WAIT_S = 0.005
 """Seconds to let more than a few events come together: to be woken for each would cost more than
 to pack it."""
 
-FINISH = 3.0
+STOP_TIMEOUT_S = 3.0
 """Seconds that a worker which is told to stop has for shards that are nearly done."""
-MAX_CONSECUTIVE_FAILURES = 3
-"""Shards of a worker that could not be written, one after the other: no accident any more."""
-
-STORAGE_ERRORS = (OSError, SourceError, DamagedError, MismatchError, pa.ArrowException)
-"""What fails a shard, not the worker: the list or the output could not be read or written."""
 
 
 def serve(job: Job, link: Link) -> None:
     """Do shards for as long as there are any, several at a time."""
     worker = Worker(job, link)
     worker.run()
-
-
-@dataclass(eq=False, slots=True)
-class OpenShard:
-    """A shard under way."""
-
-    id: int
-    name: str
-    missing: int
-    """Rows that are not in yet."""
-    writer: Writer | Completion | None
-    start_time: float
-    tally: Tally = field(default_factory=Tally)
-    error: str | None = None
-    """Why it cannot be stored; its rows are still awaited, so that none arrives in a later try."""
-    stored: bool = False
-    """Whether it is done already: its writer is a Completion."""
-    hopeless: bool = False
-    """Whether no later try can store it."""
 
 
 class Worker:
@@ -118,15 +68,19 @@ class Worker:
         self._job = job
         self._link = link
         self._patience = StorageRetry(options.max_storage_wait, self._say)
-        self._folder = output_of(job, self._patience)
-        self._failed_in_a_row = 0
+        self._store = ShardStore(job, open_output(job, self._patience), WriterConfig.of(options))
         self._closing = Closing()
         self._source = job.source
-        self._writing = writer_config(options)
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
-        fetching = fetch_config(job)
-        self._images = ImageStage(image_config(options), options.max_decode_seconds, self._say)
+        fetching = FetchConfig.of(
+            options, shared_file=job.shared_file, host_limit_share=job.host_limit_share
+        )
+        self._images = ImageStage(
+            ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),
+            options.max_decode_seconds,
+            self._say,
+        )
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
             make_process(options, self._images.picture, self._say_of_hashes),
@@ -149,7 +103,7 @@ class Worker:
             self._pipeline.stop()
             self._images.stop()
             for opened in self._open.values():
-                abandon(opened)
+                discard_output(opened)
 
     def _work(self) -> None:
         self._images.start()
@@ -172,6 +126,7 @@ class Worker:
                         self._begin(shard)
                     case Stop():
                         self._closing.begin()
+                        self._store.stopping = True
             self._pipeline.packed(event for event in events if isinstance(event, Sample))
             if len(events) < MIN_BATCH:
                 time.sleep(BATCH_WAIT_S)
@@ -208,13 +163,13 @@ class Worker:
             return sample_key(shard.id, index, digits, self._options.oom_shard_count)
 
         try:
-            before = self._done_before(opened)
+            before = self._store.find_stored(opened)
             if before is not None:
                 self._conclude(opened, before)
                 return
-            table, keys = self._open_writer(opened, self._load(shard), key_of, shard)
+            table, keys = self._store.open(opened, self._load(shard), key_of)
         except STORAGE_ERRORS as error:
-            self._fail(opened, error)
+            self._store.fail(opened, error)
             self._finish(opened)
             return
         opened.missing = table.num_rows
@@ -222,22 +177,6 @@ class Worker:
             self._finish(opened)
             return
         self._pipeline.submit(make_rows(table, shard.id, self._source, keys))
-
-    def _open_writer(
-        self, opened: OpenShard, table: pa.Table, key_of: KeyOf, shard: Shard
-    ) -> tuple[pa.Table, KeyOf]:
-        """Begin to store the shard; return the rows of it that are to be fetched."""
-        output_format = self._options.output_format
-        if shard.stored:
-            # few runs complete a shard, and this needs every format
-            from img2dataset.retry.shard import Completion  # noqa: PLC0415
-
-            completion = Completion(self._folder, opened.name, output_format, self._writing)
-            rows = completion.begin(table, key_of)
-            opened.writer = completion
-            return rows
-        opened.writer = open_writer(output_format, self._folder, opened.name, table, self._writing)
-        return table, key_of
 
     def _load(self, shard: Shard) -> pa.Table:
         """The rows of the list; a store that is down is waited for."""
@@ -253,120 +192,21 @@ class Worker:
 
     def _pack(self, sample: Sample) -> None:
         shard = self._open[sample.row.shard]
-        shard.tally.add(sample)
-        shard.missing -= 1
         self._closing.packed += 1
-        if shard.writer is not None:
-            try:
-                shard.writer.write(sample)
-            except STORAGE_ERRORS as error:
-                self._fail(shard, error)
+        self._store.write(shard, sample)
         if shard.missing == 0:
             self._finish(shard)
 
     def _finish(self, shard: OpenShard) -> None:
-        """The last row is in: store the shard.  Its stats file, written last, says it is done."""
-        result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, time.time())
-        if shard.writer is not None:
-            try:
-                result = self._store(shard, shard.writer, result)
-            except STORAGE_ERRORS as error:
-                self._fail(shard, error)
-        self._conclude(shard, result)
-
-    def _store(
-        self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
-    ) -> ShardResult:
-        """Store the shard, unless another attempt has: say which result counts."""
-        if not self._job.concurrent_attempts:
-            return self._write(shard, writer, result)
-        stored = None
-        while stored is None:
-            stored = self._take_turn(shard, result)
-        return stored
-
-    def _take_turn(self, shard: OpenShard, result: ShardResult) -> ShardResult | None:
-        """Which result counts; None if we were taken for dead, and another may have stored it."""
-        from img2dataset.dataset.shard_lock import turn_to_store  # noqa: PLC0415  (not on one machine)
-
-        try:
-            with turn_to_store(self._folder, shard.name) as is_ours:
-                return self._store_in_turn(shard, result, is_ours)
-        except TurnLostError as error:
-            shard.error = str(error)
-            return None
-
-    def _store_in_turn(
-        self, shard: OpenShard, result: ShardResult, is_ours: Callable[[], bool]
-    ) -> ShardResult:
-        before = self._done_before(shard)
-        if before is not None:
-            abandon(shard)
-            shard.error = None
-            return before
-        # once it is being stored, what is seen of it may be the other's when our turn is over
-        writer, shard.writer = shard.writer, None
-        if writer is not None:
-            shard.error = None
-            try:
-                return self._write(shard, writer, result)
-            except STORAGE_ERRORS as error:
-                if is_ours():
-                    try_once(writer.abort)
-                self._fail(shard, error)
-        return result
-
-    def _write(
-        self, shard: OpenShard, writer: Writer | Completion, result: ShardResult
-    ) -> ShardResult:
-        if shard.stored:
-            return cast("Completion", writer).complete(result)
-        cast("Writer", writer).commit()
-        self._mark_done(shard, result)
-        return result
-
-    def _done_before(self, shard: OpenShard) -> ShardResult | None:
-        """What another attempt made of the shard, which need not know of us, nor we of it."""
-        if not self._job.concurrent_attempts:
-            return None
-        return read_stats(self._folder, shard.id, shard.name)
+        """Store a shard whose last row is in."""
+        self._conclude(shard, self._store.store(shard, time.time()))
 
     def _conclude(self, shard: OpenShard, result: ShardResult) -> None:
         del self._open[shard.id]
         if shard.error is None:
-            self._failed_in_a_row = 0
             self._link.send(ShardStored(result))
         else:
             self._link.send(ShardFailed(shard.id, shard.error, final=shard.hopeless))
-
-    def _mark_done(self, shard: OpenShard, result: ShardResult) -> None:
-        """From here on the shard's data stays: with the stats it is done, without them the next
-        try replaces it.  To say that stats could not be written is not to say that they are not
-        there, and they must never stand without data."""
-        shard.writer = None
-        try:
-            write_stats(self._folder, result)
-        except STORAGE_ERRORS as error:
-            self._unmark(shard)
-            self._fail(shard, error)
-
-    def _unmark(self, shard: OpenShard) -> None:
-        try:
-            self._folder.remove([stats_name(shard.name)])
-        except OSError as error:
-            raise StorageGoneError(f"{self._folder.url} cannot be written: {error}") from error
-
-    def _fail(self, shard: OpenShard, error: BaseException) -> None:
-        shard.error = f"{type(error).__name__}: {error}"
-        shard.hopeless = isinstance(error, MismatchError)
-        abandon(shard)
-        if isinstance(error, OSError):
-            self._failed_in_a_row += 1
-            if self._failed_in_a_row >= MAX_CONSECUTIVE_FAILURES and not self._closing.began:
-                raise StorageGoneError(
-                    f"{self._folder.url} cannot be written: {self._failed_in_a_row} shards in a "
-                    f"row failed ({shard.error})"
-                ) from error
 
     def _say(self, text: str) -> None:
         self._link.send(Notice(text))
@@ -397,7 +237,7 @@ class Closing:
     def begin(self) -> None:
         now = time.monotonic()
         self._rate = self.packed / max(0.1, now - self._since)
-        self._end = now + FINISH
+        self._end = now + STOP_TIMEOUT_S
 
     def over(self, shards: Iterable[OpenShard]) -> bool:
         """Whether nothing more can be finished in what is left of the time."""
@@ -407,34 +247,11 @@ class Closing:
         return left <= 0 or not any(shard.missing <= self._rate * left for shard in shards)
 
 
-def abandon(shard: OpenShard) -> None:
-    """Remove what was written of a shard."""
-    writer, shard.writer = shard.writer, None
-    if writer is not None:
-        try_once(writer.abort)  # what cannot be removed now is removed by the end of the run
-
-
-def make_process(
-    options: Options, picture: Callable[[Row, Body], EncodedImage], say: Callable[[str], None]
-) -> Callable[[Row, Body], Sample]:
-    """The step from a body to a sample: hash, compare, process.  Called from several threads."""
-    pair = options.verify_hash
-    check = None if pair is None else HashCheck(pair[0], pair[1], say)
-    # the metadata of a dummy shard goes nowhere: what is only told there need not be found out
-    wanted = (
-        options.compute_hash if check or find_format(options.output_format).stores_rows else None
+def open_output(job: Job, storage_retry: StorageRetry) -> Folder:
+    """The output folder, as a worker writes to it."""
+    return Folder(
+        job.options.output_folder,
+        storage_retry,
+        parts=parts_name(*job.options.part_of),
+        concurrent_attempts=job.concurrent_attempts,
     )
-    hashed = None if wanted is None else getattr(hashlib, wanted)
-
-    def process(row: Row, body: Body) -> Sample:
-        digest = hashed(body.data).hexdigest() if hashed is not None else None
-        signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
-        if check is not None and not check.is_right(row, digest or ""):
-            mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
-            return Sample(row, mismatch, fetched=body.fetched, signals=signals)
-        try:
-            return Sample(row, picture(row, body), digest, body.fetched, signals)
-        except RowError as error:
-            return Sample(row, Failure.of(error), fetched=body.fetched, signals=signals)
-
-    return process

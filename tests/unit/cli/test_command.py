@@ -13,8 +13,8 @@ import pytest
 from img2dataset.cli.command import Terminated, main
 from img2dataset.errors import MissingExtraError, OptionError, RunError, SourceError
 from img2dataset.options import Options
+from img2dataset.report import Report
 from img2dataset.reports import Reporter
-from img2dataset.tally import Report
 from tests.unit.reports.runs import progress, report, tally
 
 

@@ -7,21 +7,33 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from img2dataset.dataset import run_lock as locks
-from img2dataset.dataset.run_lock import dump, held, is_in_use
+from img2dataset.dataset import run_lock
+from img2dataset.dataset.lease import LeaseTimes
+from img2dataset.dataset.run_lock import Part, dump, is_in_use
 from img2dataset.storage.folder import HIDDEN, LOCK, PARTS, Folder
+
+TIMES = LeaseTimes(heartbeat_s=0.2, timeout_s=0.4, poll_s=0.02)
+PATIENT = LeaseTimes(heartbeat_s=0.2, timeout_s=30.0, poll_s=0.02)
+"""For a machine so busy that a heartbeat may be late."""
+
+
+def acquire(
+    folder: Folder,
+    say: Callable[[str], None],
+    part_of: Part = (0, 1),
+    times: LeaseTimes = TIMES,
+) -> AbstractContextManager[bool]:
+    return run_lock.acquire_run_lock(folder, say, part_of, times)
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setattr(locks, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr(locks, "LEASE_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(locks, "POLL_INTERVAL_S", 0.02)
+def elsewhere() -> Folder:
     folder = Folder(f"memory://{uuid.uuid4().hex}/out")
     folder.make()
     return folder
@@ -51,23 +63,23 @@ def of_another_machine(beat: int) -> bytes:
 
 
 def test_a_folder_is_held_by_one_at_a_time_and_let_go_at_the_end(folder: Folder) -> None:
-    with held(folder, say_nothing) as first:
-        with held(Folder(folder.url), say_nothing) as second:
+    with acquire(folder, say_nothing) as first:
+        with acquire(Folder(folder.url), say_nothing) as second:
             assert (first, second) == (True, False)
-        with held(Folder(folder.url), say_nothing) as third:
+        with acquire(Folder(folder.url), say_nothing) as third:
             assert not third
-    with held(folder, say_nothing) as later:
+    with acquire(folder, say_nothing) as later:
         assert later
 
 
 def test_nothing_is_left_of_a_lock_elsewhere(elsewhere: Folder) -> None:
-    with held(elsewhere, say_nothing):
+    with acquire(elsewhere, say_nothing):
         assert len(locks_in(elsewhere)) == 1
     assert locks_in(elsewhere) == []
 
 
 def test_emptying_a_folder_leaves_its_lock(folder: Folder) -> None:
-    with held(folder, say_nothing):
+    with acquire(folder, say_nothing):
         folder.write("a", b"")
         folder.empty()
         [lock] = locks_in(folder)
@@ -85,7 +97,7 @@ def test_a_lock_of_a_dead_process_of_this_machine_is_not_waited_for(elsewhere: F
     elsewhere.write(f"{LOCK}.dead", ended.stdout)
     said: list[str] = []
 
-    with held(elsewhere, said.append) as alone:
+    with acquire(elsewhere, said.append) as alone:
         assert alone
         assert f"{LOCK}.dead" not in locks_in(elsewhere)
     assert said == []
@@ -99,16 +111,15 @@ def test_a_lock_of_another_machine_is_watched_and_a_silent_one_is_removed(
     elsewhere.write(f"{LOCK}.silent", left)
     said: list[str] = []
 
-    with held(elsewhere, said.append) as alone:
+    with acquire(elsewhere, said.append) as alone:
         assert alone
         assert len(locks_in(elsewhere)) == 1
     assert "another run may be writing" in said[0]
 
 
 @pytest.fixture
-def beating(elsewhere: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def beating(elsewhere: Folder) -> Iterator[None]:
     """A run on another machine."""
-    monkeypatch.setattr(locks, "LEASE_TIMEOUT_S", 30.0)  # a busy machine may not beat for a while
     stop = threading.Event()
 
     def beat() -> None:
@@ -127,13 +138,13 @@ def beating(elsewhere: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 @pytest.mark.usefixtures("beating")
 def test_a_run_that_is_alive_elsewhere_is_seen_to_be(elsewhere: Folder) -> None:
-    with held(elsewhere, say_nothing) as alone:
+    with acquire(elsewhere, say_nothing, times=PATIENT) as alone:
         assert not alone
     assert f"{LOCK}.there" in locks_in(elsewhere)
 
 
 def test_a_lock_gives_signs_of_life(elsewhere: Folder) -> None:
-    with held(elsewhere, say_nothing):
+    with acquire(elsewhere, say_nothing):
         [name] = locks_in(elsewhere)
         first = elsewhere.read(name)
         watch = threading.Event()
@@ -156,10 +167,13 @@ def test_parts_share_a_folder_with_the_other_parts_alone(
     folder: Folder, mine: tuple[int, int], others: tuple[int, int], *, fits: bool
 ) -> None:
     beside = Folder(folder.url)
-    with held(folder, say_nothing, others) as first, held(beside, say_nothing, mine) as second:
+    with (
+        acquire(folder, say_nothing, others) as first,
+        acquire(beside, say_nothing, mine) as second,
+    ):
         assert first
         assert second is fits
-    with held(folder, say_nothing, mine) as later:
+    with acquire(folder, say_nothing, mine) as later:
         assert later
 
 
@@ -167,6 +181,6 @@ def test_parts_share_a_folder_with_the_other_parts_alone(
 def test_who_holds_a_folder_of_a_disk_is_seen(tmp_path: Path, part_of: tuple[int, int]) -> None:
     folder = Folder(str(tmp_path))
     assert not is_in_use(folder)
-    with held(folder, say_nothing, part_of):
+    with acquire(folder, say_nothing, part_of):
         assert is_in_use(folder)
     assert not is_in_use(folder)

@@ -1,4 +1,4 @@
-"""Whose turn it is to store a shard: when a store is down, a disk is full, or the run is to end."""
+"""The lock of a shard: when a store is down, a disk is full, or the run is to end."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
-from unittest.mock import MagicMock
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from img2dataset.dataset import shard_lock as turns
-from img2dataset.dataset.shard_lock import TURNS, turn_to_store
+from img2dataset.dataset import file_lock, lease, shard_lock
+from img2dataset.dataset.lease import LeaseTimes
+from img2dataset.dataset.shard_lock import SHARD_LOCKS, acquire_shard_lock
 from img2dataset.dataset.stats import read_stats, write_stats
-from img2dataset.errors import StorageGoneError, TurnLostError
-from img2dataset.job import Job, source_config
+from img2dataset.errors import LeaseLostError, StorageGoneError
+from img2dataset.formats import WriterConfig
+from img2dataset.job import Job
 from img2dataset.options import Options
+from img2dataset.sources import SourceConfig
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult, Tally
-from img2dataset.worker.main import OpenShard, Worker
+from img2dataset.worker.store_shard import OpenShard, ShardStore
 from tests.unit.formats.shard import (
     NAME,
     NOT_FOUND,
@@ -36,7 +38,8 @@ from tests.unit.formats.shard import (
     store,
 )
 
-LEASE = f"{TURNS}/{NAME}"
+LEASE = f"{SHARD_LOCKS}/{NAME}"
+TIMES = LeaseTimes(heartbeat_s=15.0, timeout_s=0.4, poll_s=0.05)
 
 
 class OneWay(MemoryFileSystem):  # type: ignore[misc]
@@ -86,10 +89,8 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(turns, "LEASE", 0.4)
-    monkeypatch.setattr(turns, "PAUSE", 0.01)
-    for name in ("Pipeline", "ImageStage"):  # nothing is fetched
-        monkeypatch.setattr(f"img2dataset.worker.main.{name}", MagicMock())
+    monkeypatch.setattr(shard_lock, "SHARD_LEASE", TIMES)
+    monkeypatch.setattr(shard_lock, "FILE_POLL_S", 0.01)
     monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE", 0.02)
     monkeypatch.setattr("img2dataset.storage.retry.LONGEST_PAUSE", 0.02)
     yield
@@ -121,14 +122,14 @@ def take_over(folder: Folder) -> None:
 
 
 def test_in_a_turn_that_was_lost_nothing_is_stored_and_nothing_removed(elsewhere: Folder) -> None:
-    with turn_to_store(elsewhere, NAME) as is_ours:
+    with acquire_shard_lock(elsewhere, NAME) as is_ours:
         elsewhere.write("before", b"")
         assert is_ours()
         take_over(Folder(elsewhere.url))
         assert not is_ours()
-        with pytest.raises(TurnLostError, match="another worker has taken the turn"):
+        with pytest.raises(LeaseLostError, match="another worker has taken the lock"):
             elsewhere.write("after", b"")
-        with pytest.raises(TurnLostError):
+        with pytest.raises(LeaseLostError):
             elsewhere.remove(["before"])
 
     assert elsewhere.names("") == [".img2dataset", "before"]
@@ -145,35 +146,25 @@ def test_a_step_that_waited_for_the_store_is_not_done_in_a_turn_that_was_lost(
         take_over(elsewhere)
         OneWay.down.clear()
 
-    with turn_to_store(ours, NAME):
+    with acquire_shard_lock(ours, NAME):
         ours.write("before", b"")
         OneWay.down.set()
         threading.Thread(target=recover).start()
-        with pytest.raises(TurnLostError):
+        with pytest.raises(LeaseLostError):
             ours.write("after", b"")
 
     assert not elsewhere.exists("after")
 
 
 def test_a_turn_elsewhere_in_which_nothing_happens_goes_on(elsewhere: Folder) -> None:
-    with turn_to_store(elsewhere, NAME):
+    with acquire_shard_lock(elsewhere, NAME):
         elsewhere.write("a", b"")
     elsewhere.write("b", b"")  # out of it nobody asks
 
-    assert elsewhere.names(TURNS) == []
+    assert elsewhere.names(SHARD_LOCKS) == []
 
 
 # -- what a worker makes of it
-
-
-class Hears:
-    """A link to nobody."""
-
-    def send(self, message: Any) -> None:
-        pass
-
-    def listen(self, handle: Any) -> None:
-        pass
 
 
 OURS = shard_of({}, picture(), picture(), NOT_FOUND)
@@ -186,14 +177,13 @@ def result_of(shard: ShardToStore) -> ShardResult:
     )
 
 
-def worker_at(folder: Folder, output_format: str) -> Worker:
+def store_at(folder: Folder, output_format: str) -> ShardStore:
     options = Options(None, output_folder=folder.url, output_format=output_format)
-    worker = Worker(Job(options, source_config(options), concurrent_attempts=True), Hears())
-    worker._folder = folder
-    return worker
+    job = Job(options, SourceConfig.of(options), concurrent_attempts=True)
+    return ShardStore(job, folder, WriterConfig.of(options))
 
 
-def opened_by(worker: Worker, folder: Folder, output_format: str) -> OpenShard:
+def opened_in(folder: Folder, output_format: str) -> OpenShard:
     """All rows of the shard are in."""
     writer = begin(output_format, folder, OURS)
     for sample in OURS.samples():
@@ -210,14 +200,14 @@ def test_a_worker_that_was_taken_for_dead_leaves_what_the_other_stored(
     elsewhere: Folder, output_format: str, down_after: str
 ) -> None:
     ours = one_way(elsewhere)
-    worker = worker_at(ours, output_format)
-    shard = opened_by(worker, ours, output_format)
+    shards = store_at(ours, output_format)
+    shard = opened_in(ours, output_format)
     OneWay.down_after = down_after
     stored: dict[str, bytes] = {}
 
     def other() -> None:
         assert OneWay.asked.wait(10)
-        with turn_to_store(elsewhere, NAME):
+        with acquire_shard_lock(elsewhere, NAME):
             assert read_stats(elsewhere, 3, NAME) is None
             store(output_format, elsewhere, THEIRS)
             write_stats(elsewhere, result_of(THEIRS))
@@ -227,15 +217,14 @@ def test_a_worker_that_was_taken_for_dead_leaves_what_the_other_stored(
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert shard.writer is not None
-    result = worker._store(shard, shard.writer, result_of(OURS))
+    result = shards.store(shard, 2.0)
     thread.join()
 
     assert (shard.error, result.tally.statuses) == (None, result_of(THEIRS).tally.statuses)
     assert contents(elsewhere) == stored
     if output_format == "files":
         assert len([name for name in stored if name.endswith(".jpg")]) == 2
-    assert elsewhere.names(TURNS) == []
+    assert elsewhere.names(SHARD_LOCKS) == []
 
 
 @pytest.mark.slow
@@ -243,8 +232,8 @@ def test_a_worker_that_lost_its_turn_to_one_that_died_says_that_the_shard_failed
     elsewhere: Folder,
 ) -> None:
     ours = one_way(elsewhere)
-    worker = worker_at(ours, "webdataset")
-    shard = opened_by(worker, ours, "webdataset")
+    shards = store_at(ours, "webdataset")
+    shard = opened_in(ours, "webdataset")
     OneWay.down_after = ".tar"
 
     def other() -> None:
@@ -255,11 +244,10 @@ def test_a_worker_that_lost_its_turn_to_one_that_died_says_that_the_shard_failed
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert shard.writer is not None
-    worker._store(shard, shard.writer, result_of(OURS))
+    shards.store(shard, 2.0)
     thread.join()
 
-    assert "another worker has taken the turn" in str(shard.error)
+    assert "another worker has taken the lock" in str(shard.error)
     assert read_stats(elsewhere, 3, NAME) is None
 
 
@@ -267,13 +255,12 @@ def test_a_worker_whose_store_is_gone_for_good_removes_nothing_that_may_be_the_o
     elsewhere: Folder,
 ) -> None:
     ours = one_way(elsewhere, StorageRetry(0.1, lambda _: None))
-    worker = worker_at(ours, "files")
-    shard = opened_by(worker, ours, "files")
+    shards = store_at(ours, "files")
+    shard = opened_in(ours, "files")
     OneWay.down_after = ".parquet"
 
-    assert shard.writer is not None
     with pytest.raises(StorageGoneError):
-        worker._store(shard, shard.writer, result_of(OURS))
+        shards.store(shard, 2.0)
 
     assert shard.writer is None, "nor does the end of the worker"
 
@@ -292,16 +279,16 @@ def contents(folder: Folder) -> dict[str, bytes]:
 def test_who_waits_for_a_turn_hears_that_the_run_is_to_end(
     tmp_path: Path, elsewhere: Folder, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "PAUSE", 5.0)
-    monkeypatch.setattr(turns, "LEASE", 60.0)
+    monkeypatch.setattr(shard_lock, "FILE_POLL_S", 25.0)
+    slow = LeaseTimes(heartbeat_s=15.0, timeout_s=60.0, poll_s=25.0)
     patience = StorageRetry(600)
     url = str(tmp_path) if place == "disk" else elsewhere.url
     threading.Timer(0.2, patience.end).start()
 
-    with turn_to_store(Folder(url), NAME):
+    with acquire_shard_lock(Folder(url), NAME):
         begun = time.monotonic()
         with pytest.raises(TimeoutError, match="another worker is storing 00003"):  # noqa: SIM117
-            with turn_to_store(Folder(url, patience), NAME):
+            with acquire_shard_lock(Folder(url, patience), NAME, slow):
                 pass
 
     assert time.monotonic() - begun < 3
@@ -311,7 +298,7 @@ def test_who_waits_for_a_turn_hears_that_the_run_is_to_end(
 def test_a_turn_in_a_folder_waits_for_room_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    plain = turns.opened
+    plain = file_lock.open_lock_file
     tries: list[Path] = []
 
     def full(path: Path) -> Any:
@@ -320,8 +307,8 @@ def test_a_turn_in_a_folder_waits_for_room_on_the_disk(
             raise OSError(number, os.strerror(number))
         return plain(path)
 
-    monkeypatch.setattr(turns, "opened", full)
-    with turn_to_store(Folder(str(tmp_path), StorageRetry(60, lambda _: None)), NAME):
+    monkeypatch.setattr(shard_lock, "open_lock_file", full)
+    with acquire_shard_lock(Folder(str(tmp_path), StorageRetry(60, lambda _: None)), NAME):
         assert len(tries) == 4
 
 
@@ -330,8 +317,7 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
     elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may have been down for the other one as well."""
-    monkeypatch.setattr(turns, "LEASE", 1.0)
-    monkeypatch.setattr(turns, "HEARTBEAT_S", 0.5)
+    times = LeaseTimes(heartbeat_s=0.5, timeout_s=1.0, poll_s=0.05)
     assert elsewhere.create(LEASE, b"another")
     ours = one_way(elsewhere)
     seen = threading.Event()
@@ -344,16 +330,16 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
         back.append(time.monotonic())
         OneWay.down.clear()
 
-    plain = turns.wait_on
+    plain = lease.wait_for_holder
 
-    def wait_on(*args: Any) -> None:
+    def wait_for_holder(*args: Any) -> None:
         seen.set()
         plain(*args)
 
-    monkeypatch.setattr(turns, "wait_on", wait_on)
+    monkeypatch.setattr(lease, "wait_for_holder", wait_for_holder)
     thread = threading.Thread(target=outage)
     thread.start()
-    with turn_to_store(ours, NAME):
+    with acquire_shard_lock(ours, NAME, times):
         assert time.monotonic() - back[0] > 0.9
     thread.join()
 
@@ -361,7 +347,7 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
 def test_a_lease_whose_making_was_not_answered_is_known(
     elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "LEASE", 60.0)
+    slow = LeaseTimes(heartbeat_s=15.0, timeout_s=60.0, poll_s=0.05)
     plain = elsewhere.create
 
     def create(name: str, data: bytes) -> bool:
@@ -370,29 +356,29 @@ def test_a_lease_whose_making_was_not_answered_is_known(
 
     monkeypatch.setattr(elsewhere, "create", create)
     begun = time.monotonic()
-    with turn_to_store(elsewhere, NAME):
+    with acquire_shard_lock(elsewhere, NAME, slow):
         assert time.monotonic() - begun < 5
 
 
 def test_signs_of_life_go_on_after_an_outage_and_end_with_the_turn(
     elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "HEARTBEAT_S", 0.02)
+    times = LeaseTimes(heartbeat_s=0.02, timeout_s=60.0, poll_s=0.05)
     plain = Folder.write
     failed: list[str] = []
 
     def write(folder: Folder, name: str, data: bytes) -> None:
-        if name.startswith(TURNS) and len(failed) < 3:
+        if name.startswith(SHARD_LOCKS) and len(failed) < 3:
             failed.append(name)
             raise ConnectionError("down")
         plain(folder, name, data)
 
     monkeypatch.setattr(Folder, "write", write)
-    with turn_to_store(elsewhere, NAME):
+    with acquire_shard_lock(elsewhere, NAME, times):
         deadline = time.monotonic() + 10
-        while len(elsewhere.names(TURNS)) < 2:
+        while len(elsewhere.names(SHARD_LOCKS)) < 2:
             assert time.monotonic() < deadline, "no sign of life"
             time.sleep(0.01)
         assert len(failed) == 3
 
-    assert elsewhere.names(TURNS) == []
+    assert elsewhere.names(SHARD_LOCKS) == []

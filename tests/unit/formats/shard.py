@@ -27,7 +27,7 @@ from img2dataset.storage.folder import HIDDEN, Folder
 
 CONFIG = WriterConfig(encode_format="jpg", captions=True, extract_exif=True, compute_hash="sha256")
 BARE = WriterConfig(encode_format="png", captions=False, extract_exif=False, compute_hash=None)
-WITH_FETCH = replace(CONFIG, fetch_metadata=True)
+WITH_FETCH = replace(CONFIG, save_fetch_metadata=True)
 DIGEST = "ab" * 32
 NAME = "00003"
 OWN = ["key", "status", "error_message", "width", "height", "original_width", "original_height"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from img2dataset.errors import Reason
 from img2dataset.records import Failure
-from img2dataset.tally import Progress, Report, ShardResult, Tally
+from img2dataset.report import Progress, Report
+from img2dataset.tally import ShardResult, Tally
 
 
 def tally(successes: int = 0, labels: dict[str, int] | None = None, **reasons: int) -> Tally:

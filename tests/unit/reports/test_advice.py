@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from img2dataset.errors import Reason
+from img2dataset.report import Report, RetryCounts
 from img2dataset.reports.advice import last_line, likely_cause
-from img2dataset.tally import Again, Report
 from tests.unit.reports.runs import report, tally
 
 
@@ -47,14 +47,14 @@ from tests.unit.reports.runs import report, tally
             ),
         ),
         (
-            report(tally(9), shards_not_completed=("1",), interrupted=True),
+            report(tally(9), retry_interrupted=("1",), interrupted=True),
             (
                 "interrupted: 1 shard stored in out, 1 shard that was done before keeps what it "
                 "had; run the same command again to go on"
             ),
         ),
         (
-            report(shards_not_done=("1",), shards_not_completed=("2", "3"), interrupted=True),
+            report(shards_not_done=("1",), retry_interrupted=("2", "3"), interrupted=True),
             (
                 "interrupted: 0 shards stored in out, 1 unfinished shard is not kept, 2 shards "
                 "that were done before keep what they had; run the same command again to go on"
@@ -80,15 +80,15 @@ from tests.unit.reports.runs import report, tally
             ),
         ),
         (
-            report(tally(3, timeout=1), again=Again(4, 3, 2)),
+            report(tally(3, timeout=1), retry=RetryCounts(4, 3, 2)),
             ("done: 3 images of 4 rows (75.0%) in out; 3 of 4 rows fetched again came back"),
         ),
         (
-            report(tally(timeout=1), shards_done=0, shards_skipped=1, again=Again(1, 0, 0)),
+            report(tally(timeout=1), shards_done=0, shards_skipped=1, retry=RetryCounts(1, 0, 0)),
             "done: 0 images of 1 row (0.0%) in out; 0 of 1 row fetched again came back",
         ),
         (
-            report(shards_skipped=3, again=Again()),
+            report(shards_skipped=3, retry=RetryCounts()),
             (
                 "nothing to do: 3 shards in out were done before, "
                 "and no row in it failed for a reason that may pass"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from img2dataset.report import RetryCounts
 from img2dataset.reports.summary import facts, tables_of
-from img2dataset.tally import Again
 from tests.unit.reports.runs import report, tally
 
 
@@ -61,11 +61,11 @@ def test_the_facts_are_shards_and_speed() -> None:
 
 
 def test_what_came_back_is_in_the_table_and_in_the_facts() -> None:
-    run = report(tally(3, timeout=1), shards_skipped=5, again=Again(4, 3, 2))
+    run = report(tally(3, timeout=1), shards_skipped=5, retry=RetryCounts(4, 3, 2))
 
     assert tables_of(run)[0].rows[-1] == ("came back", "3", "75.0%")
     assert facts(run)[1] == "fetched again: 4 rows; 3 came back, in 2 shards"
-    assert "fetched again: 0 rows; 0 came back" in facts(report(again=Again()))
+    assert "fetched again: 0 rows; 0 came back" in facts(report(retry=RetryCounts()))
 
 
 def test_frequent_failures_have_examples_and_the_worst_hosts_are_named() -> None:

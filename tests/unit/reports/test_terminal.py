@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from img2dataset.options import Options
-from img2dataset.reports import default_reporters
+from img2dataset.reports import find_reporters
 from img2dataset.reports.screen import PlainScreen, find_screen
 from img2dataset.reports.terminal import TerminalReporter
 from tests.unit.reports.runs import progress, report, shard, tally
@@ -192,7 +192,7 @@ def test_names_that_the_terminal_cannot_write_are_escaped() -> None:
 def test_a_run_is_shown_on_the_terminal_unless_told_otherwise(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (reporter,) = default_reporters(Options("u.txt"))
+    (reporter,) = find_reporters(Options("u.txt"))
     reporter.notice("hello")
 
     assert capsys.readouterr() == ("", "hello\n")

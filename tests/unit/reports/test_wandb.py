@@ -11,7 +11,7 @@ import pytest
 
 from img2dataset.errors import MissingExtraError, RunError
 from img2dataset.options import Options
-from img2dataset.reports import default_reporters
+from img2dataset.reports import find_reporters
 from img2dataset.reports.wandb import WandbReporter, status_rows
 from tests.unit.reports.offline import ENVIRONMENT
 from tests.unit.reports.offline import records as stored_records
@@ -124,7 +124,7 @@ def test_a_missing_wandb_is_named_before_any_work(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("img2dataset.reports.wandb.find_spec", lambda _name: None)
 
     with pytest.raises(MissingExtraError, match=r"enable_wandb .*img2dataset\[wandb\]"):
-        default_reporters(Options("u.txt", enable_wandb=True))
+        find_reporters(Options("u.txt", enable_wandb=True))
 
 
 def test_the_table_has_the_most_frequent_statuses_only() -> None:

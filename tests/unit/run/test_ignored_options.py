@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.errors import OptionError
-from img2dataset.job import source_config
+from img2dataset.formats import WriterConfig
 from img2dataset.options import Options
 from img2dataset.run.ignored_options import drop_ignored_options
-from img2dataset.worker.stage_configs import writer_config
+from img2dataset.sources import SourceConfig
 
 
 @pytest.mark.parametrize("input_format", ["txt", "txt.gz"])
@@ -21,8 +21,8 @@ def test_captions_of_bare_urls_are_empty_with_one_notice(input_format: str) -> N
     taken, (text,) = drop_ignored_options(options)
 
     assert text.startswith("caption_col is 'caption'")
-    assert source_config(taken).caption_col is None
-    assert writer_config(taken).captions
+    assert SourceConfig.of(taken).caption_col is None
+    assert WriterConfig.of(taken).captions
 
 
 def test_columns_of_bare_urls_are_left_out_with_one_notice() -> None:
@@ -65,5 +65,5 @@ def test_the_level_taken_for_a_quality_of_jpg_is_said(quality: int, said: int) -
 
     taken, notices = drop_ignored_options(options)
 
-    assert taken.png_level == (6 if said else quality)
+    assert taken.encoder_quality == (6 if said else quality)
     assert [text.count("levels 0 to 9") for text in notices] == [1] * said

@@ -15,10 +15,11 @@ from img2dataset.distributors import Handle, ShardsCounted, ShardStored, Work, W
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
+from img2dataset.report import Progress, Report
 from img2dataset.run.main import run
 from img2dataset.run.preflight import find_unshared_limits
 from img2dataset.storage.folder import Folder
-from img2dataset.tally import Progress, Report, ShardResult, Tally
+from img2dataset.tally import ShardResult, Tally
 
 
 class Elsewhere:
@@ -165,7 +166,7 @@ def test_what_an_interrupted_run_says_of_its_shards_is_true(
 
     assert told.report is not None
     assert told.report.shards_not_done == ("00002",), "the others were not begun, or are done"
-    assert told.report.shards_not_completed == ("00000",)
+    assert told.report.retry_interrupted == ("00000",)
 
 
 def test_workers_elsewhere_are_told_absolute_paths_and_their_share(

@@ -1,0 +1,128 @@
+"""The Python call: keyword arguments -> `Options` -> a run; and `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from os import PathLike
+from typing import Any, Literal, Protocol, TypeAlias
+
+from img2dataset.options import Options
+from img2dataset.options.describing import annotation_of, described_option, filled
+from img2dataset.report import Report
+from img2dataset.reports import Reporter, find_reporters
+from img2dataset.verification.checked import Verification
+
+__all__ = ["ArrowTable", "Literal", "UrlList", "download_docstring", "make_download", "verify"]
+
+
+class ArrowTable(Protocol):
+    """A pyarrow Table or a pandas DataFrame."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+
+UrlList: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]] | ArrowTable
+"""A list of image URLs: its file or URL, several of these, the URLs themselves, or a table."""
+
+REPORTERS = "reporters"
+REPORTERS_TYPE = "Sequence[Reporter] | None"
+SUMMARY = "Download the images of a list and store them as a dataset."
+INTRODUCTION = """\
+The options are those of the command line, by the same names. The first 38 may be positional.
+The call works in a plain script (no main guard is needed), in a notebook cell and in any thread;
+when it returns, nothing is left running."""
+REPORTERS_HELP = (
+    "reporters: called during the run, instead of showing it on the terminal; () shows nothing "
+    "(default: None = the terminal, on stderr)"
+)
+OUTCOME = """\
+Returns:
+    Report: counts of rows, reasons of failures, seconds, shards that are not done; its `rows()`
+    and `failures()` iterate over the stored metadata.
+
+Raises:
+    OptionError: an option, or the list, column or folder that it names, cannot be used (a
+        ValueError). Nothing was done.
+    MissingExtraError: an option needs a library that is not installed (an OptionError).
+    RunError: workers do not start, or the output cannot be written.
+    SourceError: the list became unreadable during the run. The same call resumes it.
+    KeyboardInterrupt: Ctrl-C. Shards that are done stay; the same call resumes the run."""
+
+
+def make_download() -> Callable[..., Report]:
+    """`download`, with the parameters of `Options`: they are declared once."""
+    of_options = signature(Options)
+
+    def download(*args: Any, reporters: Sequence[Reporter] | None = None, **kwargs: Any) -> Report:
+        refuse_unknown(kwargs)
+        given = of_options.bind(*args, **kwargs)
+        options = Options(*given.args, **given.kwargs)
+        chosen = find_reporters(options, reporters)
+        from img2dataset.run.main import run  # noqa: PLC0415  (heavy: not for --help)
+
+        return run(options, chosen)
+
+    types = {declared.name: annotation_of(declared) for declared in fields(Options)}
+    parameters = [
+        *(each.replace(annotation=types[each.name]) for each in of_options.parameters.values()),
+        Parameter(REPORTERS, Parameter.KEYWORD_ONLY, default=None, annotation=REPORTERS_TYPE),
+    ]
+    download.__signature__ = of_options.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation="Report"
+    )
+    download.__annotations__ = {**types, REPORTERS: REPORTERS_TYPE, "return": "Report"}
+    download.__doc__ = download_docstring()
+    download.__module__ = "img2dataset"
+    download.__qualname__ = "download"
+    return download
+
+
+def refuse_unknown(named: Iterable[str]) -> None:
+    """Refuse a keyword that no parameter has, and name the one that was probably meant.
+
+    Raises:
+        TypeError: there is one.
+    """
+    known = [*(declared.name for declared in fields(Options)), REPORTERS]
+    for name in named:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"download() has no parameter {name!r}{hint}")
+
+
+def download_docstring() -> str:
+    """The docstring of `download`, with a paragraph for each option."""
+    described = [*map(described_option, fields(Options)), REPORTERS_HELP]
+    arguments = "\n".join(filled(text) for text in described)
+    return f"{SUMMARY}\n\n{INTRODUCTION}\n\nArgs:\n{arguments}\n\n{OUTCOME}\n"
+
+
+def verify(
+    output_folder: str, *, deep: bool = False, repair: bool = False, allow_gaps: bool = False
+) -> Verification:
+    """Check that a stored dataset is whole: stats, tables and samples of every shard.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+        deep: decode every image too.
+        repair: remove the shards that are not whole; the call that made the dataset makes them
+            again.
+        allow_gaps: accept missing shards, as in a part of a dataset whose rest is elsewhere.
+
+    Returns:
+        Verification: how many shards, rows and images were checked, and what is wrong with which
+        shard.
+
+    Raises:
+        OptionError: there is no dataset; or, with `repair`, a run is writing it.
+        RunError: something cannot be read, which is no reason to call it broken.
+    """
+    from img2dataset.verification.main import verify_folder  # noqa: PLC0415  (heavy, as run)
+
+    return verify_folder(
+        output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None
+    )

@@ -1,0 +1,60 @@
+"""The options of a run, checked.
+
+The command line, `docs/options.md` and the signature of `download` are made from `Options`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from img2dataset.options.checks import check_type, check_value
+from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
+from img2dataset.options.copying import config_of
+from img2dataset.options.declared import DeclaredOptions
+from img2dataset.options.option import Group
+from img2dataset.options.rules import QUALITY, check_together
+
+__all__ = [
+    "FETCH_COLUMNS",
+    "OPT_OUT",
+    "QUALITY",
+    "RESERVED_COLUMNS",
+    "Group",
+    "Options",
+    "config_of",
+    "shaping_options",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Options(DeclaredOptions):
+    """The options of a run: all values, and their combinations, are allowed ones.
+
+    Raises:
+        OptionError: one is not; the message names the option and what it allows.
+    """
+
+    def __post_init__(self) -> None:
+        for declared in fields(self):
+            if declared.name != "url_list":  # only what reads it can tell
+                value = getattr(self, declared.name)
+                check_type(declared.name, value, str(declared.type))
+                check_value(declared.name, value, declared.metadata["check"])
+        check_together(self)
+
+
+def shaping_options(options: Options) -> dict[str, Any]:
+    """The options that change what is stored: part of a run's identity.
+
+    Values that mean the same are the same: letter case of interpolations, [] and None.
+    """
+    values = {
+        declared.name: getattr(options, declared.name)
+        for declared in fields(options)
+        if declared.metadata["shapes_output"]
+    }
+    for name in ("upscale_interpolation", "downscale_interpolation"):
+        values[name] = values[name].lower()
+    values["save_additional_columns"] = values["save_additional_columns"] or None
+    return values

@@ -1,0 +1,141 @@
+"""What one option allows: its type, and the values of this type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from img2dataset.choice import Choice
+from img2dataset.errors import OptionError
+from img2dataset.options.choices import HashType
+
+Check = Callable[[Any], "str | None"]
+"""Takes a value; returns what is allowed if it is not, else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The check of a closed set."""
+
+    choices: type[Choice]
+    any_case: bool = False
+
+    def __call__(self, value: Any) -> str | None:
+        allowed = self.choices.names()
+        if (value.lower() if self.any_case else value) in allowed:
+            return None
+        return f"one of {', '.join(allowed)}{' (any case)' if self.any_case else ''}"
+
+
+def at_least(low: float) -> Check:
+    def check(value: Any) -> str | None:
+        return None if value >= low else f"{low:g} or more"  # also refuses NaN
+
+    return check
+
+
+def between(low: float, high: float) -> Check:
+    def check(value: Any) -> str | None:
+        return None if low <= value <= high else f"{low:g} to {high:g}"
+
+    return check
+
+
+def directive_words(value: Any) -> str | None:
+    good = all(re.fullmatch(r"\s*[A-Za-z][A-Za-z_-]*\s*", directive) for directive in value)
+    return None if good else "a list of words such as noai, or [] for no check"
+
+
+def not_empty(value: Any) -> str | None:
+    return None if value else "something that is not empty"
+
+
+def header_text(value: Any) -> str | None:
+    good = bool(value) and value.isascii() and value.isprintable()
+    return None if good else "printable ASCII text"
+
+
+def contact_address(value: Any) -> str | None:
+    """Something to write to, which cannot end the comment that it stands in."""
+    good = re.fullmatch(r"(?:mailto:)?[^\s@/:]+@[^\s@/:]+|https?://[^\s]+", value)
+    safe = value.isascii() and value.isprintable() and not re.search(r"[()\\;]", value)
+    return None if good and safe else "an e-mail address or an http(s) URL"
+
+
+def positive_seconds(value: Any) -> str | None:
+    return None if 0 < value <= 86_400 else "more than 0 and at most 86400 seconds"
+
+
+def seconds(value: Any) -> str | None:
+    return None if 0 <= value <= 86_400 else "0 to 86400 seconds"
+
+
+def index_and_count(value: Any) -> str | None:
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value, re.ASCII)
+    good = match is not None and int(match[1]) < int(match[2])
+    return None if good else "i/N with 0 <= i < N, such as 0/4, 1/4, 2/4, 3/4"
+
+
+def server_addresses(value: Any) -> str | None:
+    good = value and all(is_address_and_port(server) for server in value)
+    return None if good else "a list of addresses such as 1.1.1.1, 127.0.0.1:5353 or [::1]:5353"
+
+
+def is_address_and_port(text: str) -> bool:
+    """Whether `text` is an IP address, IPv6 in brackets if a port follows."""
+    host, _, port = (
+        text.rpartition(":") if re.search(r"\]:|^[^:]*:[^:]*$", text) else (text, "", "53")
+    )
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return port.isascii() and port.isdigit() and 0 < int(port) < 65_536
+
+
+def hash_pair(value: Any) -> str | None:
+    good = len(value) == 2 and value[1] in HashType.names()
+    return (
+        None if good else f"a pair [column, type] with a type among {', '.join(HashType.names())}"
+    )
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "bool": (lambda value: isinstance(value, bool), "True or False"),
+    "int": (
+        lambda value: isinstance(value, int) and not isinstance(value, bool),
+        "a whole number",
+    ),
+    "float": (
+        lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+        "a number",
+    ),
+    "str": (lambda value: isinstance(value, str), "text"),
+    "Sequence[str]": (
+        lambda value: isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value),
+        "a list of texts",
+    ),
+}
+"""Type of an option -> whether a value has it, and how to say so."""
+
+
+def check_type(name: str, value: Any, declared: str) -> None:
+    kind, _, optional = declared.partition(" | ")
+    if value is None and optional == "None":
+        return
+    fits, allowed = KINDS[kind]
+    if not fits(value):
+        raise OptionError(
+            f"{name} is {value!r}: it must be {allowed}{' or None' if optional else ''}"
+        )
+
+
+def check_value(name: str, value: Any, check: Check | None) -> None:
+    if check is None or value is None:
+        return
+    allowed = check(value)
+    if allowed is not None:
+        raise OptionError(f"{name} is {value!r}: it must be {allowed}")

@@ -1,0 +1,98 @@
+"""The closed sets of options: what is allowed, and what --help says of each value.
+
+A value of such an option is a plain text; it compares equal to the member of its set.
+"""
+
+from __future__ import annotations
+
+from img2dataset.choice import Choice
+
+
+class ResizeMode(Choice):
+    """What is done to the shape of an image."""
+
+    NO = "no", "as it is"
+    BORDER = "border", "fit inside and pad with white"
+    KEEP_RATIO = "keep_ratio", "shortest side"
+    KEEP_RATIO_LARGEST = "keep_ratio_largest", "longest side"
+    CENTER_CROP = "center_crop", "shortest side, then crop to a square"
+
+
+class Interpolation(Choice):
+    """How pixels are resampled."""
+
+    NEAREST = "nearest"
+    LINEAR = "linear"
+    BILINEAR = "bilinear"
+    CUBIC = "cubic"
+    BICUBIC = "bicubic"
+    AREA = "area"
+    LANCZOS = "lanczos"
+    LANCZOS4 = "lanczos4"
+
+
+class EncodeFormat(Choice):
+    """In which format images are stored; the value is their file extension."""
+
+    JPG = "jpg"
+    PNG = "png"
+    WEBP = "webp"
+
+
+class InputFormat(Choice):
+    """How the list is stored."""
+
+    TXT = "txt"
+    CSV = "csv"
+    TSV = "tsv"
+    JSON = "json"
+    JSONL = "jsonl"
+    TXT_GZ = "txt.gz"
+    CSV_GZ = "csv.gz"
+    TSV_GZ = "tsv.gz"
+    JSON_GZ = "json.gz"
+    JSONL_GZ = "jsonl.gz"
+    PARQUET = "parquet"
+
+
+class HashType(Choice):
+    """Which digest of the downloaded bytes is stored."""
+
+    MD5 = "md5"
+    SHA256 = "sha256"
+    SHA512 = "sha512"
+
+
+class DistributorName(Choice):
+    """What runs the workers."""
+
+    MULTIPROCESSING = "multiprocessing", "this machine"
+    PYSPARK = "pyspark", "the active Spark session, or one that is made here"
+    RAY = "ray", "the connected or running Ray cluster, or one that is made here"
+
+
+class IncrementalMode(Choice):
+    """What becomes of the shards that are already done."""
+
+    INCREMENTAL = "incremental", "skip shards that are done"
+    OVERWRITE = "overwrite", "empty the folder first"
+    EXTEND = "extend", "number new shards after the existing ones"
+    RETRY = (
+        "retry",
+        "as incremental, and fetch the rows of these shards again that failed for a transient reason",
+    )
+
+
+class RobotsTxt(Choice):
+    """Whether robots.txt is obeyed."""
+
+    IGNORE = "ignore", "do not fetch it"
+    RESPECT = "respect", "fetch it once per site and obey it"
+
+
+class PrivateAddresses(Choice):
+    """Which private, loopback and other addresses that are not public may be reached."""
+
+    ALLOW = "allow", "all of them"
+    LISTED = "listed", "only those that are written as such (or as localhost) in the list"
+    DENY = "deny", "none"

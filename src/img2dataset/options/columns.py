@@ -1,0 +1,34 @@
+"""Names of metadata columns that options decide about."""
+
+from __future__ import annotations
+
+RESERVED_COLUMNS = (
+    "key",
+    "caption",
+    "url",
+    "width",
+    "height",
+    "original_width",
+    "original_height",
+    "status",
+    "error_message",
+    "exif",
+    "md5",
+    "sha256",
+    "sha512",
+)
+"""Metadata columns that save_additional_columns may not contain."""
+
+FETCH_COLUMNS = (
+    "final_url",
+    "http_status",
+    "content_type",
+    "etag",
+    "last_modified",
+    "fetched_at",
+    "body_bytes",
+)
+"""Metadata columns that save_fetch_metadata adds."""
+
+OPT_OUT = "opt_out"
+"""Metadata column that save_opt_out_signals adds."""

@@ -1,0 +1,111 @@
+"""What no option can check alone: combinations that are refused."""
+
+from __future__ import annotations
+
+from img2dataset.errors import OptionError
+from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
+from img2dataset.options.declared import DeclaredOptions
+
+QUALITY = {"jpg": (0, 100), "png": (0, 9), "webp": (1, 1_000_000)}
+"""encode_format -> range of encode_quality; webp above 100 is lossless."""
+
+
+def check_together(options: DeclaredOptions) -> None:
+    """Refuse combinations of options.
+
+    Raises:
+        OptionError: one is not allowed.
+    """
+    for check in (
+        _check_quality,
+        _check_hashes,
+        _check_mode,
+        _check_columns,
+        _check_passthrough,
+        _check_user_agent,
+    ):
+        check(options)
+
+
+def _check_quality(options: DeclaredOptions) -> None:
+    low, high = QUALITY[options.encode_format]
+    quality = options.encoder_quality
+    if not low <= quality <= high:
+        allowed = f"{low} to {high}" if options.encode_format != "webp" else "1 or more"
+        raise OptionError(
+            f"encode_quality is {quality}: it must be {allowed} for {options.encode_format}"
+        )
+
+
+def _check_hashes(options: DeclaredOptions) -> None:
+    if options.verify_hash is not None and options.verify_hash[1] != options.compute_hash:
+        raise OptionError(
+            f"verify_hash is {list(options.verify_hash)!r}: its type must be the same as "
+            f"compute_hash, which is {options.compute_hash!r}"
+        )
+
+
+def _check_mode(options: DeclaredOptions) -> None:
+    if options.incremental_mode == "retry" and options.distributor != "multiprocessing":
+        raise OptionError(
+            f"incremental_mode is 'retry' and distributor is {options.distributor!r}, which may do a "
+            "task twice at once; shards are completed in place with multiprocessing only"
+        )
+    if options.part_of[1] > 1 and options.incremental_mode != "incremental":
+        raise OptionError(
+            f"part is {options.part!r} and incremental_mode is {options.incremental_mode!r}: a part "
+            "may not change what the others do; use this mode without part, before the first part "
+            "or after the last"
+        )
+
+
+def _check_columns(options: DeclaredOptions) -> None:
+    """Refuse input columns whose names the metadata needs for something else."""
+    if options.bbox_col in RESERVED_COLUMNS:
+        raise OptionError(
+            f"bbox_col is {options.bbox_col!r}: the column keeps its name in the metadata, and "
+            "img2dataset reserves this name there; rename the column"
+        )
+    reserved = sorted(set(options.additional_columns) & set(RESERVED_COLUMNS))
+    if reserved:
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(reserved)}: img2dataset reserves "
+            "these names for its own metadata; rename the columns or leave them out"
+        )
+    fetched = sorted(set(options.additional_columns) & set(FETCH_COLUMNS))
+    if options.save_fetch_metadata and fetched:
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(fetched)}: save_fetch_metadata stores "
+            "something of its own under this name; rename the columns or leave one of the two out"
+        )
+    if options.save_opt_out_signals and OPT_OUT in options.additional_columns:
+        raise OptionError(
+            f"save_additional_columns contains {OPT_OUT}: save_opt_out_signals stores something of "
+            "its own under this name; rename the column or leave one of the two out"
+        )
+
+
+def _check_user_agent(options: DeclaredOptions) -> None:
+    """Refuse a contact that would silently not be sent."""
+    if options.user_agent is not None and options.user_agent_contact is not None:
+        raise OptionError(
+            f"user_agent is {options.user_agent!r}, which replaces the whole User-Agent, so that "
+            "user_agent_contact would not be sent: write the contact into user_agent, or leave one "
+            "of the two out"
+        )
+
+
+def _check_passthrough(options: DeclaredOptions) -> None:
+    """Refuse what disable_all_reencoding leaves undone, where it would be missed."""
+    if not options.disable_all_reencoding:
+        return
+    if options.bbox_col is not None:
+        raise OptionError(
+            f"disable_all_reencoding is True and bbox_col is {options.bbox_col!r}: boxes cannot "
+            "be blurred without encoding the image again; leave one of the two out"
+        )
+    if options.convert_to_srgb:
+        raise OptionError(
+            "disable_all_reencoding is True and convert_to_srgb is True: colours cannot be "
+            "converted without encoding the image again; leave one of the two out"
+        )
