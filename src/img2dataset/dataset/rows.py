@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.dataset.plan import STATS
 from img2dataset.errors import RunError, Status
+from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 
 BATCH_ROWS = 1000
