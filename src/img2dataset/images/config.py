@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from img2dataset.options import Options, config_of
+from img2dataset.options import Options, make_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ImageConfig:
             options: the options of the run.
             stores_rows: whether the output format keeps metadata; EXIF is not read for nothing.
         """
-        return config_of(
+        return make_config(
             cls,
             options,
             upscale_interpolation=options.upscale_interpolation.lower(),

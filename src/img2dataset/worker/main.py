@@ -74,7 +74,9 @@ class Worker:
         self._source = job.source
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
-        fetching = FetchConfig.of(options, shared_file=job.shared_file, sharers=job.sharers)
+        fetching = FetchConfig.of(
+            options, shared_file=job.shared_file, host_limit_share=job.sharers
+        )
         self._images = ImageStage(
             ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),
             options.max_decode_seconds,

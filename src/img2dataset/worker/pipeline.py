@@ -13,26 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
-
-Deliver = Callable[[Row, Body | Failure], None]
-
 
 MAX_EVENTS = 1000
 """Events that `get` returns at most."""
 JOIN_TIMEOUT_S = 2.0
 """Seconds to wait for the end of image threads: one may be in a decoder that never returns."""
-
-
-class Room(Protocol):
-    """How much more may arrive; see fetch.Engine."""
-
-    @property
-    def full(self) -> bool: ...
-
-    @property
-    def free_bytes(self) -> int: ...
 
 
 class Fetcher(Protocol):

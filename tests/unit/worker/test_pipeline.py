@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
-from img2dataset.worker.pipeline import MAX_EVENTS, Deliver, Limits, Pipeline, Room
+from img2dataset.worker.pipeline import MAX_EVENTS, Limits, Pipeline
 from tests.quick import few_quick
 
 SIZE = 100

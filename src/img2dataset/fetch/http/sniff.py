@@ -11,8 +11,8 @@ import re
 
 from img2dataset.errors import Reason
 
-ENOUGH = 16
-"""Bytes to tell by; of what comes in smaller pieces nothing is said."""
+MIN_SNIFF_BYTES = 16
+"""Bytes that a decision needs; a shorter beginning is left undecided."""
 
 LIKE_AN_IMAGE = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|BM|II[*+]\0|MM\0[*+]|\0\0[\1\2]\0|8BPS"
@@ -38,7 +38,7 @@ NOT_IMAGES = ("text/", "video/", "audio/", "application/json", "application/java
 
 def cannot_be_image(content_type: str, first: bytes) -> bool:
     """Whether a body of this type that begins with `first` is certainly no image."""
-    if len(first) < ENOUGH:
+    if len(first) < MIN_SNIFF_BYTES:
         return False
     if PAGE.match(first):
         return True
@@ -47,10 +47,10 @@ def cannot_be_image(content_type: str, first: bytes) -> bool:
 
 def begins_like_an_image(first: bytes) -> bool:
     """Whether a body that begins with `first` is an image, whatever its header says."""
-    return len(first) >= ENOUGH and SURELY_AN_IMAGE.match(first) is not None
+    return len(first) >= MIN_SNIFF_BYTES and SURELY_AN_IMAGE.match(first) is not None
 
 
-def why_no_image(content_type: str) -> Reason:
+def reason_for_type(content_type: str) -> Reason:
     """The reason to give for a body that cannot be an image."""
     film = content_type.strip().lower().startswith("video/")
     return Reason.VIDEO if film else Reason.NOT_AN_IMAGE
