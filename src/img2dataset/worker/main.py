@@ -26,7 +26,7 @@ from img2dataset.distributors import (
 from img2dataset.errors import SourceError, StorageGoneError
 from img2dataset.fetch import Engine, FetchConfig
 from img2dataset.formats import WriterConfig, find_format
-from img2dataset.images import SLOWER, ImageConfig
+from img2dataset.images import SLOWER_NOTICE, ImageConfig
 from img2dataset.job import Job
 from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
@@ -110,8 +110,8 @@ class Worker:
         self._images.start()
         self._pipeline.start()
         self._link.send(Ready())
-        if SLOWER is not None:
-            self._link.send(Notice(SLOWER))
+        if SLOWER_NOTICE is not None:
+            self._link.send(Notice(SLOWER_NOTICE))
         self._link.listen(self._hear)
         next_count = 0.0
         while not self._closing.over(self._open.values()):
