@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import StorageGoneError
 from img2dataset.storage.failures import (
     RecoveryAction,
@@ -25,9 +26,8 @@ from img2dataset.storage.failures import (
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-FIRST_PAUSE_S = 0.25
-MAX_PAUSE_S = 15.0
-"""Seconds between two tries: each pause is twice as long as the one before."""
+PAUSES = Backoff(first=0.25, longest=15.0)
+"""Between two tries."""
 NOTICE_AFTER_S = 1.0
 """Seconds of waiting after which a notice says so."""
 
@@ -117,7 +117,7 @@ class RetryWait:
         self.announced = False
         self.time = time.strftime("%H:%M")
         self._began: float | None = None
-        self._next = FIRST_PAUSE_S
+        self._failures = 0
 
     @property
     def seconds(self) -> float:
@@ -126,8 +126,8 @@ class RetryWait:
         return time.monotonic() - self._began
 
     def next_pause(self) -> float:
-        pause, self._next = self._next, min(2 * self._next, MAX_PAUSE_S)
-        return pause
+        self._failures += 1
+        return PAUSES.delay(self._failures)
 
 
 def format_duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from img2dataset.backoff import Backoff
 from img2dataset.dataset import file_lock, lease, shard_lock
 from img2dataset.dataset.lease import LeaseTimes
 from img2dataset.dataset.shard_lock import SHARD_LOCKS, acquire_shard_lock
@@ -91,8 +92,7 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(shard_lock, "SHARD_LEASE", TIMES)
     monkeypatch.setattr(shard_lock, "FILE_POLL_S", 0.01)
-    monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr("img2dataset.storage.retry.MAX_PAUSE_S", 0.02)
+    monkeypatch.setattr("img2dataset.storage.retry.PAUSES", Backoff(first=0.02, longest=0.02))
     yield
     OneWay.down.clear()
     OneWay.asked.clear()

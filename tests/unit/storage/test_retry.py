@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import StorageGoneError
 from img2dataset.storage import retry
 from img2dataset.storage.failures import as_os_error
@@ -20,7 +21,7 @@ def number(name: str) -> OSError:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(retry, "PAUSES", Backoff(first=0.001, longest=15.0))
     monkeypatch.setattr(retry, "NOTICE_AFTER_S", 0.0)
     return []
 
@@ -49,7 +50,7 @@ def test_a_step_is_taken_again_until_it_succeeds_and_the_wait_is_told(said: list
 
 
 def test_what_passes_at_once_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(retry, "PAUSES", Backoff(first=0.001, longest=15.0))
     said: list[str] = []
 
     assert StorageRetry(60, said.append)(failing(number("EBUSY")), "x") == "done"
@@ -86,7 +87,7 @@ def test_without_patience_the_failure_itself_comes_at_once() -> None:
 
 
 def test_who_waits_can_be_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(retry, "PAUSES", Backoff(first=60.0))
     waiting = StorageRetry(600)
     threading.Timer(0.05, waiting.end).start()
 
