@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from img2dataset.options import Options, config_of
+from img2dataset.options import Options, make_config
 from img2dataset.options.choices import RobotsTxt
 from img2dataset.version import VERSION
 
@@ -64,7 +64,7 @@ class FetchConfig:
         cls, options: Options, *, shared_file: str | None = None, host_limit_share: int = 1
     ) -> FetchConfig:
         """Return the options of this stage; `shared_file` and `host_limit_share` are the run's."""
-        return config_of(
+        return make_config(
             cls,
             options,
             user_agent=user_agent(

@@ -12,7 +12,8 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from img2dataset.fetch.http.sniff import IMAGES_BEGIN, MIN_SNIFF_BYTES, begins_like_an_image
+from img2dataset.fetch.http.sniff import MIN_SNIFF_BYTES, begins_like_an_image
+from img2dataset.signatures import PROOF_PREFIXES
 
 ZLIB_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """Encodings that zlib can undo -> its window bits."""
@@ -74,7 +75,7 @@ class StreamDecoder:
     def _is_too_little(self, data: bytes) -> bool:
         if len(data) < 2:
             return True
-        undecided = data[:2] in IMAGES_BEGIN and not self._has_magic(data)
+        undecided = data[:2] in PROOF_PREFIXES and not self._has_magic(data)
         return undecided and len(data) < MIN_SNIFF_BYTES
 
     def _has_magic(self, data: bytes) -> bool:
@@ -146,7 +147,7 @@ class PassthroughDecoder:
         if self.finished:
             return data[:limit]
         self._held += data
-        if not any(begin.startswith(self._held[:2]) for begin in IMAGES_BEGIN):
+        if not any(begin.startswith(self._held[:2]) for begin in PROOF_PREFIXES):
             raise EncodingError
         if len(self._held) < MIN_SNIFF_BYTES:
             return b""
