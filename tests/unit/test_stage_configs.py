@@ -21,7 +21,7 @@ STAGES = {
     ImageConfig: partial(ImageConfig.of, stores_rows=True),
     WriterConfig: WriterConfig.of,
 }
-OTHER_FORM = {"verify_hash", "dns_servers"}
+OTHER_FORM = {"verify_hash", "dns_servers", "disallowed_header_directives"}
 """Options that a stage needs in another form under the same name: a tuple."""
 
 
