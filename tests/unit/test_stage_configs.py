@@ -37,6 +37,8 @@ def another_value(declared: Field[Any]) -> Any:
             return default - 1 if declared.name == "encode_quality" else default + 1
         case float():
             return 7.0
+        case None if str(declared.type).startswith("int"):
+            return 7
         case _:
             return "other@example.org"
 
