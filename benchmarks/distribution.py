@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from img2dataset.distributors import Stored, Work
-from img2dataset.distributors.tasks import Outcome, TaskTracker, do_task
+from img2dataset.distributors import ShardStored, Work
+from img2dataset.distributors.tasks import TaskOutcome, TaskTracker, do_task
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
@@ -73,18 +73,20 @@ def plan(source: Source) -> None:
     book = TaskTracker(
         Work(ENTRY, 1, 1),
         source.shards(1),
-        lambda event: stored.append(event.result.id) if isinstance(event, Stored) else None,
+        lambda event: stored.append(event.result.id) if isinstance(event, ShardStored) else None,
     )
     with timed(f"driver, {SHARDS} shards", SHARDS):
         while not book.over:
             for task in book.next_batch(WORKERS):
                 tasks, sent = tasks + 1, sent + len(task.data)
-                book.take(task.number, Outcome(tuple(map(result, task.shards)), {}, ()))
+                book.handle_outcome(
+                    task.number, TaskOutcome(tuple(map(result, task.shards)), {}, ())
+                )
             most = max(most, memory())
     assert len(stored) == SHARDS
     print(f"driver: {(most - before) / 1000:.1f} MB more than before, in {tasks} tasks")
     print(f"sent: {sent / SHARDS:.0f} bytes for each shard, {sent / tasks:.0f} for each task")
-    outcome = Outcome(tuple(result(Shard(n, 1, pa.table({}))) for n in range(3)), {}, ())
+    outcome = TaskOutcome(tuple(result(Shard(n, 1, pa.table({}))) for n in range(3)), {}, ())
     print(f"returned: {len(pickle.dumps(outcome)) / 3:.0f} bytes for each shard, counts apart")
 
 

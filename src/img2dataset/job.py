@@ -20,7 +20,7 @@ class Job:
     """Where the workers of a machine note what they do to a host, see fetch/hosts/shared.py."""
     cores: int | None = None
     """Of one worker; None = an equal share of the machine's."""
-    sharers: int = 1
+    host_limit_share: int = 1
     """Workers, each for itself, that share what may be asked of a host."""
     concurrent_attempts: bool = False
     """Whether another attempt at a shard may be under way somewhere: see dataset/shard_lock.py."""

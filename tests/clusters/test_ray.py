@@ -84,6 +84,6 @@ def test_a_cluster_of_our_own_says_what_fails_and_is_stopped(
     assert program.process.returncode == 1
     assert "1 shard failed (00002)" in errors.splitlines()[-1]
     assert f"{SHARDS - 1} stored" in errors
-    assert errors.count("shard 2 will be done again") == 1
+    assert errors.count("shard 2 will be retried") == 1
     members = Dataset(place / "own").members()
     assert members.items() < expected.members().items()

@@ -57,7 +57,7 @@ def test_the_example_makes_the_same_dataset_though_an_executor_is_killed(
     assert f"store: 0 {ROWS}" in said
     check_equal(server.fetch(name, tmp_path / "stored"), expected)
     assert f"broken: 1 ('00002',) {SHARDS - 1}" in said
-    assert errors.count("shard 2 will be done again") == 1
+    assert errors.count("shard 2 will be retried") == 1
 
 
 def test_a_session_of_our_own_says_what_fails_and_is_stopped(

@@ -17,8 +17,9 @@ import pytest
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.options.choices import InputFormat
 from img2dataset.records import PROBLEM
-from img2dataset.sources import FORMATS, load_table, open_source
-from img2dataset.sources.rows import rows_of
+from img2dataset.sources import load_table, open_source
+from img2dataset.sources.registry import FORMATS
+from img2dataset.sources.rows import make_rows
 from tests.quick import few_quick
 from tests.unit.sources.lists import (
     config,
@@ -356,7 +357,7 @@ def test_every_value_can_be_written_as_json(input_format: str, tmp_path: Path) -
     reading = config(input_format)
     (shard,) = shards_of(path, reading)
 
-    rows = rows_of(load_table(shard, reading), shard.id, reading, lambda index: f"{index:05d}")
+    rows = make_rows(load_table(shard, reading), shard.id, reading, lambda index: f"{index:05d}")
 
     assert [orjson.loads(orjson.dumps(row.fields)) for row in rows] == [
         {"url": record["url"]} for record in records
@@ -411,7 +412,7 @@ def test_files_that_begin_well_are_not_opened_once_more(
     for name in ("a", "b", "c"):
         write_list(tmp_path, many, input_format, name)
     opened: list[str] = []
-    for module, what in (("streams", "open_bytes"), ("parquet", "open_parquet")):
+    for module, what in (("reading", "open_bytes"), ("parquet_ranges", "open_parquet")):
         where = f"img2dataset.sources.{module}"
         monkeypatch.setattr(f"{where}.{what}", noting(opened, getattr(import_module(where), what)))
 

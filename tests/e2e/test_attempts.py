@@ -15,7 +15,7 @@ import pytest
 
 from img2dataset.dataset.lease import LeaseTimes
 from img2dataset.dataset.shard_lock import FILE_POLL_S, acquire_shard_lock
-from img2dataset.distributors.tasks import Outcome, do_task
+from img2dataset.distributors.tasks import TaskOutcome, do_task
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("s3_environment")]
 ROWS = 24
 
 
-def attempts(site: Site, output_folder: str, output_format: str, count: int) -> list[Outcome]:
+def attempts(site: Site, output_folder: str, output_format: str, count: int) -> list[TaskOutcome]:
     """The same shard, `count` times at once; each row has an image for every other who asks."""
     urls = [site.url("/flaky", token=f"{n}", fail=0) for n in range(ROWS // 2)]
     urls += [site.url("/first-come", token=f"{n + ROWS}") for n in range(ROWS // 2)]
@@ -48,7 +48,7 @@ def attempts(site: Site, output_folder: str, output_format: str, count: int) -> 
         return [one.result() for one in waiting]
 
 
-def check_of_one_attempt(folder: Path, outcomes: list[Outcome]) -> None:
+def check_of_one_attempt(folder: Path, outcomes: list[TaskOutcome]) -> None:
     (stats,) = Dataset(folder).stats
     kept = {row["key"] for row in Dataset(folder).rows if row["status"] == "success"}
     images = set(folder.glob("00000/*.jpg"))

@@ -123,7 +123,7 @@ def test_killers_in_many_shards_cost_their_rows_and_nothing_else(
     subprocess.run(without, check=True, stderr=subprocess.PIPE)
 
     check_rows(tmp_path / "with" / "out", tmp_path / "without" / "out", wide)
-    assert "carefully" in said
+    assert "isolated" in said
 
 
 def check_rows(found: Path, expected: Path, wide: list[int]) -> None:

@@ -76,12 +76,14 @@ def test_exif_is_not_read_for_a_format_that_stores_no_rows(*, stores_rows: bool)
 
 
 @pytest.mark.parametrize(
-    ("sharers", "first", "most"), [(1, 16, 5), (2, 8, 2), (5, 3, 1), (100, 1, 1)]
+    ("host_limit_share", "first", "most"), [(1, 16, 5), (2, 8, 2), (5, 3, 1), (100, 1, 1)]
 )
 def test_workers_of_a_cluster_divide_what_a_host_is_asked(
-    sharers: int, first: int, most: int
+    host_limit_share: int, first: int, most: int
 ) -> None:
-    config = FetchConfig.of(Options(None, max_connections_per_host=5), host_limit_share=sharers)
+    config = FetchConfig.of(
+        Options(None, max_connections_per_host=5), host_limit_share=host_limit_share
+    )
 
     here = config.for_one_worker()
     assert here.first_connections_per_host == first

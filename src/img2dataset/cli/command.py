@@ -15,7 +15,7 @@ from img2dataset.cli.parse import parse
 from img2dataset.cli.parse_verify import COMMAND, parse_verify
 from img2dataset.errors import Img2datasetError, OptionError, SourceError
 from img2dataset.options import Options
-from img2dataset.process.startup import start_lean
+from img2dataset.process.startup import start_minimal
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
@@ -36,7 +36,7 @@ class Terminated(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Run a command line; return the exit code."""
     if argv is None:  # the process is ours
-        start_lean()
+        start_minimal()
     asked: Options | str = ""
     try:
         with _interruptible():

@@ -1,8 +1,8 @@
 """Shards -> workers: ways to run them.  Nothing here knows what a worker does with a shard.
 
 A worker is a function `serve(job, link)`, named by text ("package.module:function") so that it
-can be started anywhere; it says `Want` when it could use another shard, and `Stored` or
-`Failed` once for each that it took.
+can be started anywhere.  It sends `ShardWanted` when it could use another shard, and
+`ShardStored` or `ShardFailed` once for each shard that it took.
 """
 
 from __future__ import annotations
@@ -18,67 +18,68 @@ from img2dataset.records import Shard
 from img2dataset.tally import RestingHost, ShardResult, Tally
 
 
-# -- what a worker says --
+# -- messages of a worker --
 @dataclass(frozen=True, slots=True)
-class Ready:
+class WorkerReady:
     """The worker has started."""
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class ShardWanted:
     """The worker could use another shard."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """How far the shards are that the worker has open: shard id -> counts so far."""
+class ShardsCounted:
+    """How far the worker's open shards are: shard id -> counts so far."""
 
     tallies: dict[int, Tally]
     resting: tuple[RestingHost, ...] = ()
-    """Hosts for which the worker has rows that wait."""
+    """Hosts for which rows of the worker wait."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ShardStored:
     """A shard is done."""
 
     result: ShardResult
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class ShardFailed:
     """A shard could not be stored; nothing of it remains."""
 
     shard_id: int
     error: str
     final: bool = False
-    """Whether another try would fail alike."""
+    """Whether a retry would fail in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Halted:
-    """What is done can no longer be stored, by any worker: the run must end."""
+class RunHalted:
+    """No worker can store shards any longer: the run must end."""
 
     error: str
 
 
-# -- what a worker is told --
+# -- commands to a worker --
 @dataclass(frozen=True, slots=True)
-class Take:
-    """A shard to do."""
+class TakeShard:
+    """Do a shard."""
 
     shard: Shard
     isolated: bool = False
-    """Whether what may kill a worker is to be done apart, because one died: a row, not the worker."""
+    """Whether to decode its images in separate processes, because a worker died with it open: a
+    crash then costs a row, not the worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Take no more shards, finish what can be finished in a moment, leave the rest, and end."""
+    """Take no more shards, finish what takes a moment, leave the rest, and exit."""
 
 
 class Link(Protocol):
-    """A worker's line to whoever runs it."""
+    """The connection of a worker to its distributor."""
 
     def send(self, message: Any) -> None: ...
 
@@ -86,29 +87,29 @@ class Link(Protocol):
         """Call `handle` with each message, in a thread, from now on."""
 
 
-# -- what a distributor says; a worker may say `Notice` too --
+# -- events of a distributor; a worker may send `Notice` too --
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A shard was not stored, and nothing of it remains; it may be done again."""
+class ShardLost:
+    """A shard was not stored and nothing of it remains; it may be retried."""
 
     shard_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that a person wants to know."""
+    """A line of text for the user."""
 
     text: str
     topic: str = ""
-    """Of what one worker is to speak for all: each would say it with an example of its own."""
+    """What the notice is about, if one worker speaks for all: each has an example of its own."""
 
     @property
     def subject(self) -> str:
-        """What is said once: two notices of the same subject need not both be shown."""
+        """What is shown once: of notices with the same subject the first is enough."""
         return self.topic or self.text
 
 
-Event = Stored | Counted | Lost | Notice
+Event = ShardStored | ShardsCounted | ShardLost | Notice
 Handle = Callable[["Event | None"], None]
 """Takes an event; or None, several times a second, when there was none."""
 
@@ -121,7 +122,7 @@ class Work:
     processes: int
     max_shard_retry: int
     batch: int = 1000
-    """Shards that a cluster is given at once."""
+    """Shards in one batch of tasks of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +132,23 @@ class WorkerPool:
     workers: int
     cores: int | None = None
     """Of one worker; None = an equal share of this machine's."""
-    spread: bool = False
-    """Whether they run on machines that we do not see: a worker may be taken for dead and go on,
-    and what they store may be on a disk of their own."""
+    remote: bool = False
+    """Whether they run on machines that this process does not see: a worker that is taken for
+    dead may go on, and what it stores may be on a local disk there."""
 
 
 class Workers(Protocol):
-    """Workers that are starting while their job is found out."""
+    """Workers that start while the list is opened."""
 
-    def crew(self) -> WorkerPool:
-        """Who will do the job.
+    def describe_pool(self) -> WorkerPool:
+        """Connect to the cluster, if there is one; say how many workers there will be.
 
         Raises:
             OptionError: the cluster cannot be used.
         """
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
-        """Do all `shards`; return those that were not done, with the last error of each.
+        """Do all `shards`; return those that were given up, with the last error of each.
 
         `job`, the same for all workers, can be pickled.  No worker is left when this returns.
         """
@@ -167,7 +168,7 @@ DISTRIBUTORS = {
 
 
 def find_distributor(name: str) -> Distributor:
-    """The way to run workers that is called `name`; its library is imported only now."""
+    """Find the distributor called `name`; its library is imported only now."""
     if name not in DISTRIBUTORS:
         raise OptionError(f"distributor is {name!r}: there are {', '.join(DISTRIBUTORS)}")
     return cast("Distributor", import_module(DISTRIBUTORS[name]).start_workers)

@@ -1,8 +1,7 @@
-"""The other end of `local`: a fresh process that runs one worker.
+"""Run one worker in a fresh process: the other end of `local`.
 
-It imports what it will need before it is told its job: the parent has a list to
-open meanwhile.  Commands come on standard input; when that ends, the parent is gone, and so is
-this process.
+It imports what it will need before its job arrives: the parent opens the list meanwhile.
+Commands come on standard input; when that closes, the parent is gone, and the process exits.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import IO, Any
 
-from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
-from img2dataset.process.startup import start_lean
+from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, open_pipes_to_parent
+from img2dataset.process.startup import start_minimal
 
 
 class PipeLink:
@@ -39,7 +38,7 @@ class PipeLink:
             os._exit(EXIT_ORPHANED)
 
     def receive(self) -> Any:
-        """The next message; ends the process if the parent is gone."""
+        """Wait for the next message; end the process if the parent is gone."""
         try:
             return pickle.load(self._commands)  # noqa: S301  (from our own parent)
         except (EOFError, pickle.UnpicklingError, OSError):
@@ -55,17 +54,17 @@ class PipeLink:
 
 
 def crash(args: threading.ExceptHookArgs) -> None:
-    """A bug in any thread ends the worker, with its traceback: nothing may go on without it."""
+    """End the worker with a traceback: an unexpected exception in any thread is a bug."""
     sys.__excepthook__(args.exc_type, args.exc_value or SystemExit(), args.exc_traceback)
     sys.stderr.flush()
     os._exit(EXIT_CRASHED)
 
 
 def main() -> None:
-    link = PipeLink(*pipes_to_parent())
+    link = PipeLink(*open_pipes_to_parent())
     faulthandler.enable()
     threading.excepthook = crash
-    start_lean()
+    start_minimal()
     module, _, function = sys.argv[3].partition(":")
     serve = getattr(import_module(module), function)
     gc.freeze()  # what is imported stays

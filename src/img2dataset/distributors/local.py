@@ -1,9 +1,9 @@
 """Shards -> worker processes on this machine, watched: the run ends whatever dies.
 
-A worker that dies is noticed by the end of its pipe.  Another one takes its place, and the
-shards it had open are done again at the end, like those that failed, but carefully: what killed
-it should now cost a row only.  What is done again is given to a worker that has nothing else open,
-so that a shard that kills its worker all the same takes no other shard with it twice.
+When a worker dies, its pipe closes.  Another worker replaces it, and the shards it had open are
+retried at the end, like those that failed, but isolated: the image that killed it should now cost
+a row only.  A retried shard goes to a worker that has nothing else open, so that a shard that
+kills its worker again takes no other shard with it twice.
 
 The first worker is started before the job is known, and the others as there are shards for
 them: starting takes longer than most of what is done meanwhile.
@@ -17,48 +17,46 @@ import queue
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from img2dataset.distributors import (
-    Counted,
-    Failed,
-    Halted,
     Handle,
-    Lost,
     Notice,
-    Ready,
+    RunHalted,
+    ShardFailed,
+    ShardsCounted,
+    ShardStored,
+    ShardWanted,
     Stop,
-    Stored,
-    Take,
-    Want,
+    TakeShard,
     Work,
     WorkerPool,
+    WorkerReady,
 )
-from img2dataset.distributors.shard_supply import Supply
+from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
 from img2dataset.process.spawn import describe_exit, start_python
 from img2dataset.records import Shard
 
 log = logging.getLogger(__name__)
 
-TICK = 0.25
-"""Seconds after which `handle` is called even though nothing happened."""
+TICK_S = 0.25
+"""Interval at which `handle` is called with None."""
 MAX_FAILED_STARTS = 3
-"""Workers in a row that die before they are ready; after that it is no accident."""
-MANY_DEATHS = 5
-"""Workers that died with shards open; after that all shards are done carefully, which costs less
-than to do so many again."""
-GRACE = 5.0
-"""Seconds that workers have to end when they are told to."""
+"""Consecutive workers that die before they are ready; then the run ends."""
+MAX_DEATHS = 5
+"""Workers that died with shards open; then all shards are isolated, which costs less than so many
+retries."""
+STOP_TIMEOUT_S = 5.0
+"""Time for workers to exit after `Stop`; then they are killed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A worker's pipe has ended."""
+class PipeClosed:
+    """The pipe of a worker has closed: the worker is dead."""
 
 
 @dataclass(eq=False, slots=True)
@@ -67,19 +65,19 @@ class Process:
 
     popen: subprocess.Popen[bytes]
     listener: threading.Thread | None = None
-    open: dict[int, Shard] = field(default_factory=dict)
+    open_shards: dict[int, Shard] = field(default_factory=dict)
     ready: bool = False
     wants: bool = False
-    alone: bool = False
-    """Whether it is doing a shard again, which it must not share with others."""
+    retrying: bool = False
+    """Whether its open shard is a retry, which must be its only one."""
 
-    def tell(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         assert self.popen.stdin is not None  # noqa: S101  (for the type checker)
         try:
             self.popen.stdin.write(pickle.dumps(message, protocol=5))
             self.popen.stdin.flush()
         except OSError:
-            log.debug("worker %d is gone", self.popen.pid)  # its pipe's end tells the same
+            log.debug("worker %d is gone", self.popen.pid)  # its closed pipe is noticed elsewhere
 
 
 @contextmanager
@@ -94,107 +92,104 @@ def start_workers(work: Work) -> Iterator[Supervisor]:
 
 
 class Supervisor:
-    """Keeps workers alive and busy until every shard is stored or given up."""
+    """Keep workers alive and busy until every shard is stored or given up."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._job: Any = None
-        self._supply = Supply(iter(()))
         self._handle: Handle = lambda _: None
-        self._errors: dict[int, str] = {}  # shards that were given up, and why
+        self._notify = skip_repeated_notices(self._handle)
+        self._queue = ShardQueue(iter(()), 0, self._handle)
         self._running = False
-        self._first: deque[Shard] = deque()  # read to see how many processes there is work for
-        self._again: deque[Shard] = deque()
-        self._attempts: dict[int, int] = {}
         self._isolated: set[int] = set()  # shards that were open in a worker that died
         self._processes: list[Process] = []
         self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
         self._failed_starts = 0
         self._deaths = 0
-        self._said: set[str] = set()
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         return WorkerPool(self._work.processes)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
-        """Do all `shards`; return those not done with their errors."""
-        self._job, self._supply, self._handle = job, Supply(shards), handle
+        """Do all `shards`; return those that were given up, with their errors."""
+        self._job, self._handle = job, handle
+        self._notify = skip_repeated_notices(handle)
+        self._queue = ShardQueue(shards, self._work.max_shard_retry, handle)
         self._running = True
         try:
             for process in self._processes:
-                process.tell(job)
+                process.send(job)
             self._supervise()
         except KeyboardInterrupt:
             handle(Notice("stopping; Ctrl-C again stops at once"))
             self.stop()
-            self._take_in_the_last()
+            self._handle_last_stored()
             raise
         finally:
             self.stop()
-        return self._errors
+        return self._queue.finish()
 
-    def _take_in_the_last(self) -> None:
-        """Shards that were stored while the workers ended."""
+    def _handle_last_stored(self) -> None:
+        """Count the shards that were stored while the workers ended."""
         while not self._inbox.empty():
             _, message = self._inbox.get()
-            if isinstance(message, Stored):
+            if isinstance(message, ShardStored):
                 self._handle(message)
 
     def _supervise(self) -> None:
-        next_tick = time.monotonic() + TICK
+        next_tick = time.monotonic() + TICK_S
         while not self._finished():
-            starting = self._start_another()
+            starting = self._start_if_needed()
             try:
-                process, message = self._inbox.get(timeout=0 if starting else TICK)
+                process, message = self._inbox.get(timeout=0 if starting else TICK_S)
             except queue.Empty:
                 pass
             else:
-                self._take_in(process, message)
+                self._handle_message(process, message)
+                self._give_retries()
             if time.monotonic() >= next_tick:
-                next_tick = time.monotonic() + TICK
+                next_tick = time.monotonic() + TICK_S
                 self._handle(None)
-        self._supply.check()
 
-    def _start_another(self) -> bool:
-        """Read a shard ahead, and start a process if it is one more than there are processes;
-        say whether there may be work for yet another."""
-        if self._supply.over or len(self._processes) >= self._work.processes:
+    def _start_if_needed(self) -> bool:
+        """Read a shard ahead, and start a process if there are now more shards than processes.
+
+        Return whether there may be work for yet another process.
+        """
+        if self._queue.all_read or len(self._processes) >= self._work.processes:
             return False
-        shard = self._supply.next()
-        if shard is not None:
-            self._first.append(shard)
-            if self._supply.count > len(self._processes):
-                self.start()
+        if self._queue.read_ahead() and self._queue.shards_read > len(self._processes):
+            self.start()
         return True
 
     def stop(self) -> None:
-        """End all workers: kindly, then not; at once those that have done nothing yet."""
+        """Stop all workers, and kill those that do not exit in time or have done nothing yet."""
         for process in self._processes:
             if process.ready:
-                process.tell(Stop())
+                process.send(Stop())
             else:
                 process.popen.kill()
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         for process in self._processes:
             try:
                 process.popen.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.popen.kill()
                 process.popen.wait()
-            close(process)
+            close_pipes(process)
         self._processes.clear()
 
     def _finished(self) -> bool:
-        busy = any(process.open for process in self._processes)
-        return self._supply.over and not self._first and not self._again and not busy
+        busy = any(process.open_shards for process in self._processes)
+        return self._queue.empty and not busy
 
     def start(self) -> None:
-        """Start a process; it can be told its job later."""
+        """Start a process; it gets its job now, or in `run` if there is none yet."""
         popen = start_python("img2dataset.distributors.child", self._work.entry)
         process = Process(popen)
         self._processes.append(process)
         if self._running:
-            process.tell(self._job)
+            process.send(self._job)
         process.listener = threading.Thread(
             target=self._listen, args=(process,), name=f"worker-{popen.pid}", daemon=True
         )
@@ -206,96 +201,87 @@ class Supervisor:
             try:
                 message = pickle.load(process.popen.stdout)  # noqa: S301  (our own child)
             except (EOFError, OSError, pickle.UnpicklingError, ValueError):
-                message = Ended()
+                message = PipeClosed()
             self._inbox.put((process, message))
-            if isinstance(message, Ended):
+            if isinstance(message, PipeClosed):
                 return
 
-    def _take_in(self, process: Process, message: Any) -> None:
+    def _handle_message(self, process: Process, message: Any) -> None:
         match message:
-            case Ready():
+            case WorkerReady():
                 process.ready = True
                 self._failed_starts = 0
-            case Want():
+            case ShardWanted():
                 process.wants = True
-                self._feed(process)
-            case Counted() | Notice():
-                self._pass_on(message)
-            case Stored(result=result):
-                self._close_shard(process, result.id)
-                self._errors.pop(result.id, None)
+                self._give_shard(process)
+            case ShardsCounted():
                 self._handle(message)
-            case Failed(shard_id=shard_id, error=error, final=final):
+            case Notice():
+                self._notify(message)
+            case ShardStored(result=result):
+                self._close_shard(process, result.id)
+                self._queue.note_stored(message)
+            case ShardFailed(shard_id=shard_id, error=error, final=final):
                 self._give_back(self._close_shard(process, shard_id), error, final=final)
-            case Halted(error=error):
+            case RunHalted(error=error):
                 raise RunError(error)
-            case Ended():
-                self._bury(process)
-        if self._supply.over and self._again:
-            for waiting in self._processes:
-                self._feed(waiting)
+            case PipeClosed():
+                self._replace_dead(process)
 
-    def _pass_on(self, event: Counted | Notice) -> None:
-        if isinstance(event, Notice):
-            if event.subject in self._said:  # another worker has said it
-                return
-            self._said.add(event.subject)
-        self._handle(event)
+    def _give_retries(self) -> None:
+        """Give shards that failed to workers that asked when there was nothing to do."""
+        if self._queue.all_read and self._queue.has_retries:
+            for process in self._processes:
+                self._give_shard(process)
 
-    def _feed(self, process: Process) -> None:
+    def _give_shard(self, process: Process) -> None:
         """Give `process` the next shard, if it wants one and there is one for it."""
-        if not process.wants or process.alone:
+        if not process.wants or process.retrying:
             return
-        shard = self._next_shard()
+        shard = self._queue.next_new()
+        if shard is None and not process.open_shards:
+            shard = self._queue.next_retry()
+            process.retrying = shard is not None
         if shard is not None:
-            self._hand_over(process, shard)
-            return
-        if self._again and not process.open:
-            process.alone = True
-            self._hand_over(process, self._again.popleft())
+            self._send_shard(process, shard)
 
-    def _next_shard(self) -> Shard | None:
-        return self._first.popleft() if self._first else self._supply.next()
-
-    def _hand_over(self, process: Process, shard: Shard) -> None:
+    def _send_shard(self, process: Process, shard: Shard) -> None:
         process.wants = False
-        process.open[shard.id] = shard
-        isolated = shard.id in self._isolated or self._deaths >= MANY_DEATHS
-        process.tell(Take(shard, isolated))
+        process.open_shards[shard.id] = shard
+        isolated = shard.id in self._isolated or self._deaths >= MAX_DEATHS
+        process.send(TakeShard(shard, isolated))
 
     def _close_shard(self, process: Process, shard_id: int) -> Shard:
-        process.alone = False
-        return process.open.pop(shard_id)
+        process.retrying = False
+        return process.open_shards.pop(shard_id)
 
     def _give_back(
         self, shard: Shard, error: str, *, died: bool = False, final: bool = False
     ) -> None:
-        """A shard was not stored: do it again at the end, or give it up.  After a death it is
-        done again in any case, unless that was done carefully."""
-        self._errors[shard.id] = error
-        self._handle(Lost(shard.id))
-        attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
+        """Retry a shard at the end, or give it up.
+
+        After the death of its worker it is retried in any case, unless it was isolated already.
+        """
         isolated = died and shard.id not in self._isolated
         if isolated:
             self._isolated.add(shard.id)
-        if isolated or (attempts <= self._work.max_shard_retry and not final):
-            self._again.append(shard)
-            how = "again, carefully" if isolated else "again"
-            self._handle(Notice(f"shard {shard.id} failed and will be done {how}: {error}"))
+        if self._queue.give_back(shard, error, once_more=isolated, final=final):
+            how = "retried, isolated" if isolated else "retried"
+            self._handle(Notice(f"shard {shard.id} failed and will be {how}: {error}"))
         else:
             self._handle(Notice(f"shard {shard.id} failed: {error}"))
 
-    def _bury(self, process: Process) -> None:
-        """A worker has ended by itself: take its shards back and replace it."""
+    def _replace_dead(self, process: Process) -> None:
+        """Take back the shards of a worker that died, and start another one."""
         self._processes.remove(process)
         status = process.popen.wait()
-        close(process)
+        close_pipes(process)
         how = describe_exit(status)
         if not process.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise RunError(f"workers do not start ({how}); see the messages above")
-        lost = list(process.open.values())
+        lost = list(process.open_shards.values())
         self._deaths += bool(lost)
         self._handle(Notice(f"a worker died ({how}); shards it had open: {len(lost)}"))
         for shard in lost:
@@ -304,7 +290,7 @@ class Supervisor:
             self.start()
 
 
-def close(process: Process) -> None:
+def close_pipes(process: Process) -> None:
     """Close the pipes of a process that has ended."""
     if process.listener is not None:
         process.listener.join()

@@ -1,4 +1,4 @@
-"""Shards -> tasks of a Ray cluster: so many at once, results as they come."""
+"""Shards -> tasks of a Ray cluster: a bounded number in flight, results as they come."""
 
 from __future__ import annotations
 
@@ -8,115 +8,119 @@ import pickle
 import socket
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
-from importlib.util import find_spec
+from contextlib import AbstractContextManager
 from typing import Any
 
 from img2dataset.distributors import Handle, Work, WorkerPool
-from img2dataset.distributors.signals import handlers_kept
+from img2dataset.distributors.cluster import (
+    check_workers,
+    close_at_end,
+    import_worker,
+    share_cores,
+    shorten_error,
+)
+from img2dataset.distributors.signals import keep_signal_handlers
 from img2dataset.distributors.tasks import (
     MAX_FAILED_BATCHES,
-    TICK,
-    Outcome,
-    Task,
+    TICK_S,
+    ClusterTask,
+    TaskOutcome,
     TaskTracker,
-    cannot_run,
-    check_version,
     do_task,
-    in_one_line,
-    version_there,
 )
-from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.process.startup import end_lean
+from img2dataset.errors import OptionError
+from img2dataset.process.startup import end_minimal
 from img2dataset.records import Shard
 
-RETRIES = 3
-"""Times that Ray does a task again whose node was lost; it is not the shard's fault."""
-CORES = 1
-"""Of one task, as Ray counts them."""
-STORE_BYTES = 200_000_000
-"""Object store of a cluster of ours: only line formats put their rows there."""
+MAX_TASK_RETRIES = 3
+"""By Ray, when the node of a task was lost: that does not count against its shards."""
+CORES_PER_TASK = 1
+"""As Ray counts them."""
+OBJECT_STORE_BYTES = 200_000_000
+"""Of a cluster that this run starts: only line formats put their rows there."""
+CONNECT_TIMEOUT_S = 10
+CANCEL_TIMEOUT_S = 10
 
 
 def start_workers(work: Work) -> AbstractContextManager[RayWorkers]:
-    """Nothing is started before the list is known to be good: Ray takes seconds."""
-    if find_spec("ray") is None:
-        raise MissingExtraError("distributor=ray", "ray", "ray")
-    return closing(RayWorkers(work))
+    return close_at_end("ray", RayWorkers(work))
 
 
 class RayWorkers:
-    """The tasks of a Ray cluster: the connected one, a running one, or one of ours."""
+    """The tasks of a Ray cluster: the connected one, a running one, or one that this run starts."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._ray: Any = None
-        self._connected = False  # by us
+        self._connected = False  # by this run
         self._own = False
 
-    def crew(self) -> WorkerPool:
-        self._find_cluster()
+    def describe_pool(self) -> WorkerPool:
+        self._open_cluster()
         if self._own:
-            cores = max(1, (os.cpu_count() or 1) // self._work.processes)
-            return WorkerPool(self._work.processes, cores, spread=True)
-        return WorkerPool(self._places(), CORES, spread=True)
+            processes = self._work.processes
+            return WorkerPool(processes, share_cores(processes), remote=True)
+        return WorkerPool(self._count_slots(), CORES_PER_TASK, remote=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
-        """Do all `shards`; return those not done with their errors."""
-        self._find_cluster()
-        book = TaskTracker(self._work, shards, handle)
-        book.begin(self._places())
-        flight = Flight(self._ray, self._work.entry, job)
+        """Do all `shards`; return those that were given up, with their errors."""
+        self._open_cluster()
+        tracker = TaskTracker(self._work, shards, handle)
+        tracker.announce(self._count_slots())
+        in_flight = TasksInFlight(self._ray, self._work.entry, job)
         try:
-            while not book.over:
-                self._submit(book, flight)
-                flight.land(book)
+            while not tracker.over:
+                self._submit(tracker, in_flight)
+                in_flight.collect(tracker)
                 handle(None)
         finally:
-            flight.cancel()
-        return book.close()
+            in_flight.cancel()
+        return tracker.finish()
 
-    def _submit(self, book: TaskTracker, flight: Flight) -> None:
-        """Keep more tasks in flight than there are places, so that none is empty for long."""
-        places = self._places()
-        while len(flight) < 2 * places:
-            if not flight.waiting:
-                flight.waiting.extend(book.next_batch(places))
-            if not flight.waiting:
+    def _submit(self, tracker: TaskTracker, in_flight: TasksInFlight) -> None:
+        """Keep more tasks in flight than there are slots, so that no slot is empty for long."""
+        slots = self._count_slots()
+        while len(in_flight) < 2 * slots:
+            if not in_flight.waiting:
+                in_flight.waiting.extend(tracker.next_batch(slots))
+            if not in_flight.waiting:
                 return
-            flight.start(flight.waiting.popleft())
+            in_flight.start(in_flight.waiting.popleft())
 
-    def _places(self) -> int:
-        """Tasks that run at once, for now: nodes come and go."""
-        return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // CORES)
+    def _count_slots(self) -> int:
+        """Count the tasks that run at once, for now: nodes come and go."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // CORES_PER_TASK)
 
     def close(self) -> None:
         if self._connected:
             self._connected = False
             self._ray.shutdown()
 
-    def _find_cluster(self) -> None:
+    def _open_cluster(self) -> None:
         if self._ray is not None:
             return
-        end_lean()
+        end_minimal()
         import ray  # noqa: PLC0415  (an extra, and slow)
 
         self._ray = ray
-        with handlers_kept():
+        with keep_signal_handlers():
             if not ray.is_initialized():
                 self._own = connect(ray, self._work.processes)
                 self._connected = True
-        try:
-            ask = ray.remote(num_cpus=CORES)(version_there)
-            there = ray.get(ask.remote(self._work.entry))
-        except ray.exceptions.RayError as error:
-            raise cannot_run("ray", error, "docs/ray.md") from error
-        check_version(there)
+        ask = ray.remote(num_cpus=CORES_PER_TASK)(import_worker)
+        check_workers(
+            "ray",
+            "docs/ray.md",
+            lambda: str(ray.get(ask.remote(self._work.entry))),
+            (ray.exceptions.RayError,),
+        )
 
 
 def connect(ray: Any, processes: int) -> bool:
-    """Connect to the cluster that RAY_ADDRESS names or that runs here; else start one, and say
-    so."""
+    """Connect to the cluster that RAY_ADDRESS names or that runs here, else start one.
+
+    Return whether this run started it.
+    """
     named = os.environ.get("RAY_ADDRESS")
     if named != "local":
         try:
@@ -130,13 +134,13 @@ def connect(ray: Any, processes: int) -> bool:
                 ) from error
         else:
             return False
-    # nobody has asked for a cluster, and so nobody would know that it tells its maker about it
+    # the user did not ask for a cluster, and would not know that Ray reports its use
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(
         address="local",
         num_cpus=processes,
         include_dashboard=False,
-        object_store_memory=STORE_BYTES,
+        object_store_memory=OBJECT_STORE_BYTES,
         logging_level=logging.WARNING,
         _node_ip_address="127.0.0.1",
     )
@@ -144,55 +148,59 @@ def connect(ray: Any, processes: int) -> bool:
 
 
 def check_listens(address: str) -> None:
-    """Raise OSError if nobody listens at host:port: Ray takes two minutes to say so."""
+    """Raise OSError if no server listens at host:port: Ray takes two minutes to say so."""
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "://" not in address:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S).close()
 
 
-class Flight:
-    """Tasks under way."""
+class TasksInFlight:
+    """Tasks that were submitted and have not ended."""
 
     def __init__(self, ray: Any, entry: str, job: Any) -> None:
-        self.waiting: deque[Task] = deque()
+        self.waiting: deque[ClusterTask] = deque()
         self._ray = ray
         self._entry = entry
         self._job = ray.put(pickle.dumps(job, protocol=5))
-        self._start = ray.remote(num_cpus=CORES, max_retries=RETRIES)(do_packed)
+        self._start = ray.remote(num_cpus=CORES_PER_TASK, max_retries=MAX_TASK_RETRIES)(do_packed)
         self._numbers: dict[Any, int] = {}
 
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def start(self, task: Task) -> None:
-        place = self._start.remote(self._entry, self._job, task.data)
-        self._numbers[place] = task.number
+    def start(self, task: ClusterTask) -> None:
+        result = self._start.remote(self._entry, self._job, task.data)
+        self._numbers[result] = task.number
 
-    def land(self, book: TaskTracker) -> None:
-        """Take in what has ended, if anything does within a moment."""
+    def collect(self, tracker: TaskTracker) -> None:
+        """Hand over the outcomes of tasks that have ended; wait a moment if there is none."""
         if not self._numbers:
             return
-        ended, _ = self._ray.wait(list(self._numbers), num_returns=1, timeout=TICK)
-        for place in ended:
-            number = self._numbers.pop(place)
+        ended, _ = self._ray.wait(list(self._numbers), num_returns=1, timeout=TICK_S)
+        for result in ended:
+            number = self._numbers.pop(result)
             try:
-                outcome: Outcome = self._ray.get(place)
+                outcome: TaskOutcome = self._ray.get(result)
             except self._ray.exceptions.RayError as error:
                 # one bad node fails many tasks, and the others go on
-                book.lose([number], in_one_line(error), most=max(MAX_FAILED_BATCHES, 2 * len(self)))
+                tracker.handle_failure(
+                    [number],
+                    shorten_error(error),
+                    max_failures=max(MAX_FAILED_BATCHES, 2 * len(self)),
+                )
             else:
-                book.take(number, outcome)
+                tracker.handle_outcome(number, outcome)
 
     def cancel(self) -> None:
-        """End what is under way."""
-        places = list(self._numbers)
-        for place in places:
-            self._ray.cancel(place, force=True)
-        if places:
-            self._ray.wait(places, num_returns=len(places), timeout=10)
+        """End the tasks in flight."""
+        results = list(self._numbers)
+        for result in results:
+            self._ray.cancel(result, force=True)
+        if results:
+            self._ray.wait(results, num_returns=len(results), timeout=CANCEL_TIMEOUT_S)
         self._numbers.clear()
 
 
-def do_packed(entry: str, job: bytes, data: bytes) -> Outcome:
-    """On a node: do a task."""
+def do_packed(entry: str, job: bytes, data: bytes) -> TaskOutcome:
+    """Do a task, on a node."""
     return do_task(entry, pickle.loads(job), data)  # noqa: S301  (from our own driver)

@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do -> the same, whatever an engine would have them do."""
+"""Keep what Ctrl-C and SIGTERM do, whatever handlers an engine installs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def handlers_kept() -> Iterator[None]:
-    """Engines set handlers of their own when they start; put back those that there were."""
+def keep_signal_handlers() -> Iterator[None]:
+    """Put back the handlers that an engine replaces when it starts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,225 +1,175 @@
-"""Shards -> tasks of a cluster; what came of a task -> shards done, to do again, or given up.
+"""Shards -> tasks of a cluster; the outcome of a task -> shards stored, retried or given up.
 
-What Spark and Ray have in common.  A task is a few shards: they are done where the task runs, by
-a worker process of its own, which `local` watches.  So what kills the worker does not kill the
-engine's process, and the slowest URLs of one shard do not hold up the next.
+What Spark and Ray have in common.  A task is a few shards: a worker process of its own does them
+where the task runs, and `local` watches it.  So a crash of the worker does not kill the engine's
+process, and the slowest URLs of one shard do not hold up the next.
 """
 
 from __future__ import annotations
 
 import pickle
-import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
-from img2dataset.distributors import Event, Handle, Lost, Notice, Stored, Work
+from img2dataset.distributors import Event, Handle, Notice, ShardStored, Work
 from img2dataset.distributors.local import start_workers
-from img2dataset.distributors.shard_supply import Supply
-from img2dataset.errors import OptionError, RunError
+from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
+from img2dataset.errors import RunError
 from img2dataset.records import Shard
 from img2dataset.tally import ShardResult
 from img2dataset.text import plural
-from img2dataset.version import VERSION
 
-MOST_SHARDS = 2
-"""Shards of a task at most.  The second is downloaded while the slowest URLs of the first time
-out; with more, stragglers would be longer, and the driver would hear of them later."""
-WAVES = 4
-"""Tasks that each worker gets of a batch, if there are enough shards."""
-BATCH_BYTES = 64_000_000
-"""Of a batch at most: the rows of line formats travel with it, and the engine keeps it."""
+MAX_SHARDS_PER_TASK = 2
+"""The second shard is downloaded while the slowest URLs of the first time out; with more shards,
+stragglers would be longer, and the driver would learn of them later."""
+TASKS_PER_WORKER = 4
+"""In one batch, if there are enough shards."""
+MAX_BATCH_BYTES = 64_000_000
+"""The rows of line formats are part of a batch, and the engine keeps it in memory."""
 MAX_FAILED_BATCHES = 3
-"""Failures of the engine in a row without one shard done; after that it is no accident."""
+"""Consecutive failures of the engine without a finished task; then the run ends."""
+
+TICK_S = 0.25
+"""Interval at which `handle` is called with None."""
 
 
-TICK = 0.25
-"""Seconds after which `handle` is called even though nothing happened."""
-
-
-# -- where the task runs --
+# -- on a worker of the cluster --
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a task did with its shards; each is in one of the first two."""
+class TaskOutcome:
+    """What became of the shards of a task: each is in `stored` or in `errors`."""
 
     stored: tuple[ShardResult, ...]
     errors: Mapping[int, str]
     notices: tuple[Notice, ...]
 
 
-def do_task(entry: str, job: Any, data: bytes) -> Outcome:
+def do_task(entry: str, job: Any, data: bytes) -> TaskOutcome:
     """Do the shards of a task."""
     stored: list[ShardResult] = []
     notices: list[Notice] = []
 
-    def take(event: Event | None) -> None:
+    def keep(event: Event | None) -> None:
         match event:
-            case Stored(result=result):
+            case ShardStored(result=result):
                 stored.append(result)
             case Notice() as notice:
                 notices.append(notice)
 
     with start_workers(Work(entry, processes=1, max_shard_retry=0)) as workers:
         shards: list[Shard] = pickle.loads(data)  # noqa: S301  (from our own driver)
-        errors = workers.run(job, iter(shards), take)
-    return Outcome(tuple(stored), errors, tuple(notices))
+        errors = workers.run(job, iter(shards), keep)
+    return TaskOutcome(tuple(stored), errors, tuple(notices))
 
 
-def version_there(entry: str) -> str:
-    """Our version where a task runs; what a worker needs is imported, to see that it is there."""
-    import_module(entry.partition(":")[0])
-    return VERSION
-
-
-def check_version(there: str) -> None:
-    if there != VERSION:
-        raise OptionError(
-            f"the cluster's workers have img2dataset {there}, and this is {VERSION}: "
-            "install the same version everywhere"
-        )
-
-
-def cannot_run(distributor: str, error: BaseException, page: str) -> OptionError:
-    return OptionError(
-        f"distributor is {distributor!r}: its workers cannot run img2dataset: "
-        f"{in_one_line(error)}; see {page} for how to give them what they need"
-    )
-
-
-# -- where the run is --
+# -- in the driver --
 @dataclass(frozen=True, slots=True)
-class Task:
-    """Shards to be done in one place."""
+class ClusterTask:
+    """Shards that one worker does."""
 
     number: int
     shards: tuple[Shard, ...]
     data: bytes
-    """The shards, as they travel."""
+    """The shards, pickled."""
 
 
-def shards_per_task(shards: int, workers: int) -> int:
-    """How many shards each task of a batch has."""
-    return min(MOST_SHARDS, max(1, shards // (WAVES * workers)))
+def choose_task_size(shards: int, workers: int) -> int:
+    """Choose how many shards each task of a batch has."""
+    return min(MAX_SHARDS_PER_TASK, max(1, shards // (TASKS_PER_WORKER * workers)))
 
 
 class TaskTracker:
-    """Who has which shard, and what became of it.  Used from one thread."""
+    """Which task has which shards, and what became of them.  Used from one thread."""
 
     def __init__(self, work: Work, shards: Iterator[Shard], handle: Handle) -> None:
         self._work = work
-        self._supply = Supply(shards)
+        self._queue = ShardQueue(shards, work.max_shard_retry, handle)
         self._handle = handle
-        self._tasks: dict[int, Task] = {}
-        self._begun = 0
-        self._again: deque[Shard] = deque()
-        self._attempts: dict[int, int] = {}
-        self._errors: dict[int, str] = {}
-        self._said: set[str] = set()
+        self._notify = skip_repeated_notices(handle)
+        self._tasks: dict[int, ClusterTask] = {}
+        self._next_number = 0
         self._failures = 0
 
     @property
-    def tasks_open(self) -> int:
+    def open_tasks(self) -> int:
         return len(self._tasks)
 
     @property
     def over(self) -> bool:
-        return self._supply.over and not self._tasks and not self._again
+        return self._queue.empty and not self._tasks
 
-    def close(self) -> dict[int, str]:
-        """The shards that were given up, and why; to be called when all is over."""
-        self._supply.check()
-        return self._errors
+    def finish(self) -> dict[int, str]:
+        """Return the shards that were given up, and why; call it when all is over."""
+        return self._queue.finish()
 
-    def next_batch(self, workers: int) -> list[Task]:
-        """The next tasks; none if there are none for now.
+    def next_batch(self, workers: int) -> list[ClusterTask]:
+        """Make the next tasks; none if there are none for now.
 
         Shards that failed come last, each in a task of its own: one that kills its worker takes
         no other with it twice.
         """
         shards = list(self._read_batch())
-        if not shards and self._again:
-            shards, size = list(self._again), 1
-            self._again.clear()
-        else:
-            size = shards_per_task(len(shards), workers)
+        size = choose_task_size(len(shards), workers)
+        if not shards:
+            shards, size = list(iter(self._queue.next_retry, None)), 1
         return [self._open(shards[at : at + size]) for at in range(0, len(shards), size)]
 
     def _read_batch(self) -> Iterator[Shard]:
         size = 0
         for _ in range(self._work.batch):
-            shard = self._supply.next()
-            if shard is None or size >= BATCH_BYTES:
+            shard = self._queue.next_new() if size < MAX_BATCH_BYTES else None
+            if shard is None:
                 return
             size += getattr(shard.rows, "nbytes", 0)
             yield shard
 
-    def _open(self, shards: Sequence[Shard]) -> Task:
-        task = Task(self._begun, tuple(shards), pickle.dumps(list(shards), protocol=5))
-        self._begun += 1
+    def _open(self, shards: Sequence[Shard]) -> ClusterTask:
+        task = ClusterTask(self._next_number, tuple(shards), pickle.dumps(list(shards), protocol=5))
+        self._next_number += 1
         self._tasks[task.number] = task
         return task
 
-    def take(self, number: int, outcome: Outcome) -> None:
-        """A task has ended.  The second end of a task that was tried twice says nothing new."""
+    def handle_outcome(self, number: int, outcome: TaskOutcome) -> None:
+        """Take the outcome of a task; the second one of a task that ran twice changes nothing."""
         task = self._tasks.pop(number, None)
         if task is None:
             return
         self._failures = 0
         for notice in outcome.notices:
-            self._pass_on(notice)
+            self._notify(notice)
         stored = {result.id: result for result in outcome.stored}
         for shard in task.shards:
             if shard.id in stored:
-                self._errors.pop(shard.id, None)
-                self._handle(Stored(stored[shard.id]))
+                self._queue.note_stored(ShardStored(stored[shard.id]))
             else:
                 self._give_back(shard, outcome.errors.get(shard.id, "its task did not say why"))
 
-    def lose(self, numbers: Iterable[int], why: str, *, most: int = MAX_FAILED_BATCHES) -> None:
-        """The engine failed; those of these tasks that had not ended are lost.  `most` failures
-        without one shard done between them are no accident."""
+    def handle_failure(
+        self, numbers: Iterable[int], why: str, *, max_failures: int = MAX_FAILED_BATCHES
+    ) -> None:
+        """Retry the shards of those of these tasks that have not ended: the engine lost them.
+
+        Raises:
+            RunError: the engine has failed `max_failures` times without a finished task.
+        """
         lost = [self._tasks.pop(number) for number in numbers if number in self._tasks]
         if not lost:
             return
         self._failures += 1
-        if self._failures >= most:
+        if self._failures >= max_failures:
             raise RunError(f"the cluster does no task: {why}")
         shards = [shard for task in lost for shard in task.shards]
         what = f"{plural(len(lost), 'task')} with {plural(len(shards), 'shard')}"
-        self._say(f"the cluster lost {what}: {why}")
+        self._notify(Notice(f"the cluster lost {what}: {why}"))
         for shard in shards:
             self._give_back(shard, why)
 
     def _give_back(self, shard: Shard, error: str) -> None:
-        """A shard was not stored: do it again at the end, or give it up."""
-        self._errors[shard.id] = error
-        self._handle(Lost(shard.id))
-        attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
-        if attempts <= self._work.max_shard_retry:
-            self._again.append(shard)
-            self._handle(Notice(f"shard {shard.id} will be done again"))
+        """Retry a shard at the end, or give it up."""
+        if self._queue.give_back(shard, error):
+            self._handle(Notice(f"shard {shard.id} will be retried"))
 
-    def begin(self, workers: int) -> None:
-        """Say why nothing is heard at first."""
-        self._say(f"{plural(workers, 'worker')} at once; each tells what it did when its task ends")
-
-    def _say(self, text: str) -> None:
-        self._pass_on(Notice(text))
-
-    def _pass_on(self, notice: Notice) -> None:
-        if notice.subject not in self._said:
-            self._said.add(notice.subject)
-            self._handle(notice)
-
-
-def in_one_line(error: BaseException) -> str:
-    """What an engine's error, which may be pages of traces, comes to: its first line, and the
-    last one that names a Python error."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b: ", line)]
-    cause = f" ({causes[-1][:300]})" if causes and causes[-1] != lines[0] else ""
-    return f"{lines[0][:300]}{cause}"
+    def announce(self, workers: int) -> None:
+        """Say why there is no progress at first."""
+        text = f"{plural(workers, 'worker')} at once; each reports when its task ends"
+        self._notify(Notice(text))

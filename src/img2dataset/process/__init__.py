@@ -1,1 +1,1 @@
-"""Processes: how they start, and who watches them."""
+"""Processes: how they start, and what watches them."""

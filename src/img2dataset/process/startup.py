@@ -1,4 +1,4 @@
-"""A process that is ours alone, at its start -> one that pays for nothing it does not use."""
+"""Minimal start-up: a process of img2dataset alone does not import or search what it does not use."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ GC_THRESHOLD = 100_000
 """New objects between two searches for cycles."""
 
 
-def start_lean() -> None:
-    """To be called before anything large is imported."""
-    # numpy's OpenBLAS starts a thread for every core, which spin for a while: no algebra here
+def start_minimal() -> None:
+    """Set up minimal start-up; call it before anything large is imported."""
+    # the threads of numpy's OpenBLAS, one for each core, spin for a while: no algebra here
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.meta_path.insert(0, Refusals())
+    sys.meta_path.insert(0, ImportBlocker())
     # imports make tens of thousands of objects, and so do rows: few are ever in a cycle
     gc.set_threshold(GC_THRESHOLD)
-    atexit.register(gc.freeze)  # nor does anyone wait for a last search
+    atexit.register(gc.freeze)  # a last search would be wasted
 
 
-def end_lean() -> None:
-    """To be called before a library is imported that may want what we do without."""
-    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, Refusals)]
+def end_minimal() -> None:
+    """End minimal start-up; call it before a library is imported that may need what is blocked."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, ImportBlocker)]
 
 
-class Refusals:
-    """pyarrow imports pandas, if there is one, only to recognise its types: 0.3 s of CPU, where
-    none of us ever sees a DataFrame.  And numpy, 0.1 s, to take arrays, of which we give it none
-    but as buffers; who makes images imports it later."""
+class ImportBlocker:
+    """Block the import of pandas, and of numpy while pyarrow is imported.
+
+    pyarrow imports pandas, if it is installed, only to recognise its types: 0.3 s of CPU in
+    processes that never see a DataFrame; and numpy, 0.1 s, for arrays, which it gets as buffers
+    here.  Processes that decode images import numpy later.
+    """
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         del path, target
@@ -39,6 +42,6 @@ class Refusals:
 
 
 def is_half_imported(name: str) -> bool:
-    """Whether a module is being imported just now."""
+    """True while a module is being imported."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     return bool(getattr(spec, "_initializing", False))

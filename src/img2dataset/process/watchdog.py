@@ -1,4 +1,4 @@
-"""Threads at work -> a call when one has been at one piece of it for too long."""
+"""Watch over threads: call back when a piece of work takes too long."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 
-WALL = 5
-"""How many seconds of waiting count as much as one of computing.  On a busy machine, or while it
-swaps, a thread that is well may wait for long; one that waits for ever has to be noticed too."""
-TICK = 1.0
-"""Seconds between two looks."""
-LOOKS = 8
-"""Looks within the time that is allowed, at least."""
+WALL_TIME_FACTOR = 5
+"""Seconds of wall time that count as one of CPU time.  On a busy or swapping machine a healthy thread
+may wait for long, but one that waits for ever must be noticed too."""
+MAX_INTERVAL_S = 1.0
+"""Between two checks."""
+MIN_CHECKS = 8
+"""Checks within the time limit."""
 
 
 class WatchedCall:
-    """A piece of work that a thread is at.
+    """A piece of work of a thread.
 
-    Nearly all are over before anybody looks: what a look needs is found out by the first one.
+    Nearly all are over before the first check, which therefore does the set-up.
     """
 
     __slots__ = ("_watch", "began", "clock", "over", "thread", "too_long", "waited")
@@ -32,7 +32,7 @@ class WatchedCall:
         self.clock: int | None = None
         """The thread's CPU clock, where the system has one."""
         self.began: float | None = None
-        """What that clock said at the first look."""
+        """Its value at the first check."""
         self.waited = 0.0
         """Seconds since then."""
         self.over = False
@@ -44,29 +44,29 @@ class WatchedCall:
         self._watch.end(self)
 
     def spent(self, elapsed: float) -> float:
-        """Seconds since the first look; `elapsed` of them since the last one."""
+        """Return the seconds since the first check; `elapsed` of them since the last one."""
         if self.began is None:
-            self.clock = cpu_clock(self.thread)
-            self.began = read(self.clock)
+            self.clock = find_cpu_clock(self.thread)
+            self.began = read_clock(self.clock)
             return 0.0
         self.waited += elapsed
-        return max(read(self.clock) - self.began, self.waited / WALL)
+        return max(read_clock(self.clock) - self.began, self.waited / WALL_TIME_FACTOR)
 
 
 class Watch:
-    """Sees that no piece of work takes more than `seconds` of its thread's CPU time, or WALL
-    times as long without it; up to two looks more pass until it is seen."""
+    """Limit each piece of work to `seconds` of CPU time of its thread, or WALL_TIME_FACTOR times that
+    by the clock; a violation is noticed up to two checks later."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._tick = min(TICK, seconds / LOOKS)
-        self._turns: dict[int, WatchedCall] = {}
+        self._tick = min(MAX_INTERVAL_S, seconds / MIN_CHECKS)
+        self._calls: dict[int, WatchedCall] = {}
         self._looking = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        self._expect_a_look()
+        self._expect_check()
         self._thread.start()
 
     def stop(self) -> None:
@@ -75,46 +75,53 @@ class Watch:
             self._thread.join()
 
     def over(self, too_long: Callable[[], None]) -> WatchedCall:
-        """Watch over what this thread does in the `with` block; `too_long` is called once, in
-        another thread, if that takes too long, and never after the block."""
+        """Watch over this thread in the `with` block.
+
+        If the block takes too long, `too_long` is called once, in another thread, and never after
+        the block.
+        """
         return WatchedCall(self, too_long)
 
-    def begin(self, turn: WatchedCall) -> None:
-        self._turns[turn.thread] = turn
+    def begin(self, call: WatchedCall) -> None:
+        self._calls[call.thread] = call
 
-    def end(self, turn: WatchedCall) -> None:
+    def end(self, call: WatchedCall) -> None:
         with self._looking:
-            del self._turns[turn.thread]
+            del self._calls[call.thread]
 
     def _run(self) -> None:
         last = time.monotonic()
         while not self._stopped.wait(self._tick):
-            self._expect_a_look()
+            self._expect_check()
             now = time.monotonic()
-            # a process that was stopped for a while has not worked meanwhile
-            self._look(min(now - last, 2 * self._tick))
+            # a process that was stopped has not worked meanwhile
+            self._check(min(now - last, 2 * self._tick))
             last = now
         faulthandler.cancel_dump_traceback_later()
 
-    def _expect_a_look(self) -> None:
-        """A decoder that keeps the GIL stops the watch too: then the interpreter itself ends the
-        process, and shows where it was."""
-        faulthandler.dump_traceback_later(self._seconds * WALL, exit=True, file=sys.__stderr__ or 2)
+    def _expect_check(self) -> None:
+        """Have the interpreter end the process and show where it was, if no check follows.
 
-    def _look(self, elapsed: float) -> None:
+        A decoder that keeps the GIL stops the watch too.
+        """
+        faulthandler.dump_traceback_later(
+            self._seconds * WALL_TIME_FACTOR, exit=True, file=sys.__stderr__ or 2
+        )
+
+    def _check(self, elapsed: float) -> None:
         with self._looking:
-            for turn in list(self._turns.values()):
-                if turn.spent(elapsed) > self._seconds and not turn.over:
-                    turn.over = True
-                    turn.too_long()
+            for call in list(self._calls.values()):
+                if call.spent(elapsed) > self._seconds and not call.over:
+                    call.over = True
+                    call.too_long()
 
 
-def cpu_clock(thread: int) -> int | None:
-    """A clock of the CPU time of a thread; None where the system has none (macOS, Windows)."""
+def find_cpu_clock(thread: int) -> int | None:
+    """Find the CPU clock of a thread; None where the system has none (macOS, Windows)."""
     if not hasattr(time, "pthread_getcpuclockid"):
         return None
     return time.pthread_getcpuclockid(thread)
 
 
-def read(clock: int | None) -> float:
+def read_clock(clock: int | None) -> float:
     return 0.0 if clock is None else time.clock_gettime(clock)

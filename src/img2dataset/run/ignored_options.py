@@ -1,7 +1,7 @@
-"""Options that 1.47.0 took though they ask for what cannot be: scripts pass them, and lose nothing.
+"""Accept options that 1.47.0 accepted although they cannot have an effect: scripts pass them.
 
-Each is taken with a notice.  Where data would miss a check or a blur that was asked for, the option
-stays refused: see decision 26.
+Each is accepted with a notice.  An option without which data would lack a check or a blur that the
+user asked for is refused: see decision 26.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from img2dataset.options import Options
 from img2dataset.records import NO_COLUMN
 
 
-def taken_as_before(options: Options) -> tuple[Options, list[str]]:
-    """What can be followed of the options, and what to say of the rest."""
+def drop_ignored_options(options: Options) -> tuple[Options, list[str]]:
+    """Drop the options that have no effect; return the others, and a notice for each dropped one."""
     if options.caption_col == NO_COLUMN:
         raise OptionError("caption_col is '': it must be the name of a column, or None")
     notices = []
@@ -41,7 +41,6 @@ def taken_as_before(options: Options) -> tuple[Options, list[str]]:
 
 
 def has_bare_urls(options: Options) -> bool:
-    """Whether the list holds nothing but URLs; a table in memory has columns whatever
-    input_format says."""
+    """True if the list holds only URLs; a table in memory has columns whatever input_format says."""
     in_files = isinstance(options.url_list, str | os.PathLike | list | tuple)
     return in_files and options.input_format.removesuffix(".gz") == "txt"

@@ -1,4 +1,4 @@
-"""A list and a dataset that may lie in one folder -> neither takes the other's files for its own."""
+"""Keep a list and a dataset in one folder apart: neither takes the files of the other."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ DIGITS = re.compile(r"\d+", re.ASCII)
 
 
 class OwnFiles:
-    """Says of a file, by its path, whether it is of the dataset in the output folder."""
+    """Tell by its path whether a file belongs to the dataset in the output folder."""
 
     def __init__(self, folder: Folder, digits: int) -> None:
         self._folder = folder
         self._digits = digits
 
     def __call__(self, url: str) -> bool:
-        inside = path_inside(url, self._folder)
+        inside = find_path_inside(url, self._folder)
         if inside is None:
             return False
         first = inside.partition("/")[0]
         if first == HIDDEN:
             return True
-        name = shard_of(first, self._digits, NAMES)
+        name = find_shard_name(first, self._digits, NAMES)
         if name is None or not self._is_dataset or inside in self._listed:
             return False
-        # of a shard that was interrupted there are no stats
+        # an interrupted shard has no stats
         return int(name) in self._done or len(name) == self._digits
 
     @cached_property
@@ -55,22 +55,22 @@ class OwnFiles:
 
     @cached_property
     def _listed(self) -> frozenset[str]:
-        """What the dataset was made from, of the files in its folder."""
+        """The files in its own folder that the dataset was made from."""
         try:
             sections = load_sections(self._folder)
-        except RunError:  # damaged: whoever needs it will say so
+        except RunError:  # damaged: reported where it is needed
             return frozenset()
         urls = (str(file["url"]) for section in sections for file in section.identity.inputs)
-        return frozenset(filter(None, (path_inside(url, self._folder) for url in urls)))
+        return frozenset(filter(None, (find_path_inside(url, self._folder) for url in urls)))
 
 
-def own_files(folder: Folder, options: Options) -> Callable[[str], bool]:
-    """Whether a file is of the dataset in `folder`, and so no part of a list beside it."""
+def make_own_file_check(folder: Folder, options: Options) -> Callable[[str], bool]:
+    """Make a check of whether a file belongs to the dataset in `folder`, not to a list beside it."""
     return OwnFiles(folder, options.oom_shard_count)
 
 
-def shard_of(name: str, digits: int, formats: Iterable[str]) -> str | None:
-    """The shard, of one of these formats, that leaves such a name in the output folder."""
+def find_shard_name(name: str, digits: int, formats: Iterable[str]) -> str | None:
+    """Find the shard that stores a file of this name in one of these formats; None if there is none."""
     match = DIGITS.match(name)
     if match is None or shard_name(int(match[0]), digits) != match[0]:
         return None
@@ -79,10 +79,10 @@ def shard_of(name: str, digits: int, formats: Iterable[str]) -> str | None:
     return shard if STATS.fullmatch(name) or name in stored else None
 
 
-def path_inside(url: str, folder: Folder) -> str | None:
-    """The path of a file from the folder on; None if it is elsewhere.  Links are followed."""
+def find_path_inside(url: str, folder: Folder) -> str | None:
+    """Find the path of a file relative to the folder; None if it is elsewhere.  Links are followed."""
     if folder.local:
-        return None if "://" in url else local_path_inside(url, folder.root)
+        return None if "://" in url else find_local_path_inside(url, folder.root)
     if url.partition("://")[0] not in protocols(folder.fs):
         return None
     path = str(folder.fs._strip_protocol(url))  # noqa: SLF001  (fsspec's own way to compare)
@@ -90,12 +90,12 @@ def path_inside(url: str, folder: Folder) -> str | None:
     return path[len(root) + 1 :] if path.startswith(f"{root}/") else None
 
 
-def local_path_inside(path: str, root: str) -> str | None:
+def find_local_path_inside(path: str, root: str) -> str | None:
     normal = os.path.normpath(path)
     parent, name = os.path.split(normal)
-    places = [(normal, root), (f"{real(parent)}/{name}", real(root))]
+    places = [(normal, root), (f"{resolve_links(parent)}/{name}", resolve_links(root))]
     if os.path.islink(normal):  # noqa: PTH114  (many files)
-        places.append((os.path.realpath(normal), real(root)))
+        places.append((os.path.realpath(normal), resolve_links(root)))
     for file, place in places:
         start = f"{place.rstrip('/')}/"
         if file.startswith(start):
@@ -104,13 +104,13 @@ def local_path_inside(path: str, root: str) -> str | None:
 
 
 @lru_cache
-def real(path: str) -> str:
+def resolve_links(path: str) -> str:
     return os.path.realpath(path)
 
 
 def check_apart(source: Source, folder: Folder, options: Options) -> None:
-    """Refuse to write over a list, or to empty a folder that someone would miss."""
-    for url, path in ((file.url, path_inside(file.url, folder)) for file in source.files):
+    """Refuse to overwrite a list, and to empty the home or current folder."""
+    for url, path in ((file.url, find_path_inside(file.url, folder)) for file in source.files):
         if path is None:
             continue
         if options.incremental_mode == "overwrite":
@@ -119,7 +119,7 @@ def check_apart(source: Source, folder: Folder, options: Options) -> None:
                 f"list {url!r} in it; use another output_folder"
             )
         first = path.partition("/")[0]
-        name = shard_of(first, options.oom_shard_count, [options.output_format])
+        name = find_shard_name(first, options.oom_shard_count, [options.output_format])
         if name is not None and len(name) == options.oom_shard_count:
             raise OptionError(
                 f"output_folder is {folder.url!r}: it has the list {url!r} in it, under the name that "
@@ -128,9 +128,9 @@ def check_apart(source: Source, folder: Folder, options: Options) -> None:
     if options.incremental_mode != "overwrite":
         return
     for place in (Path.cwd(), Path.home()):
-        if folder.local and Path(real(folder.root)) in (
-            real_path(place),
-            *real_path(place).parents,
+        if folder.local and Path(resolve_links(folder.root)) in (
+            resolve_path(place),
+            *resolve_path(place).parents,
         ):
             raise OptionError(
                 f"incremental_mode is 'overwrite': it would empty {folder.root!r}, which is or "
@@ -138,5 +138,5 @@ def check_apart(source: Source, folder: Folder, options: Options) -> None:
             )
 
 
-def real_path(path: Path) -> Path:
-    return Path(real(str(path)))
+def resolve_path(path: Path) -> Path:
+    return Path(resolve_links(str(path)))

@@ -1,4 +1,4 @@
-"""Shards left to do, and what workers say of them -> how far a run is, and its report."""
+"""Shards left to do, and the events of workers -> the progress of a run, and its report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from img2dataset.dataset.plan import Plan, find_done, is_own
-from img2dataset.distributors import Counted, Event, Lost, Notice, Stored
+from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.report import Progress, Report, RetryCounts
 from img2dataset.reports import Reporter
-from img2dataset.run.resting_hosts import Rests
+from img2dataset.run.resting_hosts import RestingHosts
 from img2dataset.sources import Source
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import ShardResult, Tally
@@ -24,13 +24,13 @@ from img2dataset.text import plural
 if TYPE_CHECKING:
     from img2dataset.retry.candidates import Candidates
 
-MISSING_NAMES = 10
-SEEN_WITHIN = 60.0
-"""Seconds until what another machine has put into a shared folder must be seen here."""
+MAX_MISSING_NAMES = 10
+SEEN_TIMEOUT_S = 60.0
+"""Time for a file that another machine stored in a shared folder to appear here."""
 
 
 class RunProgress:
-    """What has become of the list so far, and telling it to the reporters."""
+    """Keep count of what became of the list so far, and pass it to the reporters."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class RunProgress:
         self._stored_ids: set[int] = set()
         self._partial: dict[int, Tally] = {}  # shards under way
         self._missing: list[str] = []  # names of the first shards that were not done before
-        self._rests = Rests()
+        self._rests = RestingHosts()
         self._shards_missing = 0
         self._shards_done = 0
         self._shards_skipped = 0
@@ -62,16 +62,18 @@ class RunProgress:
         self._candidates: Candidates | frozenset[int] = frozenset()
         self._retry: RetryCounts | None = None
         self._record: Callable[[], None] = lambda: None
-        self._done_before: set[int] = set()  # of which rows are fetched again
+        self._done_before: set[int] = set()  # but with rows to retry
 
     def complete(self, candidates: Candidates, record: Callable[[], None]) -> None:
-        """Look again at those of the shards that are done which `candidates` has; call `record`
-        before a shard is made, or when the list has fitted all that were looked at."""
+        """Retry failed rows in the finished shards that `candidates` has.
+
+        Call `record` before a missing shard is made, or at the end if the list fits all of them.
+        """
         self._candidates = candidates
         self._record = record
         self._retry = RetryCounts()
 
-    def name_of(self, shard_id: int) -> str:
+    def name_shard(self, shard_id: int) -> str:
         return shard_name(shard_id, self._options.oom_shard_count)
 
     def start(self, output_folder: str, notices: Sequence[str] = ()) -> None:
@@ -84,8 +86,8 @@ class RunProgress:
             for text in (*self._plan.notices, *notices):
                 reporter.notice(text)
 
-    def left_to_do(self) -> Iterator[Shard]:
-        """The shards of the list, without those that are done."""
+    def find_remaining(self) -> Iterator[Shard]:
+        """Yield the shards of the list that are not done, and those with rows to retry."""
         size = self._options.number_sample_per_shard
         for shard in self._source.shards(size, self._plan.first_id):
             if not is_own(shard.id, self._options.part_of):
@@ -104,38 +106,38 @@ class RunProgress:
                 self._rows_skipped += shard.count
         self._all_planned = True
         if self._shards_skipped and self._missing:
-            self.take(Notice(self._what_was_missing()))
+            self.handle(Notice(self._describe_missing()))
 
     def _note_missing(self, shard: Shard) -> None:
         if self._shards_missing == 0:
             self._record()
         self._shards_missing += 1
-        if len(self._missing) < MISSING_NAMES:
-            self._missing.append(self.name_of(shard.id))
+        if len(self._missing) < MAX_MISSING_NAMES:
+            self._missing.append(self.name_shard(shard.id))
 
-    def _what_was_missing(self) -> str:
-        """Of a dataset that earlier runs, or its parts, have begun."""
+    def _describe_missing(self) -> str:
+        """Name the shards that earlier runs, or parts, have left out."""
         missing = self._shards_missing
-        more = f" and {missing - MISSING_NAMES:,} more" if missing > MISSING_NAMES else ""
+        more = f" and {missing - MAX_MISSING_NAMES:,} more" if missing > MAX_MISSING_NAMES else ""
         return (
             f"{missing:,} of {plural(self._shards_planned, 'shard')} "
             f"{'was' if missing == 1 else 'were'} missing: "
             f"{', '.join(self._missing)}{more}"
         )
 
-    def take(self, event: Event | None) -> None:
-        """Note what a worker did, and show it."""
+    def handle(self, event: Event | None) -> None:
+        """Count what a worker did, and pass it to the reporters."""
         match event:
-            case Stored(result=result):
+            case ShardStored(result=result):
                 self._stored_ids.add(result.id)
                 self._count(result)
                 progress = self.progress()
                 for reporter in self._reporters:
                     reporter.shard_done(result, progress)
-            case Counted(tallies=tallies, resting=resting):
+            case ShardsCounted(tallies=tallies, resting=resting):
                 self._partial.update(tallies)
                 self._rests.see(resting, monotonic())
-            case Lost(shard_id=shard_id):
+            case ShardLost(shard_id=shard_id):
                 self._partial.pop(shard_id, None)
             case Notice(text=text):
                 for reporter in self._reporters:
@@ -156,8 +158,8 @@ class RunProgress:
         else:
             self._shards_done += 1
 
-    def begun(self) -> list[int]:
-        """Shards under way of which rows are in."""
+    def find_begun(self) -> list[int]:
+        """List the open shards that have rows already."""
         return sorted(shard_id for shard_id, tally in self._partial.items() if tally.count)
 
     def progress(self) -> Progress:
@@ -175,7 +177,7 @@ class RunProgress:
         )
 
     def _totals(self) -> tuple[int | None, int | None, bool]:
-        """Shards and rows of the whole list, and whether these are estimates."""
+        """Count or estimate the shards and rows of the whole list; the last value tells which."""
         if self._all_planned:
             return self._shards_planned, self._rows_planned, False
         _, parts = self._options.part_of
@@ -189,15 +191,15 @@ class RunProgress:
         rows = round(self._rows_planned / read)
         return ceil(rows / self._options.number_sample_per_shard), rows, True
 
-    def unseen(self, folder: Folder) -> dict[int, str]:
-        """Shards that workers stored where we do not see them: on disks of their own.
+    def find_unseen(self, folder: Folder) -> dict[int, str]:
+        """Find the shards that workers stored on local disks, where this machine does not see them.
 
-        A shared folder may take a while to show what other machines have put there.
+        A shared folder may take a while to show the files of other machines.
         """
-        deadline = monotonic() + SEEN_WITHIN
+        deadline = monotonic() + SEEN_TIMEOUT_S
         missing = self._stored_ids
         while True:
-            with suppress(OSError):  # a bad moment of the store
+            with suppress(OSError):  # the store may recover
                 missing = self._stored_ids - find_done(folder.names())
             if not missing:
                 return {}
@@ -214,15 +216,15 @@ class RunProgress:
         return dict.fromkeys(missing, text)
 
     @property
-    def found_images(self) -> bool:
+    def stored_images(self) -> bool:
         """Whether this run has stored an image."""
         return self._stored.successes > 0
 
     def shards_before(self) -> Iterator[str]:
-        """Names of the shards of the list that are done, and were so before."""
+        """Yield the names of the shards that were done before this run."""
         ids = range(self._plan.first_id, self._last_id + 1)
         own = (each for each in sorted(self._plan.done) if is_own(each, self._options.part_of))
-        return (self.name_of(each) for each in own if each in ids)
+        return (self.name_shard(each) for each in own if each in ids)
 
     def finish(
         self,
@@ -241,8 +243,8 @@ class RunProgress:
             duration=monotonic() - self._began,
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
-            shards_not_done=tuple(self.name_of(each) for each in not_done if each not in kept),
-            retry_interrupted=tuple(self.name_of(each) for each in not_done if each in kept),
+            shards_not_done=tuple(self.name_shard(each) for each in not_done if each not in kept),
+            retry_interrupted=tuple(self.name_shard(each) for each in not_done if each in kept),
             interrupted=interrupted,
             retry=self._retry,
             part=self._options.part,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from img2dataset.tally import RestingHost
 
 
-class Rests:
-    """Each worker learns of hosts by itself; of two that name the same host the last one counts."""
+class RestingHosts:
+    """Collect the resting hosts of all workers; the last report of a host counts."""
 
     def __init__(self) -> None:
         self._until: dict[str, tuple[float, RestingHost]] = {}
@@ -19,7 +19,7 @@ class Rests:
             self._until[host.name] = (now + host.seconds, host)
 
     def left(self, now: float) -> tuple[RestingHost, ...]:
-        """Those whose rests go on, the longest first."""
+        """List the hosts that still rest, the longest rest first."""
         self._until = {name: seen for name, seen in self._until.items() if seen[0] > now}
         hosts = [replace(host, seconds=until - now) for until, host in self._until.values()]
         return tuple(sorted(hosts, key=lambda host: (-host.seconds, host.name)))

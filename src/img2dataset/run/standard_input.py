@@ -1,6 +1,6 @@
-"""url_list=- -> a file with what standard input holds, for as long as the run lasts.
+"""url_list=- -> a temporary file with the content of standard input.
 
-Files are read more than once: their ends tell whether a dataset goes on with the same list.
+A list is read more than once: both ends of a file identify it when a run is resumed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from img2dataset.storage.failures import one_line
 STANDARD_INPUT = "-"
 
 
-def list_of(options: Options, stack: ExitStack) -> Any:
-    """The list to open; a file that holds standard input is gone when `stack` closes."""
+def save_standard_input(options: Options, stack: ExitStack) -> Any:
+    """Return the list to open; `stack` removes the file that holds standard input."""
     # the type first: to compare a pandas frame with a text gives a frame
     if not isinstance(options.url_list, str) or options.url_list != STANDARD_INPUT:
         return options.url_list
@@ -35,7 +35,7 @@ def list_of(options: Options, stack: ExitStack) -> Any:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         path = folder / f"stdin.{options.input_format}"
         with path.open("wb") as file:
-            shutil.copyfileobj(standard_input(), file)
+            shutil.copyfileobj(get_standard_input(), file)
     except OSError as error:
         raise OptionError(
             f"url_list is '-': standard input cannot be kept in a temporary file "
@@ -46,7 +46,7 @@ def list_of(options: Options, stack: ExitStack) -> Any:
     return str(path)
 
 
-def standard_input() -> IO[bytes]:
-    """Its bytes; none where the program has no standard input, as in a notebook."""
+def get_standard_input() -> IO[bytes]:
+    """Return standard input; an empty stream if the program has none, as in a notebook."""
     stream = getattr(sys.stdin, "buffer", None)
     return BytesIO() if stream is None else stream

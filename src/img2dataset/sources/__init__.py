@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "FORMATS",
     "InputFile",
     "Source",
     "SourceConfig",
@@ -25,15 +24,7 @@ __all__ = [
     "open_source",
 ]
 
-FORMATS = {
-    "txt": "img2dataset.sources.text",
-    "csv": "img2dataset.sources.delimited",
-    "tsv": "img2dataset.sources.delimited",
-    "json": "img2dataset.sources.json_lists",
-    "jsonl": "img2dataset.sources.json_lines",
-    "parquet": "img2dataset.sources.parquet",
-}
-"""Content of a file -> module with `open_files(files, config)`; each but parquet also as .gz."""
+PARQUET_READER = "img2dataset.sources.parquet_ranges"
 
 
 def open_source(
@@ -41,27 +32,27 @@ def open_source(
 ) -> Source:
     """Find the files of a list and check what can be checked before work.
 
-    Of folders and patterns those files are no part of which `leave_out` says so.
+    Files of folders and patterns for which `leave_out` is true are not part of the list.
 
     Raises:
         OptionError: a file, folder or column is missing or cannot be read, or there are no rows.
     """
-    from img2dataset.sources.url_list import source_of  # noqa: PLC0415  (see above)
+    from img2dataset.sources.url_list import make_source  # noqa: PLC0415  (see above)
 
-    return source_of(url_list, config, leave_out)
+    return make_source(url_list, config, leave_out)
 
 
 def load_table(shard: Shard, config: SourceConfig) -> pa.Table:
-    """The normalised table of a shard; row ranges are read now.
+    """Return the normalised table of a shard; row ranges are read now.
 
     Raises:
-        SourceError: the file cannot be read any more.
+        SourceError: the file can no longer be read.
     """
     if isinstance(shard.rows, ParquetRange):
-        return cast("pa.Table", import_module(FORMATS["parquet"]).load_range(shard.rows, config))
+        return cast("pa.Table", import_module(PARQUET_READER).load_range(shard.rows, config))
     return shard.rows
 
 
 def close_tables() -> None:
     """Close what `load_table` keeps open for the next shard of a file."""
-    import_module(FORMATS["parquet"]).close_idle_reader()
+    import_module(PARQUET_READER).close_idle_reader()

@@ -1,122 +1,52 @@
 """Lines of csv or tsv -> records: every line is part of exactly one.  A malformed line is a record
-of its own, with a problem, and reading goes on at the next line."""
+of its own, with a problem, and reading goes on at the next line.
+"""
 
 from __future__ import annotations
 
 import csv
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from operator import itemgetter
 
+from img2dataset.sources.csv_lines import Lines, Records, allow_long_fields
 from img2dataset.sources.encodings import REPLACED
 from img2dataset.sources.findings import Oddity
 from img2dataset.sources.quotes import (
     ESCAPED_QUOTE,
-    LONGEST_LINE,
+    MAX_LINE_CHARACTERS,
     QUOTE,
-    Quoted,
+    ReadResult,
     Record,
-    Shape,
-    hides_row,
     read_doubled,
     read_escaped,
     read_literal,
 )
+from img2dataset.sources.row_shape import RowShape, hides_row
 
-TOO_LONG = f"longer than {LONGEST_LINE} characters"
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines of a file with their ends, in order."""
-
-    texts: list[str]
-    first: int
-    """Number of the first, from 1."""
-    odd: Mapping[int, Oddity] = field(default_factory=dict)
-    """Those that are not UTF-8, by position."""
-
-    def after(self, start: int) -> Lines:
-        odd = {place - start: oddity for place, oddity in self.odd.items() if place >= start}
-        return Lines(self.texts[start:], self.first + start, odd)
-
-    def joined(self, more: Lines) -> Lines:
-        moved = {place + len(self.texts): oddity for place, oddity in more.odd.items()}
-        return Lines(self.texts + more.texts, self.first, {**self.odd, **moved})
-
-
-@dataclass(slots=True)
-class Records:
-    """What lines hold, in order; filled by `RecordParser.parse`."""
-
-    rows: list[Record | None] = field(default_factory=list)
-    """None for a malformed record."""
-    problems: dict[int, str] = field(default_factory=dict)
-    """Position in `rows` -> number of the line, and what is wrong with it."""
-    example: str = ""
-    """The line of the first problem."""
-    rest: Lines | None = None
-    """The last lines, if they are a record that may go on in the next block."""
-
-    def add_problem(self, number: int, problem: str, line: str) -> None:
-        self.example = self.example if self.problems else line
-        self.problems[len(self.rows)] = f"{number}: {problem}"
-        self.rows.append(None)
-
-
-@contextmanager
-def long_fields_allowed() -> Iterator[None]:
-    """The csv module's limit is global: raise it for as long as we parse."""
-    before = csv.field_size_limit(LONGEST_LINE)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def shape_of(header: Record, url_col: str, delimiter: str) -> Shape:
-    """What the header says of the rows.  One that ends in a delimiter names no last column, so
-    rows may lack that."""
-    width = len(header)
-    may_lack_last = width > 1 and not header[-1]
-    return Shape(delimiter, width, width - may_lack_last, header.index(url_col))
-
-
-def read_header(lines: Lines, delimiter: str) -> tuple[Quoted | None, int]:
-    """The first record that is not blank, or what is wrong with it; and at which line it is."""
-    for position, line in enumerate(lines.texts):
-        if line.strip():
-            with long_fields_allowed():
-                header = read_doubled(lines.texts, position, delimiter)
-            if header.record is None and delimiter == "\t":
-                header = Quoted(read_literal(line, delimiter))
-            return header, position
-    return None, 0
+TOO_LONG = f"longer than {MAX_LINE_CHARACTERS} characters"
 
 
 class RecordParser:
-    """Reads the records of one file, block after block.
+    """Parse the records of one file, block after block.
 
-    What it learns on the way depends on the records before, not on where the blocks end: each
+    What it learns depends on the records before, not on where the blocks end: each
     pass over a file gives the same records.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: RowShape) -> None:
         self._shape = shape
         self._has_escapes = False  # a record has shown that backslashes escape quotes here
         self._last_may_be_empty = False  # a record of the right width has ended in an empty cell
 
     def parse(self, lines: Lines, *, final: bool) -> Records:
-        """The records of lines; `final` if no more follow."""
-        with long_fields_allowed():
+        """Parse the records of some lines; `final` if no more lines follow."""
+        with allow_long_fields():
             quick = None if lines.odd else self._parse_quickly(lines.texts)
             return quick if quick is not None else self._parse_carefully(lines, final=final)
 
     def _parse_quickly(self, lines: list[str]) -> Records | None:
-        """The records, if each line is one of the right width (or blank) beyond doubt."""
-        if max(map(len, lines), default=0) > LONGEST_LINE or self._has_escapes:
+        """Parse the lines if each is certainly a record of the right width, or blank; else return None."""
+        if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS or self._has_escapes:
             return None
         try:
             records = list(csv.reader(lines, delimiter=self._shape.delimiter, strict=True))
@@ -135,7 +65,7 @@ class RecordParser:
             self._last_may_be_empty = not all(map(itemgetter(-1), records))
 
     def _parse_carefully(self, lines: Lines, *, final: bool) -> Records:
-        """The records, one at a time where there are quotes."""
+        """Parse the lines, record by record where there are quotes."""
         records = Records()
         texts = lines.texts
         marks = [place for place, line in enumerate(texts) if QUOTE in line]
@@ -156,26 +86,26 @@ class RecordParser:
         return records
 
     def _take_plain_lines(self, lines: Lines, places: range, records: Records) -> None:
-        """Lines without quotes: a record each."""
+        """Add lines without quotes: a record each."""
         texts = [line.rstrip("\r\n") for line in lines.texts[places.start : places.stop]]
         cells = [text.split(self._shape.delimiter) for text in texts]
-        is_simple = not lines.odd and max(map(len, texts)) <= LONGEST_LINE and all(texts)
+        is_simple = not lines.odd and max(map(len, texts)) <= MAX_LINE_CHARACTERS and all(texts)
         if is_simple and set(map(len, cells)) == {self._shape.width}:
             self._note_last_cells(cells)
             records.rows.extend(cells)
             return
         for place, text, record in zip(places, texts, cells, strict=True):
-            if len(text) > LONGEST_LINE:
-                self._take(Quoted(problem=TOO_LONG), lines, place, records)
+            if len(text) > MAX_LINE_CHARACTERS:
+                self._take(ReadResult(problem=TOO_LONG), lines, place, records)
             elif text:
-                self._take(self._fitted(Quoted(record)), lines, place, records)
+                self._take(self._fitted(ReadResult(record)), lines, place, records)
 
-    def _take(self, found: Quoted, lines: Lines, place: int, records: Records) -> None:
-        """Add what was read at a place."""
+    def _take(self, found: ReadResult, lines: Lines, place: int, records: Records) -> None:
+        """Add the record that was read at a place."""
         problem = found.problem
         if found.record is not None and lines.odd:
             oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
-            problem = wrong_bytes(found.record[self._shape.url], oddities)
+            problem = describe_wrong_bytes(found.record[self._shape.url], oddities)
         if found.record is None or problem:
             records.add_problem(lines.first + place, problem, lines.texts[place])
             return
@@ -183,11 +113,14 @@ class RecordParser:
         if not found.is_mended and not found.record[-1]:
             self._last_may_be_empty = True
 
-    def _read_quoted(self, lines: list[str], position: int, *, final: bool) -> Quoted:
-        """The record that begins at a line with a quote in it: by the rule for quotes that gives
-        a record of the right width, and swallows no other."""
-        if len(lines[position]) > LONGEST_LINE:
-            return Quoted(problem=TOO_LONG)
+    def _read_quoted(self, lines: list[str], position: int, *, final: bool) -> ReadResult:
+        """Read the record that begins at a line with a quote.
+
+        The rule for quotes is the one that gives a record of the right width without swallowing
+        another record.
+        """
+        if len(lines[position]) > MAX_LINE_CHARACTERS:
+            return ReadResult(problem=TOO_LONG)
         doubled = read_doubled(lines, position, self._shape.delimiter)
         if doubled.needs_more and not final:
             return doubled
@@ -201,40 +134,40 @@ class RecordParser:
         if checked.record is not None:
             return checked
         literal = self._read_literally(lines[position])
-        return literal if literal is not None else Quoted(problem=checked.problem)
+        return literal if literal is not None else ReadResult(problem=checked.problem)
 
-    def _read_escaped(self, lines: list[str], position: int, taken: int) -> Quoted:
-        """The record if backslashes escape quotes; `taken` lines are looked at for any."""
+    def _read_escaped(self, lines: list[str], position: int, taken: int) -> ReadResult:
+        """Read the record if backslashes escape quotes in the next `taken` lines."""
         sign = "\\" if self._has_escapes else ESCAPED_QUOTE
         if not any(sign in line for line in lines[position : position + taken]):
-            return Quoted()
+            return ReadResult()
         return self._checked(read_escaped(lines, position, self._shape.delimiter))
 
-    def _read_literally(self, line: str) -> Quoted | None:
-        """The record of a line of which the quotes are part of the texts, if it can be one."""
+    def _read_literally(self, line: str) -> ReadResult | None:
+        """Read the line as a record in which quotes are part of the texts; None if it cannot be one."""
         shape = self._shape
         record = read_literal(line, shape.delimiter)
         if record is None:
             return None
-        found = self._fitted(Quoted(record))
+        found = self._fitted(ReadResult(record))
         if found.record is None:
             return None
         is_sure = shape.delimiter == "\t" or QUOTE not in found.record[shape.url]
         return found if is_sure else None
 
-    def _checked(self, found: Quoted) -> Quoted:
-        """The record with the right width, or what is wrong with it."""
+    def _checked(self, found: ReadResult) -> ReadResult:
+        """Fit the record to the right width, or return its problem."""
         if found.record is None:
             return found
         fitted = self._fitted(found)
         if fitted.record is None or found.lines == 1:
             return fitted
         if hides_row(found.record, self._shape):
-            return Quoted(problem="a quote that does not close before the next row")
+            return ReadResult(problem="a quote that does not close before the next row")
         return fitted
 
-    def _fitted(self, found: Quoted) -> Quoted:
-        """The record with the right width: an empty cell more or less at the end is forgiven.
+    def _fitted(self, found: ReadResult) -> ReadResult:
+        """Fit the record to the right width: an empty cell at the end may be surplus or missing.
 
         One more only while every record has ended in a text: it may as well come from a
         delimiter inside a text, with the last cell empty.
@@ -244,15 +177,15 @@ class RecordParser:
         if surplus == 0:
             return found
         if surplus == 1 and not record[-1] and not self._last_may_be_empty:
-            return Quoted(record[:-1], found.lines, is_mended=True)
+            return ReadResult(record[:-1], found.lines, is_mended=True)
         if surplus == -1 and len(record) == self._shape.least:
-            return Quoted([*record, ""], found.lines, is_mended=True)
+            return ReadResult([*record, ""], found.lines, is_mended=True)
         columns = "1 column" if len(record) == 1 else f"{len(record)} columns"
-        return Quoted(problem=f"{columns} instead of {width}")
+        return ReadResult(problem=f"{columns} instead of {width}")
 
 
-def wrong_bytes(url: str, oddities: set[Oddity | None]) -> str:
-    """What is wrong with the URL of a record, some lines of which are not UTF-8; or nothing."""
+def describe_wrong_bytes(url: str, oddities: set[Oddity | None]) -> str:
+    """Describe the encoding problem of a record's URL; empty if there is none."""
     is_guessed = Oddity.READ_AS_WESTERN in oddities and not url.isascii()
     is_damaged = Oddity.NOT_UTF8 in oddities and REPLACED in url
     return "the URL is not UTF-8" if is_guessed or is_damaged else ""

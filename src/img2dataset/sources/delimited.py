@@ -7,43 +7,34 @@ from operator import itemgetter
 
 import pyarrow as pa
 
-from img2dataset.sources.config import (
-    BadListError,
-    InputFile,
-    Source,
-    SourceConfig,
-    check_columns,
-    wanted_columns,
-)
-from img2dataset.sources.csv_records import (
-    Lines,
-    RecordParser,
-    Records,
-    read_header,
-    shape_of,
-)
+from img2dataset.sources.columns import check_columns, list_columns
+from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
+from img2dataset.sources.csv_lines import Lines, Records, infer_row_shape, read_header
+from img2dataset.sources.csv_numbers import NumberTest
+from img2dataset.sources.csv_records import RecordParser
 from img2dataset.sources.encodings import decode_lines
-from img2dataset.sources.findings import place
-from img2dataset.sources.lines import LineSource, Types, check_head, normalised, scanned
-from img2dataset.sources.numbers import NumberTest
-from img2dataset.sources.quotes import LONGEST_LINE, Record
-from img2dataset.sources.streams import Block, Reading, line_blocks
+from img2dataset.sources.findings import describe_line
+from img2dataset.sources.line_blocks import Block, read_line_blocks
+from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
+from img2dataset.sources.quotes import MAX_LINE_CHARACTERS, Record
+from img2dataset.sources.reading import Reading
+from img2dataset.sources.row_tables import add_problem_column
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in csv or tsv files."""
+    """Open a list in csv or tsv files."""
     return LineSource(files, config, DelimitedFormat())
 
 
-def look_at(
+def inspect_file(
     file: InputFile,
     head: bytes,
     tail: bytes | None,  # noqa: ARG001
     config: SourceConfig,
 ) -> None:
-    """Refuse a file that does not begin as it should."""
+    """Refuse a file whose beginning is malformed."""
     check_head(DelimitedFormat(), file, head, config)
 
 
@@ -51,19 +42,19 @@ class DelimitedFormat:
     """A LineFormat."""
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
-        """A column is one of numbers if all its values in the list are."""
+        """Infer the types: a column is numeric if all its values in the list are."""
         tests = {name: NumberTest() for name in config.additional_columns}
-        for batch in scanned(files, config, batches):
+        for batch in scan_files(files, config, read_batches):
             for name, test in tests.items():
                 test.feed(batch.values(name))
         return {name: test.type for name, test in tests.items()}
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
-        return next(batches(reading, config)).names
+        return next(read_batches(reading, config)).names
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
-        for batch in batches(reading, config):
-            yield batch_table(batch, config, types)
+        for batch in read_batches(reading, config):
+            yield make_table(batch, config, types)
 
 
 class Batch:
@@ -83,20 +74,20 @@ class Batch:
         return [str(name) for name in self._header]
 
     def values(self, column: str) -> list[str | None]:
-        """The texts of a column; None in malformed records."""
+        """Return the texts of a column; None in malformed records."""
         return list(map(itemgetter(self._header.index(column)), self._rows))
 
 
-def batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
-    """The records of a file.  A file without a header, that is, an empty one, has none."""
+def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
+    """Read the records of a file; an empty file has none."""
     parser: RecordParser | None = None
     header: Record = []
     rest: Lines | None = None
-    for block, final in with_last(line_blocks(reading, LONGEST_LINE)):
-        lines = lines_of(block, reading)
+    for block, final in flag_last(read_line_blocks(reading, MAX_LINE_CHARACTERS)):
+        lines = decode_block(block, reading)
         lines = lines if rest is None else rest.joined(lines)
         if parser is None:
-            opened = opened_parser(lines, config, reading.file.url)
+            opened = open_parser(lines, config, reading.file.url)
             if opened is None:
                 continue
             header, parser, lines = opened
@@ -106,8 +97,8 @@ def batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
         yield Batch(header, records)
 
 
-def with_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
-    """Each block, and whether it is the last."""
+def flag_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
+    """Yield each block, and whether it is the last."""
     held = next(blocks, None)
     for block in blocks:
         if held is not None:
@@ -117,20 +108,19 @@ def with_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
         yield held, True
 
 
-def lines_of(block: Block, reading: Reading) -> Lines:
-    """The lines of a block; those that are not UTF-8 are noted."""
+def decode_block(block: Block, reading: Reading) -> Lines:
+    """Decode the lines of a block; note those that are not UTF-8."""
     texts, odd = decode_lines(block.data)
     for position, oddity in odd.items():
-        example = place(reading.file.url, block.first_line + position, texts[position])
+        example = describe_line(reading.file.url, block.first_line + position, texts[position])
         reading.findings.add(oddity, 1, example)
     return Lines(texts, block.first_line, odd)
 
 
-def opened_parser(
+def open_parser(
     lines: Lines, config: SourceConfig, url: str
 ) -> tuple[Record, RecordParser, Lines] | None:
-    """The header, what reads the records after it, and the lines of those; None if all lines are
-    blank.
+    """Return the header, the parser of the records after it, and their lines; None if all are blank.
 
     Raises:
         BadListError: the header is malformed, or lacks a column.
@@ -143,23 +133,23 @@ def opened_parser(
         number = lines.first + position
         raise BadListError(f"{url}: line {number}, the header, has {found.problem}")
     check_columns(found.record, config, url)
-    parser = RecordParser(shape_of(found.record, config.url_col, delimiter))
+    parser = RecordParser(infer_row_shape(found.record, config.url_col, delimiter))
     return found.record, parser, lines.after(position + found.lines)
 
 
-def batch_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
-    """The wanted columns of a batch, by their final names."""
+def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
+    """Make a table of the wanted columns of a batch, with their final names."""
     columns = {
-        column.name: typed(batch.values(column.source), types.get(column.source))
+        column.name: cast_texts(batch.values(column.source), types.get(column.source))
         if not column.is_text
         else pa.array(batch.values(column.source), pa.string())
-        for column in wanted_columns(config)
+        for column in list_columns(config)
     }
-    return normalised(columns, batch.problems, len(batch))
+    return add_problem_column(columns, batch.problems, len(batch))
 
 
-def typed(values: list[str | None], kind: pa.DataType | None) -> pa.Array:
-    """Texts as the type of their column, which was found to fit all of them."""
+def cast_texts(values: list[str | None], kind: pa.DataType | None) -> pa.Array:
+    """Cast texts to the type of their column, which fits all of them."""
     if kind is None or pa.types.is_string(kind):
         return pa.array(values, pa.string())
     return pa.array([value or None for value in values], pa.string()).cast(kind)

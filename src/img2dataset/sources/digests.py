@@ -1,6 +1,6 @@
-"""A hash as a list may write it -> lower case hex: hex, base64 or raw bytes, with or without a name.
+"""A hash as hex, base64 or raw bytes, with or without a prefix -> lower-case hex.
 
-Which of them it is, its length tells: no two of these spellings are as long as each other.
+The length tells which notation it is: no two of them are equally long.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PREFIX = re.compile(r"(?:md5|sha-?256|sha-?512)\s*[:=-]\s*|0x|\\x", re.IGNORECAS
 HEX = re.compile(r"[0-9a-f]+")
 
 
-def hex_digest(text: str, hash_type: str) -> str | None:
-    """The digest that `text` spells, in lower case hex; None if it spells none of that type."""
+def parse_digest(text: str, hash_type: str) -> str | None:
+    """Parse a digest of this type; return it in lower-case hex, or None if `text` is none."""
     size = DIGEST_BYTES[hash_type]
     bare = text.strip().strip("\"'")
     found = PREFIX.match(bare)
@@ -25,12 +25,12 @@ def hex_digest(text: str, hash_type: str) -> str | None:
     lower = bare.lower()
     if len(lower) == 2 * size and HEX.fullmatch(lower):
         return lower
-    data = base64_bytes(bare, size)
+    data = decode_base64(bare, size)
     return None if data is None else data.hex()
 
 
-def base64_bytes(text: str, size: int) -> bytes | None:
-    """The `size` bytes of a base64 text of either alphabet; its padding may be missing."""
+def decode_base64(text: str, size: int) -> bytes | None:
+    """Decode `size` bytes from base64 of either alphabet; the padding may be missing."""
     bare = text.rstrip("=").replace("-", "+").replace("_", "/")
     if len(bare) != (size * 8 + 5) // 6:
         return None
@@ -41,13 +41,13 @@ def base64_bytes(text: str, size: int) -> bytes | None:
     return data if len(data) == size else None
 
 
-def digest_text(value: bytes, hash_type: str) -> str:
-    """A cell of bytes: the digest itself, or a text that spells it."""
+def format_digest(value: bytes, hash_type: str) -> str:
+    """Format a cell of bytes, which are the digest itself or a text with it."""
     if len(value) == DIGEST_BYTES[hash_type]:
         return value.hex()
     return value.decode(errors="replace")
 
 
-def type_of_digest(text: str) -> str | None:
-    """The type of which `text` spells a digest, if any."""
-    return next((name for name in DIGEST_BYTES if hex_digest(text, name)), None)
+def guess_digest_type(text: str) -> str | None:
+    """Guess of which type `text` is a digest; None if of no type."""
+    return next((name for name in DIGEST_BYTES if parse_digest(text, name)), None)

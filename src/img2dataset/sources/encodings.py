@@ -1,4 +1,4 @@
-"""Bytes of a list -> text.  Lists are UTF-8; what to do with those that are not."""
+"""Bytes of a list -> text.  Lists should be UTF-8; for others, the best guess or advice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from io import BytesIO, StringIO
 from img2dataset.sources.findings import Oddity
 
 REPLACED = "\ufffd"
-"""What bytes that are not UTF-8 became."""
+"""The replacement for bytes that are not UTF-8."""
 BOMS = {  # the longer first: one of UTF-32 begins like that of UTF-16
     BOM_UTF32_LE: "UTF-32",
     BOM_UTF32_BE: "UTF-32",
@@ -24,12 +24,12 @@ NOT_WESTERN = re.compile(
     rb"|[A-Z][\x8a\x8c\x8e\x9f][a-z]"
     rb"|[A-Za-z][\x80\x82\x84\x95\x99\xa1-\xa9\xab-\xb1\xb3\xb6\xb9\xbb-\xbf][A-Za-z]"
 )
-"""What bytes do in other encodings, and hardly ever in texts in windows-1252: there letters with
-accents stand alone among others, and signs do not stand inside words."""
+"""Byte sequences of other encodings that hardly occur in windows-1252: there, letters with accents
+stand alone among others, and signs do not stand inside words."""
 
 
-def wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32, if a file that begins so is in it, with a byte order mark or without."""
+def detect_wide_encoding(head: bytes) -> str | None:
+    """Detect UTF-16 or UTF-32, with a byte order mark or without; None if it is neither."""
     for bom, name in BOMS.items():
         if head.startswith(bom):
             return name
@@ -40,8 +40,8 @@ def wide_encoding(head: bytes) -> str | None:
     return "UTF-16" if is_wide else None
 
 
-def advice_for_wide(name: str) -> str:
-    """What to do about a file in UTF-16 or UTF-32."""
+def describe_wide_encoding(name: str) -> str:
+    """Tell the user to convert a file in UTF-16 or UTF-32."""
     return (
         f"is {name} text: convert it to UTF-8, with  iconv -f {name} -t UTF-8 OLD > NEW  "
         "(in Excel: save as 'CSV UTF-8')"
@@ -49,18 +49,18 @@ def advice_for_wide(name: str) -> str:
 
 
 def is_western(line: bytes) -> bool:
-    """Whether bytes that are not UTF-8 read like windows-1252 (Excel's, in the West)."""
+    """True if bytes that are not UTF-8 look like windows-1252 (of Excel in Western countries)."""
     return not NOT_WESTERN.search(line) and not is_damaged_utf8(line)
 
 
 def is_damaged_utf8(line: bytes) -> bool:
-    """Whether most of what is not ASCII in a line is UTF-8."""
+    """True if most non-ASCII bytes of a line are valid UTF-8."""
     lost = len(line) - len(line.decode(errors="ignore").encode())
     return 2 * lost < sum(byte > 0x7F for byte in line)
 
 
 def decode_line(line: bytes) -> tuple[str, Oddity | None]:
-    """The text of a line, and what is odd about its bytes."""
+    """Decode a line; return its text and what is odd about its bytes."""
     try:
         return line.decode(), None
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def decode_line(line: bytes) -> tuple[str, Oddity | None]:
 
 
 def decode_lines(data: bytes) -> tuple[list[str], dict[int, Oddity]]:
-    """The lines with their ends; and, by position, those that are not UTF-8."""
+    """Decode lines with their ends; return them, and by position those that are not UTF-8."""
     try:
         return list(StringIO(data.decode(), newline="\n")), {}  # no other line ends count
     except UnicodeDecodeError:
@@ -80,9 +80,11 @@ def decode_lines(data: bytes) -> tuple[list[str], dict[int, Oddity]]:
     }
 
 
-def foreign_line(head: bytes) -> int | None:
-    """Number of the first line that is in another encoding than UTF-8 or windows-1252, if half
-    of the lines at the start of a file are."""
+def find_foreign_line(head: bytes) -> int | None:
+    """Find the first line in an encoding other than UTF-8 or windows-1252.
+
+    Return its number if half of the lines at the start of the file are in another encoding.
+    """
     lines = [line for line in head.split(b"\n")[:-1] or [head] if line.strip()]
     foreign = [
         number
@@ -92,12 +94,12 @@ def foreign_line(head: bytes) -> int | None:
     return foreign[0] if len(foreign) > 1 and 2 * len(foreign) >= len(lines) - 1 else None
 
 
-def wrong_encoding(head: bytes, *, asks_for_texts: bool) -> str | None:
-    """What is wrong with the encoding of a file that begins so, if it must not be read on."""
-    wide = wide_encoding(head)
+def describe_wrong_encoding(head: bytes, *, asks_for_texts: bool) -> str | None:
+    """Describe the encoding problem of a file that must not be read; None if there is none."""
+    wide = detect_wide_encoding(head)
     if wide is not None:
-        return advice_for_wide(wide)
-    number = foreign_line(head) if asks_for_texts else None
+        return describe_wide_encoding(wide)
+    number = find_foreign_line(head) if asks_for_texts else None
     if number is None:
         return None
     return (

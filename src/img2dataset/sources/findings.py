@@ -1,4 +1,4 @@
-"""What a pass over a file found odd -> lines for a person: how many, where the first is, why."""
+"""Odd lines of a list -> messages: how many there are, where the first is, and why."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import Enum
 from img2dataset.text import plural
 
 SHOWN_CHARACTERS = 80
-"""Of a line that is shown as an example."""
+"""Of an example line."""
 
 
 class Oddity(Enum):
-    """What lines of a list can be, other than fine.  The value says it for a person."""
+    """What can be wrong with lines of a list.  The value is the text of the message."""
 
     MALFORMED = "malformed, and recorded as failed rows"
     READ_AS_WESTERN = (
@@ -27,7 +27,7 @@ class Oddity(Enum):
 
 
 @dataclass(slots=True)
-class Found:
+class OddLines:
     """Some lines that are odd in one way."""
 
     count: int
@@ -36,34 +36,34 @@ class Found:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found, in one file or in a list."""
+    """The odd lines of one file or of a list."""
 
-    found: dict[Oddity, Found] = field(default_factory=dict)
+    found: dict[Oddity, OddLines] = field(default_factory=dict)
 
     def add(self, oddity: Oddity, count: int, example: str) -> None:
-        """Count lines; the first example stays."""
+        """Count lines; the first example is kept."""
         if oddity in self.found:
             self.found[oddity].count += count
         else:
-            self.found[oddity] = Found(count, example)
+            self.found[oddity] = OddLines(count, example)
 
     def add_malformed(self, url: str, problems: Mapping[int, str], line: str) -> None:
-        """Count malformed rows: `problems` by position, each with the number of its line in
-        front; `line` is the text of the first."""
+        """Count malformed rows: `problems` by position, each after its line number; `line` is the
+        text of the first."""
         if problems:
             number, _, why = problems[min(problems)].partition(": ")
-            self.add(Oddity.MALFORMED, len(problems), f"{place(url, number, line)}: {why}")
+            self.add(Oddity.MALFORMED, len(problems), f"{describe_line(url, number, line)}: {why}")
 
     def merge(self, other: Findings) -> None:
         for oddity, found in other.found.items():
             self.add(oddity, found.count, found.example)
 
     def lines(self) -> tuple[str, ...]:
-        """All that was found, for a person."""
-        return tuple(told(oddity, found) for oddity, found in self.found.items())
+        """Describe all odd lines."""
+        return tuple(describe_lines(oddity, found) for oddity, found in self.found.items())
 
-    def lines_about_encodings(self) -> tuple[str, ...]:
-        """What to say before the work: it is better to convert a list than to do it again."""
+    def encoding_notices(self) -> tuple[str, ...]:
+        """Describe lines in other encodings, before work: the user may convert the list first."""
         return tuple(
             f"the list has lines that are {oddity.value}; the first is {found.example}"
             for oddity, found in self.found.items()
@@ -71,14 +71,14 @@ class Findings:
         )
 
 
-def told(oddity: Oddity, found: Found) -> str:
+def describe_lines(oddity: Oddity, found: OddLines) -> str:
     lines = plural(found.count, "line")
     are, first = ("is", "it is") if found.count == 1 else ("are", "the first is")
     return f"{lines} of the list {are} {oddity.value}; {first} {found.example}"
 
 
-def place(url: str, number: int | str, line: str) -> str:
-    """A line of a file, cut short."""
+def describe_line(url: str, number: int | str, line: str) -> str:
+    """Describe a line of a file; a long one is cut off."""
     text = line.rstrip("\r\n")
     cut = f"{text[:SHOWN_CHARACTERS]!r}{'...' if len(text) > SHOWN_CHARACTERS else ''}"
     return f"{url.rpartition('/')[2]}, line {number}, {cut}"

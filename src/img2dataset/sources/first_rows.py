@@ -1,6 +1,6 @@
-"""The first rows of a list -> refused if they cannot be what the options take them for.
+"""Check the first rows of a list: refuse a url_col without URLs and a verify_hash without hashes.
 
-Else every row of the list would fail, after a run of days.
+Else every row of the list would fail, in a run of days.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
-from img2dataset.sources.bare_hosts import lacks_schemes
+from img2dataset.sources.bare_hosts import describe_missing_schemes
 from img2dataset.sources.config import SourceConfig
-from img2dataset.sources.digests import DIGEST_BYTES, hex_digest, type_of_digest
+from img2dataset.sources.digests import DIGEST_BYTES, guess_digest_type, parse_digest
 
-LOOKED_AT = 100
+MAX_ROWS = 100
 """Rows."""
-COLUMNS_TRIED = 50
+MAX_COLUMNS = 50
 SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 SCHEMELESS = re.compile(r"\s*(?://|[\w-]+(?:\.[\w-]+)+(?:[:/?#]|\s*$))")
 """//host/path, or a host with a dot in it."""
@@ -32,10 +32,10 @@ class Previewed(Protocol):
     """A source whose first rows can be seen before it is read."""
 
     def first_rows(self, config: SourceConfig) -> pa.Table:
-        """Some of the first rows, normalised."""
+        """Read some of the first rows, normalised."""
 
     def column_names(self) -> list[str]:
-        """All columns of the first file."""
+        """List the columns of the first file."""
 
 
 def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]:
@@ -48,24 +48,24 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
     """
     bare = replace(config, additional_columns=(), bbox_col=None, caption_col=None)
     table = source.first_rows(bare)
-    urls = texts_of(table, URL)
+    urls = read_texts(table, URL)
     notices = check_urls(
         urls,
         config.url_col,
-        lambda name: texts_of(
+        lambda name: read_texts(
             source.first_rows(replace(bare, url_col=name, verify_hash=None)), URL
         ),
         source.column_names,
     )
     if config.verify_hash is not None:
-        check_hashes(texts_of(table, config.verify_hash[1]), *config.verify_hash)
+        check_hashes(read_texts(table, config.verify_hash[1]), *config.verify_hash)
     return notices
 
 
-def texts_of(table: pa.Table, name: str) -> Texts:
-    """The first texts of a column that are not blank."""
+def read_texts(table: pa.Table, name: str) -> Texts:
+    """Read the first texts of a column that are not blank."""
     position = len(table.column_names) - 1 - table.column_names[::-1].index(name)
-    texts = table.column(position).slice(0, LOOKED_AT).to_pylist()
+    texts = table.column(position).slice(0, MAX_ROWS).to_pylist()
     return [text for text in texts if text and not text.isspace()]
 
 
@@ -73,7 +73,7 @@ def check_urls(
     urls: Texts, url_col: str, read: Callable[[str], Texts], names: Callable[[], Iterable[str]]
 ) -> tuple[str, ...]:
     """Refuse a column of lists, and one without URLs where another one has them."""
-    problem = lacks_schemes(urls)
+    problem = describe_missing_schemes(urls)
     if not urls or (problem is None and any(map(SCHEME.match, urls))):
         return ()
     if all(map(is_nested, urls)):
@@ -81,12 +81,12 @@ def check_urls(
             f"url_col is {url_col!r}: its values are lists or objects, not URLs ({urls[0]:.80}); "
             "write a list with one row for each URL (pandas: explode)"
         )
-    others = [name for name in list(names())[:COLUMNS_TRIED] if name != url_col]
+    others = [name for name in list(names())[:MAX_COLUMNS] if name != url_col]
     found = [name for name in others if are_urls(read(name))]
     if found:
         raise OptionError(
             f"url_col is {url_col!r}: none of its first {len(urls)} values is a URL "
-            f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or mend "
+            f"({urls[0]!r:.80}), but those of {found[0]!r} are; use url_col={found[0]}, or correct "
             "the names of the columns"
         )
     if problem is not None:
@@ -99,7 +99,7 @@ def check_urls(
 
 
 def is_nested(text: str) -> bool:
-    """Whether this is a list or an object made text."""
+    """True if this is a JSON list or object."""
     if text.lstrip()[:1] not in {"[", "{"}:
         return False
     try:
@@ -110,16 +110,16 @@ def is_nested(text: str) -> bool:
 
 
 def are_urls(texts: Texts) -> bool:
-    """Whether most are web addresses."""
+    """True if most are web addresses."""
     web = sum(text.lstrip().lower().startswith(("http:", "https:")) for text in texts)
     return web * 2 > len(texts)
 
 
 def check_hashes(hashes: Texts, column: str, hash_type: str) -> None:
-    """Refuse a column none of whose values spells a hash of the type."""
-    if not hashes or any(hex_digest(text, hash_type) for text in hashes):
+    """Refuse a column without a single hash of the type."""
+    if not hashes or any(parse_digest(text, hash_type) for text in hashes):
         return
-    other = type_of_digest(hashes[0])
+    other = guess_digest_type(hashes[0])
     size = DIGEST_BYTES[hash_type]
     wanted = f"{2 * size} hex digits, {(size + 2) // 3 * 4} characters of base64 or {size} bytes"
     raise OptionError(

@@ -1,18 +1,18 @@
-"""A folder without files of the format -> the pattern that names the files that were meant."""
+"""A folder without files of the format -> advice on how to name the files that were meant."""
 
 from __future__ import annotations
 
 from typing import Any
 
 FORMATS_OF_ENDINGS = ("parquet", "csv", "tsv", "json", "jsonl", "txt")
-LISTINGS = 20
-"""Folders that are looked into, at most."""
+MAX_LISTINGS = 20
+"""Folders to search."""
 
 
 def describe_folder(fs: Any, path: str, location: str, input_format: str) -> str:
-    """What to use instead, as the end of a message; empty if there is nothing to say."""
+    """Say what to use instead, as the end of a message; empty if nothing fits."""
     folder = location.rstrip("/")
-    names = files_in(fs, path)
+    names = list_files(fs, path)
     if input_format == "jsonl" and any(name.endswith(".json") for name in names):
         return f"; if those are JSON lines (as Spark writes them), use url_list='{folder}/*.json'"
     for ending in FORMATS_OF_ENDINGS:
@@ -21,15 +21,15 @@ def describe_folder(fs: Any, path: str, location: str, input_format: str) -> str
                 return f"; input_format={ending}{suffix} reads its *.{ending}{suffix}"
     if any("." not in name for name in names):
         return f"; its files have no ending: if they are {input_format}, use url_list='{folder}/*'"
-    depth = depth_of(fs, path, f".{input_format}")
+    depth = find_depth(fs, path, f".{input_format}")
     if depth is None:
         return ""
     pattern = f"{folder}/**/*.{input_format}"
     return f"; there are such files in folders inside it: use url_list='{pattern}'"
 
 
-def files_in(fs: Any, path: str) -> list[str]:
-    """Names of the files of a folder that are not hidden."""
+def list_files(fs: Any, path: str) -> list[str]:
+    """List the names of the files of a folder that are not hidden."""
     names = [
         str(info["name"]).rpartition("/")[2]
         for info in fs.ls(path, detail=True)
@@ -38,10 +38,10 @@ def files_in(fs: Any, path: str) -> list[str]:
     return sorted(name for name in names if name[:1] not in {".", "_"})
 
 
-def depth_of(fs: Any, path: str, ending: str) -> int | None:
-    """How many folders down the nearest file with the ending is; None if none was found."""
+def find_depth(fs: Any, path: str, ending: str) -> int | None:
+    """Find how many folders down the nearest file with the ending is; None if there is none."""
     folders, looked_into = [(path, 0)], 0
-    while folders and looked_into < LISTINGS:
+    while folders and looked_into < MAX_LISTINGS:
         folder, depth = folders.pop(0)
         looked_into += 1
         for info in fs.ls(folder, detail=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 from img2dataset.sources.config import BadListError
 
-LONGEST_OBJECT = 16_000_000
+MAX_OBJECT_CHARACTERS = 16_000_000
 """Characters."""
 WHITESPACE = " \t\r\n"
 SHOWN_CHARACTERS = 200
@@ -29,7 +29,7 @@ class BadElement:
 
 
 class ElementEnd:
-    """Looks for the end of an element by its brackets and quotes, piece by piece."""
+    """Find the end of an element by its brackets and quotes, piece by piece."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -37,7 +37,7 @@ class ElementEnd:
         self._skip = 0  # characters at the start of the next piece: the escaped one
 
     def find(self, text: str, start: int) -> int | None:
-        """Where the "," or "]" after the element is; None if it is not in this piece."""
+        """Find the "," or "]" after the element; None if it is not in this piece."""
         position: int | None = start + self._skip
         self._skip = 0
         while position is not None:
@@ -85,7 +85,7 @@ class ArrayText:
         self._decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
 
     def items(self) -> Iterator[Any]:
-        """The elements of the array, to its end; a BadElement for each that has none.
+        """Yield the elements of the array; a BadElement for each that is malformed.
 
         Raises:
             BadListError: the text is not that of an array, or cut off.
@@ -106,7 +106,7 @@ class ArrayText:
                     raise BadListError(f"{self.url} is malformed JSON after element {row}")
 
     def _next_character(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """Move to the next character that is not white space and return it; empty at the end."""
         while True:
             text, position = self._text, self._position
             while position < len(text) and text[position] in WHITESPACE:
@@ -118,7 +118,7 @@ class ArrayText:
                 return ""
 
     def _item(self, row: int) -> Any:
-        """The element that begins here."""
+        """Read the element that begins here."""
         try:
             item, self._position = self._decode(self._text, self._position)
         except (ValueError, RecursionError):  # malformed, or not all of it is here
@@ -126,11 +126,11 @@ class ArrayText:
         return item
 
     def _whole_item(self, row: int) -> Any:
-        """The element that begins here, of which more has to be read, or which is malformed."""
+        """Read the element that begins here, which is longer than the text so far, or malformed."""
         begin = self._text[self._position : self._position + SHOWN_CHARACTERS]
         end = self._read_to_end(row)
         if end is None:
-            return BadElement(f"longer than {LONGEST_OBJECT} characters", begin)
+            return BadElement(f"longer than {MAX_OBJECT_CHARACTERS} characters", begin)
         text = self._text[self._position : end]
         try:
             item, after = self._decode(text, 0)
@@ -138,13 +138,13 @@ class ArrayText:
             problem = getattr(error, "msg", "nested too deeply")
         else:
             problem = "" if not text[after:].strip(WHITESPACE) else "text after the element"
-        if problem and NEXT_OBJECT.search(text):  # where the next one begins is anyone's guess
+        if problem and NEXT_OBJECT.search(text):  # the next one cannot be found
             raise BadListError(f"{self.url} is malformed JSON at element {row + 1}: {problem}")
         self._position = end
         return BadElement(f"not valid JSON ({problem})", begin) if problem else item
 
     def _read_to_end(self, row: int) -> int | None:
-        """Where the element ends in the text; None if it was too long, and has been passed."""
+        """Find where the element ends in the text; None if it was too long and was skipped."""
         scan = ElementEnd()
         is_kept = True
         looked_at = self._position
@@ -154,7 +154,7 @@ class ArrayText:
                 self._position = end
             if end is not None:
                 return end if is_kept else None
-            if is_kept and len(self._text) - self._position > LONGEST_OBJECT:
+            if is_kept and len(self._text) - self._position > MAX_OBJECT_CHARACTERS:
                 is_kept = False
             if not is_kept:
                 self._position = len(self._text)

@@ -1,19 +1,20 @@
-"""Whether objects have the wanted keys: one that is missing in the first may come later."""
+"""Check that objects have the wanted keys: one that the first lacks may come later."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from img2dataset.sources.config import InputFile, SourceConfig, check_columns, wanted_columns
-from img2dataset.sources.json_values import Objects
-from img2dataset.sources.streams import Reading
+from img2dataset.sources.columns import check_columns, list_columns
+from img2dataset.sources.config import InputFile, SourceConfig
+from img2dataset.sources.json_objects import Objects
+from img2dataset.sources.reading import Reading
 
 Batches = Callable[[Reading, SourceConfig], Iterator[Objects]]
 
 
 class KeyCheck:
-    """Looks for the wanted keys in the files of a list.
+    """Look for the wanted keys in the files of a list.
 
     The URL must be somewhere in each file, any other key somewhere in the list.  Mostly all are
     in the first objects; only if not, more is read.
@@ -25,7 +26,7 @@ class KeyCheck:
         self._seen: dict[str, None] = {}  # in order
 
     def checked(self, reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-        """The objects of a file; what is malformed is noted.
+        """Yield the objects of a file; note what is malformed.
 
         Raises:
             BadListError: a wanted key is in no object, or there are no objects.
@@ -39,13 +40,13 @@ class KeyCheck:
             yield objects
 
     def _check(self, first: Objects, config: SourceConfig, file: InputFile) -> None:
-        """Refuse a file that begins with these objects, and lacks a key."""
-        keys = keys_of(first)
+        """Refuse a file that begins with these objects and lacks a key."""
+        keys = collect_keys(first)
         self._seen |= keys
         if config.url_col not in keys:
             keys |= self._keys_until({config.url_col}, config, file)
             self._seen |= keys
-        wanted = {column.source for column in wanted_columns(config)}
+        wanted = {column.source for column in list_columns(config)}
         others = [each for each in self._files if each.url != file.url]
         for each in (file, *others):
             missing = wanted - self._seen.keys()
@@ -58,20 +59,20 @@ class KeyCheck:
     def _keys_until(
         self, wanted: set[str], config: SourceConfig, file: InputFile
     ) -> dict[str, None]:
-        """The keys of a file, up to where all of the wanted ones have been seen."""
+        """Collect the keys of a file, until all wanted ones have been seen."""
         keys: dict[str, None] = {}
         with Reading(file, config) as reading:
             for objects in self._batches(reading, config):
-                keys |= keys_of(objects)
+                keys |= collect_keys(objects)
                 if wanted <= keys.keys():
                     break
         return keys
 
 
-def keys_of(objects: Objects) -> dict[str, None]:
+def collect_keys(objects: Objects) -> dict[str, None]:
     return dict.fromkeys(key for row in objects.rows for key in row)
 
 
-def url_alone(config: SourceConfig) -> SourceConfig:
-    """As if no other column were wanted."""
+def keep_url_only(config: SourceConfig) -> SourceConfig:
+    """Copy the config without all columns but the URL."""
     return replace(config, caption_col=None, additional_columns=(), bbox_col=None, verify_hash=None)

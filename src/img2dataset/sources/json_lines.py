@@ -8,72 +8,62 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from img2dataset.sources.config import (
-    BadListError,
-    InputFile,
-    Source,
-    SourceConfig,
-)
-from img2dataset.sources.json_keys import KeyCheck, url_alone
-from img2dataset.sources.json_values import (
-    LONG_NUMBER,
-    Objects,
-    column_types,
-    keys_of,
-    load,
-    table_of,
-)
-from img2dataset.sources.lines import LineSource, Types, check_head, scanned
-from img2dataset.sources.streams import Block, Reading, line_blocks
+from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
+from img2dataset.sources.json_keys import KeyCheck, keep_url_only
+from img2dataset.sources.json_objects import LONG_NUMBER, Objects, list_keys, parse_json
+from img2dataset.sources.json_tables import make_table
+from img2dataset.sources.json_types import infer_column_types
+from img2dataset.sources.line_blocks import Block, read_line_blocks
+from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
+from img2dataset.sources.reading import Reading
 
-LONGEST_LINE = 16_000_000
+MAX_LINE_BYTES = 16_000_000
 """Bytes."""
 SHOWN_BYTES = 400
-"""Of a malformed line, at most."""
+"""Of a malformed line."""
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in jsonl files."""
+    """Open a list in jsonl files."""
     return LineSource(files, config, JsonLinesFormat(files))
 
 
-def look_at(
+def inspect_file(
     file: InputFile,
     head: bytes,
     tail: bytes | None,  # noqa: ARG001
     config: SourceConfig,
 ) -> None:
-    """Refuse a file that does not begin as it should; keys other than the URL's may be in other
-    files alone."""
-    check_head(JsonLinesFormat((file,)), file, head, url_alone(config))
+    """Refuse a file whose beginning is malformed; only the key of the URL must be in each file."""
+    check_head(JsonLinesFormat((file,)), file, head, keep_url_only(config))
 
 
 class JsonLinesFormat:
     """A LineFormat."""
 
     def __init__(self, files: tuple[InputFile, ...]) -> None:
-        self._keys = KeyCheck(files, batches)
+        self._keys = KeyCheck(files, read_batches)
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
-        return column_types(scanned(files, config, batches), config)
+        return infer_column_types(scan_files(files, config, read_batches), config)
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
-        return keys_of(next(iter(batches(reading, config))))
+        return list_keys(next(iter(read_batches(reading, config))))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in self._keys.checked(reading, config):
-            yield table_of(objects, config, types)
+            yield make_table(objects, config, types)
 
 
-def batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """The objects of a file.
+def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """Read the objects of a file.
 
     Raises:
         BadListError: not one of its first lines is an object.
     """
     is_first = True
-    for block in line_blocks(reading, LONGEST_LINE):
-        objects = objects_of(block)
+    for block in read_line_blocks(reading, MAX_LINE_BYTES):
+        objects = parse_block(block)
         if is_first and objects.rows:
             refuse_no_objects(objects, config, reading.file.url)
             is_first = False
@@ -89,11 +79,11 @@ def refuse_no_objects(objects: Objects, config: SourceConfig, url: str) -> None:
         )
 
 
-def objects_of(block: Block) -> Objects:
-    """The objects of a block; blank lines are left out."""
+def parse_block(block: Block) -> Objects:
+    """Parse the objects of a block; skip blank lines."""
     lines = block.data.split(b"\n")
     filled = [line for line in lines if line and not line.isspace()]
-    if len(block.data) <= LONGEST_LINE and not LONG_NUMBER.search(block.data):
+    if len(block.data) <= MAX_LINE_BYTES and not LONG_NUMBER.search(block.data):
         try:
             rows = list(map(orjson.loads, filled))
         except orjson.JSONDecodeError:
@@ -101,16 +91,16 @@ def objects_of(block: Block) -> Objects:
         else:
             if all(type(row) is dict for row in rows):
                 return Objects(rows)
-    return carefully(lines, block.first_line)
+    return parse_lines(lines, block.first_line)
 
 
-def carefully(lines: list[bytes], first_line: int) -> Objects:
-    """The objects, line by line; a malformed line is an empty object with a problem."""
+def parse_lines(lines: list[bytes], first_line: int) -> Objects:
+    """Parse the objects line by line; a malformed line is an empty object with a problem."""
     objects = Objects()
     for number, line in enumerate(lines, first_line):
         if not line or line.isspace():
             continue
-        row, problem = object_of(line)
+        row, problem = parse_line(line)
         if problem:
             text = line[:SHOWN_BYTES].decode(errors="replace")
             objects.add_problem(f"{number}: {problem}", text)
@@ -118,12 +108,12 @@ def carefully(lines: list[bytes], first_line: int) -> Objects:
     return objects
 
 
-def object_of(line: bytes) -> tuple[dict[str, Any], str | None]:
-    """The object of a line, or an empty one and what is wrong."""
-    if len(line) > LONGEST_LINE:
-        return {}, f"longer than {LONGEST_LINE} bytes"
+def parse_line(line: bytes) -> tuple[dict[str, Any], str | None]:
+    """Parse the object of a line; return it, or an empty one and the problem."""
+    if len(line) > MAX_LINE_BYTES:
+        return {}, f"longer than {MAX_LINE_BYTES} bytes"
     try:
-        row = load(line)
+        row = parse_json(line)
     except UnicodeDecodeError:
         return {}, "not UTF-8"
     except ValueError as error:

@@ -11,37 +11,40 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-LONGEST_LINE = 16_000_000
+MAX_LINE_CHARACTERS = 16_000_000
 """Characters; also the longest field."""
-RECORD_LINES = 1000
-RECORD_CHARACTERS = 1_000_000
-"""A quote that does not close within so many lines or characters is a stray one."""
+
+
+MAX_RECORD_LINES = 1000
+
+
+MAX_RECORD_CHARACTERS = 1_000_000
+"""A quote that is not closed within so many lines or characters is a stray one."""
+
 
 QUOTE = '"'
+
+
 ESCAPED_QUOTE = '\\"'
+
+
 ESCAPED = re.compile(r'\\(["\\])')
-URL_LIKE = re.compile(
-    r"[\"']*(?:[a-z][a-z0-9+.-]*:)?(?://|www\.)\S"
-    r"|[^\s/]{1,100}\.[^\s/]{1,100}/\S"
-    r"|\S{1,200}\.(?:jpe?g|png|gif|webp|avif|tiff?|bmp)\b",
-    re.IGNORECASE,
-)
-"""How a cell begins that is likely a URL, with a scheme or without.  No white space: a text may
-well have a URL after a comma, but hardly without a space."""
+
+
 Record = list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
-    """What came of reading a record by some rules for quotes."""
+class ReadResult:
+    """The result of reading a record by one rule for quotes."""
 
     record: Record | None = None
     lines: int = 1
     problem: str = ""
     needs_more: bool = False
-    """A quote was still open at the end of the lines, and it may close in the next ones."""
+    """A quote is still open at the end of the lines; it may close in the next ones."""
     is_mended: bool = False
-    """An empty cell at the end was taken away or added."""
+    """An empty cell at the end was removed or added."""
 
 
 class Window:
@@ -73,25 +76,25 @@ class Window:
 
 
 def is_full(lines: int, characters: int) -> bool:
-    """Whether a record of so many lines and characters may not go on."""
-    return lines > 0 and (lines >= RECORD_LINES or characters > RECORD_CHARACTERS)
+    """True if a record of so many lines and characters must end."""
+    return lines > 0 and (lines >= MAX_RECORD_LINES or characters > MAX_RECORD_CHARACTERS)
 
 
-def read_doubled(lines: list[str], position: int, delimiter: str) -> Quoted:
-    """The record that begins at a line, by RFC 4180; it may take several lines."""
+def read_doubled(lines: list[str], position: int, delimiter: str) -> ReadResult:
+    """Read the record that begins at a line, by RFC 4180; it may take several lines."""
     window = Window(lines, position)
     reader = csv.reader(window, delimiter=delimiter, strict=True)
     try:
-        return Quoted(next(reader), reader.line_num)
+        return ReadResult(next(reader), reader.line_num)
     except csv.Error as error:
         if window.at_its_end and QUOTE in lines[position]:
             problem = "a quote that never closes"
-            return Quoted(None, window.taken, problem, needs_more=not window.limited)
-        return Quoted(None, window.taken, words_for(error))
+            return ReadResult(None, window.taken, problem, needs_more=not window.limited)
+        return ReadResult(None, window.taken, describe_csv_error(error))
 
 
-def words_for(error: csv.Error) -> str:
-    """A message of the csv module, for a person."""
+def describe_csv_error(error: csv.Error) -> str:
+    """Describe an error of the csv module."""
     text = str(error)
     if "expected after" in text:
         return "text between a closing quote and the next delimiter"
@@ -101,8 +104,8 @@ def words_for(error: csv.Error) -> str:
 
 
 @lru_cache
-def escaped_field(delimiter: str) -> re.Pattern[str]:
-    """A field of which the quotes have backslashes before them, up to its end."""
+def compile_escaped_field(delimiter: str) -> re.Pattern[str]:
+    """Compile a pattern for a field whose quotes are escaped by backslashes."""
     end = rf"(?=[{delimiter}\r\n]|\Z)"
     return re.compile(
         rf'"([^"\\]*(?:\\.[^"\\]*)*)"{end}|([^{delimiter}"\r\n][^{delimiter}\r\n]*|){end}',
@@ -113,38 +116,38 @@ def escaped_field(delimiter: str) -> re.Pattern[str]:
 OPEN_QUOTE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*\\?\Z', re.DOTALL)
 
 
-def read_escaped(lines: list[str], position: int, delimiter: str) -> Quoted:
-    """The record that begins at a line, where backslashes escape quotes and each other."""
-    attempt = escaped_record(lines[position], delimiter)
+def read_escaped(lines: list[str], position: int, delimiter: str) -> ReadResult:
+    """Read the record that begins at a line, where backslashes escape quotes and backslashes."""
+    attempt = parse_escaped(lines[position], delimiter)
     if attempt.record is not None or not attempt.needs_more:
         return attempt
     window = Window(lines, position)
-    attempt = escaped_record("".join(window), delimiter)
+    attempt = parse_escaped("".join(window), delimiter)
     if window.limited and attempt.needs_more:
-        return Quoted(problem=attempt.problem)
+        return ReadResult(problem=attempt.problem)
     return attempt
 
 
-def escaped_record(text: str, delimiter: str) -> Quoted:
-    """The record that `text` begins with."""
-    field = escaped_field(delimiter)
+def parse_escaped(text: str, delimiter: str) -> ReadResult:
+    """Parse the record that `text` begins with."""
+    field = compile_escaped_field(delimiter)
     record: Record = []
     position = 0
     while True:
         match = field.match(text, position)
         if match is None:
             is_open = OPEN_QUOTE.match(text, position) is not None
-            return Quoted(problem="a quote that never closes", needs_more=is_open)
+            return ReadResult(problem="a quote that never closes", needs_more=is_open)
         quoted, plain = match.groups()
         record.append(plain if quoted is None else ESCAPED.sub(r"\1", quoted))
         position = match.end()
         if not text.startswith(delimiter, position):
-            return Quoted(record, text.count("\n", 0, position) + 1)
+            return ReadResult(record, text.count("\n", 0, position) + 1)
         position += len(delimiter)
 
 
 def read_literal(line: str, delimiter: str) -> Record | None:
-    """The cells of a line by its delimiters alone; None if a comma may be part of a quoted text.
+    """Split a line at its delimiters alone; None if a comma may be part of a quoted text.
 
     A cell that is quoted as a whole loses its quotes, as in lines that are quoted throughout.
     A tab is a delimiter in any case: texts hardly have any.
@@ -152,62 +155,18 @@ def read_literal(line: str, delimiter: str) -> Record | None:
     cells = line.rstrip("\r\n").split(delimiter)
     if delimiter != "\t" and any(map(is_cut_text, cells)):
         return None
-    return list(map(unquoted, cells))
+    return list(map(unquote, cells))
 
 
 def is_cut_text(cell: str) -> bool:
-    """Whether a cell may be the beginning of a quoted text with a delimiter in it."""
+    """True if a cell may be the beginning of a quoted text with a delimiter in it."""
     return cell.startswith(QUOTE) and (cell.count(QUOTE) % 2 == 1 or ESCAPED_QUOTE in cell)
 
 
-def unquoted(cell: str) -> str:
-    """The text of a cell that is quoted as a whole; any other cell as it is."""
+def unquote(cell: str) -> str:
+    """Remove the quotes of a cell that is quoted as a whole."""
     if len(cell) > 1 and cell[0] == cell[-1] == QUOTE:
         text = cell[1:-1]
         if QUOTE not in text.replace('""', ""):
             return text.replace('""', QUOTE)
     return cell
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What rows of a file look like."""
-
-    delimiter: str
-    width: int
-    least: int
-    """Cells that a row has at least: one less than the header, if that ends in a delimiter."""
-    url: int
-    """Position of the URL."""
-
-
-def hides_row(record: Record, shape: Shape) -> bool:
-    """Whether a quoted text of a record has a line in it that reads like a row of its own, with
-    a URL in its place: then a stray quote has swallowed that row."""
-    return any(
-        "\n" in text and text_hides_row(text, field, len(record), shape)
-        for field, text in enumerate(record)
-    )
-
-
-def text_hides_row(text: str, field: int, cells: int, shape: Shape) -> bool:
-    """As `hides_row`, of one text: a field of a record of so many cells."""
-    first, *inner, last = (line.split(shape.delimiter) for line in text.split("\n"))
-    before, after = field, cells - 1 - field
-    return (
-        (shape.url >= field and is_row(first, before, 0, shape))
-        or any(is_row(line, 0, 0, shape) for line in inner)
-        or (shape.url <= field and is_row(last, 0, after, shape))
-    )
-
-
-def is_row(line: Record, before: int, after: int, shape: Shape) -> bool:
-    """Whether cells of a line read like a row with a URL in its place, counted from the left or
-    from the right: the rest may have delimiters in it.  `before` and `after` are the cells of the
-    line that are not among them."""
-    if before + len(line) + after < shape.least:
-        return False
-    from_left, from_right = shape.url - before, shape.width - shape.url - after
-    return (0 <= from_left < len(line) and bool(URL_LIKE.match(line[from_left]))) or (
-        0 < from_right <= len(line) and bool(URL_LIKE.match(line[-from_right]))
-    )

@@ -10,20 +10,24 @@ import pyarrow as pa
 
 from img2dataset.records import PROBLEM, URL, Row
 from img2dataset.sources.config import SourceConfig
-from img2dataset.sources.values import plain_values
+from img2dataset.sources.values import to_plain_values
 
 
-def rows_of(
+def make_rows(
     table: pa.Table, shard_id: int, config: SourceConfig, key_of: Callable[[int], str]
 ) -> list[Row]:
-    """The rows of a shard's normalised table; `key_of` gives the key of a position."""
+    """Make the rows of a shard from its normalised table; `key_of` gives the key of a position."""
     names = list(table.column_names)
-    columns = [plain_values(column) for column in table.columns]
+    columns = [to_plain_values(column) for column in table.columns]
     nothing: list[Any] = [None] * table.num_rows
     # an input column may have the name, but is never the last one: that is the URL
     problems = columns.pop() if names[-1] == PROBLEM else nothing
     names = names[: len(columns)]
-    boxes = nothing if config.bbox_col is None else boxes_of(columns[names.index(config.bbox_col)])
+    boxes = (
+        nothing
+        if config.bbox_col is None
+        else parse_box_column(columns[names.index(config.bbox_col)])
+    )
     hashes = nothing if config.verify_hash is None else columns[names.index(config.verify_hash[1])]
     return [
         Row(
@@ -49,13 +53,13 @@ def rows_of(
     ]
 
 
-def boxes_of(values: list[Any]) -> list[Any]:
-    """The boxes of each row; what is not understood is passed on, for `images` to refuse."""
-    return [parsed_boxes(value) if isinstance(value, str) else value for value in values]
+def parse_box_column(values: list[Any]) -> list[Any]:
+    """Parse the boxes of each row; malformed ones are passed on, for `images` to refuse."""
+    return [parse_boxes(value) if isinstance(value, str) else value for value in values]
 
 
-def parsed_boxes(text: str) -> Any:
-    """A cell of csv holds boxes as JSON; an empty one holds none."""
+def parse_boxes(text: str) -> Any:
+    """Parse a csv cell with boxes as JSON; an empty one has no boxes."""
     if not text.strip():
         return None
     try:

@@ -1,15 +1,15 @@
-"""The one name that a csv or tsv header seems to have -> the separator that it really has."""
+"""A csv or tsv header that seems to have one name only -> the separator that it really has."""
 
 from __future__ import annotations
 
 SEPARATORS = {"\t": ("tabs", "tsv"), ",": ("commas", "csv"), ";": ("semicolons", None),
               "|": ("pipes", None)}  # fmt: skip
-"""Character -> what it is called, and the format that reads it."""
-SHOWN_NAMES = 10
+"""Character -> its name, and the format that reads it."""
+MAX_SHOWN_NAMES = 10
 
 
-def other_separator(names: list[str], input_format: str) -> str:
-    """What to say if the whole header is one name with other separators in it; else nothing."""
+def suggest_separator(names: list[str], input_format: str) -> str:
+    """Give advice if the header is one name with other separators in it; else empty."""
     plain = input_format.removesuffix(".gz")
     if len(names) != 1 or plain not in ("csv", "tsv"):
         return ""
@@ -17,7 +17,7 @@ def other_separator(names: list[str], input_format: str) -> str:
     found = max(SEPARATORS, key=header.count)
     if found not in header or "://" in header:
         return ""
-    cells = [cell.strip().strip("\"'") for cell in header.split(found)][:SHOWN_NAMES]
+    cells = [cell.strip().strip("\"'") for cell in header.split(found)][:MAX_SHOWN_NAMES]
     word, reader = SEPARATORS[found]
     columns = ", ".join(repr(cell[:100]) for cell in cells)
     if reader is not None:

@@ -11,18 +11,12 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL, Shard
-from img2dataset.sources.config import (
-    BadListError,
-    Column,
-    InputFile,
-    SourceConfig,
-    check_columns,
-    wanted_columns,
-)
-from img2dataset.sources.digests import digest_text
-from img2dataset.sources.lines import compact
-from img2dataset.sources.types import common_type, fitted
-from img2dataset.sources.values import as_text, is_bytes, text_of
+from img2dataset.sources.columns import Column, check_columns, list_columns
+from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.digests import format_digest
+from img2dataset.sources.row_tables import copy_table
+from img2dataset.sources.types import cast_column, find_common_type
+from img2dataset.sources.values import format_value, is_bytes, to_text
 
 
 class TableSource:
@@ -38,15 +32,15 @@ class TableSource:
         if table.num_rows == 0:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
-        self._table = table.select(dict.fromkeys(c.source for c in wanted_columns(config)))
+        self._table = table.select(dict.fromkeys(c.source for c in list_columns(config)))
         self._schema = pa.schema(
             [
-                (name, common_type([self._table.schema.field(name).type]))
+                (name, find_common_type([self._table.schema.field(name).type]))
                 for name in config.additional_columns
             ]
         )
         self._handed_out = 0
-        self.files = (InputFile(name, self._table.nbytes, fingerprint(self._table)),)
+        self.files = (InputFile(name, self._table.nbytes, compute_fingerprint(self._table)),)
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
@@ -54,7 +48,7 @@ class TableSource:
             part = self._table.slice(start, rows_per_shard)
             self._handed_out = start + part.num_rows
             yield Shard(
-                next(ids), part.num_rows, compact(normalise(part, self._config, self._schema))
+                next(ids), part.num_rows, copy_table(normalise(part, self._config, self._schema))
             )
 
     def findings(self) -> tuple[str, ...]:
@@ -68,33 +62,34 @@ class TableSource:
 
 
 def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = None) -> pa.Table:
-    """The wanted columns, in their order and by their final names; kept ones in the types of
-    `schema`, as far as it has them."""
+    """Select the wanted columns in their order, with their final names and the types of `schema`."""
     for number, name in enumerate(table.column_names):
         if schema is not None and name in schema.names and name in config.additional_columns:
-            column = fitted(table.column(number), schema.field(name).type)
+            column = cast_column(table.column(number), schema.field(name).type)
             table = table.set_column(number, name, column)
-    wanted = wanted_columns(config)
+    wanted = list_columns(config)
     columns = [table.column(column.source) for column in wanted]
     return pa.Table.from_arrays(
         [
-            text_column(column, want) if want.is_text else column
+            make_text_column(column, want) if want.is_text else column
             for want, column in zip(wanted, columns, strict=True)
         ],
         names=[want.name for want in wanted],
     )
 
 
-def text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
-    """A column that is made text; bytes of a hash are a digest."""
+def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
+    """Convert a column to text; the bytes of a hash are a digest."""
     if want.option != "verify_hash" or not is_bytes(column.type):
-        return as_text(column)
-    texts = [None if cell is None else digest_text(cell, want.name) for cell in column.to_pylist()]
+        return to_text(column)
+    texts = [
+        None if cell is None else format_digest(cell, want.name) for cell in column.to_pylist()
+    ]
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 class HashSink:
-    """A file that only takes a digest of what is written to it."""
+    """A file that keeps only the digest of what is written to it."""
 
     closed = False
 
@@ -110,8 +105,8 @@ class HashSink:
     def close(self) -> None: ...
 
 
-def fingerprint(table: pa.Table) -> str:
-    """SHA-256 over names, types and values, however the table is chunked."""
+def compute_fingerprint(table: pa.Table) -> str:
+    """Compute SHA-256 over names, types and values, however the table is chunked."""
     sink = HashSink()
     bare = table.replace_schema_metadata(None)
     with pa.ipc.new_stream(pa.PythonFile(sink, "w"), bare.schema) as stream:
@@ -121,20 +116,20 @@ def fingerprint(table: pa.Table) -> str:
     return sink.digest.hexdigest()
 
 
-def table_of_urls(urls: Iterable[Any]) -> pa.Table:
-    """One row for each item, whatever it is: bad ones become failed rows."""
-    return pa.table({URL: pa.array(map(url_text, urls), pa.string())})
+def make_url_table(urls: Iterable[Any]) -> pa.Table:
+    """Make a row for each item, of any type: bad ones become failed rows."""
+    return pa.table({URL: pa.array(map(clean_url, urls), pa.string())})
 
 
-def url_text(item: Any) -> str | None:
+def clean_url(item: Any) -> str | None:
     if item is None or item != item:  # noqa: PLR0124  (NaN, pandas' missing value)
         return None
     text = item if isinstance(item, str) else str(item)
     return text.strip().encode("utf-8", "replace").decode()
 
 
-def table_of_frame(frame: Any, config: SourceConfig) -> pa.Table:
-    """The wanted columns of a pandas DataFrame."""
+def convert_frame(frame: Any, config: SourceConfig) -> pa.Table:
+    """Convert the wanted columns of a pandas DataFrame."""
     by_name: dict[str, list[int]] = {}
     for position, name in enumerate(frame.columns):
         by_name.setdefault(str(name), []).append(position)
@@ -143,18 +138,18 @@ def table_of_frame(frame: Any, config: SourceConfig) -> pa.Table:
         check_columns(names, config, "the DataFrame")
     except BadListError as error:
         raise OptionError(str(error)) from error
-    wanted = dict.fromkeys(column.source for column in wanted_columns(config))
-    return pa.table({name: column_of(frame.iloc[:, by_name[name][0]]) for name in wanted})
+    wanted = dict.fromkeys(column.source for column in list_columns(config))
+    return pa.table({name: convert_series(frame.iloc[:, by_name[name][0]]) for name in wanted})
 
 
-def column_of(series: Any) -> pa.Array | pa.ChunkedArray:
-    """A column of a DataFrame; values of several types become text."""
+def convert_series(series: Any) -> pa.Array | pa.ChunkedArray:
+    """Convert a column of a DataFrame; values of several types become text."""
     try:
         return pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         missing = series.isna()
         texts = [
-            None if gone else text_of(value) if is_json(value) else str(value)
+            None if gone else format_value(value) if is_json(value) else str(value)
             for value, gone in zip(series, missing, strict=True)
         ]
         return pa.array(texts, pa.string())

@@ -10,42 +10,43 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
-from img2dataset.sources.bare_hosts import lacks_schemes
-from img2dataset.sources.config import InputFile, Source, SourceConfig, wanted_columns
-from img2dataset.sources.doubts import Doubt, doubt_about, format_of_name, lines_of
-from img2dataset.sources.find import SAMPLE_BYTES, read_fully
-from img2dataset.sources.lines import LineSource, Types, normalised
-from img2dataset.sources.streams import (
-    Block,
-    Reading,
-    line_blocks,
-    open_bytes,
-    told_as,
-    unzip_head,
+from img2dataset.sources.bare_hosts import describe_missing_schemes
+from img2dataset.sources.columns import list_columns
+from img2dataset.sources.config import InputFile, Source, SourceConfig
+from img2dataset.sources.file_ends import SAMPLE_BYTES, read_fully
+from img2dataset.sources.format_check import (
+    FormatMismatch,
+    check_format,
+    guess_format_by_name,
+    split_lines,
 )
+from img2dataset.sources.line_blocks import Block, read_line_blocks
+from img2dataset.sources.line_source import LineSource, Types
+from img2dataset.sources.opening import open_bytes, translate_errors
+from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.row_tables import add_problem_column
 
-LONGEST_LINE = 1_000_000
-"""Bytes; what is longer is no URL."""
+MAX_LINE_BYTES = 1_000_000
+"""A longer line is not a URL."""
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
-    """A list in txt files."""
+    """Open a list in txt files."""
     refuse_columns(config)
-    return LineSource(files, config, TextFormat(), doubts(files, config))
+    return LineSource(files, config, TextFormat(), check_formats(files, config))
 
 
-def doubts(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...]:
-    """What to say of files that are hardly txt; the first is looked at, and those whose names
-    promise something else.
+def check_formats(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...]:
+    """Check the first file, and those that are named like another format; return notices.
 
     Raises:
         OptionError: not one line at the start of such a file can be a URL.
     """
     texts = []
     for file in files:
-        if file is not files[0] and format_of_name(file.url) is None:
+        if file is not files[0] and guess_format_by_name(file.url) is None:
             continue
-        doubt = doubt_in(file, config)
+        doubt = check_file(file, config)
         if doubt is not None and doubt.certain:
             raise OptionError(doubt.about(file.url))
         if doubt is not None:
@@ -53,18 +54,18 @@ def doubts(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...
     return tuple(texts[:1])
 
 
-def doubt_in(file: InputFile, config: SourceConfig) -> Doubt | None:
-    with told_as(OptionError, file.url), open_bytes(file.url) as stream:
+def check_file(file: InputFile, config: SourceConfig) -> FormatMismatch | None:
+    with translate_errors(OptionError, file.url), open_bytes(file.url) as stream:
         head = read_fully(stream, SAMPLE_BYTES)
-    problem = lacks_schemes(lines_of(unzip_head(head) if config.gzipped else head))
+    problem = describe_missing_schemes(split_lines(unzip_head(head) if config.gzipped else head))
     if problem is not None:
         raise OptionError(f"{file.url}: {problem}")
-    return doubt_about(file.url, head, gzipped=config.gzipped)
+    return check_format(file.url, head, gzipped=config.gzipped)
 
 
 def refuse_columns(config: SourceConfig) -> None:
-    """txt has a URL only; whoever asks for more has the wrong input_format."""
-    for column in wanted_columns(config)[:-1]:
+    """Refuse options that ask for columns: txt has only URLs."""
+    for column in list_columns(config)[:-1]:
         raise OptionError(
             f"{column.option} is {column.source!r}, but input_format is "
             f"{config.input_format!r}: such a list has no columns but the URL"
@@ -86,35 +87,38 @@ class TextFormat:
         config: SourceConfig,  # noqa: ARG002
         types: Types,  # noqa: ARG002
     ) -> Iterator[pa.Table]:
-        for block in line_blocks(reading, LONGEST_LINE):
-            yield block_table(block)
+        for block in read_line_blocks(reading, MAX_LINE_BYTES):
+            yield make_table(block)
 
 
-def block_table(block: Block) -> pa.Table:
-    """The URLs of a block, trimmed; blank lines are left out."""
+def make_table(block: Block) -> pa.Table:
+    """Make a table of the URLs of a block, trimmed, without blank lines."""
     try:
         lines = block.data.decode().split("\n")
         problems = {}
     except UnicodeDecodeError:
         lines = block.data.decode(errors="replace").split("\n")
-        problems = undecodable(block.data)
-    problems |= overlong(block.data) | tabbed(block.data)
+        problems = find_undecodable(block.data)
+    problems |= find_overlong(block.data) | find_tabbed(block.data)
     if problems:
-        return problem_table(lines, problems, block.first_line)
+        return make_problem_table(lines, problems, block.first_line)
     urls = [url.encode() for url in map(str.strip, lines) if url]
-    return normalised({URL: string_array(urls)}, {}, len(urls))
+    return add_problem_column({URL: make_string_array(urls)}, {}, len(urls))
 
 
-def string_array(texts: list[bytes]) -> pa.Array:
-    """`texts`, which are UTF-8.  pa.array would import pandas, if there is one, to ask what they
-    are: that takes as long as everything else that a run imports."""
+def make_string_array(texts: list[bytes]) -> pa.Array:
+    """Make an array of `texts`, which are UTF-8.
+
+    pa.array would import pandas, if it is installed, to find their type: that takes as long as
+    all other imports of a run.
+    """
     offsets = array("i", accumulate(map(len, texts), initial=0))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
-def undecodable(data: bytes) -> dict[int, str]:
-    """Positions of the lines that are not UTF-8."""
+def find_undecodable(data: bytes) -> dict[int, str]:
+    """Find the positions of lines that are not UTF-8."""
     return {
         position: "not UTF-8"
         for position, line in enumerate(data.split(b"\n"))
@@ -130,19 +134,19 @@ def is_utf8(line: bytes) -> bool:
     return True
 
 
-def overlong(data: bytes) -> dict[int, str]:
-    """Positions of the lines that are too long."""
-    if len(data) <= LONGEST_LINE:
+def find_overlong(data: bytes) -> dict[int, str]:
+    """Find the positions of lines that are too long."""
+    if len(data) <= MAX_LINE_BYTES:
         return {}
     return {
-        position: f"longer than {LONGEST_LINE} bytes"
+        position: f"longer than {MAX_LINE_BYTES} bytes"
         for position, line in enumerate(data.split(b"\n"))
-        if len(line) > LONGEST_LINE
+        if len(line) > MAX_LINE_BYTES
     }
 
 
-def tabbed(data: bytes) -> dict[int, str]:
-    """Positions of the lines with a tab inside, which are a URL and something else."""
+def find_tabbed(data: bytes) -> dict[int, str]:
+    """Find the positions of lines with a tab inside, which are a URL and something else."""
     if b"\t" not in data:
         return {}
     return {
@@ -152,8 +156,8 @@ def tabbed(data: bytes) -> dict[int, str]:
     }
 
 
-def problem_table(lines: list[str], problems: dict[int, str], first_line: int) -> pa.Table:
-    """As `block_table`, where some lines are malformed: those have no URL, but their number."""
+def make_problem_table(lines: list[str], problems: dict[int, str], first_line: int) -> pa.Table:
+    """Make a table of lines some of which are malformed: those have no URL, but their number."""
     rows = [
         (None, f"{first_line + position}: {problems[position]}")
         if position in problems
@@ -162,4 +166,6 @@ def problem_table(lines: list[str], problems: dict[int, str], first_line: int) -
         if url
     ]
     found = {row: problem for row, (_, problem) in enumerate(rows) if problem is not None}
-    return normalised({URL: pa.array([url for url, _ in rows], pa.string())}, found, len(rows))
+    return add_problem_column(
+        {URL: pa.array([url for url, _ in rows], pa.string())}, found, len(rows)
+    )

@@ -1,4 +1,4 @@
-"""One type for a column over the whole list, whatever the types are that its files give it."""
+"""The types of a column in the files of a list -> one type for the whole list."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from img2dataset.sources.values import as_text, is_bytes, is_list, is_string_like
+from img2dataset.sources.values import is_bytes, is_list, is_string_like, to_text
 
 
-def common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
-    """The type that holds the values of all of `kinds`; string if there is no other.
+def find_common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
+    """Find the type that holds the values of all of `kinds`; string if there is no other.
 
     One type stays what it is, but for nulls, which no loader can add to anything: those are
     nulls of a string.
@@ -18,15 +18,15 @@ def common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
     different = list({str(kind): kind for kind in kinds}.values())
     found = different[0]
     for other in different[1:]:
-        found = wider_type(found, other)
-    return without_nulls(found)
+        found = widen_type(found, other)
+    return replace_null_types(found)
 
 
-def wider_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """The type that holds the values of both; string if only text does."""
+def widen_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """Find the type that holds the values of both; string if only text does."""
     if one == other:
         return one
-    one, other = plain_type(one), plain_type(other)
+    one, other = simplify_type(one), simplify_type(other)
     if one == other:
         return one
     if mixes_signs(one, other):
@@ -38,48 +38,48 @@ def wider_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
         return pa.string()
 
 
-def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type of the same values in the most usual layout."""
+def simplify_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the same values in the most usual layout."""
     if isinstance(kind, pa.BaseExtensionType):
-        return plain_type(kind.storage_type)
+        return simplify_type(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
-        return plain_type(kind.value_type)
+        return simplify_type(kind.value_type)
     if is_string_like(kind) or is_bytes(kind):
         return pa.string() if is_string_like(kind) else pa.binary()
     if is_list(kind) or str(kind).startswith(("list_view<", "large_list_view<")):
-        return pa.list_(plain_type(kind.value_type))
+        return pa.list_(simplify_type(kind.value_type))
     if pa.types.is_struct(kind):
-        return pa.struct([(part.name, plain_type(part.type)) for part in kind])
+        return pa.struct([(part.name, simplify_type(part.type)) for part in kind])
     return kind
 
 
 def mixes_signs(one: pa.DataType, other: pa.DataType) -> bool:
-    """Whether one is uint64 and the other a whole number that may be negative."""
+    """True if one is uint64 and the other a signed integer."""
     pair = {one, other}
     return pa.uint64() in pair and any(map(pa.types.is_signed_integer, pair))
 
 
-def without_nulls(kind: pa.DataType) -> pa.DataType:
-    """The type to store: nulls only are nulls of a string, also inside."""
+def replace_null_types(kind: pa.DataType) -> pa.DataType:
+    """Replace null types by string, also inside: the type to store."""
     if pa.types.is_null(kind):
         return pa.string()
     if pa.types.is_list(kind):
-        inner = without_nulls(kind.value_type)
+        inner = replace_null_types(kind.value_type)
         return kind if inner == kind.value_type else pa.list_(inner)
     if pa.types.is_struct(kind):
-        parts = [(part.name, without_nulls(part.type)) for part in kind]
+        parts = [(part.name, replace_null_types(part.type)) for part in kind]
         same = all(part.type == inner for part, (_, inner) in zip(kind, parts, strict=True))
         return kind if same else pa.struct(parts)
     return kind
 
 
-def fitted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """The column as `kind`, which holds its values."""
+def cast_column(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Cast the column to `kind`, which holds its values."""
     if str(column.type) == str(kind):
         return column
     if pa.types.is_string(kind):
-        return as_text(column)
+        return to_text(column)
     try:
         return column.cast(kind, safe=False)  # whole numbers beyond 2**53 may become fractions
-    except pa.ArrowException:  # Arrow does not know the way; Python does
+    except pa.ArrowException:  # Arrow has no such cast; Python has
         return pa.chunked_array([pa.array(column.to_pylist(), kind)])

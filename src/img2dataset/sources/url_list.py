@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from os import PathLike
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -14,9 +13,9 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
-from img2dataset.sources import FORMATS
 from img2dataset.sources.config import Source, SourceConfig
-from img2dataset.sources.find import LeaveOut, find_files
+from img2dataset.sources.locate import LeaveOut, locate_files
+from img2dataset.sources.registry import import_format
 from img2dataset.sources.text import refuse_columns
 
 IMAGES = (
@@ -32,13 +31,13 @@ IMAGES = (
     ".heic",
     ".jxl",
 )
-"""Endings of the names of images, in lower case."""
+"""Endings of image files, in lower case."""
 
 
-def source_of(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
+def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """See `img2dataset.sources.open_source`."""
     if isinstance(url_list, str) and config.input_format == "txt" and names_image(url_list):
-        source = source_in_python([url_list], config, leave_out)
+        source = make_memory_source([url_list], config, leave_out)
         source.notices = (
             *source.notices,
             "url_list is the URL of an image: it is taken as a list of this one",
@@ -46,16 +45,16 @@ def source_of(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Sourc
         return source
     if isinstance(url_list, str | PathLike):
         return open_locations([url_list], config, leave_out)
-    return source_in_python(url_list, config, leave_out)
+    return make_memory_source(url_list, config, leave_out)
 
 
-def source_in_python(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
-    """A list that a Python program made."""
+def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
+    """Make a source of a list that a Python program passed in."""
     from img2dataset.sources import tables  # noqa: PLC0415  (not for the command line)
 
     name = f"<{type(url_list).__name__}>"
     if is_frame(url_list):
-        return tables.TableSource(name, tables.table_of_frame(url_list, config), config)
+        return tables.TableSource(name, tables.convert_frame(url_list, config), config)
     if isinstance(url_list, pa.RecordBatch):
         return tables.TableSource(name, pa.Table.from_batches([url_list]), config)
     if isinstance(url_list, pa.Table):
@@ -65,46 +64,46 @@ def source_in_python(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -
             f"url_list is of the type {type(url_list).__name__}: it must be a path or URL of a file or "
             "folder, several of them, a list of image URLs, a pyarrow Table or a pandas DataFrame"
         )
-    items = list(items_of(url_list))
+    items = list(convert_items(url_list))
     if config.input_format == "txt" and are_image_urls(items):
         refuse_columns(config)
-        table = tables.table_of_urls(items)
+        table = tables.make_url_table(items)
         return tables.TableSource("<list>", table, replace(config, url_col=URL))
     return open_locations(items, config, leave_out)
 
 
 def is_frame(url_list: Any) -> bool:
-    """Whether this is a pandas DataFrame; pandas is not imported to see it."""
+    """True if this is a pandas DataFrame; pandas is not imported for that."""
     kind = type(url_list)
     return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
 
 
-def items_of(url_list: Iterable[Any]) -> Iterable[Any]:
+def convert_items(url_list: Iterable[Any]) -> Iterable[Any]:
     if isinstance(url_list, pa.Array | pa.ChunkedArray):
         return cast("Iterable[Any]", url_list.to_pylist())
     return url_list
 
 
 def are_image_urls(items: list[Any]) -> bool:
-    """Whether these are URLs of images, not places of lists: one of them clearly is.
+    """True if one of these clearly is the URL of an image, not the location of a list.
 
-    Any one, not the first: a list of images may well begin with a bad row.
+    Any one, not the first: a list of images may begin with a bad row.
     """
     return any(isinstance(item, str) and is_image_url(item.strip()) for item in items)
 
 
 def is_image_url(text: str) -> bool:
     web = text.lower().startswith(("http://", "https://"))
-    return web and not urlsplit_path(text).endswith((".txt", ".txt.gz"))
+    return web and not get_path(text).endswith((".txt", ".txt.gz"))
 
 
 def names_image(text: str) -> bool:
-    """Whether this is the URL of an image, by its ending; no list ends so."""
+    """True if this is the URL of an image by its ending, which no list has."""
     is_one = not text.strip().count(",http")
-    return is_one and is_image_url(text.strip()) and urlsplit_path(text).lower().endswith(IMAGES)
+    return is_one and is_image_url(text.strip()) and get_path(text).lower().endswith(IMAGES)
 
 
-def urlsplit_path(url: str) -> str:
+def get_path(url: str) -> str:
     try:
         return urlsplit(url).path
     except ValueError:  # not a URL after all
@@ -112,15 +111,15 @@ def urlsplit_path(url: str) -> str:
 
 
 def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveOut) -> Source:
-    """A list in files."""
+    """Open a list in files."""
     if not locations:
         raise OptionError("url_list is empty: there is nothing to download")
     for location in locations:
         if not isinstance(location, str | PathLike):
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
-    module = import_module(FORMATS[config.base_format])
-    look_at = getattr(module, "look_at", None)
-    files, notices = find_files(
+    module = import_format(config.base_format)
+    look_at = getattr(module, "inspect_file", None)
+    files, notices = locate_files(
         locations,
         config,
         partial(look_at, config=config) if look_at else lambda *_: None,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from img2dataset.records import Row
-from img2dataset.sources.digests import hex_digest
+from img2dataset.sources.digests import parse_digest
 
 FIRST_ROWS = 100
 """Rows after which a warning is given, if none of them has the right hash."""
@@ -29,7 +29,7 @@ class HashCheck:
         expected = row.expected_hash
         if expected is None:
             return False
-        right = hex_digest(expected, self._hash_type) == digest
+        right = parse_digest(expected, self._hash_type) == digest
         if not self._over and self._ends(right=right) and not right:
             self._say(
                 f"verify_hash is {[self._column, self._hash_type]!r}: none of the first "

@@ -12,16 +12,16 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from img2dataset.distributors import (
-    Counted,
-    Failed,
-    Halted,
     Link,
     Notice,
-    Ready,
+    RunHalted,
+    ShardFailed,
+    ShardsCounted,
+    ShardStored,
+    ShardWanted,
     Stop,
-    Stored,
-    Take,
-    Want,
+    TakeShard,
+    WorkerReady,
 )
 from img2dataset.errors import SourceError, StorageGoneError
 from img2dataset.fetch import Engine, FetchConfig
@@ -30,7 +30,7 @@ from img2dataset.images import SLOWER_NOTICE, ImageConfig
 from img2dataset.job import Job
 from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
-from img2dataset.sources.rows import rows_of
+from img2dataset.sources.rows import make_rows
 from img2dataset.storage.failures import as_transient_error
 from img2dataset.storage.folder import Folder, parts_name
 from img2dataset.storage.retry import StorageRetry
@@ -75,7 +75,7 @@ class Worker:
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
         fetching = FetchConfig.of(
-            options, shared_file=job.shared_file, host_limit_share=job.sharers
+            options, shared_file=job.shared_file, host_limit_share=job.host_limit_share
         )
         self._images = ImageStage(
             ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),
@@ -98,7 +98,7 @@ class Worker:
         try:
             self._work()
         except StorageGoneError as error:
-            self._link.send(Halted(str(error)))
+            self._link.send(RunHalted(str(error)))
         finally:
             self._patience.end()
             self._pipeline.stop()
@@ -109,7 +109,7 @@ class Worker:
     def _work(self) -> None:
         self._images.start()
         self._pipeline.start()
-        self._link.send(Ready())
+        self._link.send(WorkerReady())
         if SLOWER_NOTICE is not None:
             self._link.send(Notice(SLOWER_NOTICE))
         self._link.listen(self._hear)
@@ -121,7 +121,7 @@ class Worker:
                 match event:
                     case Sample() as sample:
                         self._pack(sample)
-                    case Take(shard=shard, isolated=isolated):
+                    case TakeShard(shard=shard, isolated=isolated):
                         if isolated:
                             self._images.isolate(shard.id)
                         self._begin(shard)
@@ -135,7 +135,7 @@ class Worker:
                 next_count = time.monotonic() + PROGRESS_INTERVAL_S
                 self._count()
 
-    def _hear(self, message: Take | Stop) -> None:
+    def _hear(self, message: TakeShard | Stop) -> None:
         """Take a message, in the thread that listens."""
         if isinstance(message, Stop):
             self._patience.end()
@@ -151,7 +151,7 @@ class Worker:
             and len(self._open) < MAX_OPEN_SHARDS
         ):
             self._wanting = True
-            self._link.send(Want())
+            self._link.send(ShardWanted())
 
     def _begin(self, shard: Shard) -> None:
         self._wanting = False
@@ -177,7 +177,7 @@ class Worker:
         if opened.missing == 0:
             self._finish(opened)
             return
-        self._pipeline.submit(rows_of(table, shard.id, self._source, keys))
+        self._pipeline.submit(make_rows(table, shard.id, self._source, keys))
 
     def _load(self, shard: Shard) -> pa.Table:
         """Read the rows of the list, with retries while a store is down."""
@@ -205,9 +205,9 @@ class Worker:
     def _conclude(self, shard: OpenShard, result: ShardResult) -> None:
         del self._open[shard.id]
         if shard.error is None:
-            self._link.send(Stored(result))
+            self._link.send(ShardStored(result))
         else:
-            self._link.send(Failed(shard.id, shard.error, final=shard.hopeless))
+            self._link.send(ShardFailed(shard.id, shard.error, final=shard.hopeless))
 
     def _say(self, text: str) -> None:
         self._link.send(Notice(text))
@@ -218,7 +218,7 @@ class Worker:
     def _count(self) -> None:
         if self._open:
             tallies = {shard.id: shard.tally for shard in self._open.values()}
-            self._link.send(Counted(tallies, self._pipeline.resting))
+            self._link.send(ShardsCounted(tallies, self._pipeline.resting))
 
 
 class Closing:

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import IO, Any
 
 from img2dataset.errors import RowError
-from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, pipes_to_parent
-from img2dataset.process.startup import start_lean
+from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, open_pipes_to_parent
+from img2dataset.process.startup import start_minimal
 from img2dataset.worker.sandbox import Bug, Ready
 
 PR_SET_PDEATHSIG = 1
@@ -32,10 +32,10 @@ OOM_SCORE = "1000"
 
 
 def main() -> None:
-    requests, replies = pipes_to_parent()
+    requests, replies = open_pipes_to_parent()
     sys.excepthook = partial(tell_bug, replies)
     exit_with_parent()
-    start_lean()
+    start_minimal()
     module, _, function = sys.argv[3].partition(":")
     make_processor = getattr(import_module(module), function)
     task = receive(requests)

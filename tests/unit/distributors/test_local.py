@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from img2dataset.distributors import Event, Notice, Stored, Work, find_distributor
-from img2dataset.distributors.local import MANY_DEATHS
+from img2dataset.distributors import Event, Notice, ShardStored, Work, find_distributor
+from img2dataset.distributors.local import MAX_DEATHS
 from img2dataset.errors import OptionError, RunError, SourceError
 from img2dataset.process.spawn import describe_exit
 from img2dataset.records import Shard
@@ -38,7 +38,7 @@ class Seen:
 
     @property
     def stored(self) -> Counter[int]:
-        return Counter(event.result.id for event in self.events if isinstance(event, Stored))
+        return Counter(event.result.id for event in self.events if isinstance(event, ShardStored))
 
     @property
     def notices(self) -> str:
@@ -116,15 +116,15 @@ def test_two_shards_that_kill_take_no_neighbour_with_them_twice(tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("retry", [0, 1])
-def test_what_was_open_in_a_worker_that_died_is_done_carefully_however_few_retries_there_are(
+def test_what_was_open_in_a_worker_that_died_is_isolated_however_few_retries_there_are(
     tmp_path: Path, retry: int
 ) -> None:
-    errors, seen = run(tmp_path, shards(6), open=2, careless=[1, 3], retry=retry)
+    errors, seen = run(tmp_path, shards(6), open=2, fragile=[1, 3], retry=retry)
 
     assert errors == {}
     assert seen.stored == Counter(range(6))
-    assert set(tries(tmp_path, "careful.txt")) >= {1, 3}
-    assert "shard 1 failed and will be done again, carefully: its worker died" in seen.notices
+    assert set(tries(tmp_path, "isolated.txt")) >= {1, 3}
+    assert "shard 1 failed and will be retried, isolated: its worker died" in seen.notices
 
 
 @pytest.mark.slow
@@ -134,24 +134,24 @@ def test_a_shard_that_kills_even_then_is_given_up(tmp_path: Path, retry: int) ->
 
     assert set(errors) == {1}
     assert tries(tmp_path)[1] == max(2, 1 + retry)
-    assert tries(tmp_path, "careful.txt")[1] == max(1, retry)
+    assert tries(tmp_path, "isolated.txt")[1] == max(1, retry)
 
 
 @pytest.mark.slow
-def test_when_workers_die_often_the_rest_is_done_carefully_at_once(tmp_path: Path) -> None:
-    errors, seen = run(tmp_path, shards(MANY_DEATHS + 5), careless=list(range(MANY_DEATHS + 5)))
+def test_when_workers_die_often_the_rest_is_isolated_at_once(tmp_path: Path) -> None:
+    errors, seen = run(tmp_path, shards(MAX_DEATHS + 5), fragile=list(range(MAX_DEATHS + 5)))
 
     assert errors == {}
-    assert seen.stored == Counter(range(MANY_DEATHS + 5))
+    assert seen.stored == Counter(range(MAX_DEATHS + 5))
     twice = [shard for shard, count in tries(tmp_path).items() if count == 2]
-    assert sorted(twice) == list(range(MANY_DEATHS))
+    assert sorted(twice) == list(range(MAX_DEATHS))
 
 
 @pytest.mark.slow
-def test_a_shard_that_could_not_be_stored_is_not_done_carefully(tmp_path: Path) -> None:
+def test_a_shard_that_could_not_be_stored_is_not_isolated(tmp_path: Path) -> None:
     run(tmp_path, shards(2), fail=[0])
 
-    assert not (tmp_path / "careful.txt").exists()
+    assert not (tmp_path / "isolated.txt").exists()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Shards of a cluster's tasks are each done, done again, or given up: never lost, never twice."""
+"""Shards of a cluster's tasks are each stored, retried, or given up: never lost, never twice."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from img2dataset.distributors import Event, Lost, Notice, Stored, Work
+from img2dataset.distributors import Event, Notice, ShardLost, ShardStored, Work
 from img2dataset.distributors.tasks import (
-    Outcome,
+    TaskOutcome,
     TaskTracker,
-    check_version,
+    choose_task_size,
     do_task,
-    in_one_line,
-    shards_per_task,
 )
-from img2dataset.errors import OptionError, RunError, SourceError
+from img2dataset.errors import RunError, SourceError
 from img2dataset.records import ParquetRange, Shard
 from img2dataset.tally import ShardResult, Tally
 
@@ -36,29 +35,29 @@ def stored(*ids: int) -> tuple[ShardResult, ...]:
 
 
 class Desk:
-    """A book, and what it said."""
+    """A tracker, and what it said."""
 
     def __init__(
         self, list_of_shards: Iterator[Shard], *, retry: int = 1, batch: int = 1000
     ) -> None:
         self.events: list[Event | None] = []
         work = Work(ENTRY, 1, retry, batch)
-        self.book = TaskTracker(work, list_of_shards, self.events.append)
+        self.tracker = TaskTracker(work, list_of_shards, self.events.append)
 
     def ids(self, workers: int = 1) -> list[tuple[int, list[int]]]:
         """The next batch: task numbers and the shards of each."""
         return [
             (task.number, [shard.id for shard in task.shards])
-            for task in self.book.next_batch(workers)
+            for task in self.tracker.next_batch(workers)
         ]
 
     @property
     def stored(self) -> list[int]:
-        return [event.result.id for event in self.events if isinstance(event, Stored)]
+        return [event.result.id for event in self.events if isinstance(event, ShardStored)]
 
     @property
     def lost(self) -> list[int]:
-        return [event.shard_id for event in self.events if isinstance(event, Lost)]
+        return [event.shard_id for event in self.events if isinstance(event, ShardLost)]
 
     @property
     def notices(self) -> list[str]:
@@ -72,7 +71,7 @@ class Desk:
 def test_a_task_is_small_enough_to_leave_each_worker_several(
     count: int, workers: int, size: int
 ) -> None:
-    assert shards_per_task(count, workers) == size
+    assert choose_task_size(count, workers) == size
 
 
 def test_a_batch_has_no_more_shards_than_were_asked_for() -> None:
@@ -83,8 +82,21 @@ def test_a_batch_has_no_more_shards_than_were_asked_for() -> None:
     assert desk.ids() == []
 
 
+def test_a_batch_ends_at_its_bytes_and_the_next_one_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = pa.table({"url": ["http://a/"]})
+    monkeypatch.setattr("img2dataset.distributors.tasks.MAX_BATCH_BYTES", 2 * table.nbytes)
+    desk = Desk(Shard(number, 1, table) for number in range(5))
+
+    assert desk.ids() == [(0, [0]), (1, [1])]
+    assert desk.ids() == [(2, [2]), (3, [3])]
+    assert desk.ids() == [(4, [4])]
+    assert desk.ids() == []
+
+
 def test_a_task_travels_as_a_description_of_its_rows() -> None:
-    (task,) = Desk(shards(1)).book.next_batch(1)
+    (task,) = Desk(shards(1)).tracker.next_batch(1)
 
     assert pickle.loads(task.data) == list(task.shards)
     assert len(task.data) < 250
@@ -93,32 +105,36 @@ def test_a_task_travels_as_a_description_of_its_rows() -> None:
 def test_what_is_stored_is_said_once_even_if_the_task_was_tried_twice() -> None:
     desk = Desk(shards(1))
     desk.ids()
-    desk.book.take(0, Outcome(stored(0), {}, ()))
-    desk.book.take(0, Outcome(stored(0), {}, ()))
+    desk.tracker.handle_outcome(0, TaskOutcome(stored(0), {}, ()))
+    desk.tracker.handle_outcome(0, TaskOutcome(stored(0), {}, ()))
 
     assert desk.stored == [0]
     assert not desk.ids()
-    assert desk.book.over
-    assert desk.book.close() == {}
+    assert desk.tracker.over
+    assert desk.tracker.finish() == {}
 
 
 def test_failed_shards_are_done_again_at_the_end_each_alone_and_then_given_up() -> None:
     desk = Desk(shards(9))
     first = desk.ids()
     assert first[0] == (0, [0, 1])
-    desk.book.take(0, Outcome((), {0: "OSError: no", 1: "OSError: no"}, (Notice("a worker died"),)))
+    desk.tracker.handle_outcome(
+        0, TaskOutcome((), {0: "OSError: no", 1: "OSError: no"}, (Notice("a worker died"),))
+    )
     for number, ids in first[1:]:
-        desk.book.take(number, Outcome(stored(*ids), {}, (Notice("a worker died"),)))
+        desk.tracker.handle_outcome(
+            number, TaskOutcome(stored(*ids), {}, (Notice("a worker died"),))
+        )
 
-    assert not desk.book.over
+    assert not desk.tracker.over
     again = desk.ids()
     assert [ids for _, ids in again] == [[0], [1]]
-    desk.book.take(again[0][0], Outcome((), {0: "OSError: no"}, ()))
-    desk.book.take(again[1][0], Outcome(stored(1), {}, ()))
+    desk.tracker.handle_outcome(again[0][0], TaskOutcome((), {0: "OSError: no"}, ()))
+    desk.tracker.handle_outcome(again[1][0], TaskOutcome(stored(1), {}, ()))
 
     assert desk.ids() == []
-    assert desk.book.over
-    assert desk.book.close() == {0: "OSError: no"}
+    assert desk.tracker.over
+    assert desk.tracker.finish() == {0: "OSError: no"}
     assert Counter(desk.stored) == Counter(range(1, 9))
     assert desk.lost == [0, 1, 0]
     assert desk.notices.count("a worker died") == 1
@@ -127,9 +143,9 @@ def test_failed_shards_are_done_again_at_the_end_each_alone_and_then_given_up() 
 def test_tasks_that_the_engine_lost_are_done_again_and_their_late_results_count_once() -> None:
     desk = Desk(shards(2))
     desk.ids()
-    desk.book.take(0, Outcome(stored(0), {}, ()))
-    desk.book.lose([0, 1], "an executor is gone")
-    desk.book.take(1, Outcome(stored(1), {}, ()))
+    desk.tracker.handle_outcome(0, TaskOutcome(stored(0), {}, ()))
+    desk.tracker.handle_failure([0, 1], "an executor is gone")
+    desk.tracker.handle_outcome(1, TaskOutcome(stored(1), {}, ()))
 
     assert desk.stored == [0]
     assert [ids for _, ids in desk.ids()] == [[1]]
@@ -140,11 +156,11 @@ def test_a_cluster_that_does_nothing_ends_the_run() -> None:
     desk = Desk(shards(9), batch=1)
     for number in range(2):
         desk.ids()
-        desk.book.lose([number], "no space left")
+        desk.tracker.handle_failure([number], "no space left")
     desk.ids()
 
     with pytest.raises(RunError, match="the cluster does no task: no space left"):
-        desk.book.lose([2], "no space left")
+        desk.tracker.handle_failure([2], "no space left")
 
 
 def test_what_was_read_before_the_list_broke_is_finished() -> None:
@@ -154,12 +170,12 @@ def test_what_was_read_before_the_list_broke_is_finished() -> None:
 
     desk = Desk(broken())
     desk.ids()
-    desk.book.take(0, Outcome(stored(0), {}, ()))
+    desk.tracker.handle_outcome(0, TaskOutcome(stored(0), {}, ()))
 
-    assert desk.book.over
+    assert desk.tracker.over
     assert desk.stored == [0]
     with pytest.raises(SourceError, match="the list is gone"):
-        desk.book.close()
+        desk.tracker.finish()
 
 
 def test_a_task_says_what_became_of_each_of_its_shards(tmp_path: Path) -> None:
@@ -180,27 +196,12 @@ def test_a_shard_that_kills_its_worker_does_not_kill_the_task(tmp_path: Path) ->
     assert [result.id for result in outcome.stored] == [1]
 
 
-def test_another_version_on_the_cluster_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"workers have img2dataset 1\.0"):
-        check_version("1.0")
-
-
-def test_pages_of_traces_become_a_line() -> None:
-    error = RuntimeError(
-        "Job aborted: Task 0 failed 4 times\n  at org.apache\nTraceback:\n  File\n"
-        "ModuleNotFoundError: No module named 'img2dataset'\n\n  at java\n"
-    )
-
-    assert in_one_line(error) == (
-        "Job aborted: Task 0 failed 4 times (ModuleNotFoundError: No module named 'img2dataset')"
-    )
-    assert in_one_line(RuntimeError()) == "RuntimeError"
-
-
 def test_of_notices_on_one_topic_the_first_is_shown() -> None:
     desk = Desk(shards(4))
     for text, (number, ids) in zip(["one", "another"], desk.ids(), strict=False):
-        desk.book.take(number, Outcome(stored(*ids), {}, (Notice(text, topic="hashes"),)))
+        desk.tracker.handle_outcome(
+            number, TaskOutcome(stored(*ids), {}, (Notice(text, topic="hashes"),))
+        )
 
     assert "one" in desk.notices
     assert "another" not in desk.notices

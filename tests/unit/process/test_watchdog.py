@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from img2dataset.process.watchdog import WALL, Watch
+from img2dataset.process.watchdog import WALL_TIME_FACTOR, Watch
 
 PATIENCE = 20.0
 
@@ -20,7 +20,7 @@ PATIENCE = 20.0
 @pytest.fixture(autouse=True)
 def _tests_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a watch may not run for so short a time: that must not end the tests."""
-    monkeypatch.setattr(Watch, "_expect_a_look", lambda _: None)
+    monkeypatch.setattr(Watch, "_expect_check", lambda _: None)
 
 
 @contextmanager
@@ -50,13 +50,13 @@ def test_a_thread_that_only_waits_is_noticed_later() -> None:
     began = time.monotonic()
     with watch(0.1) as made, made.over(noticed.set):
         assert noticed.wait(PATIENCE)
-    assert time.monotonic() - began > 0.1 * WALL * 0.9
+    assert time.monotonic() - began > 0.1 * WALL_TIME_FACTOR * 0.9
 
 
 @pytest.mark.slow
 def test_each_piece_of_work_counts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "img2dataset.process.watchdog.WALL", 1000
+        "img2dataset.process.watchdog.WALL_TIME_FACTOR", 1000
     )  # by CPU time, however busy the machine
     noticed = threading.Event()
     with watch(0.4) as made:

@@ -10,7 +10,7 @@ import pytest
 from img2dataset.errors import OptionError
 from img2dataset.formats import WriterConfig
 from img2dataset.options import Options
-from img2dataset.run.ignored_options import taken_as_before
+from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.sources import SourceConfig
 
 
@@ -18,7 +18,7 @@ from img2dataset.sources import SourceConfig
 def test_captions_of_bare_urls_are_empty_with_one_notice(input_format: str) -> None:
     options = Options("a.txt", input_format=input_format, caption_col="caption")
 
-    taken, (text,) = taken_as_before(options)
+    taken, (text,) = drop_ignored_options(options)
 
     assert text.startswith("caption_col is 'caption'")
     assert SourceConfig.of(taken).caption_col is None
@@ -28,7 +28,7 @@ def test_captions_of_bare_urls_are_empty_with_one_notice(input_format: str) -> N
 def test_columns_of_bare_urls_are_left_out_with_one_notice() -> None:
     options = Options("a.txt", save_additional_columns=["a", "b"])
 
-    taken, (text,) = taken_as_before(options)
+    taken, (text,) = drop_ignored_options(options)
 
     assert text.startswith("save_additional_columns is a, b")
     assert taken.additional_columns == ()
@@ -40,7 +40,7 @@ def test_columns_of_bare_urls_are_left_out_with_one_notice() -> None:
 def test_a_check_or_a_blur_is_never_left_out(asked: dict[str, Any]) -> None:
     options = Options("a.txt", **asked)
 
-    assert taken_as_before(options) == (options, [])  # the source refuses it
+    assert drop_ignored_options(options) == (options, [])  # the source refuses it
 
 
 @pytest.mark.parametrize(
@@ -51,19 +51,19 @@ def test_columns_of_a_table_stay(url_list: Any, input_format: str) -> None:
         url_list, input_format=input_format, caption_col="caption", save_additional_columns=["a"]
     )
 
-    assert taken_as_before(options) == (options, [])
+    assert drop_ignored_options(options) == (options, [])
 
 
 def test_a_caption_column_without_a_name_is_refused() -> None:
     with pytest.raises(OptionError, match="caption_col is ''"):
-        taken_as_before(Options("a.csv", input_format="csv", caption_col=""))
+        drop_ignored_options(Options("a.csv", input_format="csv", caption_col=""))
 
 
 @pytest.mark.parametrize(("quality", "said"), [(95, 1), (6, 0), (0, 0)])
 def test_the_level_taken_for_a_quality_of_jpg_is_said(quality: int, said: int) -> None:
     options = Options("a.txt", encode_format="png", encode_quality=quality)
 
-    taken, notices = taken_as_before(options)
+    taken, notices = drop_ignored_options(options)
 
     assert taken.encoder_quality == (6 if said else quality)
     assert [text.count("levels 0 to 9") for text in notices] == [1] * said

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from img2dataset.dataset.identity import Identity, fingerprints
 from img2dataset.records import PROBLEM, shard_name
-from img2dataset.run.list_changes import ListCheck, same_rows
+from img2dataset.run.list_changes import ListCheck, make_row_check
 from img2dataset.sources import Source, SourceConfig, load_table, open_source
 from img2dataset.storage.folder import Folder
 from tests.unit.sources.lists import content
@@ -81,7 +81,7 @@ def touched(
     old = inputs(source)
     done = frozenset(store(tmp_path / "out", source, reading) - missing)
     source = opened(tmp_path / "lists", after, input_format)
-    is_same = same_rows(Folder(str(tmp_path / "out")), reading, name_of)
+    is_same = make_row_check(Folder(str(tmp_path / "out")), reading, name_of)
     found = ListCheck(source, SIZE, is_same).touched(old, 0, done)
     return {
         shard: url.rpartition("/")[2].removesuffix(f".{input_format}")
@@ -134,7 +134,7 @@ def test_a_row_is_all_that_is_stored_of_it(tmp_path: Path, column: str) -> None:
     reading = config("parquet")
     source = open_source(str(path), reading)
     done = frozenset(store(tmp_path / "out", source, reading))
-    is_same = same_rows(Folder(str(tmp_path / "out")), reading, name_of)
+    is_same = make_row_check(Folder(str(tmp_path / "out")), reading, name_of)
     for compression in ("gzip", "none"):  # another writer, the same rows
         pq.write_table(pa.Table.from_pylist(rows), path, compression=compression)
         now = open_source(str(path), reading)
@@ -163,7 +163,7 @@ def test_a_verified_hash_is_not_compared_for_what_is_stored_is_the_computed_one(
         table.append_column("key", keys).append_column("md5", keys), out / "00000.parquet"
     )
 
-    assert same_rows(Folder(str(out)), reading, name_of)(shard)
+    assert make_row_check(Folder(str(out)), reading, name_of)(shard)
 
 
 @pytest.mark.parametrize("damage", ["gone", "no table", "no key"])
@@ -183,7 +183,7 @@ def test_a_shard_that_cannot_tell_what_it_was_made_from_is_touched(
         case _:
             pq.write_table(pq.read_table(path).drop_columns(["key"]), path)
     first, second, *_ = source.shards(SIZE)
-    is_same = same_rows(Folder(str(out)), reading, name_of)
+    is_same = make_row_check(Folder(str(out)), reading, name_of)
 
     assert not is_same(first)
     assert is_same(second)
@@ -193,7 +193,7 @@ class Counted:
     """Counts what is compared."""
 
     def __init__(self, folder: Path, reading: SourceConfig) -> None:
-        self._is_same = same_rows(Folder(str(folder)), reading, name_of)
+        self._is_same = make_row_check(Folder(str(folder)), reading, name_of)
         self.asked: list[int] = []
 
     def __call__(self, shard: Any) -> bool:

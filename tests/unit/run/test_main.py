@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from img2dataset.distributors import Counted, Handle, Stored, Work, WorkerPool
+from img2dataset.distributors import Handle, ShardsCounted, ShardStored, Work, WorkerPool
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.report import Progress, Report
-from img2dataset.run.main import limits_of, run
+from img2dataset.run.main import run
+from img2dataset.run.preflight import find_unshared_limits
 from img2dataset.storage.folder import Folder
 from img2dataset.tally import ShardResult, Tally
 
@@ -33,8 +34,8 @@ class Elsewhere:
     def start(self, _: Work) -> Iterator[Elsewhere]:
         yield self
 
-    def crew(self) -> WorkerPool:
-        return WorkerPool(8, cores=2, spread=True)
+    def describe_pool(self) -> WorkerPool:
+        return WorkerPool(8, cores=2, remote=True)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         self.job = job
@@ -42,7 +43,7 @@ class Elsewhere:
             name = shard_name(shard.id, 5)
             if shard.id in self._seen:
                 (self._folder / f"{name}_stats.json").write_text("{}")
-            handle(Stored(ShardResult(shard.id, name, Tally(), 0.0, 1.0)))
+            handle(ShardStored(ShardResult(shard.id, name, Tally(), 0.0, 1.0)))
         return {}
 
 
@@ -52,7 +53,7 @@ def made(
     (tmp_path / "urls.txt").write_text("http://a/1.jpg\nhttp://a/2.jpg\nhttp://a/3.jpg\n")
     workers = Elsewhere(tmp_path / "out", seen)
     monkeypatch.setattr("img2dataset.run.main.find_distributor", lambda _: workers.start)
-    monkeypatch.setattr("img2dataset.run.progress.SEEN_WITHIN", seen_within)
+    monkeypatch.setattr("img2dataset.run.progress.SEEN_TIMEOUT_S", seen_within)
     monkeypatch.chdir(tmp_path)
     options = Options("urls.txt", output_folder="out", number_sample_per_shard=1)
     return workers, run(options, [])
@@ -116,14 +117,14 @@ class Interrupted:
     def start(self, _: Work) -> Iterator[Interrupted]:
         yield self
 
-    def crew(self) -> WorkerPool:
+    def describe_pool(self) -> WorkerPool:
         return WorkerPool(2)
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         del job
         list(shards)
         tallies = {shard_id: Tally(Counter(success=n)) for shard_id, n in self._rows.items()}
-        handle(Counted(tallies))
+        handle(ShardsCounted(tallies))
         raise KeyboardInterrupt
 
 
@@ -176,14 +177,18 @@ def test_workers_elsewhere_are_told_absolute_paths_and_their_share(
     assert report.complete
     assert workers.job is not None
     assert workers.job.options.output_folder == str(tmp_path / "out")
-    assert (workers.job.sharers, workers.job.cores, workers.job.concurrent_attempts) == (8, 2, True)
+    assert (workers.job.host_limit_share, workers.job.cores, workers.job.concurrent_attempts) == (
+        8,
+        2,
+        True,
+    )
     assert workers.job.shared_file is None
 
 
 def test_a_ceiling_that_workers_cannot_hold_together_is_said() -> None:
     options = Options("x", max_connections_per_host=4)
 
-    assert limits_of(options, WorkerPool(4, 1, spread=True)) == []
-    assert limits_of(options, WorkerPool(100)) == []
-    (text,) = limits_of(options, WorkerPool(100, 1, spread=True))
+    assert find_unshared_limits(options, WorkerPool(4, 1, remote=True)) == []
+    assert find_unshared_limits(options, WorkerPool(100)) == []
+    (text,) = find_unshared_limits(options, WorkerPool(100, 1, remote=True))
     assert "up to 100 requests at once" in text

@@ -13,7 +13,7 @@ from img2dataset.dataset.identity import Identity
 from img2dataset.dataset.plan import prepare
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
-from img2dataset.run.own_shards import check_apart, own_files
+from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.storage.folder import Folder
 
@@ -23,7 +23,7 @@ def options(folder: str, **more: object) -> Options:
 
 
 def listed(location: str, input_format: str, folder: Folder) -> Source:
-    ours = own_files(folder, options(folder.url))
+    ours = make_own_file_check(folder, options(folder.url))
     return open_source(location, SourceConfig(input_format, "url"), ours)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from img2dataset.run.resting_hosts import Rests
+from img2dataset.run.resting_hosts import RestingHosts
 from img2dataset.tally import RestingHost
 
 
 def test_a_rest_gets_shorter_and_ends() -> None:
-    rests = Rests()
+    rests = RestingHosts()
     rests.see([RestingHost("a", 5, 10.0), RestingHost("b", 7, 30.0)], now=100.0)
 
     assert rests.left(105.0) == (RestingHost("b", 7, 25.0), RestingHost("a", 5, 5.0))
@@ -16,7 +16,7 @@ def test_a_rest_gets_shorter_and_ends() -> None:
 
 
 def test_what_is_said_last_counts() -> None:
-    rests = Rests()
+    rests = RestingHosts()
     rests.see([RestingHost("a", 5, 10.0)], now=100.0)
     rests.see([RestingHost("a", 2, 3.0)], now=101.0)
 

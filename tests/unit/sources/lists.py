@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.records import Row, Shard
 from img2dataset.sources import SourceConfig, load_table, open_source
-from img2dataset.sources.rows import rows_of
+from img2dataset.sources.rows import make_rows
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -61,7 +61,7 @@ def rows_in(url_list: Any, reading: SourceConfig, size: int = 1000) -> list[Row]
     return [
         row
         for shard in shards_of(url_list, reading, size)
-        for row in rows_of(load_table(shard, reading), shard.id, reading, str)
+        for row in make_rows(load_table(shard, reading), shard.id, reading, str)
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from img2dataset.sources.config import BadListError, SourceConfig, check_columns
+from img2dataset.sources.columns import check_columns
+from img2dataset.sources.config import BadListError, SourceConfig
 
 
 @pytest.mark.parametrize(

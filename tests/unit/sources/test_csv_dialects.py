@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from img2dataset.errors import OptionError
 from img2dataset.records import Row
-from img2dataset.sources import streams
+from img2dataset.sources.reading import Reading
 from tests.unit.sources.lists import config, rows_in, write
 
 Table = list[tuple[str, ...]]
@@ -121,7 +121,7 @@ def read(text: str, table: Table, input_format: str, folder: Path, block: int) -
     reading = config(input_format, additional_columns=columns)
     path = write(folder / "list", text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams.Reading.content, "__defaults__", (block,))
+        patch.setattr(Reading.content, "__defaults__", (block,))
         patch.setattr("img2dataset.sources.delimited.NumberTest.type", None)
         return rows_in(path, reading)
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from img2dataset.errors import OptionError
-from img2dataset.sources import load_table, open_source, quotes, streams
+from img2dataset.sources import load_table, open_source, quotes
+from img2dataset.sources.reading import Reading
 from tests.unit.sources.lists import (
     config,
     fields_in,
@@ -75,7 +76,7 @@ def test_a_column_is_of_numbers_only_if_every_text_survives(
 def test_the_last_value_of_a_long_file_decides_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (64,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (64,))
 
     assert types_of(tmp_path, ["1"] * 500) == pa.int64()
     assert types_of(tmp_path, ["1"] * 500 + ["07"]) == pa.string()
@@ -158,7 +159,7 @@ STRAY = [
 def test_a_malformed_record_swallows_no_other(
     line: str, problem: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (block,))
     good = [f"http://{number}" for number in range(1500)]
     lines = [f"{url},x" for url in good]
     lines.insert(3, line)
@@ -195,7 +196,7 @@ def test_stray_quotes_that_happen_to_close_do_not_hide_what_is_between(tmp_path:
 def test_records_of_several_lines_are_legal(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (block,))
     text = io.StringIO(newline="")
     captions = ["one\ntwo", "", 'a\r\nb\n\nc,"d"', "plain", "\n"]
     csv.writer(text).writerows([["url", "c"], *(["http://a", caption] for caption in captions)])
@@ -208,7 +209,7 @@ def test_records_of_several_lines_are_legal(
 
 
 def test_a_record_has_a_longest_length(tmp_path: Path) -> None:
-    longest = quotes.RECORD_LINES
+    longest = quotes.MAX_RECORD_LINES
     good = '"' + "\n" * (longest - 1) + '"'
     bad = '"' + "\n" * longest + '"'
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,{good}\nhttp://b,{bad}\nhttp://c,x\n")
@@ -273,7 +274,7 @@ def test_what_the_csv_module_writes_is_read_back(
     reading = config(input_format, caption_col="c", additional_columns=("url",))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams.Reading.content, "__defaults__", (block,))
+        patch.setattr(Reading.content, "__defaults__", (block,))
         patch.setattr("img2dataset.sources.delimited.NumberTest.type", pa.string())
         rows = rows_in(path, reading)
 
@@ -291,7 +292,7 @@ def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
 
     whole = [(row.fields, row.problem) for row in rows_in(path, CAPTIONED)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams.Reading.content, "__defaults__", (block,))
+        patch.setattr(Reading.content, "__defaults__", (block,))
         pieces = [(row.fields, row.problem) for row in rows_in(path, CAPTIONED)]
 
     assert whole == pieces
@@ -300,7 +301,7 @@ def test_any_text_is_read_to_its_end_and_alike_in_blocks_of_any_size(
 
 @pytest.mark.slow
 def test_a_monstrous_line_is_malformed(tmp_path: Path) -> None:
-    half = "x" * (quotes.LONGEST_LINE // 2)
+    half = "x" * (quotes.MAX_LINE_CHARACTERS // 2)
     path = write(tmp_path / "a.csv", f"url,c\nhttp://a,x\n{half},{half}\nhttp://b,y\n")
 
     assert problems_in(path, CAPTIONED) == [None, "3: longer than 16000000 characters", None]

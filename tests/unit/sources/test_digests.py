@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.sources import load_table, open_source
-from img2dataset.sources.digests import DIGEST_BYTES, hex_digest, type_of_digest
+from img2dataset.sources.digests import DIGEST_BYTES, guess_digest_type, parse_digest
 from tests.unit.sources.lists import config
 
 TYPES = list(DIGEST_BYTES)
@@ -27,13 +27,13 @@ def test_every_spelling_is_understood(hash_type: str) -> None:
             f'"{plain}"', f"0x{plain}", f"\\x{plain}", standard, web, standard.rstrip("="),
         ]  # fmt: skip
         for spelling in spellings:
-            assert hex_digest(spelling, hash_type) == plain, spelling
-        assert type_of_digest(plain) == type_of_digest(standard) == hash_type
+            assert parse_digest(spelling, hash_type) == plain, spelling
+        assert guess_digest_type(plain) == guess_digest_type(standard) == hash_type
 
 
 @pytest.mark.parametrize("text", ["", "abc", "g" * 32, "-123456789012345678", "a" * 31, "é" * 22])
 def test_what_is_no_digest_is_none(text: str) -> None:
-    assert hex_digest(text, "md5") is None
+    assert parse_digest(text, "md5") is None
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(32)])

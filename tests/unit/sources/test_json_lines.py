@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.errors import OptionError
-from img2dataset.sources import load_table, open_source, streams
+from img2dataset.sources import load_table, open_source
+from img2dataset.sources.reading import Reading
 from tests.unit.sources.lists import (
     config,
     fields_in,
@@ -55,7 +56,7 @@ def column(values: list[Any], tmp_path: Path) -> Any:
 def test_a_column_has_one_type_that_fits_the_whole_file(
     values: list[Any], expected: Any, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (block,))
 
     assert column(values, tmp_path).type == expected
 
@@ -77,7 +78,7 @@ def test_long_whole_numbers_are_not_rounded(tmp_path: Path) -> None:
 def test_whole_numbers_among_fractions_become_fractions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (30,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (30,))
 
     assert column([2**60, 0.5], tmp_path).to_pylist() == [2.0**60, 0.5]
     assert column([[2**60], [0.5], None], tmp_path).to_pylist() == [[2.0**60], [0.5], None]
@@ -155,7 +156,7 @@ LATE = ['{"url": "http://a"}', '{"url": "http://b"}', '{"url": "http://c", "x": 
 def test_keys_that_come_late_are_found(
     block: int, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (block,))
     path = write(tmp_path / "a.jsonl", "\n".join(LATE) + end)
 
     assert [row["x"] for row in fields_in(path, WITH_X)] == [None, None, "late"]

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.sources import json_array, json_lists, open_source, streams
+from img2dataset.sources import json_array, json_columns, open_source
+from img2dataset.sources.reading import Reading
 from tests.unit.sources.lists import config, fields_in, rows_in, shards_of, urls_in, write
 
 JSON = config("json")
@@ -42,7 +43,7 @@ def test_many_columns_values_are_cut_into_shards(tmp_path: Path) -> None:
 def test_an_array_is_streamed_in_blocks_of_any_size(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (block,))
     records = [{"url": f"http://猫/{n}]}},[{{", "x": {"y": [n], "z": '\\"'}} for n in range(50)]
     text = "\ufeff \n" + json.dumps(records, ensure_ascii=False, indent=1) + "\n"
 
@@ -88,7 +89,7 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, message: str, tmp_path
 
 @pytest.mark.slow
 def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: Path) -> None:
-    records = [{"url": f"http://example.com/{n}"} for n in range(2 * json_lists.BATCH)]
+    records = [{"url": f"http://example.com/{n}"} for n in range(2 * json_columns.BATCH_ROWS)]
     shards = open_source(write(tmp_path / "a.json", json.dumps(records)[:-20]), JSON).shards(100)
 
     assert next(shards).count == 100
@@ -99,8 +100,8 @@ def test_a_file_that_ends_early_is_a_source_error_after_its_good_part(tmp_path: 
 def test_an_endless_object_is_not_held_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_array, "LONGEST_OBJECT", 1000)
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (500,))
+    monkeypatch.setattr(json_array, "MAX_OBJECT_CHARACTERS", 1000)
+    monkeypatch.setattr(Reading.content, "__defaults__", (500,))
     path = write(tmp_path / "a.json", '[{"url": "' + "x" * 1_000_000)
     held: list[int] = []
     find = json_array.ElementEnd.find
@@ -124,13 +125,13 @@ def test_half_surrogates_are_replaced(tmp_path: Path) -> None:
 def test_an_element_that_is_too_long_costs_its_own_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_array, "LONGEST_OBJECT", 1000)
+    monkeypatch.setattr(json_array, "MAX_OBJECT_CHARACTERS", 1000)
     captions = ["small", "x" * 900, 'y\\"[{' * 10_000, "last"]
     records = [{"url": f"http://{n}", "c": caption} for n, caption in enumerate(captions)]
     path = write(tmp_path / "a.json", json.dumps(records))
 
     for block in (100, 333):  # what is read in one piece is parsed at once
-        monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+        monkeypatch.setattr(Reading.content, "__defaults__", (block,))
         rows = rows_in(path, config("json", caption_col="c"))
         assert [row.url for row in rows] == ["http://0", "http://1", None, "http://3"]
         assert rows[2].problem == "3: longer than 1000 characters"
@@ -150,7 +151,7 @@ def test_an_element_that_is_too_long_costs_its_own_row(
 def test_a_malformed_element_is_a_failed_row(
     element: str, problem: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (block,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (block,))
     path = write(tmp_path / "a.json", f'[{{"url": "http://a"}}, {element}, {{"url": "http://c"}}]')
 
     rows = rows_in(path, JSON)
@@ -162,7 +163,7 @@ def test_a_malformed_element_is_a_failed_row(
 
 @pytest.mark.slow
 def test_keys_that_come_after_the_first_thousands_are_found(tmp_path: Path) -> None:
-    records: list[dict[str, str]] = [{"url": "http://a"}] * (json_lists.BATCH + 1)
+    records: list[dict[str, str]] = [{"url": "http://a"}] * (json_columns.BATCH_ROWS + 1)
     path = write(tmp_path / "a.json", json.dumps([*records, {"url": "http://b", "x": "late"}]))
 
     assert fields_in(path, WITH_X)[-1] == {"x": "late", "url": "http://b"}

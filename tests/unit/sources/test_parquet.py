@@ -13,7 +13,7 @@ import pytest
 
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.records import ParquetRange, Shard
-from img2dataset.sources import load_table, open_source, parquet
+from img2dataset.sources import load_table, open_source, parquet_footers, parquet_ranges
 from tests.unit.sources.lists import config, shards_of, urls_in
 
 PARQUET = config("parquet")
@@ -45,7 +45,7 @@ def test_shards_are_ranges_of_each_file(tmp_path: Path) -> None:
 def test_ranges_hold_their_rows_in_whatever_order_they_are_read(
     group: int, order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "BATCH", 8)
+    monkeypatch.setattr(parquet_ranges, "BATCH_ROWS", 8)
     shards = shards_of(write_file(tmp_path / "a.parquet", 200, group), PARQUET, 13)
     match order:
         case "backward":
@@ -64,13 +64,13 @@ def test_ranges_that_follow_each_other_are_decoded_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeks: list[int] = []
-    seek = parquet.RangeReader._seek
+    seek = parquet_ranges.RangeReader._seek
 
-    def noted(reader: parquet.RangeReader, row: int) -> None:
+    def noted(reader: parquet_ranges.RangeReader, row: int) -> None:
         seeks.append(row)
         seek(reader, row)
 
-    monkeypatch.setattr(parquet.RangeReader, "_seek", noted)
+    monkeypatch.setattr(parquet_ranges.RangeReader, "_seek", noted)
     one = shards_of(write_file(tmp_path / "a.parquet", 1000, 1000), PARQUET, 10)
     many = shards_of(write_file(tmp_path / "b.parquet", 1000, 50), PARQUET, 10)
     seeks.clear()  # of the look at the first rows
@@ -142,7 +142,7 @@ def test_the_columns_of_every_file_are_looked_at_before_work(
     *, long_footers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if long_footers:  # longer than the tail that is read of each file
-        monkeypatch.setattr(parquet, "footer_in", lambda _: None)
+        monkeypatch.setattr(parquet_footers, "find_footer", lambda _: None)
     for number in range(230):
         write_file(tmp_path / f"part-{number:03}.parquet", 3, 3)
     assert open_source(str(tmp_path), PARQUET).rows_total() == 690
@@ -157,11 +157,11 @@ def test_a_footer_is_found_at_the_end_of_a_file_if_all_of_it_is_there(tmp_path: 
     data = Path(write_file(tmp_path / "a.parquet", 5, 1)).read_bytes()
     length = int.from_bytes(data[-8:-4], "little") + 8
 
-    assert parquet.footer_in(data) == data[-length:]
-    assert parquet.footer_in(data[-length:]) == data[-length:]
-    assert parquet.footer_in(data[-length + 1 :]) is None
-    assert parquet.footer_in(b"PAR1") is None
-    assert parquet.footer_in(b"") is None
+    assert parquet_footers.find_footer(data) == data[-length:]
+    assert parquet_footers.find_footer(data[-length:]) == data[-length:]
+    assert parquet_footers.find_footer(data[-length + 1 :]) is None
+    assert parquet_footers.find_footer(b"PAR1") is None
+    assert parquet_footers.find_footer(b"") is None
 
 
 def test_a_file_that_shrank_is_a_source_error(tmp_path: Path) -> None:

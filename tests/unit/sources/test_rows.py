@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from img2dataset.records import PROBLEM
-from img2dataset.sources.rows import rows_of
+from img2dataset.sources.rows import make_rows
 from tests.unit.sources.lists import config, rows_in, shards_of
 
 
@@ -35,7 +35,7 @@ def test_boxes_may_be_text(cell: str | None, boxes: Any) -> None:
 def test_a_problem_is_no_field() -> None:
     table = pa.table({"url": [None, "http://b"], PROBLEM: ["17: 3 columns instead of 2", None]})
 
-    first, second = rows_of(table, 3, config(), str)
+    first, second = make_rows(table, 3, config(), str)
 
     assert (first.problem, second.problem) == ("17: 3 columns instead of 2", None)
     assert [list(row.fields) for row in (first, second)] == [["url"], ["url"]]
@@ -52,7 +52,7 @@ def test_an_input_column_may_have_any_name() -> None:
 
 
 def test_a_table_without_rows_has_none() -> None:
-    assert rows_of(pa.table({"url": pa.array([], pa.string())}), 0, config(), str) == []
+    assert make_rows(pa.table({"url": pa.array([], pa.string())}), 0, config(), str) == []
 
 
 def test_the_hash_is_passed_on() -> None:

@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.sources import InputFile, open_source, streams, text
+from img2dataset.sources import InputFile, open_source, text
+from img2dataset.sources.line_blocks import read_line_blocks
+from img2dataset.sources.reading import BLOCK_BYTES, Reading
 from tests.unit.sources.lists import config, problems_in, shards_of, urls_in, write
 
 TXT = config()
@@ -48,7 +50,7 @@ def test_a_line_that_is_not_utf8_is_malformed_and_the_others_are_not(tmp_path: P
     assert problems_in(path, TXT) == [None, "3: not UTF-8", None, "5: not UTF-8"]
 
 
-@pytest.mark.parametrize("length", [text.LONGEST_LINE + 1, 5 * streams.BLOCK_BYTES])
+@pytest.mark.parametrize("length", [text.MAX_LINE_BYTES + 1, 5 * BLOCK_BYTES])
 def test_a_monstrous_line_is_malformed(length: int, tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", b"http://a\n" + b"x" * length + b"\nhttp://b\n")
 
@@ -67,8 +69,8 @@ def test_a_monstrous_line_does_not_fill_the_memory(tmp_path: Path) -> None:
     file_found = open_source(str(path), reading).files[0]
 
     tracemalloc.start()
-    with streams.Reading(file_found, reading) as stream:
-        for block in streams.line_blocks(stream, 1_000_000):
+    with Reading(file_found, reading) as stream:
+        for block in read_line_blocks(stream, 1_000_000):
             kept = max(kept, len(block.data))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -80,7 +82,7 @@ def test_a_monstrous_line_does_not_fill_the_memory(tmp_path: Path) -> None:
 def test_lines_have_the_right_numbers_across_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.Reading.content, "__defaults__", (16,))
+    monkeypatch.setattr(Reading.content, "__defaults__", (16,))
     path = write(tmp_path / "a.txt", b"http://a\n" * 9 + b"\xff\n" + b"http://a\n" * 3 + b"\xff")
 
     found = [problem for problem in problems_in(path, TXT) if problem]
@@ -101,9 +103,9 @@ def test_blocks_hold_the_lines_whatever_their_size(
     path = write(tmp_path / "a.txt", data)
     file = InputFile(path, None, "")
 
-    with streams.Reading(file, TXT) as reading, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streams.Reading.content, "__defaults__", (block,))
-        blocks = list(streams.line_blocks(reading, 100))
+    with Reading(file, TXT) as reading, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reading.content, "__defaults__", (block,))
+        blocks = list(read_line_blocks(reading, 100))
 
     assert b"".join(block.data for block in blocks) == data
     number = 1

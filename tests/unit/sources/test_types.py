@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from img2dataset.sources import load_table, open_source
-from img2dataset.sources.types import common_type
+from img2dataset.sources.types import find_common_type
 from tests.unit.sources.lists import config, write
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=timezone.utc).replace(tzinfo=None)
@@ -71,7 +71,7 @@ def test_parquet_files_of_other_types_make_one(
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.large_string(), pa.dictionary(pa.int8(), TEXT)])
 def test_a_type_that_all_files_share_is_kept(kind: pa.DataType) -> None:
-    assert common_type([kind, kind]) == kind
+    assert find_common_type([kind, kind]) == kind
 
 
 @pytest.mark.parametrize(

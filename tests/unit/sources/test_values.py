@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from img2dataset.sources.values import as_text, plain_values
+from img2dataset.sources.values import to_plain_values, to_text
 
 BIG = 2**62
 CASES: list[tuple[Any, list[Any]]] = [
@@ -67,7 +67,7 @@ EXTREMES = [
     ("column", "expected"), CASES, ids=lambda value: str(getattr(value, "type", ""))
 )
 def test_values_are_those_that_json_knows(column: Any, expected: Any) -> None:
-    values = plain_values(column)
+    values = to_plain_values(column)
 
     if expected is not None:
         assert values == expected
@@ -76,10 +76,10 @@ def test_values_are_those_that_json_knows(column: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize("column", EXTREMES, ids=lambda column: str(column.type))
 def test_values_out_of_range_do_not_fail(column: Any) -> None:
-    values = plain_values(column)
+    values = to_plain_values(column)
 
     assert all(isinstance(value, str) for value in values)
-    assert as_text(pa.chunked_array([column])).to_pylist() == values
+    assert to_text(pa.chunked_array([column])).to_pylist() == values
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_values_out_of_range_do_not_fail(column: Any) -> None:
 def test_every_column_can_be_text(column: Any, expected: Any) -> None:
     chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
-    text = as_text(chunked)
+    text = to_text(chunked)
 
     assert text.type == pa.string()
     for value, plain in zip(text.to_pylist(), expected or [], strict=bool(expected)):
@@ -96,4 +96,4 @@ def test_every_column_can_be_text(column: Any, expected: Any) -> None:
 
 
 def test_nan_stays() -> None:
-    assert str(plain_values(pa.array([float("nan")]))) == "[nan]"
+    assert str(to_plain_values(pa.array([float("nan")]))) == "[nan]"

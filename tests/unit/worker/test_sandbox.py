@@ -25,7 +25,7 @@ PATIENCE = 20.0
 @pytest.fixture(autouse=True)
 def _tests_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a watch may not run for so short a time: that must not end the tests."""
-    monkeypatch.setattr(Watch, "_expect_a_look", lambda _: None)
+    monkeypatch.setattr(Watch, "_expect_check", lambda _: None)
 
 
 @contextmanager

@@ -10,30 +10,34 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from img2dataset.errors import OptionError, SourceError
-from img2dataset.records import PROBLEM, Shard
+from img2dataset.records import Shard
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.findings import Findings
-from img2dataset.sources.streams import Reading, told_as, unzip_head
+from img2dataset.sources.opening import translate_errors
+from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.row_tables import copy_table, cut_into_shards
 
 T = TypeVar("T")
+
+
 Types = Mapping[str, pa.DataType]
 """Types of the additional columns of the list."""
 
 
 class LineFormat(Protocol):
-    """How a format is read."""
+    """Reads one format."""
 
     def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
-        """The types that fit all of the list; asked only if there are additional columns."""
+        """Infer types that fit the whole list; called only if there are additional columns."""
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
-        """The columns of a file that has rows."""
+        """List the columns of a file that has rows."""
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
-        """The file as normalised tables of any sizes and one schema.
+        """Read the file as normalised tables of any sizes and one schema.
 
         Raises:
-            BadListError: the file as a whole makes no sense.
+            BadListError: the file as a whole is malformed.
         """
 
 
@@ -63,16 +67,18 @@ class LineSource:
         types = self._column_types()
         for number, file in enumerate(self.files):
             with self._noted_reading(file) as reading:
-                for table, position in cut(self._marked(reading, types), rows_per_shard):
+                for table, position in cut_into_shards(
+                    self._marked(reading, types), rows_per_shard
+                ):
                     self._read = done + position
-                    yield Shard(next(ids), table.num_rows, compact(table), file=number)
+                    yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
                 done += reading.position
         self._read = float(done)
 
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
-        """A pass over a file of which the findings count."""
-        with told_as(SourceError, file.url), Reading(file, self._config) as reading:
+        """Read a file, and merge its findings into those of the list."""
+        with translate_errors(SourceError, file.url), Reading(file, self._config) as reading:
             try:
                 yield reading
             finally:
@@ -82,15 +88,15 @@ class LineSource:
         return self._findings.lines()
 
     def first_rows(self, config: SourceConfig) -> pa.Table:
-        """Some of the first rows, normalised as `config` says, which keeps no columns."""
+        """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
-        with told_as(OptionError, file.url), Reading(file, config) as reading:
+        with translate_errors(OptionError, file.url), Reading(file, config) as reading:
             return next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
 
     def column_names(self) -> list[str]:
-        """The columns of the first file that has rows."""
+        """List the columns of the first file that has rows."""
         file = self._first_file
-        with told_as(OptionError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(OptionError, file.url), Reading(file, self._config) as reading:
             return self._format.column_names(reading, self._config)
 
     def rows_total(self) -> int | None:
@@ -103,18 +109,18 @@ class LineSource:
         return min(1.0, self._read / total) if total else 0.0
 
     def _column_types(self) -> Types:
-        """One type for each kept column, over the whole list: all of it is read for that."""
+        """Infer one type for each additional column; this reads the whole list."""
         if not self._config.additional_columns:
             return {}
         return self._format.column_types(self.files, self._config)
 
     def _marked(self, reading: Reading, types: Types) -> Iterator[tuple[pa.Table, int]]:
-        """The tables of a file, each with the position in the file after it."""
+        """Yield the tables of a file, each with the file position after it."""
         for table in self._format.tables(reading, self._config, types):
             yield table, reading.position
 
     def _find_first(self) -> InputFile:
-        """The first file that has rows."""
+        """Find the first file that has rows."""
         first = next((file for file in self.files if self._has_rows(file)), None)
         if first is None:
             names = ", ".join(file.url for file in self.files[:3])
@@ -122,7 +128,7 @@ class LineSource:
         return first
 
     def _has_rows(self, file: InputFile) -> bool:
-        with told_as(OptionError, file.url):
+        with translate_errors(OptionError, file.url):
             found, notices = has_rows(self._format, file, self._config)
         self.notices += notices
         return found
@@ -131,7 +137,7 @@ class LineSource:
 def begins_well(
     line_format: LineFormat, file: InputFile, head: bytes, config: SourceConfig
 ) -> bool:
-    """Whether nothing at the head of a file speaks against it, as far as the head alone tells."""
+    """True if the head of a file is well-formed, as far as the head alone can tell."""
     plain = unzip_head(head) if config.gzipped else head
     is_whole = file.size is not None and len(head) >= file.size
     text = plain if is_whole else plain[: plain.rfind(b"\n") + 1]
@@ -145,10 +151,10 @@ def begins_well(
 
 
 def check_head(line_format: LineFormat, file: InputFile, head: bytes, config: SourceConfig) -> None:
-    """Refuse a file that does not begin as its format says.
+    """Refuse a file whose beginning does not fit its format.
 
-    The head has been read anyway; the file itself is asked only if its head looks wrong: what
-    is cut off after 64 KiB may look so.
+    The head has been read already; the file is opened only if its head looks wrong, which may be
+    because it is cut off after 64 KiB.
 
     Raises:
         BadListError: as when the file is read.
@@ -160,62 +166,19 @@ def check_head(line_format: LineFormat, file: InputFile, head: bytes, config: So
 def has_rows(
     line_format: LineFormat, file: InputFile, config: SourceConfig
 ) -> tuple[bool, tuple[str, ...]]:
-    """Whether a file has rows, and what is to be said of its encoding."""
+    """Tell whether a file has rows; return that and notices about its encoding."""
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
     with Reading(file, config) as reading:
         found = any(table.num_rows for table in line_format.tables(reading, config, types))
-        return found, reading.findings.lines_about_encodings()
+        return found, reading.findings.encoding_notices()
 
 
-def cut(
-    tables: Iterator[tuple[pa.Table, int]], rows_per_shard: int
-) -> Iterator[tuple[pa.Table, float]]:
-    """Tables of exactly `rows_per_shard` rows, the last may be short; with where each ends."""
-    held: list[pa.Table] = []
-    missing = rows_per_shard
-    before = 0
-    for table, after in tables:
-        start = 0
-        while table.num_rows - start >= missing:
-            held.append(table.slice(start, missing))
-            start += missing
-            yield pa.concat_tables(held), before + (after - before) * start / table.num_rows
-            held, missing = [], rows_per_shard
-        if start < table.num_rows:
-            held.append(table.slice(start))
-            missing -= table.num_rows - start
-        before = after
-    if held:
-        yield pa.concat_tables(held), before
-
-
-def compact(table: pa.Table) -> pa.Table:
-    """The table with memory of its own: a slice would be pickled with all it was cut from."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return pa.ipc.open_stream(sink.getvalue()).read_all()
-
-
-def scanned(
+def scan_files(
     files: tuple[InputFile, ...],
     config: SourceConfig,
     batches: Callable[[Reading, SourceConfig], Iterator[T]],
 ) -> Iterator[T]:
-    """The batches of all files, before any of them is handed out."""
+    """Read the batches of all files, before shards are made."""
     for file in files:
-        with told_as(SourceError, file.url), Reading(file, config) as reading:
+        with translate_errors(SourceError, file.url), Reading(file, config) as reading:
             yield from batches(reading, config)
-
-
-def problem_column(problems: Mapping[int, str], rows: int) -> pa.Array:
-    """The last column of a format in which lines can be malformed; by position of the row."""
-    if not problems:
-        return pa.nulls(rows, pa.string())
-    return pa.array([problems.get(row) for row in range(rows)], pa.string())
-
-
-def normalised(columns: Mapping[str, pa.Array], problems: Mapping[int, str], rows: int) -> pa.Table:
-    """The table of a format in which lines can be malformed."""
-    names = [*columns, PROBLEM]
-    return pa.Table.from_arrays([*columns.values(), problem_column(problems, rows)], names=names)

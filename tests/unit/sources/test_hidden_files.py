@@ -9,7 +9,7 @@ import pytest
 
 from img2dataset.errors import OptionError
 from img2dataset.sources import open_source
-from img2dataset.sources.hidden import is_hidden_match
+from img2dataset.sources.hidden_files import is_hidden_match
 from tests.unit.sources.lists import config, content, write
 
 JUNK = (

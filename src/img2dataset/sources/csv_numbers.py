@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 class NumberTest:
-    """Sees a column in pieces; says at the end what it is.
+    """Infer the type of a column that arrives in pieces.
 
     A column becomes a number only if text -> number -> text gives back each of its texts, so
     "007", "1.50" and "+1" keep a column of text.  Fractions are written either with Python's
@@ -27,10 +27,10 @@ class NumberTest:
         if not texts or not (self._whole or self._pointed or self._bare):
             return
         self._seen = True
-        self._whole = self._whole and are_whole(texts)
+        self._whole = self._whole and are_integers(texts)
         if not (self._pointed or self._bare):
             return
-        numbers = as_floats(texts)
+        numbers = parse_floats(texts)
         if numbers is None:
             self._pointed = self._bare = False
             return
@@ -47,8 +47,8 @@ class NumberTest:
         return pa.string()
 
 
-def are_whole(texts: list[str]) -> bool:
-    """Whether all are whole numbers of 64 bits, written plainly."""
+def are_integers(texts: list[str]) -> bool:
+    """True if all are 64-bit integers in their usual notation."""
     array = pa.array(texts, pa.string())
     try:
         numbers = array.cast(pa.int64())
@@ -57,7 +57,7 @@ def are_whole(texts: list[str]) -> bool:
     return bool(numbers.cast(pa.string()).equals(array))
 
 
-def as_floats(texts: list[str]) -> list[float] | None:
+def parse_floats(texts: list[str]) -> list[float] | None:
     try:
         numbers = list(map(float, texts))
     except ValueError:

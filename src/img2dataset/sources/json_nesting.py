@@ -1,4 +1,4 @@
-"""JSON that holds rows, but not where a list has them -> where they are, and what to do."""
+"""JSON with rows in an unexpected place -> where they are, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SPLIT = {"columns", "data"}
 
 
 def describe_nesting(content: Mapping[str, Any], url_col: str) -> str | None:
-    """Where the rows of an object are that has no column `url_col`; None if that is unknown."""
+    """Describe where the rows of an object without a column `url_col` are; None if unknown."""
     if set(content) >= SPLIT and is_list_of(content["data"], list):
         return "it is what pandas writes with orient='split': write it with orient='records'"
     if (
@@ -36,7 +36,7 @@ def is_list_of(value: Any, kind: type) -> bool:
 
 
 def describe_elements(items: Sequence[Any]) -> str | None:
-    """What to say of an array none of whose elements is an object."""
+    """Describe an array without objects; None if it has some."""
     if not items or any(isinstance(item, dict) for item in items):
         return None
     if all(isinstance(item, str) for item in items):

@@ -1,8 +1,8 @@
 """A file that is read as txt -> whether it looks like a list of another format.
 
-txt is the default, so whoever forgets `input_format` has every line of a table taken for a URL.
-(The old tool ended at the first comma then, so no old script has a list of such lines.)
-A file with a name like a table's that holds URLs and nothing else is a fine list, and stays one.
+txt is the default: without `input_format` every line of a table is taken for a URL.  (The old tool
+stopped at the first comma, so no old script uses a list like that.)
+A file that is named like a table but holds only URLs is a valid txt list.
 """
 
 from __future__ import annotations
@@ -10,49 +10,58 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from img2dataset.sources.streams import BOM, unzip_head
+from img2dataset.sources.line_blocks import BOM
+from img2dataset.sources.reading import unzip_head
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
+
+
 NAMES = ("csv", "tsv", "json", "jsonl", "parquet")
-WEB = re.compile(r"https?://", re.IGNORECASE)
+
+
+WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+
 CAPTIONED = re.compile(
     r"https?://\S+\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif)(?:\?\S*)?\s+\S.*(?<!\.jpg)(?<!\.jpeg)"
     r"(?<!\.png)(?<!\.gif)(?<!\.webp)",
     re.IGNORECASE,
 )
-"""A URL of an image, blanks, and what is not the rest of a URL with blanks in it."""
-LINES = 1000
-"""Lines that are looked at, at most."""
+"""A URL of an image, blanks, and text that is not the rest of a URL with blanks in it."""
+
+
+MAX_LINES = 1000
+"""To check."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A file may not be what its reader takes it for."""
+class FormatMismatch:
+    """A file may have another format than input_format says."""
 
     input_format: str
-    """What it looks like."""
+    """The format that it seems to have."""
     why: str
     certain: bool
-    """Whether it would be folly to go on: what is read as URLs can hardly be any."""
+    """True if the file certainly is not a URL list: then it is refused, else read with a notice."""
 
     def about(self, url: str) -> str:
-        """The doubt, for a person."""
+        """Describe the mismatch for the user."""
         return (
             f"{url}: input_format is 'txt', one URL a line, but {self.why}; "
             f"if it is a {self.input_format} file, use input_format={self.input_format}"
         )
 
 
-def doubt_about(  # noqa: PLR0911  (one for each kind of file)
+def check_format(  # noqa: PLR0911  (one for each kind of file)
     url: str, head: bytes, *, gzipped: bool = False
-) -> Doubt | None:
-    """What to think of a txt file that has this name and begins so."""
-    lines = lines_of(unzip_head(head) if gzipped else head)
-    named = format_of_name(url)
-    other = named or format_of_lines(lines)
+) -> FormatMismatch | None:
+    """Check a txt file by its name and beginning; None if it looks like a list of URLs."""
+    lines = split_lines(unzip_head(head) if gzipped else head)
+    named = guess_format_by_name(url)
+    other = named or guess_format_by_lines(lines)
     if not lines:
         return None
-    table = table_with_urls(lines)
+    table = detect_table(lines)
     if table is not None:
         return replace(table, input_format=table.input_format + (".gz" if gzipped else ""))
     if other is None:
@@ -60,45 +69,45 @@ def doubt_about(  # noqa: PLR0911  (one for each kind of file)
     suffix = ".gz" if gzipped and other != "parquet" else ""
     others = sum(not is_url(line) for line in lines[1:])  # the first may name the only column
     if not any(map(is_url, lines)):
-        return Doubt(other + suffix, "not one line at its start is a URL", certain=True)
+        return FormatMismatch(other + suffix, "not one line at its start is a URL", certain=True)
     separator = SEPARATORS.get(other)
     in_columns = separator is not None and all(separator in line for line in lines)
     if in_columns and not is_url(lines[0]):
         why = f"its first line reads like the names of columns ({lines[0]:.60})"
-        return Doubt(other + suffix, why, certain=named is not None or separator == "\t")
+        return FormatMismatch(other + suffix, why, certain=named is not None or separator == "\t")
     if in_columns:
-        return Doubt(
+        return FormatMismatch(
             other + suffix, f"every line at its start has {separator!r} in it", certain=False
         )
     if others:
-        return Doubt(
+        return FormatMismatch(
             other + suffix, f"of the lines at its start {others:,} are no URLs", certain=False
         )
     return None
 
 
-def table_with_urls(lines: list[str]) -> Doubt | None:
-    """The doubt about lines that are URLs with something else in the same line."""
+def detect_table(lines: list[str]) -> FormatMismatch | None:
+    """Detect lines that hold a URL and something else."""
     tabs = sum("\t" in line for line in lines)
-    if any("\t" in line and WEB.search(line) for line in lines) and tabs * 2 > len(lines):
+    if any("\t" in line and WEB_ADDRESS.search(line) for line in lines) and tabs * 2 > len(lines):
         if not any(is_url(cell) for cell in lines[0].split("\t")):
             return None  # it has names of columns
         why = (
             "its lines have tabs, and none has the names of the columns: add a first line of names"
         )
-        return Doubt("tsv", why, certain=True)
+        return FormatMismatch("tsv", why, certain=True)
     if sum(CAPTIONED.fullmatch(line) is not None for line in lines) * 2 > len(lines):
         why = (
             f"its lines have more than a URL ({lines[0]!r:.60}): put a tab between URL and "
             "caption, and a line of names (url, caption) before all"
         )
-        return Doubt("tsv", why, certain=True)
+        return FormatMismatch("tsv", why, certain=True)
     return None
 
 
-def lines_of(head: bytes) -> list[str]:
-    """The lines that are not blank, without the last, which may be cut off, if there are more."""
-    lines = head.removeprefix(BOM).decode(errors="replace").split("\n")[:LINES]
+def split_lines(head: bytes) -> list[str]:
+    """Split into lines that are not blank, without the last if there are more: it may be cut off."""
+    lines = head.removeprefix(BOM).decode(errors="replace").split("\n")[:MAX_LINES]
     whole = lines[:-1] if len(lines) > 1 else lines
     return [line.strip() for line in whole if line.strip()]
 
@@ -107,14 +116,14 @@ def is_url(line: str) -> bool:
     return line.lower().startswith(("http:", "https:"))
 
 
-def format_of_name(url: str) -> str | None:
-    """The format, other than txt, that the name of a file promises."""
+def guess_format_by_name(url: str) -> str | None:
+    """Guess the format of a file, other than txt, by its name."""
     ending = url.lower().partition("?")[0].removesuffix(".gz").rpartition(".")[2]
     return ending if ending in NAMES else None
 
 
-def format_of_lines(lines: list[str]) -> str | None:
-    """The format that the first line tells, if it is no URL."""
+def guess_format_by_lines(lines: list[str]) -> str | None:
+    """Guess the format by the first line, unless that is a URL."""
     first = lines[0] if lines else ""
     if is_url(first):
         return None

@@ -9,7 +9,7 @@ import pytest
 
 from img2dataset.errors import OptionError
 from img2dataset.sources import open_source
-from img2dataset.sources.doubts import doubt_about
+from img2dataset.sources.format_check import check_format
 from tests.unit.sources.lists import config, urls_in
 
 URLS = b"http://a.example/1.jpg\nhttps://a.example/2,3.jpg\n"
@@ -36,7 +36,7 @@ PAIRS = b"http://a.example/1.jpg,a cat\nhttp://a.example/2.jpg,a dog\n"
     ],
 )
 def test_a_list_of_urls_is_not_doubted(name: str, head: bytes) -> None:
-    assert doubt_about(name, head) is None
+    assert check_format(name, head) is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_list_of_urls_is_not_doubted(name: str, head: bytes) -> None:
 def test_what_looks_like_a_table_is_doubted(
     name: str, head: bytes, looks_like: str, *, certain: bool
 ) -> None:
-    doubt = doubt_about(name, head)
+    doubt = check_format(name, head)
 
     assert doubt is not None
     assert (doubt.input_format, doubt.certain) == (looks_like, certain)
@@ -72,18 +72,18 @@ def test_what_looks_like_a_table_is_doubted(
 
 
 def test_a_line_that_the_sample_cuts_off_is_not_looked_at() -> None:
-    assert doubt_about("links.csv", URLS + b"ht") is None
+    assert check_format("links.csv", URLS + b"ht") is None
 
 
 def test_a_gzip_file_is_looked_into() -> None:
     packed = gzip.compress(b"id,url\n1,http://a.example/1.jpg\n")
 
-    doubt = doubt_about("pairs.csv.gz", packed, gzipped=True)
+    doubt = check_format("pairs.csv.gz", packed, gzipped=True)
 
     assert doubt is not None
     assert doubt.input_format == "csv.gz"
-    assert doubt_about("urls.txt.gz", gzip.compress(URLS), gzipped=True) is None
-    assert doubt_about("urls.csv.gz", b"\x1f\x8b and then nonsense", gzipped=True) is None
+    assert check_format("urls.txt.gz", gzip.compress(URLS), gzipped=True) is None
+    assert check_format("urls.csv.gz", b"\x1f\x8b and then nonsense", gzipped=True) is None
 
 
 def test_a_table_is_refused_before_any_work(tmp_path: Path) -> None:

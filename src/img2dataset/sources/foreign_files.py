@@ -1,10 +1,11 @@
-"""The first bytes of a file -> what it is, if it is no list of any format; and what to do then."""
+"""The first bytes of a file -> what it is if no input_format reads it, and what to do."""
 
 from __future__ import annotations
 
 import re
 
 ONE_IMAGE = ": a list has the URL of an image in each line"
+
 
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs.github.com/spec/",
@@ -30,15 +31,19 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "is a PNG image, not a list" + ONE_IMAGE),
     (b"GIF8", "is a GIF image, not a list" + ONE_IMAGE),
 )  # fmt: skip
-"""How a file begins -> what to say of it."""
+"""First bytes of a file -> the message."""
+
+
 TAR_MAGIC = slice(257, 262)
+
+
 PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html|<head|<\?xml|<error>)", re.IGNORECASE
 )
 
 
 def describe_foreign(head: bytes) -> str | None:
-    """What to say of a file that begins so, if it is of a kind that no input_format reads."""
+    """Describe a file that no input_format reads; None if it may be a list."""
     for start, text in SIGNATURES:
         if head.startswith(start):
             return text
@@ -55,7 +60,7 @@ def describe_foreign(head: bytes) -> str | None:
 
 
 def describe_bad_parquet(head: bytes, size: int | None) -> str:
-    """What to say of a file that is not Parquet from its first to its last bytes."""
+    """Describe a file that does not begin and end as Parquet does."""
     if not head or size == 0:
         return "is empty (0 bytes), not a Parquet file: download it again"
     if head.startswith(b"PAR1"):
