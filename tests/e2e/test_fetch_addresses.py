@@ -249,7 +249,7 @@ def test_nothing_is_said_on_a_connection_to_an_address_that_was_not_checked(
 ) -> None:
     """Should the first check ever be wrong, there is a second one on the socket itself."""
     monkeypatch.setattr(
-        way, "_way_to", lambda host, port, _: Route(resolved=f"{host}:{port}:{PRIVATE}")
+        way, "_direct_route", lambda host, port, _: Route(resolved=f"{host}:{port}:{PRIVATE}")
     )
     with names(outside=PUBLIC) as (_, config):
         url = fresh_site.url("/image/1.jpg", host="outside.test")

@@ -21,7 +21,7 @@ STAGES = {
     ImageConfig: partial(ImageConfig.of, stores_rows=True),
     WriterConfig: WriterConfig.of,
 }
-OTHER_FORM = {"verify_hash", "dns_servers"}
+OTHER_FORM = {"verify_hash", "dns_servers", "disallowed_header_directives"}
 """Options that a stage needs in another form under the same name: a tuple."""
 
 
@@ -37,6 +37,8 @@ def another_value(declared: Field[Any]) -> Any:
             return default - 1 if declared.name == "encode_quality" else default + 1
         case float():
             return 7.0
+        case None if str(declared.type).startswith("int"):
+            return 7
         case _:
             return "other@example.org"
 
