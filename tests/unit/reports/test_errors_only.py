@@ -20,8 +20,10 @@ from tests.unit.reports.runs import progress, report, tally
         (report(tally(3), interrupted=True), ""),  # the exception says it
         (
             report(tally(3), shards_not_done=("00001",)),
-            "img2dataset: not done: 1 shard failed (00001); run the same command again to do what "
-            "is left\n",
+            (
+                "img2dataset: not done: 1 shard failed (00001); run the same command again to do what "
+                "is left\n"
+            ),
         ),
     ],
 )
