@@ -22,5 +22,5 @@ class Job:
     """Of one worker; None = an equal share of the machine's."""
     sharers: int = 1
     """Workers, each for itself, that share what may be asked of a host."""
-    overlapping: bool = False
+    concurrent_attempts: bool = False
     """Whether another attempt at a shard may be under way somewhere: see dataset/shard_lock.py."""

@@ -38,7 +38,7 @@ def attempts(site: Site, output_folder: str, output_format: str, count: int) -> 
         None, output_folder=output_folder, output_format=output_format, image_size=32,
         number_sample_per_shard=ROWS, max_connections_per_host=2,
     )  # fmt: skip
-    job = Job(options, SourceConfig.of(options), overlapping=True)
+    job = Job(options, SourceConfig.of(options), concurrent_attempts=True)
     shard = Shard(0, ROWS, pa.table({"url": urls}))
     data = pickle.dumps([shard])
     with ThreadPoolExecutor(count) as pool:

@@ -79,7 +79,10 @@ def test_exif_is_not_read_for_a_format_that_stores_no_rows(*, stores_rows: bool)
 def test_workers_of_a_cluster_divide_what_a_host_is_asked(
     sharers: int, first: int, most: int
 ) -> None:
-    config = FetchConfig.of(Options(None, max_connections_per_host=5), sharers=sharers)
+    config = FetchConfig.of(Options(None, max_connections_per_host=5), host_limit_share=sharers)
 
-    assert (config.first_here, config.most_here) == (first, most)
-    assert replace(config, max_per_host=None).most_here is None
+    here = config.for_one_worker()
+    assert here.first_connections_per_host == first
+    assert here.max_connections_per_host == most
+    without = replace(config, max_connections_per_host=None)
+    assert without.for_one_worker().max_connections_per_host is None

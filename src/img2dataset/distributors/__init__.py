@@ -68,7 +68,7 @@ class Take:
     """A shard to do."""
 
     shard: Shard
-    careful: bool = False
+    isolated: bool = False
     """Whether what may kill a worker is to be done apart, because one died: a row, not the worker."""
 
 

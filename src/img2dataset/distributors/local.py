@@ -106,7 +106,7 @@ class Supervisor:
         self._first: deque[Shard] = deque()  # read to see how many processes there is work for
         self._again: deque[Shard] = deque()
         self._attempts: dict[int, int] = {}
-        self._careful: set[int] = set()  # shards that were open in a worker that died
+        self._isolated: set[int] = set()  # shards that were open in a worker that died
         self._processes: list[Process] = []
         self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
         self._failed_starts = 0
@@ -260,8 +260,8 @@ class Supervisor:
     def _hand_over(self, process: Process, shard: Shard) -> None:
         process.wants = False
         process.open[shard.id] = shard
-        careful = shard.id in self._careful or self._deaths >= MANY_DEATHS
-        process.tell(Take(shard, careful))
+        isolated = shard.id in self._isolated or self._deaths >= MANY_DEATHS
+        process.tell(Take(shard, isolated))
 
     def _close_shard(self, process: Process, shard_id: int) -> Shard:
         process.alone = False
@@ -275,12 +275,12 @@ class Supervisor:
         self._errors[shard.id] = error
         self._handle(Lost(shard.id))
         attempts = self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
-        careful = died and shard.id not in self._careful
-        if careful:
-            self._careful.add(shard.id)
-        if careful or (attempts <= self._work.max_shard_retry and not final):
+        isolated = died and shard.id not in self._isolated
+        if isolated:
+            self._isolated.add(shard.id)
+        if isolated or (attempts <= self._work.max_shard_retry and not final):
             self._again.append(shard)
-            how = "again, carefully" if careful else "again"
+            how = "again, carefully" if isolated else "again"
             self._handle(Notice(f"shard {shard.id} failed and will be done {how}: {error}"))
         else:
             self._handle(Notice(f"shard {shard.id} failed: {error}"))

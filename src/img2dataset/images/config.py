@@ -1,4 +1,4 @@
-"""How pictures are to be made: the part of the options that this stage reads."""
+"""The options that this stage reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from img2dataset.options import Options, make_config
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What becomes of a body."""
+    """How an image is filtered, decoded, resized and encoded."""
 
     image_size: int
     resize_mode: str

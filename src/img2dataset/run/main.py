@@ -11,8 +11,9 @@ from importlib.util import find_spec
 from tempfile import mkstemp
 from typing import Any
 
-from img2dataset.dataset.plan import Comparison, Identity, prepare, record
-from img2dataset.dataset.replace import settle
+from img2dataset.dataset.identity import Identity
+from img2dataset.dataset.plan import Comparison, prepare, record
+from img2dataset.dataset.replace import recover
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import (
     Work,
@@ -32,8 +33,9 @@ from img2dataset.run.own_shards import check_apart, own_files
 from img2dataset.run.progress import RunProgress
 from img2dataset.run.standard_input import list_of
 from img2dataset.sources import Source, SourceConfig, open_source
+from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
-from img2dataset.storage.retry import one_line, try_once
+from img2dataset.storage.retry import try_once
 from img2dataset.storage.schemes import missing_library
 
 
@@ -81,7 +83,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             None if crew.spread else shared_file(options, stack),
             cores=crew.cores,
             sharers=crew.workers if crew.spread else 1,
-            overlapping=crew.spread or options.part_of[1] > 1,
+            concurrent_attempts=crew.spread or options.part_of[1] > 1,
         )
         try:
             try:
@@ -112,7 +114,7 @@ def has_images(folder: Folder, names: Iterable[str]) -> bool:
 def clear(folder: Folder, *, alone: bool) -> None:
     """Finish and remove what workers left that did not end by themselves."""
     if alone:
-        settle(folder)
+        recover(folder)
     folder.clear_parts()
 
 

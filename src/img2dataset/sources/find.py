@@ -16,8 +16,8 @@ from img2dataset.sources.folders import describe_folder
 from img2dataset.sources.foreign import describe_bad_parquet, describe_foreign
 from img2dataset.sources.hidden import CHECKSUM, is_hidden_match, is_hidden_name
 from img2dataset.sources.streams import is_web, open_bytes, open_file_system, told_as
-from img2dataset.storage.folder import is_local
-from img2dataset.storage.retry import one_line
+from img2dataset.storage.failures import one_line
+from img2dataset.storage.file_systems import is_local
 
 Location = str | PathLike[str]
 SAMPLE_BYTES = 1 << 16

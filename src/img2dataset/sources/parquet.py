@@ -28,8 +28,8 @@ from img2dataset.sources.streams import open_file_system, told_as
 from img2dataset.sources.tables import normalise
 from img2dataset.sources.types import common_type
 from img2dataset.sources.values import is_string_like
-from img2dataset.storage.folder import is_local
-from img2dataset.storage.retry import one_line
+from img2dataset.storage.failures import one_line
+from img2dataset.storage.file_systems import is_local
 
 FOOTERS_AT_ONCE = 16
 MAGIC = b"PAR1"

@@ -60,7 +60,7 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         self._look()
         file = super()._open(path, mode, **options)
-        if mode == "wb" and path.endswith(self.down_after):
+        if mode in {"wb", "xb"} and path.endswith(self.down_after):
             self.down.set()
         return file
 
@@ -91,8 +91,8 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(shard_lock, "SHARD_LEASE", TIMES)
     monkeypatch.setattr(shard_lock, "FILE_POLL_S", 0.01)
-    monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE", 0.02)
-    monkeypatch.setattr("img2dataset.storage.retry.LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("img2dataset.storage.retry.MAX_PAUSE_S", 0.02)
     yield
     OneWay.down.clear()
     OneWay.asked.clear()
@@ -109,7 +109,7 @@ def elsewhere() -> Folder:
 def one_way(folder: Folder, patience: StorageRetry | None = None) -> Folder:
     """The same folder, by a connection that may be down."""
     same = Folder(
-        folder.url, patience or StorageRetry(60, lambda _: None), overlapping=True
+        folder.url, patience or StorageRetry(60, lambda _: None), concurrent_attempts=True
     )  # fmt: skip
     same.fs = OneWay(skip_instance_cache=True)
     return same
@@ -179,7 +179,7 @@ def result_of(shard: ShardToStore) -> ShardResult:
 
 def store_at(folder: Folder, output_format: str) -> ShardStore:
     options = Options(None, output_folder=folder.url, output_format=output_format)
-    job = Job(options, SourceConfig.of(options), overlapping=True)
+    job = Job(options, SourceConfig.of(options), concurrent_attempts=True)
     return ShardStore(job, folder, WriterConfig.of(options))
 
 

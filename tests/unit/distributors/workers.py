@@ -45,10 +45,10 @@ def do(job: dict[str, Any], take: Take, send: Callable[[Any], None]) -> None:
     shard, folder = take.shard, Path(job["folder"])
     with (folder / "tries.txt").open("a") as file:
         file.write(f"{shard.id}\n")
-    if take.careful:
+    if take.isolated:
         with (folder / "careful.txt").open("a") as file:
             file.write(f"{shard.id}\n")
-    if shard.id in job.get("careless", []) and not take.careful:
+    if shard.id in job.get("careless", []) and not take.isolated:
         os.kill(os.getpid(), signal.SIGKILL)
     mark = folder / f"died-{shard.id}"
     if shard.id in job.get("die_once", []) and not mark.exists():

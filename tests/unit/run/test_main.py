@@ -176,7 +176,7 @@ def test_workers_elsewhere_are_told_absolute_paths_and_their_share(
     assert report.complete
     assert workers.job is not None
     assert workers.job.options.output_folder == str(tmp_path / "out")
-    assert (workers.job.sharers, workers.job.cores, workers.job.overlapping) == (8, 2, True)
+    assert (workers.job.sharers, workers.job.cores, workers.job.concurrent_attempts) == (8, 2, True)
     assert workers.job.shared_file is None
 
 
