@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from img2dataset.options.choices import HashType
+
 RESERVED_COLUMNS = (
     "key",
     "caption",
@@ -13,9 +15,7 @@ RESERVED_COLUMNS = (
     "status",
     "error_message",
     "exif",
-    "md5",
-    "sha256",
-    "sha512",
+    *HashType.names(),
 )
 """Metadata columns that save_additional_columns may not contain."""
 

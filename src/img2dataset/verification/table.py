@@ -13,12 +13,12 @@ from img2dataset.errors import DamagedError, Status
 from img2dataset.formats import TABLE, find_format
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
+from img2dataset.options.choices import HashType
 from img2dataset.storage.checked_file import CheckedFile, open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
 
 STATUSES = frozenset(status.value for status in Status)
-HASHES = ("sha256", "md5", "sha512")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str
     missing = list_expected_columns(options) - set(table.column_names)
     if missing:
         raise DamagedError(f"parquet: no column {', '.join(sorted(missing))}")
-    digests = [table[each].to_pylist() for each in HASHES if each in table.column_names]
+    digests = [table[each].to_pylist() for each in HashType.names() if each in table.column_names]
     names = ("key", "status", "error_message", "width", "height")
     keys, *others = (table[each].to_pylist() for each in names)
     together = zip(*digests, strict=True) if digests else [()] * len(keys)
