@@ -23,7 +23,7 @@ from benchmarks.photos import photo
 from benchmarks.run import OURS, heading, tell
 from benchmarks.site import serving
 from img2dataset.options import Options
-from img2dataset.worker.resources import held_bytes, image_threads
+from img2dataset.worker.resources import image_threads, limit_bytes
 
 WIDTH, HEIGHT = 3872, 2592
 MB = 1_000_000
@@ -55,7 +55,7 @@ def main() -> int:
 
 def ceiling(options: Options) -> float:
     images = image_threads(options) * WIDTH * HEIGHT * PER_PIXEL
-    return SLACK * (held_bytes(options) + LARGEST_BODY) + LIBRARIES + images
+    return SLACK * (limit_bytes(options) + LARGEST_BODY) + LIBRARIES + images
 
 
 def table(urls: int) -> list[str]:
@@ -63,7 +63,7 @@ def table(urls: int) -> list[str]:
     limit = ceiling(options)
     told = (
         f"Ceiling of a worker with default options and images of {WIDTH} x {HEIGHT}, computed "
-        f"beforehand: **{limit / MB:.0f} MB** = {SLACK} x ({held_bytes(options) / MB:.0f} MB "
+        f"beforehand: **{limit / MB:.0f} MB** = {SLACK} x ({limit_bytes(options) / MB:.0f} MB "
         f"waiting + a body of {LARGEST_BODY / MB:.0f}) + {LIBRARIES / MB:.0f} of libraries + "
         f"{image_threads(options)} threads x {WIDTH} x {HEIGHT} x {PER_PIXEL} bytes."
     )

@@ -14,10 +14,10 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from img2dataset.api import REPORTERS, REPORTERS_TYPE, download_docstring
+from img2dataset.api import REPORTERS, REPORTERS_TYPE, make_docstring
 from img2dataset.errors import Reason
 from img2dataset.options import Group, Options
-from img2dataset.options.describing import annotation_of
+from img2dataset.options.describing import make_annotation
 from img2dataset.reports.advice import CAUSES, DEFAULTS
 
 ROOT = Path(__file__).parents[1]
@@ -28,14 +28,14 @@ OPTIONS_HEAD = """\
 
 The names are the same on the command line (`--image_size=256`), in Python (`image_size=256`) and in a `--config` file.
 Positional values take the options in the order of the column *no.*; an option without a number is set by its name only.
-An option with ● in the last column shapes what is stored: a dataset is not resumed with another value of it."""
+An option with ● in the last column changes what is stored: a dataset cannot be resumed with another value of it."""
 
 REASONS_HEAD = """\
 # Reasons
 
-Every row that has no image has one of these reasons; there are no others.
-The names stand in the report of a run; the error strings stand in the metadata and are counted in the stats files.
-A reason that *may pass* is one for which asking again later may help: only those are retried."""
+Every row without an image has one of these reasons; there are no others.
+The report of a run has their names; the metadata has the error strings, and the stats files count them.
+A *transient* reason is one for which asking again later may help: only such rows are retried."""
 
 TYPES = {
     "bool": "True or False",
@@ -49,12 +49,12 @@ OUTSIDE: dict[str, Any] = {"int": -math.inf, "float": -math.inf, "str": "", "Seq
 """Type of an option -> a value that every check of it refuses: a check tells what it allows."""
 
 
-def options_page() -> str:
+def make_options_page() -> str:
     parts = [DO_NOT_EDIT, OPTIONS_HEAD]
     positional = [declared.name for declared in fields(Options) if not declared.kw_only]
     for group in Group:
         rows = [
-            option_row(declared, positional)
+            make_option_row(declared, positional)
             for declared in fields(Options)
             if declared.metadata["group"] is group
         ]
@@ -63,7 +63,7 @@ def options_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def option_row(declared: Field[Any], positional: Sequence[str]) -> tuple[str, ...]:
+def make_option_row(declared: Field[Any], positional: Sequence[str]) -> tuple[str, ...]:
     kind, _, optional = str(declared.type).partition(" | ")
     return (
         f"`{declared.name}`",
@@ -81,22 +81,22 @@ def allowed(declared: Field[Any], kind: str) -> str:
     return check(OUTSIDE[kind]) if check else ""
 
 
-def reasons_page() -> str:
+def make_reasons_page() -> str:
     rows = [
         (
             f"`{reason.value}`",
-            f"`{error_string(reason)}`",
+            f"`{make_error_string(reason)}`",
             f"`{reason.status.value}`",
             "yes" if reason.transient else "",
             CAUSES.get(reason, DEFAULTS[reason.status]),
         )
         for reason in Reason
     ]
-    columns = ("reason", "error_message", "status", "may pass", "if it takes everything")
+    columns = ("reason", "error_message", "status", "transient", "if it takes everything")
     return "\n\n".join((DO_NOT_EDIT, REASONS_HEAD, table(columns, rows))) + "\n"
 
 
-def error_string(reason: Reason) -> str:
+def make_error_string(reason: Reason) -> str:
     """As the metadata has it; that of a bad answer ends with its code and phrase."""
     examples = {Reason.HTTP_STATUS: " 404: Not Found", Reason.HTTP_STATUS_TRANSIENT: " 503: ..."}
     return reason.label + examples.get(reason, "")
@@ -123,7 +123,7 @@ from img2dataset.reports import Reporter
 """
 
 
-def types_of_download() -> str:
+def make_stub() -> str:
     """The declaration of `download` that type checkers and editors read."""
     lines = []
     is_positional = True
@@ -131,23 +131,25 @@ def types_of_download() -> str:
         if declared.kw_only and is_positional:
             lines.append("*,")
             is_positional = False
-        default = "" if declared.default is MISSING else f" = {stub_default(declared.default)}"
-        lines.append(f"{declared.name}: {annotation_of(declared)}{default},")
+        default = (
+            "" if declared.default is MISSING else f" = {format_stub_default(declared.default)}"
+        )
+        lines.append(f"{declared.name}: {make_annotation(declared)}{default},")
     lines.append(f"{REPORTERS}: {REPORTERS_TYPE} = None,")
     parameters = "\n".join(f"    {line}" for line in lines)
-    docstring = textwrap.indent(download_docstring().replace("\\", "\\\\"), "    ").lstrip()
+    docstring = textwrap.indent(make_docstring().replace("\\", "\\\\"), "    ").lstrip()
     return f'{STUB_HEAD}\ndef download(\n{parameters}\n) -> Report:\n    """{docstring}    """\n'
 
 
-def stub_default(value: Any) -> str:
+def format_stub_default(value: Any) -> str:
     """As Python source; what is no literal is left out, as stubs do."""
     return "..." if value == math.inf else repr(value)
 
 
 FILES = {
-    "docs/options.md": options_page,
-    "docs/reasons.md": reasons_page,
-    "src/img2dataset/_download.pyi": types_of_download,
+    "docs/options.md": make_options_page,
+    "docs/reasons.md": make_reasons_page,
+    "src/img2dataset/_download.pyi": make_stub,
 }
 
 

@@ -10,12 +10,12 @@ from os import PathLike
 from typing import Any, Literal, Protocol, TypeAlias
 
 from img2dataset.options import Options
-from img2dataset.options.describing import annotation_of, described_option, filled
+from img2dataset.options.describing import describe_option, fill_text, make_annotation
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "download_docstring", "make_download", "verify"]
+__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "verify"]
 
 
 class ArrowTable(Protocol):
@@ -65,7 +65,7 @@ def make_download() -> Callable[..., Report]:
 
         return run(options, chosen)
 
-    types = {declared.name: annotation_of(declared) for declared in fields(Options)}
+    types = {declared.name: make_annotation(declared) for declared in fields(Options)}
     parameters = [
         *(each.replace(annotation=types[each.name]) for each in of_options.parameters.values()),
         Parameter(REPORTERS, Parameter.KEYWORD_ONLY, default=None, annotation=REPORTERS_TYPE),
@@ -74,7 +74,7 @@ def make_download() -> Callable[..., Report]:
         parameters=parameters, return_annotation="Report"
     )
     download.__annotations__ = {**types, REPORTERS: REPORTERS_TYPE, "return": "Report"}
-    download.__doc__ = download_docstring()
+    download.__doc__ = make_docstring()
     download.__module__ = "img2dataset"
     download.__qualname__ = "download"
     return download
@@ -94,10 +94,10 @@ def refuse_unknown(named: Iterable[str]) -> None:
             raise TypeError(f"download() has no parameter {name!r}{hint}")
 
 
-def download_docstring() -> str:
+def make_docstring() -> str:
     """The docstring of `download`, with a paragraph for each option."""
-    described = [*map(described_option, fields(Options)), REPORTERS_HELP]
-    arguments = "\n".join(filled(text) for text in described)
+    described = [*map(describe_option, fields(Options)), REPORTERS_HELP]
+    arguments = "\n".join(fill_text(text) for text in described)
     return f"{SUMMARY}\n\n{INTRODUCTION}\n\nArgs:\n{arguments}\n\n{OUTCOME}\n"
 
 

@@ -39,7 +39,7 @@ class SourceError(Img2datasetError):
 
 
 class DamagedError(Img2datasetError):
-    """A stored shard is not whole, or not what it should be."""
+    """A stored shard is incomplete or damaged."""
 
 
 class MismatchError(Img2datasetError):
@@ -55,7 +55,7 @@ class RunError(Img2datasetError):
 
 
 class StorageGoneError(RunError):
-    """What is done cannot be stored, for good or for longer than we wait."""
+    """The output cannot be written, permanently or for longer than max_storage_wait."""
 
 
 class Status(str, Enum):

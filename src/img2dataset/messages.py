@@ -20,7 +20,7 @@ FOREIGN = sorted(
 HTTP_CODE = re.compile(rf"{Reason.HTTP_STATUS.label} (\d{{3}})\b")
 
 
-def label_of_message(message: str) -> str:
+def find_label(message: str) -> str:
     """The part of a stored message that is counted; what is special to its row is left out."""
     for label in LABELS:
         if label != Reason.HTTP_STATUS.label and message.startswith(f"{label} "):
@@ -29,13 +29,13 @@ def label_of_message(message: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def reason_of_message(message: str) -> Reason | None:
+def find_reason(message: str) -> Reason | None:
     """The reason behind a message stored by this tool or by 1.47.0; None if it is not known."""
     code = HTTP_CODE.match(message)
     if code is not None:
         is_transient = int(code[1]) in TRANSIENT_HTTP
         return Reason.HTTP_STATUS_TRANSIENT if is_transient else Reason.HTTP_STATUS
-    label = label_of_message(message)
+    label = find_label(message)
     known = BY_LABEL.get(label) or BY_LABEL.get(label.partition(":")[0])
     if known is not None:
         return known
@@ -44,5 +44,5 @@ def reason_of_message(message: str) -> Reason | None:
 
 def is_transient(message: str | None) -> bool:
     """Whether asking again later may help a row that failed with this message."""
-    reason = None if message is None else reason_of_message(message)
+    reason = None if message is None else find_reason(message)
     return reason is not None and reason.transient

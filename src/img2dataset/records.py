@@ -38,7 +38,7 @@ class Shard:
     count: int
     rows: pa.Table | ParquetRange
     stored: bool = False
-    """Whether it is done already, and only the rows are left that failed for a passing reason."""
+    """Whether it is done already, and only its transient failures are left."""
     file: int = field(default=0, compare=False)
     """Which file of the list it is from, counted from 0."""
 
@@ -63,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ResponseInfo:
-    """How an answer came; None where it did not say.  Kept only if save_fetch_metadata asks."""
+    """How a response came; None where it did not say.  Kept only with save_fetch_metadata."""
 
     final_url: str
     """After redirects."""
@@ -81,12 +81,12 @@ class ResponseInfo:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a server answered."""
+    """The body of a response."""
 
     data: bytes = field(repr=False)
     fetched: ResponseInfo | None = None
     signals: tuple[str, ...] = ()
-    """What its owner says of our use, each as name=value.  Kept only if asked for."""
+    """Opt-out signals of its owner, each as name=value; kept only if asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a row has no picture."""
+    """Why a row has no image."""
 
     reason: Reason
     label: str
     """The error string that is counted."""
     detail: str = ""
-    """What only this row has to say (a line number); stored, not counted."""
+    """What is special to this row (a line number); stored, not counted."""
     fetched: ResponseInfo | None = None
     signals: tuple[str, ...] = ()
     """As a Body's."""
@@ -126,7 +126,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A row and what became of it: the unit every writer stores."""
+    """A row and its outcome: the unit that every writer stores."""
 
     row: Row
     outcome: EncodedImage | Failure

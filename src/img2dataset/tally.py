@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from img2dataset.errors import Reason, Status
-from img2dataset.failure_samples import Failed
-from img2dataset.messages import label_of_message
+from img2dataset.failure_samples import FailureSamples
+from img2dataset.messages import find_label
 from img2dataset.records import Failure, Sample
 
 MAX_LABELS = 1000
@@ -18,7 +18,7 @@ SUCCESS = Status.SUCCESS.value
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many rows were kept, and why the others were not."""
+    """Counts of rows: how many were kept, and why the others were not."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     """success, failed_to_download, failed_to_resize -> rows."""
@@ -26,8 +26,8 @@ class Tally:
     """"success" and each error string -> rows."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Name of the Reason -> rows; successes are not in it."""
-    failed: Failed = field(default_factory=Failed, compare=False)
-    """Some of the rows that failed: for people, not for counts."""
+    failed: FailureSamples = field(default_factory=FailureSamples, compare=False)
+    """Examples of failed rows, for people; not exact counts."""
 
     @classmethod
     def of(cls, sample: Sample) -> Tally:
@@ -36,7 +36,7 @@ class Tally:
         return tally
 
     def add(self, sample: Sample) -> None:
-        """Count one more row, in place: a shard counts its rows as they come."""
+        """Count one more row, in place: a shard counts its rows as they arrive."""
         match sample.outcome:
             case Failure(reason=reason, label=label):
                 self.statuses[reason.status.value] += 1
@@ -49,15 +49,15 @@ class Tally:
                 self.labels[SUCCESS] += 1
 
     def add_stored(self, status: str, message: str | None) -> None:
-        """Count a row of a table that was stored before; it does not tell the reason."""
+        """Count a row of a stored table, which has no reason."""
         self.statuses[status] += 1
-        label = SUCCESS if status == SUCCESS else label_of_message(message or OTHER)
+        label = SUCCESS if status == SUCCESS else find_label(message or OTHER)
         self.labels[label] += 1
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.statuses + other.statuses,
-            bounded(self.labels + other.labels),
+            limit_labels(self.labels + other.labels),
             self.reasons + other.reasons,
             self.failed + other.failed,
         )
@@ -80,11 +80,11 @@ class Tally:
 
     @property
     def transient(self) -> int:
-        """Rows that failed for a reason that may pass."""
+        """Rows that failed for a transient reason: asking again later may help."""
         return sum(self.reasons[reason.value] for reason in Reason if reason.transient)
 
 
-def bounded(labels: Counter[str]) -> Counter[str]:
+def limit_labels(labels: Counter[str]) -> Counter[str]:
     """`labels` with at most MAX_LABELS entries and the same total."""
     if len(labels) <= MAX_LABELS:
         return labels
@@ -104,7 +104,8 @@ class ShardResult:
     start_time: float
     end_time: float
     kept: int | None = None
-    """Of a shard that was completed: its rows that stay as they were, not in `tally`."""
+    """In a retried shard: rows that were left as they were, which `tally` does not count; None if the
+    shard is new."""
 
     @property
     def duration(self) -> float:
@@ -112,15 +113,15 @@ class ShardResult:
 
     @property
     def unchanged(self) -> bool:
-        """Whether it was looked at again, and nothing came back."""
+        """Whether it was retried and no row was recovered."""
         return self.kept is not None and self.tally.successes == 0
 
 
 @dataclass(frozen=True, slots=True)
 class RestingHost:
-    """A host that is left alone for a while, and how much waits for it."""
+    """A host that gets no requests for a while, and how many rows wait for it."""
 
     name: str
     rows: int
     seconds: float
-    """How long its rest goes on."""
+    """Time until its next request."""

@@ -13,7 +13,7 @@ import pytest
 
 from img2dataset import Report, download, verify
 from img2dataset.errors import Reason
-from img2dataset.messages import reason_of_message
+from img2dataset.messages import find_reason
 from tests.compat.old_tool import OLD, OldTool
 from tests.e2e.dataset import Dataset
 from tests.site import Site
@@ -68,7 +68,7 @@ def test_a_dataset_of_the_old_tool_is_completed(
     messages = [row["error_message"] for row in before.values() if row["error_message"]]
     for start in FLAKY.values():
         message = next(message for message in messages if message.startswith(start))
-        reason = reason_of_message(message)
+        reason = find_reason(message)
         assert reason is not None, message
         assert reason.transient, message
     members = dataset.members()
@@ -124,4 +124,4 @@ def test_the_old_tools_messages_that_are_final_stay_final() -> None:
         "Image decoding error": Reason.NOT_AN_IMAGE,
         "Use of image disallowed by X-Robots-Tag directive": Reason.OPTED_OUT,
     }
-    assert {message: reason_of_message(message) for message in final} == final
+    assert {message: find_reason(message) for message in final} == final

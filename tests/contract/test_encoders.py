@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.codec import ENCODERS, FORMATS, encode
-from img2dataset.images.geometry import LARGEST_SIDE
+from img2dataset.images.encode import ENCODERS, FORMATS, encode
+from img2dataset.images.geometry import MAX_SIDE_PIXELS
 from img2dataset.images.probe import probe
 from tests.unit.images.made import Array, pixels_of, processor, saved, smooth
 
@@ -21,7 +21,7 @@ def stored(pixels: Array, encode_format: str, quality: int) -> bytes:
 
 
 def test_every_encoder_is_described_everywhere() -> None:
-    assert set(ENCODERS) == set(FORMATS) == set(LARGEST_SIDE) == set(QUALITIES)
+    assert set(ENCODERS) == set(FORMATS) == set(MAX_SIDE_PIXELS) == set(QUALITIES)
 
 
 @every_format
@@ -62,7 +62,7 @@ def test_equal_pixels_give_equal_bytes(encode_format: str) -> None:
 
 @pytest.mark.parametrize("encode_format", ["jpg", "webp"])
 def test_sides_no_encoder_takes_are_refused(encode_format: str) -> None:
-    side = LARGEST_SIDE[encode_format]
+    side = MAX_SIDE_PIXELS[encode_format]
     quality = QUALITIES[encode_format][0]
     assert probe(stored(np.zeros((1, side), np.uint8), encode_format, quality)).width == side
     with pytest.raises(RowError) as caught:

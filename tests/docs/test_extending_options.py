@@ -89,6 +89,8 @@ def test_a_new_reason_is_stored_counted_and_understood(with_reason: Tree, tmp_pa
     assert stats["status_dict"] == {"body too small": 1}
     assert stats["failed_to_download"] == 1
 
-    known = "from img2dataset.messages import reason_of_message as find; print(find('body too small').value)"
+    known = (
+        "from img2dataset.messages import find_reason as find; print(find('body too small').value)"
+    )
     assert with_reason.run("-c", known) == "body_too_small\n"
     with_reason.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_errors.py")

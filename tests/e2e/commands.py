@@ -33,7 +33,7 @@ class Running:
             for line in stream:
                 self.errors += line
 
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -42,7 +42,7 @@ class Running:
                 raise AssertionError(f"never: {what}\n{self.errors}")
             time.sleep(0.02)
 
-    def until_it_says(self, text: str, seconds: float = 30.0) -> None:
+    def until_it_says(self, text: str, seconds: float = SECONDS) -> None:
         self.until(lambda: text in self.errors, text, seconds)
 
     def end(self) -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from img2dataset.errors import Reason
-from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, user_agent
-from img2dataset.fetch.outage import Times
+from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, Politeness, user_agent
+from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Body, Failure, Row
 from tests.site.names import NO_SUCH_NAME, Name, NameServer
 
@@ -32,9 +32,9 @@ CONFIG = FetchConfig(
     max_image_bytes=1_000_000,
     user_agent=user_agent("mybot", None),
     user_agent_token="mybot",
-    disallowed_directives=DEFAULT_DIRECTIVES,
-    verify_tls=True,
-    first_per_host=128,  # so that everything that takes its time does so at the same time
+    disallowed_header_directives=DEFAULT_DIRECTIVES,
+    ignore_ssl_certificate=False,
+    first_connections_per_host=128,  # so that everything that takes its time does so at the same time
 )
 
 Outcome = Body | Failure
@@ -80,22 +80,22 @@ class ResponseInfo:
         self.until(lambda: len(self.outcomes) >= count)
 
     @property
-    def in_order(self) -> list[Outcome]:
+    def sort_addresses(self) -> list[Outcome]:
         return [outcome for _, outcome in sorted(self.outcomes, key=lambda pair: pair[0])]
 
     @property
     def reasons(self) -> list[Reason | None]:
         """In the order of the rows."""
-        return [reason_of(outcome) for outcome in self.in_order]
+        return [reason_of(outcome) for outcome in self.sort_addresses]
 
 
 @contextmanager
 def running(
-    config: FetchConfig = CONFIG, room: Room | None = None, times: Times | None = None
+    config: FetchConfig = CONFIG, room: Room | None = None, politeness: Politeness = POLITE
 ) -> Iterator[tuple[Engine, ResponseInfo]]:
     fetched = ResponseInfo()
     engine = fetched.engine = Engine(
-        config, fetched.deliver, room or Room(), say=fetched.say, outage_times=times
+        config, fetched.deliver, room or Room(), say=fetched.say, politeness=politeness
     )
     engine.start()
     try:
@@ -114,17 +114,23 @@ def different(url: str, count: int) -> list[str]:
     return [f"{url}{joint}copy={number}" for number in range(count)]
 
 
-def fetch(*urls: str | None, config: FetchConfig = CONFIG, **changes: Any) -> list[Outcome]:
+def fetch(
+    *urls: str | None,
+    config: FetchConfig = CONFIG,
+    politeness: Politeness = POLITE,
+    **changes: Any,
+) -> list[Outcome]:
     """The outcomes of `urls`, in their order; each came exactly once.
 
     `changes` = fields of the config that are to be different.
     """
-    with running(replace(config, **changes)) as (engine, fetched):
+    with running(replace(config, **changes), politeness=politeness) as (engine, fetched):
         engine.submit(rows(*urls))
         fetched.until_count(len(urls))
         assert engine.in_flight == engine.waiting == engine.reserved_bytes == 0
+        assert engine.counts == {}
     assert sorted(index for index, _ in fetched.outcomes) == list(range(len(urls)))
-    return fetched.in_order
+    return fetched.sort_addresses
 
 
 def reason_of(outcome: Outcome) -> Reason | None:
@@ -132,8 +138,9 @@ def reason_of(outcome: Outcome) -> Reason | None:
     return outcome.reason if isinstance(outcome, Failure) else None
 
 
-def reasons(*urls: str | None, config: FetchConfig = CONFIG, **changes: Any) -> list[Reason | None]:
-    return [reason_of(outcome) for outcome in fetch(*urls, config=config, **changes)]
+def reasons(*urls: str | None, **how: Any) -> list[Reason | None]:
+    """As `fetch`, but why there is no image; None = there is one."""
+    return [reason_of(outcome) for outcome in fetch(*urls, **how)]
 
 
 # -- names and ports

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch import Engine, retry
-from img2dataset.fetch import read_ahead as reading_on
+from img2dataset.fetch import Engine, Politeness
 from img2dataset.records import Body, Failure, Row
 from tests.e2e.fetching import (
     CONFIG,
@@ -163,7 +163,7 @@ def test_error_strings_are_those_people_search_for(site: Site) -> None:
 
 
 def test_an_empty_list_of_directives_switches_the_check_off(site: Site) -> None:
-    config = replace(CONFIG, disallowed_directives=())
+    config = replace(CONFIG, disallowed_header_directives=())
     (outcome,) = fetch(site.url("/robots?tag=noai"), config=config)
     assert isinstance(outcome, Body)
 
@@ -266,7 +266,7 @@ def test_a_certificate_nobody_knows_is_not_trusted(secure_site: Site) -> None:
 
 
 def test_unless_certificates_are_to_be_ignored(secure_site: Site) -> None:
-    config = replace(CONFIG, verify_tls=False)
+    config = replace(CONFIG, ignore_ssl_certificate=True)
     (outcome,) = fetch(secure_site.url("/image/1.jpg"), config=config)
     assert isinstance(outcome, Body)
 
@@ -311,17 +311,15 @@ def test_a_host_that_does_not_take_connections_is_a_connect_timeout() -> None:
 # retries
 
 
-def test_what_may_pass_is_tried_again_and_nothing_else(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.02)
+def test_what_may_pass_is_tried_again_and_nothing_else(site: Site) -> None:
     passing = [site.url("/flaky?fail=2", how=how, token=f"retry-{how}") for how in ("503", "reset")]
     lasting = [
         site.url("/flaky?fail=9&how=500&token=retry-lasting"),
         site.url("/flaky?fail=9&how=404&token=retry-404"),
         site.url("/robots?tag=noai&token=retry-refused"),
     ]
-    outcomes = fetch(*passing, *lasting, config=replace(CONFIG, retries=2))
+    quick = Politeness(retry=Backoff(0.02))
+    outcomes = fetch(*passing, *lasting, retries=2, politeness=quick)
     assert [reason_of(outcome) for outcome in outcomes] == [
         None,
         None,
@@ -483,12 +481,10 @@ def test_two_thousand_at_once(site: Site) -> None:
     assert all(isinstance(outcome, Body) for outcome in outcomes)
 
 
-def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(site: Site) -> None:
     """Another process may have them."""
-    monkeypatch.setattr(reading_on, "AFTER", 3600.0)
-    with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
+    config = replace(CONFIG, timeout=60, first_connections_per_host=16)
+    with running(config, politeness=Politeness(aside_wait_s=3600.0)) as (engine, fetched):
         engine.submit(rows(*different(site.url("/silent?token=taken"), 100)))
         fetched.until(lambda: engine.in_flight == 16)
         fetched.until(lambda: engine.waiting == 84)
@@ -496,7 +492,7 @@ def test_rows_that_a_host_cannot_take_yet_do_not_make_us_take_more(
 
 @pytest.mark.slow
 def test_a_host_that_does_not_answer_is_not_asked_by_all_at_once(site: Site) -> None:
-    with running(replace(CONFIG, timeout=60, first_per_host=16)) as (engine, fetched):
+    with running(replace(CONFIG, timeout=60, first_connections_per_host=16)) as (engine, fetched):
         path = site.url("/silent?token=gently")
         engine.submit(rows(*different(path, 100), site.url("/image/1.jpg", host="localhost")))
         fetched.until_count(1)  # another name: it does not wait behind the silent ones

@@ -33,7 +33,7 @@ def two() -> Iterator[Site]:
 
 def let_pass(engine: Engine, *, hours: int) -> None:
     """Let the engine forget what it knows of names."""
-    engine._ways._resolver._clock = lambda: time.monotonic() + 3600 * hours
+    engine._router._resolver._clock = lambda: time.monotonic() + 3600 * hours
 
 
 # names

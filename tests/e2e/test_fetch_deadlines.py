@@ -83,7 +83,7 @@ def test_a_slow_answer_has_all_of_its_time_and_a_dripping_one_has_not(site: Site
 
 @pytest.mark.slow
 def test_nobody_waits_for_a_silent_host(site: Site) -> None:
-    config = replace(CONFIG, thread_count=32, first_per_host=8, timeout=30.0)
+    config = replace(CONFIG, thread_count=32, first_connections_per_host=8, timeout=30.0)
     with running(config) as (engine, fetched):
         silent = different(site.url("/silent"), 200)
         good = different(site.url("/image/1.jpg", host="localhost"), 200)

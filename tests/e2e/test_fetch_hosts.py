@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from img2dataset import download
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch import engine as engine_module
-from img2dataset.fetch.hosts import host
+from img2dataset.fetch import Politeness
+from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Body
 from tests.e2e.fetching import (
     CONFIG,
@@ -25,6 +26,8 @@ from tests.e2e.fetching import (
     running,
 )
 from tests.site import Request, Site
+
+QUICK = Politeness(rest=Backoff(0.01))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ BUSY = {
 
 @pytest.mark.slow
 def test_hosts_that_ask_for_a_rest_get_it_and_others_go_on(site: Site, other: Site) -> None:
-    with running(replace(CONFIG, first_per_host=1, retries=1)) as (engine, fetched):
+    with running(replace(CONFIG, first_connections_per_host=1, retries=1)) as (engine, fetched):
         for host, busy in BUSY.items():
             # the next ones to it wait as well, though they never failed
             images = [site.url(f"/image/{number}.jpg", host=host) for number in range(3)]
@@ -76,7 +79,7 @@ def test_hosts_that_ask_for_a_rest_get_it_and_others_go_on(site: Site, other: Si
 
 def test_a_host_that_asks_for_a_very_long_rest_is_left_alone(site: Site, other: Site) -> None:
     busy = "/retry-after?seconds=3600&times=99&token=an-hour"
-    with running(replace(CONFIG, first_per_host=2, retries=3)) as (engine, fetched):
+    with running(replace(CONFIG, first_connections_per_host=2, retries=3)) as (engine, fetched):
         engine.submit(rows(*different(site.url(busy), 100), other.url("/image/1.jpg")))
         fetched.until_count(101)
         engine.submit(rows(site.url("/image/1.jpg"), start=101))
@@ -88,26 +91,22 @@ def test_a_host_that_asks_for_a_very_long_rest_is_left_alone(site: Site, other: 
 
 
 @pytest.mark.slow
-def test_without_a_time_a_refusal_means_a_short_rest(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("img2dataset.fetch.retry.FIRST_REST", 0.3)
+def test_without_a_time_a_refusal_means_a_short_rest(site: Site) -> None:
     url = site.url("/flaky?fail=1&how=429&token=no-time")
-    assert reasons(url, retries=1) == [None]
+    politeness = Politeness(rest=Backoff(0.3))
+    assert reasons(url, retries=1, politeness=politeness) == [None]
     first, second = [request for request in site.requests if token_of(request) == "no-time"]
     assert second.time - first.time >= 0.29
 
 
 @pytest.mark.slow
-def test_how_many_a_host_takes_is_found_out(
-    site: Site, other: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_how_many_a_host_takes_is_found_out(site: Site, other: Site) -> None:
     """It says 429 above 5 at once: after a few refusals it is not overrun again."""
-    monkeypatch.setattr(host, "BETWEEN_HALVINGS", 0.1)
-    monkeypatch.setattr(engine_module, "seconds_to_wait", lambda _header, _now: 0.1)
-    crowd = different(site.url("/crowd?most=5&seconds=0.01&rest=1&token=crowd"), 250)
+    politeness = Politeness(halving_interval_s=0.1, rest=Backoff(0.1, 0.1), retry=Backoff(0.1, 0.1))
+    crowd = different(site.url("/crowd?most=5&seconds=0.01&rest=none&token=crowd"), 250)
     elsewhere = different(other.url("/image/1.jpg"), 100)
-    with running(replace(CONFIG, first_per_host=8, retries=5)) as (engine, fetched):
+    config = replace(CONFIG, first_connections_per_host=8, retries=5)
+    with running(config, politeness=politeness) as (engine, fetched):
         engine.submit(rows(*crowd, start=1000))
         engine.submit(rows(*elsewhere))
         fetched.until_count(350)
@@ -119,35 +118,32 @@ def test_how_many_a_host_takes_is_found_out(
 # hosts that are dead
 
 
-def test_a_host_that_only_fails_is_given_up_and_asked_little(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_a_host_that_only_fails_is_given_up_and_asked_little() -> None:
     with ClosedPort() as closed:
         urls = different(f"http://127.0.0.1:{closed.number}/", 500)
-        outcomes = reasons(*urls, first_per_host=16)
+        outcomes = reasons(*urls, first_connections_per_host=16, politeness=QUICK)
     asked = outcomes.count(Reason.CONNECT_FAILED)
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
-    assert host.STREAK <= asked <= 16 + host.TRIALS
+    assert POLITE.max_consecutive_failures <= asked <= 16 + POLITE.max_trials
 
 
 @pytest.mark.slow
-def test_nor_is_a_silent_one_asked_for_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_nor_is_a_silent_one_asked_for_long(site: Site) -> None:
     urls = different(site.url("/silent?token=given-up"), 500)
-    outcomes = reasons(*urls, first_per_host=8, timeout=0.15)
+    outcomes = reasons(*urls, first_connections_per_host=8, timeout=0.15, politeness=QUICK)
     asked = len(site.asked("/silent"))
-    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + host.TRIALS
+    assert outcomes.count(Reason.TIMEOUT) == asked <= 2 * 8 + POLITE.max_trials
     assert outcomes.count(Reason.HOST_GIVEN_UP) == 500 - asked
 
 
 @pytest.mark.slow
-def test_its_later_rows_fail_at_once_until_it_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
-    monkeypatch.setattr(host, "GIVEN_UP", 0.3)
-    with ClosedPort() as closed, running(replace(CONFIG, first_per_host=16)) as (engine, fetched):
+def test_its_later_rows_fail_at_once_until_it_is_tried_again() -> None:
+    config = replace(CONFIG, first_connections_per_host=16)
+    politeness = replace(QUICK, give_up=Backoff(0.3))
+    with (
+        ClosedPort() as closed,
+        running(config, politeness=politeness) as (engine, fetched),
+    ):
         urls = different(f"http://127.0.0.1:{closed.number}/image/1.jpg", 100)
         engine.submit(rows(*urls))
         fetched.until_count(100)
@@ -179,7 +175,7 @@ def test_what_never_gives_a_good_answer_does_not_hold_the_run(
     """A Retry-After of 30 s would, if it were obeyed, last longer than any test may."""
     bad = different(site.url(SILENT_IN_ITS_WAY[kind]), 40)
     good = different(other.url("/image/1.jpg"), 300)
-    outcomes = reasons(*bad, *good, first_per_host=4)
+    outcomes = reasons(*bad, *good, first_connections_per_host=4)
     assert outcomes[40:] == [None] * 300
     if kind != "in circles":  # these cost no time, so they are all tried
         assert outcomes.count(Reason.HOST_GIVEN_UP) >= 30
@@ -190,7 +186,7 @@ def test_what_never_gives_a_good_answer_does_not_hold_the_run(
 def test_a_row_of_a_host_that_was_given_up_is_not_retried(site: Site, other: Site) -> None:
     bad = different(site.url("/retry-after?seconds=30&status=429&times=9999&token=again"), 10)
     good = different(other.url("/image/1.jpg"), 300)
-    outcomes = reasons(*bad, *good, first_per_host=4, retries=5)
+    outcomes = reasons(*bad, *good, first_connections_per_host=4, retries=5)
     assert set(outcomes[:10]) <= {Reason.HOST_GIVEN_UP, Reason.HTTP_STATUS_TRANSIENT}
     assert site.counts["again"] <= 4
 
@@ -198,7 +194,7 @@ def test_a_row_of_a_host_that_was_given_up_is_not_retried(site: Site, other: Sit
 @pytest.mark.slow
 def test_a_host_for_which_rows_wait_is_named(site: Site, other: Site) -> None:
     url = site.url("/retry-after?seconds=2&status=429&token=named")
-    with running(replace(CONFIG, first_per_host=1)) as (engine, fetched):
+    with running(replace(CONFIG, first_connections_per_host=1)) as (engine, fetched):
         engine.submit(rows(url, *different(site.url("/image/1.jpg"), 5)))
         fetched.until(lambda: bool(engine.resting))
         (resting,) = engine.resting
@@ -212,22 +208,17 @@ def until(moment: float) -> None:
     time.sleep(max(0.0, moment - time.monotonic()))
 
 
-def test_a_host_that_gives_any_answer_is_never_given_up(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_a_host_that_gives_any_answer_is_never_given_up(site: Site) -> None:
     urls = different(site.url("/status/500"), 100)
-    assert set(reasons(*urls, first_per_host=8)) == {Reason.HTTP_STATUS_TRANSIENT}
+    outcomes = reasons(*urls, first_connections_per_host=8, politeness=QUICK)
+    assert set(outcomes) == {Reason.HTTP_STATUS_TRANSIENT}
 
 
-def test_one_dead_port_does_not_make_the_others_of_its_address_dead(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
+def test_one_dead_port_does_not_make_the_others_of_its_address_dead(site: Site) -> None:
     with ClosedPort() as closed:
         dead = different(f"http://127.0.0.1:{closed.number}/", 100)
         living = different(site.url("/image/1.jpg"), 100)
-        outcomes = reasons(*dead, *living, first_per_host=8)
+        outcomes = reasons(*dead, *living, first_connections_per_host=8, politeness=QUICK)
     assert outcomes[100:] == [None] * 100
 
 
@@ -237,7 +228,7 @@ def test_one_dead_port_does_not_make_the_others_of_its_address_dead(
 @pytest.mark.slow
 def test_a_host_never_sees_more_at_once_than_it_may(site: Site) -> None:
     crowd = site.url("/crowd?seconds=0.005&token=three")
-    assert reasons(*different(crowd, 100), max_per_host=3) == [None] * 100
+    assert reasons(*different(crowd, 100), max_connections_per_host=3) == [None] * 100
     assert site.at_once["three"] == 3
 
 
@@ -247,21 +238,21 @@ def test_each_host_has_a_ceiling_of_its_own(site: Site) -> None:
         site.url(f"/crowd?seconds=0.01&token={host}", host=f"{host}.localhost") for host in "ab"
     ]
     urls = [url for path in paths for url in different(path, 20)]
-    assert reasons(*urls, max_per_host=2) == [None] * 40
+    assert reasons(*urls, max_connections_per_host=2) == [None] * 40
     assert site.at_once["a"] == site.at_once["b"] == 2
 
 
 @pytest.mark.slow
 def test_there_is_a_delay_between_the_starts_of_two_requests(site: Site) -> None:
     urls = different(site.url("/image/1.jpg?token=delay"), 6)
-    assert reasons(*urls, min_delay=0.1) == [None] * 6
+    assert reasons(*urls, min_delay_per_host=0.1) == [None] * 6
     assert span([each for each in site.requests if token_of(each) == "delay"]) > 0.9 * 5 * 0.1
 
 
 def test_no_other_host_waits_for_that_delay(site: Site, other: Site) -> None:
     slow = different(site.url("/image/1.jpg?token=slow"), 20)
     fast = [other.url("/image/1.jpg", host=f"n{number}.localhost") for number in range(50)]
-    with running(replace(CONFIG, min_delay=30.0, thread_count=4)) as (engine, fetched):
+    with running(replace(CONFIG, min_delay_per_host=30.0, thread_count=4)) as (engine, fetched):
         engine.submit(rows(*slow, *fast))
         fetched.until_count(51)
         assert engine.in_flight == 0
@@ -309,7 +300,7 @@ def test_equal_urls_are_fetched_once_and_answered_to_all_their_rows(site: Site) 
     with running() as (engine, fetched):
         engine.submit(rows(*same * 10))
         fetched.until_count(30)
-    assert all(isinstance(outcome, Body) for outcome in fetched.in_order)
+    assert all(isinstance(outcome, Body) for outcome in fetched.sort_addresses)
     assert len([each for each in site.requests if token_of(each) == "same"]) == 1
 
 

@@ -29,7 +29,7 @@ from tests.site.plain_http2 import (
     plain_http2,
 )
 
-TRUSTING = replace(CONFIG, verify_tls=False, timeout=5.0)
+TRUSTING = replace(CONFIG, ignore_ssl_certificate=True, timeout=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +80,14 @@ def test_a_stalled_stream_costs_its_own_row_only(front: Front) -> None:
 def test_many_rows_go_over_few_connections(front: Front) -> None:
     """Only those that are asked for before the first is there open one each."""
     urls = different(front.url("/image/1.jpg"), 600)
-    assert reasons(*urls, config=TRUSTING, first_per_host=16) == [None] * 600
+    assert reasons(*urls, config=TRUSTING, first_connections_per_host=16) == [None] * 600
     assert front.connections <= 20
 
 
 @pytest.mark.slow
 def test_the_ceiling_of_a_host_counts_streams_not_connections(site: Site, front: Front) -> None:
     crowd = different(front.url("/crowd?seconds=0.01&token=streams"), 100)
-    assert reasons(*crowd, config=TRUSTING, max_per_host=3) == [None] * 100
+    assert reasons(*crowd, config=TRUSTING, max_connections_per_host=3) == [None] * 100
     assert site.at_once["streams"] == 3
     assert front.connections <= 3
 
@@ -126,7 +126,7 @@ def test_a_connection_that_dies_takes_its_rows_and_no_more(site: Site, tmp_path:
         front.stop()
         fetched.until_count(21)
     site.open_gate("dies")
-    assert isinstance(fetched.in_order[0], Body)
+    assert isinstance(fetched.sort_addresses[0], Body)
     lost = {Reason.CONNECTION_LOST, Reason.BODY_INCOMPLETE, Reason.CONNECT_FAILED}
     assert set(fetched.reasons[1:]) <= lost
 
@@ -185,7 +185,7 @@ NOT_VALID: dict[str, Answer] = {
 def test_what_is_not_valid_in_http_2_is_asked_for_by_http_1(what: str) -> None:
     with (
         plain_http2(NOT_VALID[what], GOOD) as server,
-        running(replace(TRUSTING, first_per_host=1)) as (engine, fetched),
+        running(replace(TRUSTING, first_connections_per_host=1)) as (engine, fetched),
     ):
         engine.submit(rows(server.url("/first")))
         fetched.until_count(1)

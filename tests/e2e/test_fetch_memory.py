@@ -53,7 +53,7 @@ class Watched:
 
     def fetch(self, *urls: str, size: int) -> None:
         config = replace(CONFIG, max_image_bytes=2 * size, timeout=30.0, thread_count=200)
-        config = replace(config, first_per_host=200)
+        config = replace(config, first_connections_per_host=200)
         self.engine = Engine(config, self.deliver, self)
         self.engine.start()
         try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch import retry
-from img2dataset.fetch.dns import name_cache as known_names
+from img2dataset.fetch import Politeness
 from img2dataset.fetch.dns import resolver
-from tests.e2e.fetching import CONFIG, UNHURRIED, different, names, reasons, rows, running
+from tests.e2e import fetching
+from tests.e2e.fetching import CONFIG, UNHURRIED, different, names, rows, running
 from tests.e2e.test_fetch_http2 import NOT_VALID
 from tests.e2e.test_fetch_odd_servers import ANSWER, heard, listening
 from tests.site import Site
@@ -24,11 +26,17 @@ NOBODY = "127.0.0.1:1"
 """A name server that is not there."""
 
 
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "FIRST_WAIT", 0.1)
-    monkeypatch.setattr(resolver, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.02)
+QUICK = Politeness(
+    lookup_wait_s=0.1,
+    lookup_retry=Backoff(0.0625, jitter=0.4),
+    retry=Backoff(0.02, 30.0, jitter=1.0),
+)
+SOON = replace(QUICK, max_lookup_s=0.3)
+"""A name is given up soon."""
+
+
+def reasons(*urls: str, politeness: Politeness = QUICK, **how: Any) -> list[Reason | None]:
+    return fetching.reasons(*urls, politeness=politeness, **how)
 
 
 def test_a_name_is_asked_once_for_all_its_rows(site: Site) -> None:
@@ -72,30 +80,29 @@ def test_a_name_without_an_address_is_no_host() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [SERVFAIL, REFUSED, SILENT])
-def test_a_failing_name_server_does_not_make_a_host_unknown(
-    monkeypatch: pytest.MonkeyPatch, how: int
-) -> None:
-    monkeypatch.setattr(resolver, "LONGEST_LOOKUP", 0.3)
+def test_a_failing_name_server_does_not_make_a_host_unknown(how: int) -> None:
     with names(a=Name((HERE,), fail=how, times=1000)) as (_, config):
-        assert reasons("http://a.test/", config=config) == [Reason.HOST_NOT_RESOLVED]
+        assert reasons("http://a.test/", config=config, politeness=SOON) == [
+            Reason.HOST_NOT_RESOLVED
+        ]
 
 
-def test_nor_does_one_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "LONGEST_LOOKUP", 0.3)
+def test_nor_does_one_that_is_down() -> None:
     config = replace(CONFIG, dns_servers=(NOBODY,))
-    assert reasons("http://a.test/", config=config) == [Reason.HOST_NOT_RESOLVED]
+    assert reasons("http://a.test/", config=config, politeness=SOON) == [Reason.HOST_NOT_RESOLVED]
 
 
 @pytest.mark.slow
-def test_a_host_that_was_not_resolved_is_tried_again(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolver, "LONGEST_LOOKUP", 0.2)
-    monkeypatch.setitem(known_names.MEMORY_OF, Reason.HOST_NOT_RESOLVED, 0.01)
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.5)
+def test_a_host_that_was_not_resolved_is_tried_again(site: Site) -> None:
+    forgetful = replace(
+        QUICK,
+        max_lookup_s=0.2,
+        not_resolved_memory_s=0.01,
+        retry=Backoff(0.5, 30.0, jitter=1.0),
+    )
     with names(a=Name((HERE,), fail=SERVFAIL, times=12)) as (_, config):
         url = site.url("/image/1.jpg", host="a.test")
-        assert reasons(url, config=config, retries=8) == [None]
+        assert reasons(url, config=config, retries=8, politeness=forgetful) == [None]
 
 
 def test_a_name_server_that_is_down_is_made_up_for_by_another(site: Site) -> None:
@@ -118,7 +125,7 @@ def test_silence_holds_up_nobody_else(site: Site) -> None:
     with names(Name(fail=SILENT, times=1000), good=HERE) as (_, config):
         silent = [f"http://{n}.silent.test/" for n in range(200)]
         good = [site.url("/image/1.jpg", host=host) for host in ("good.test", HERE, "localhost")]
-        with running(replace(config, thread_count=8)) as (engine, fetched):
+        with running(replace(config, thread_count=8), politeness=QUICK) as (engine, fetched):
             engine.submit(rows(*silent, *good))
             fetched.until_count(3)
             assert {index for index, _ in fetched.outcomes} == {200, 201, 202}
@@ -134,12 +141,13 @@ def test_silence_costs_no_more_than_the_timeout_at_any_hop(site: Site) -> None:
 
 
 @pytest.mark.slow
-def test_the_time_of_the_look_up_counts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_look_up_counts(site: Site) -> None:
     """0.3 + 0.3 seconds are more than 0.5."""
-    monkeypatch.setattr(resolver, "FIRST_WAIT", 1.0)
+    patient = replace(QUICK, lookup_wait_s=1.0)
     with names(a=Name((HERE,), seconds=0.3)) as (_, config):
         url = site.url("/slow?seconds=0.3", host="a.test")
-        assert reasons(url, config=config, timeout=0.5) == [Reason.TIMEOUT]
+        outcomes = reasons(url, config=config, timeout=0.5, politeness=patient)
+        assert outcomes == [Reason.TIMEOUT]
 
 
 @pytest.mark.slow
@@ -155,7 +163,10 @@ def test_thousands_of_names_of_which_some_fail_at_first_all_arrive(site: Site) -
 def test_what_a_name_means_is_never_left_to_libcurl(site: Site) -> None:
     """It would ask the system's resolver; so what one of its handles forgets, others need not."""
     closing = "/no-length"  # else there would be a connection, and no name needed
-    with names(a=HERE, b=HERE) as (_, config), running(config) as (engine, fetched):
+    with (
+        names(a=HERE, b=HERE) as (_, config),
+        running(config, politeness=QUICK) as (engine, fetched),
+    ):
         a, b = (site.url(closing, host=host) for host in ("a.test", "b.test"))
         engine.submit(rows(*different(a, 2)))  # two handles that know a
         fetched.until_count(2)
@@ -257,5 +268,7 @@ def test_nor_does_http_2(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "HOSTS_FILE", Path("/nowhere"))
     with plain_http2(NOT_VALID[what], ANSWER) as server, names(Name((HERE,))) as (_, config):
         urls = [f"https://n{n % 7}.test:{server.port}/{n}" for n in range(70)]
-        outcomes = reasons(*urls, config=config, thread_count=8, timeout=10, verify_tls=False)
+        outcomes = reasons(
+            *urls, config=config, thread_count=8, timeout=10, ignore_ssl_certificate=True
+        )
     assert outcomes == [None] * 70

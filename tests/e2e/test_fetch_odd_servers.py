@@ -475,7 +475,7 @@ def test_tls_that_ends_without_a_word_ends_a_body_without_a_length(
             secure.shutdown(socket.SHUT_RDWR)  # of TCP; no close_notify
 
     with listening(serve) as url:
-        assert reasons(url.replace("http:", "https:"), verify_tls=False) == [reason]
+        assert reasons(url.replace("http:", "https:"), ignore_ssl_certificate=True) == [reason]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -500,5 +500,5 @@ def test_who_wants_a_certificate_of_ours_has_failed_in_tls(
             connection.sendall(out.read())
 
     with listening(serve) as url:
-        found = reasons(url.replace("http:", "https:"), verify_tls=False)
+        found = reasons(url.replace("http:", "https:"), ignore_ssl_certificate=True)
     assert found == [Reason.TLS]

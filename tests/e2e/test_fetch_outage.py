@@ -7,19 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch import FetchConfig
-from img2dataset.fetch.dns import name_cache as known_names
-from img2dataset.fetch.dns import resolver
-from img2dataset.fetch.hosts import host
-from img2dataset.fetch.outage import Times
+from img2dataset.fetch import FetchConfig, Politeness
 from tests.e2e.fetching import ClosedPort, names, reason_of, rows, running
 from tests.site import Site
 from tests.site.names import SERVFAIL, SILENT, Name, NameServer
 
 HERE = "127.0.0.1"
-QUICK = Times(first_probe=0.05, longest=60.0)
-SHORT = Times(first_probe=0.05, longest=0.25)
+QUICK = Politeness(probe=Backoff(0.05, 60.0), max_outage_s=60.0)
+SHORT = replace(QUICK, max_outage_s=0.25)
+BRIEF_RESTS = replace(QUICK, rest=Backoff(0.01))
 
 
 @pytest.fixture
@@ -41,12 +39,12 @@ def urls_of(port: int, *, hosts: int, each: int) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("many", "each"), [(400, 1), (40, 10), (25, 60)])
 def test_what_an_outage_catches_is_fetched_once_it_is_over(
-    config: FetchConfig, monkeypatch: pytest.MonkeyPatch, many: int, each: int
+    config: FetchConfig, many: int, each: int
 ) -> None:
     """Also where so many fail at one host that it has to rest, which then is for nothing."""
-    monkeypatch.setattr(host, "FIRST_REST", 3600.0)
-    gently = replace(config, first_per_host=16)
-    with ClosedPort() as closed, running(gently, times=QUICK) as (engine, fetched):
+    gently = replace(config, first_connections_per_host=16)
+    politeness = replace(QUICK, rest=Backoff(3600.0))
+    with ClosedPort() as closed, running(gently, politeness=politeness) as (engine, fetched):
         urls = urls_of(closed.number, hosts=many, each=each)
         engine.submit(rows(*urls))
         fetched.until(lambda: bool(fetched.said))
@@ -62,11 +60,8 @@ def test_what_an_outage_catches_is_fetched_once_it_is_over(
 
 
 @pytest.mark.slow
-def test_a_host_that_was_given_up_in_it_is_forgiven(
-    config: FetchConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
-    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+def test_a_host_that_was_given_up_in_it_is_forgiven(config: FetchConfig) -> None:
+    with ClosedPort() as closed, running(config, politeness=BRIEF_RESTS) as (engine, fetched):
         engine.submit(rows(*urls_of(closed.number, hosts=1, each=200)))
         fetched.until_count(200)
         assert Reason.HOST_GIVEN_UP in fetched.reasons
@@ -82,11 +77,11 @@ def test_a_host_that_was_given_up_in_it_is_forgiven(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("respect", [False, True])
-def test_little_is_asked_while_it_lasts(config: FetchConfig, *, respect: bool) -> None:
+@pytest.mark.parametrize("robots_txt", ["ignore", "respect"])
+def test_little_is_asked_while_it_lasts(config: FetchConfig, robots_txt: str) -> None:
     with Site(broken=True) as site:
-        changed = replace(config, thread_count=32, respect_robots_txt=respect)
-        with running(changed, times=QUICK) as (engine, fetched):
+        changed = replace(config, thread_count=32, robots_txt=robots_txt)
+        with running(changed, politeness=QUICK) as (engine, fetched):
             urls = urls_of(site.port, hosts=200, each=4)
             engine.submit(rows(*urls))
             fetched.until(lambda: bool(fetched.said))
@@ -104,21 +99,17 @@ def test_little_is_asked_while_it_lasts(config: FetchConfig, *, respect: bool) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [SERVFAIL, SILENT])
-def test_a_resolver_that_is_down_is_named(
-    site: Site, monkeypatch: pytest.MonkeyPatch, how: int
-) -> None:
-    monkeypatch.setattr(resolver, "LONGEST_LOOKUP", 2.0)  # of a busy machine too
-    monkeypatch.setattr(resolver, "FIRST_WAIT", 0.1)
-    monkeypatch.setitem(known_names.MEMORY_OF, Reason.HOST_NOT_RESOLVED, 0.01)
+def test_a_resolver_that_is_down_is_named(site: Site, how: int) -> None:
+    # 2 seconds: of a busy machine too
+    politeness = replace(QUICK, max_lookup_s=2.0, lookup_wait_s=0.1, not_resolved_memory_s=0.01)
     hosts = [f"n{number}.test" for number in range(200)]
     down = Name((HERE,), fail=how, times=1_000_000)
     with (
         NameServer(other=down) as server,
         names() as (_, config),
-        running(replace(config, dns_servers=(server.address,), timeout=10.0), times=QUICK) as (
-            engine,
-            fetched,
-        ),
+        running(
+            replace(config, dns_servers=(server.address,), timeout=10.0), politeness=politeness
+        ) as (engine, fetched),
     ):
         engine.submit(rows(*(site.url("/image/1.jpg", host=host) for host in hosts)))
         fetched.until(lambda: bool(fetched.said))
@@ -132,21 +123,21 @@ def test_a_resolver_that_is_down_is_named(
 
 @pytest.mark.slow
 def test_an_outage_that_does_not_end_is_waited_for_only_so_long(config: FetchConfig) -> None:
-    with ClosedPort() as closed, running(config, times=SHORT) as (engine, fetched):
+    with ClosedPort() as closed, running(config, politeness=SHORT) as (engine, fetched):
         urls = urls_of(closed.number, hosts=50, each=10)
         engine.submit(rows(*urls))
         fetched.until_count(len(urls))
-    outcomes = fetched.in_order
+    outcomes = fetched.sort_addresses
     assert {reason_of(outcome) for outcome in outcomes} == {Reason.CONNECT_FAILED}
     down, over = fetched.said
     assert "is the network down?" in down
     assert "has not come back for" in over
-    assert "a reason that may pass" in over
+    assert "a transient reason" in over
 
 
 @pytest.mark.slow
 def test_after_one_that_was_too_long_the_guard_is_on_again(config: FetchConfig) -> None:
-    with ClosedPort() as closed, running(config, times=SHORT) as (engine, fetched):
+    with ClosedPort() as closed, running(config, politeness=SHORT) as (engine, fetched):
         first = urls_of(closed.number, hosts=120, each=1)
         engine.submit(rows(*first))
         fetched.until_count(len(first))
@@ -161,7 +152,7 @@ def test_after_one_that_was_too_long_the_guard_is_on_again(config: FetchConfig) 
 
 
 def test_dead_hosts_among_living_ones_are_no_outage(config: FetchConfig, site: Site) -> None:
-    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+    with ClosedPort() as closed, running(config, politeness=QUICK) as (engine, fetched):
         dead = urls_of(closed.number, hosts=50, each=4)
         living = [site.url(f"/image/{number}.jpg") for number in range(40)]
         mixed = [url for n in range(40) for url in (*dead[5 * n : 5 * n + 5], living[n])]
@@ -172,11 +163,8 @@ def test_dead_hosts_among_living_ones_are_no_outage(config: FetchConfig, site: S
     assert fetched.said == []
 
 
-def test_one_dead_host_is_no_outage(
-    config: FetchConfig, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "FIRST_REST", 0.01)
-    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+def test_one_dead_host_is_no_outage(config: FetchConfig, site: Site) -> None:
+    with ClosedPort() as closed, running(config, politeness=BRIEF_RESTS) as (engine, fetched):
         urls = urls_of(closed.number, hosts=1, each=300)
         engine.submit(rows(*urls))
         fetched.until_count(len(urls))
@@ -189,7 +177,7 @@ def test_one_dead_host_is_no_outage(
 
 
 def test_names_that_do_not_exist_are_no_outage(site: Site) -> None:
-    with names() as (_, config), running(config, times=QUICK) as (engine, fetched):
+    with names() as (_, config), running(config, politeness=QUICK) as (engine, fetched):
         engine.submit(rows(*(f"http://n{number}.test/" for number in range(300))))
         fetched.until_count(300)
     assert {*fetched.reasons} == {Reason.NO_SUCH_HOST}
@@ -198,7 +186,7 @@ def test_names_that_do_not_exist_are_no_outage(site: Site) -> None:
 
 def test_the_failures_of_a_short_list_are_not_kept_back(config: FetchConfig) -> None:
     """If they were, this would time out."""
-    with ClosedPort() as closed, running(config, times=QUICK) as (engine, fetched):
+    with ClosedPort() as closed, running(config, politeness=QUICK) as (engine, fetched):
         urls = urls_of(closed.number, hosts=50, each=1)
         engine.submit(rows(*urls))
         fetched.until_count(len(urls))

@@ -69,7 +69,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.usefixtures("proxy")
 def test_answers_through_a_tunnel_are_the_sites() -> None:
     with Site(tls=True) as site:
-        config = replace(CONFIG, verify_tls=False, timeout=5)
+        config = replace(CONFIG, ignore_ssl_certificate=True, timeout=5)
         urls = [
             site.url("/image/1.jpg"),
             site.url("/redirect?to=/image/2.jpg"),
@@ -197,7 +197,7 @@ def test_so_is_that_of_one_that_makes_tunnels(monkeypatch: pytest.MonkeyPatch, k
         monkeypatch.setenv("https_proxy", f"{kind}://proxy.test:{url.rpartition(':')[2]}")
         host = "127.0.0.1" if kind == "http" else "n1.test"
         urls = different(site.url("/image/1.jpg", host=host), 20)
-        assert reasons(*urls, config=config, verify_tls=False, timeout=5) == [None] * 20
+        assert reasons(*urls, config=config, ignore_ssl_certificate=True, timeout=5) == [None] * 20
 
 
 def test_a_proxy_whose_name_nobody_knows_is_said_to_be_the_trouble(

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import TRANSIENT_HTTP, Reason
-from img2dataset.fetch import engine as engine_module
-from img2dataset.fetch import retry
+from img2dataset.fetch import Politeness
 from tests.e2e.fetching import (
     CONFIG,
     UNHURRIED,
@@ -28,40 +28,33 @@ from tests.site import Site
 FINAL_HTTP = [400, 401, 403, 404, 405, 406, 410, 451, 501, 505, 531, 599]
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(retry, "FIRST_REST", 0.01)
+QUICK = Politeness(retry=Backoff(0.01, jitter=1.0), rest=Backoff(0.01))
 
 
-@pytest.mark.usefixtures("quick")
 def test_statuses_that_may_pass_are_asked_again(site: Site) -> None:
     codes = sorted(TRANSIENT_HTTP)
     urls = [
         site.url(f"/flaky?fail=1&how={code}&token=again-{code}", host=f"n{code}.localhost")
         for code in codes
     ]
-    assert reasons(*urls, retries=1) == [None] * len(urls)
+    assert reasons(*urls, retries=1, politeness=QUICK) == [None] * len(urls)
     assert [site.counts[f"again-{code}"] for code in codes] == [2] * len(codes)
 
 
-@pytest.mark.usefixtures("quick")
 def test_the_others_are_final(site: Site) -> None:
     urls = [site.url(f"/flaky?fail=1&how={code}&token=final-{code}") for code in FINAL_HTTP]
-    assert reasons(*urls, retries=3) == [Reason.HTTP_STATUS] * len(urls)
+    assert reasons(*urls, retries=3, politeness=QUICK) == [Reason.HTTP_STATUS] * len(urls)
     assert [site.counts[f"final-{code}"] for code in FINAL_HTTP] == [1] * len(FINAL_HTTP)
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("how", ["reset", "close", "truncate"])
 def test_connections_that_break_are_tried_again(site: Site, how: str) -> None:
     url = site.url(f"/flaky?fail=2&how={how}&token={how}")
-    assert reasons(url, retries=2) == [None]
+    assert reasons(url, retries=2, politeness=QUICK) == [None]
     assert site.counts[how] == 3
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -76,11 +69,10 @@ def test_only_as_often_as_asked_for(site: Site, path: str, reason: Reason) -> No
     url = site.url(f"{path}?token=often")
     # on a busy machine the others must not run out of it
     timeout = {"/silent": 0.2, "/stall": 1.2}.get(path, 3)
-    assert reasons(url, retries=2, timeout=timeout) == [reason]
+    assert reasons(url, retries=2, timeout=timeout, politeness=QUICK) == [reason]
     assert len([each for each in site.asked(path) if "often" in each.target]) == 3
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -100,58 +92,54 @@ def test_answers_that_would_be_the_same_are_not_asked_for_again(
     site: Site, path: str, reason: Reason
 ) -> None:
     before = len(site.asked(path.partition("?")[0]))
-    assert reasons(site.url(path), retries=3) == [reason]
+    assert reasons(site.url(path), retries=3, politeness=QUICK) == [reason]
     asked = site.asked(path.partition("?")[0])[before:]
     assert len([each for each in asked if each.target == asked[0].target]) == 1
 
 
-def test_a_port_that_opens_between_two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_opens_between_two_tries() -> None:
     with ClosedPort() as closed:
         sites: list[Site] = []
 
-        def meanwhile(_attempt: int, _wish: float | None, _jitter: float) -> float:
-            closed.free()
-            sites.append(Site(port=closed.number).__enter__())
-            return 0.0
+        class Meanwhile(Backoff):
+            def delay(self, failures: int, chance: float | None = None) -> float:
+                closed.free()
+                sites.append(Site(port=closed.number).__enter__())
+                return 0.0
 
-        monkeypatch.setattr(engine_module, "delay_before", meanwhile)
         url = f"http://127.0.0.1:{closed.number}/image/1.jpg"
         try:
-            assert reasons(url, retries=1) == [None]
+            assert reasons(url, retries=1, politeness=Politeness(retry=Meanwhile(1.0))) == [None]
         finally:
             for site in sites:
                 site.__exit__(None, None, None)
     assert len(sites) == 1
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_redirect_is_asked_again_from_its_beginning(site: Site) -> None:
     """And with all of its hops and its time."""
-    assert reasons(site.url("/redirect?n=10&to=/flaky"), retries=1) == [None]
+    assert reasons(site.url("/redirect?n=10&to=/flaky"), retries=1, politeness=QUICK) == [None]
     assert site.counts["/flaky"] == 2
     assert len([each for each in site.asked("/redirect") if "/flaky" in each.target]) == 20
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick")
 def test_every_try_has_as_much_time_and_no_more(site: Site) -> None:
     began = time.monotonic()
     url = site.url("/silent?token=time")
-    assert reasons(url, retries=2, timeout=0.2) == [Reason.TIMEOUT]
+    assert reasons(url, retries=2, timeout=0.2, politeness=QUICK) == [Reason.TIMEOUT]
     assert time.monotonic() - began >= 0.6
     assert len([each for each in site.asked("/silent") if "=time" in each.target]) == 3
 
 
-def test_tries_are_further_and_further_apart_and_not_all_at_the_same_time(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.1)
+def test_tries_are_further_and_further_apart_and_not_all_at_the_same_time(site: Site) -> None:
+    jittered = Politeness(retry=Backoff(0.1, jitter=1.0))
     urls = [
         site.url(f"/flaky?fail=1&how=reset&token=apart-{number}", host=f"n{number}.localhost")
         for number in range(40)
     ]
     # a try that times out would be one more: the server would not have failed yet
-    assert reasons(*urls, retries=1, timeout=UNHURRIED) == [None] * 40
+    assert reasons(*urls, retries=1, timeout=UNHURRIED, politeness=jittered) == [None] * 40
     waits = []
     for number in range(40):
         first, second = [each for each in site.requests if f"=apart-{number}&" in f"{each.target}&"]
@@ -160,15 +148,13 @@ def test_tries_are_further_and_further_apart_and_not_all_at_the_same_time(
 
 
 @pytest.mark.slow
-def test_what_waits_for_its_next_try_is_in_nobodys_way(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_module, "delay_before", lambda *_: 3600.0)
+def test_what_waits_for_its_next_try_is_in_nobodys_way(site: Site) -> None:
     failing = [
         site.url("/flaky?fail=1&how=500", host=f"n{number}.localhost", token=f"way-{number}")
         for number in range(100)
     ]
-    with running(replace(CONFIG, thread_count=1, retries=1)) as (engine, fetched):
+    config = replace(CONFIG, thread_count=1, retries=1)
+    with running(config, politeness=Politeness(retry=Backoff(3600.0))) as (engine, fetched):
         engine.submit(rows(*failing, site.url("/image/1.jpg")))
         fetched.until_count(1)
         assert [index for index, _ in fetched.outcomes] == [100]
@@ -184,12 +170,12 @@ def secure() -> Iterator[Site]:
         yield running
 
 
-def test_a_certificate_is_not_doubted_twice(secure: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "delay_before", None)  # not even asked for
-    assert reasons(secure.url("/image/1.jpg"), retries=3) == [Reason.CERTIFICATE]
+def test_a_certificate_is_not_doubted_twice(secure: Site) -> None:
+    never = Politeness(retry=Backoff(3600.0))
+    url = secure.url("/image/1.jpg")
+    assert reasons(url, retries=3, politeness=never) == [Reason.CERTIFICATE]
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_tls_handshake_that_fails_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -203,7 +189,7 @@ def test_a_tls_handshake_that_fails_is_tried_again() -> None:
 
         answering = threading.Thread(target=answer)
         answering.start()
-        assert reasons(f"https://127.0.0.1:{port}/", retries=2) == [Reason.TLS]
+        assert reasons(f"https://127.0.0.1:{port}/", retries=2, politeness=QUICK) == [Reason.TLS]
         answering.join()
 
 
@@ -211,13 +197,13 @@ def test_ignored_certificates_are_ignored_for_names_too(secure: Site) -> None:
     with names(a="127.0.0.1") as (_, config):
         url = secure.url("/image/1.jpg", host="a.test")
         assert reasons(url, config=config) == [Reason.CERTIFICATE]
-        assert reasons(url, config=config, verify_tls=False) == [None]
+        assert reasons(url, config=config, ignore_ssl_certificate=True) == [None]
 
 
 def test_a_redirect_from_http_to_https_is_checked_like_any(site: Site, secure: Site) -> None:
     url = site.url("/redirect-to", url=secure.url("/image/1.jpg"))
     assert reasons(url) == [Reason.CERTIFICATE]
-    assert reasons(url, verify_tls=False) == [None]
+    assert reasons(url, ignore_ssl_certificate=True) == [None]
 
 
 def test_the_user_agent_is_what_the_user_says(site: Site) -> None:

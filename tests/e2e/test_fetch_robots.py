@@ -9,13 +9,13 @@ from urllib.parse import quote
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.attempt import MOST_SIGNALS
-from img2dataset.fetch.policy.robots import LARGEST
+from img2dataset.fetch.attempt import MAX_SIGNALS
+from img2dataset.fetch.policy.robots import MAX_ROBOTS_BYTES
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, different, fetch, names, reasons, rows, running
 from tests.site import Site
 
-RESPECT = replace(CONFIG, respect_robots_txt=True)
+RESPECT = replace(CONFIG, robots_txt="respect")
 NOTHING = "/say?text=User-agent: *%0ADisallow: /"
 NOT_AVAILABLE = Reason.ROBOTS_TXT_UNAVAILABLE
 
@@ -71,7 +71,7 @@ def test_every_origin_has_its_own(site: Site, page: Callable[[str], str]) -> Non
             other.url("/image/1.jpg"),
         ]
         expected = [None, None, Reason.ROBOTS_TXT, Reason.ROBOTS_TXT]
-        assert reasons(*urls, config=config, respect_robots_txt=True) == expected
+        assert reasons(*urls, config=config, robots_txt="respect") == expected
         assert len(site.asked("/robots.txt")) == 3
         assert [request.path for request in other.requests] == ["/robots.txt"]
 
@@ -139,7 +139,7 @@ def test_redirects_to_it_are_followed_even_to_other_hosts(
         site.pages["robots"] = "User-agent: *\nDisallow: /"
         site.robots_txt["127.0.0.1"] = "/redirect?n=5&to=/kept/robots"
         urls = [site.url("/image/1.jpg", host="a.test"), page("/image/1.jpg")]
-        outcomes = reasons(*urls, config=config, respect_robots_txt=True)
+        outcomes = reasons(*urls, config=config, robots_txt="respect")
     assert outcomes == [Reason.ROBOTS_TXT] * 2
 
 
@@ -191,14 +191,14 @@ def test_of_a_huge_one_the_beginning_is_read(
     config = replace(RESPECT, max_image_bytes=64_000_000)
     assert reasons(page("/image/1.jpg"), config=config) == [None]
     sent = site.asked("/robots.txt")[0].body_bytes
-    assert sent < LARGEST + 12_000_000  # buffers of the system
+    assert sent < MAX_ROBOTS_BYTES + 12_000_000  # buffers of the system
 
 
 def test_rules_beyond_the_cap_do_not_count_and_those_before_it_do(
     site: Site, page: Callable[[str], str]
 ) -> None:
     comment = "#" * 79
-    lines = [comment] * (LARGEST // 80 + 10)
+    lines = [comment] * (MAX_ROBOTS_BYTES // 80 + 10)
     for groups, expected in [
         (["User-agent: *", "Disallow: /image/", *lines], [Reason.ROBOTS_TXT]),
         ([*lines, "User-agent: *", "Disallow: /image/"], [None]),
@@ -222,7 +222,7 @@ def test_the_delay_it_asks_for_is_left_between_requests(
     """Whether we would leave a shorter one anyway or not."""
     site.robots_txt["127.0.0.1"] = says("User-agent: *", "Crawl-delay: 0.15")
     urls = different(page("/image/1.jpg"), 4)
-    assert reasons(*urls, config=RESPECT, min_delay=ours) == [None] * 4
+    assert reasons(*urls, config=RESPECT, min_delay_per_host=ours) == [None] * 4
     asked = site.asked("/image/1.jpg")
     assert asked[-1].time - asked[0].time > 0.9 * 3 * 0.15
 
@@ -259,7 +259,7 @@ def test_the_tools_own_name_counts_beside_the_users(page: Callable[[str], str]) 
 def test_directives_are_those_of_the_config(page: Callable[[str], str]) -> None:
     url = page("/image/1.jpg?header=X-Robots-Tag: noml")
     assert reasons(url) == [None]
-    assert reasons(url, disallowed_directives=("noml",)) == [Reason.OPTED_OUT]
+    assert reasons(url, disallowed_header_directives=("noml",)) == [Reason.OPTED_OUT]
 
 
 def test_a_reservation_is_respected_unless_that_is_switched_off(
@@ -397,7 +397,7 @@ def test_every_signal_of_the_way_is_kept_if_asked_for(
         "tdmrep.json:tdm-reservation=0",
         "tdmrep.json:tdm-policy=https://a.test/p",
     )
-    (outcome,) = fetch(url, config=RESPECT, keep_signals=True)
+    (outcome,) = fetch(url, config=RESPECT, save_opt_out_signals=True)
     assert isinstance(outcome, Failure)
     assert outcome.reason is Reason.OPTED_OUT
     assert outcome.signals == (
@@ -406,7 +406,9 @@ def test_every_signal_of_the_way_is_kept_if_asked_for(
         "content-usage=search=n",
         "x-robots-tag=noai",
     )
-    (outcome,) = fetch(url, config=RESPECT, keep_signals=True, disallowed_directives=())
+    (outcome,) = fetch(
+        url, config=RESPECT, save_opt_out_signals=True, disallowed_header_directives=()
+    )
     assert isinstance(outcome, Body)
     assert outcome.signals[:3] == files
     (outcome,) = fetch(url, config=RESPECT)
@@ -417,15 +419,15 @@ def test_what_forbids_a_url_is_kept_though_it_is_not_asked_for(
     site: Site, page: Callable[[str], str]
 ) -> None:
     site.robots_txt["127.0.0.1"] = says("User-agent: *", "Content-Signal: ai-train=no")
-    (outcome,) = fetch(page("/image/1.jpg"), config=RESPECT, keep_signals=True)
+    (outcome,) = fetch(page("/image/1.jpg"), config=RESPECT, save_opt_out_signals=True)
     assert outcome.signals == ("robots.txt:content-signal=ai-train=no",)
     assert site.asked("/image/1.jpg") == []
 
 
 def test_of_endless_signals_some_are_kept(page: Callable[[str], str]) -> None:
     lines = "".join(f"&header=X-Robots-Tag: bot{n}: {'x' * 30}" for n in range(300))
-    (outcome,) = fetch(page(f"/image/1.jpg?{lines}"), keep_signals=True)
-    assert len(outcome.signals) == MOST_SIGNALS
+    (outcome,) = fetch(page(f"/image/1.jpg?{lines}"), save_opt_out_signals=True)
+    assert len(outcome.signals) == MAX_SIGNALS
 
 
 def test_every_refusal_has_a_name_of_its_own(site: Site, page: Callable[[str], str]) -> None:

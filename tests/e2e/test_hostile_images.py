@@ -17,8 +17,8 @@ from tests.e2e.dataset import Dataset
 from tests.pictures import CASES
 from tests.pictures.damage import damaged
 from tests.unit.images.headers.test_bombs import bomb, forged_jpeg, forged_png
-from tests.unit.images.headers.test_signatures import SVGS, VIDEOS
 from tests.unit.images.made import pixels_of
+from tests.unit.test_signatures import SVGS, VIDEOS
 
 
 @contextmanager

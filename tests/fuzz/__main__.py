@@ -1,7 +1,7 @@
 """Fuzz the image stage: `python -m tests.fuzz --seconds 1200 [--engine seeded|atheris]`.
 
-A child process is fed; when it falls over (a signal, an exception that is no RowError, more than
-30 s, too much memory), what it was fed is kept in --folder, and the next child goes on.
+A child process tries inputs.  When it fails (a signal, an exception that is no RowError, more than
+30 s, too much memory), the input is kept in --folder, and the next child goes on.
 """
 
 from __future__ import annotations

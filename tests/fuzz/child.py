@@ -1,6 +1,6 @@
-"""One process that feeds inputs to the target until it falls over or its time is up.
+"""One process that feeds inputs to the target until it fails or its time is up.
 
-`python -m tests.fuzz.child ENGINE SECONDS SEED FOLDER`; what it was fed when it fell lies in FOLDER.
+`python -m tests.fuzz.child ENGINE SECONDS SEED FOLDER`; the input at which it failed lies in FOLDER.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tests.pictures.case import GREY, INKS, RGB, by_pillow
 from tests.pictures.damage import damaged
 from tests.pictures.profiles import adobe_rgb, dark_grey, press
 
-LONGEST = 30
-"""Seconds after which an input counts as one that hangs."""
+MAX_INPUT_S = 30
+"""An input that takes longer hangs."""
 
 
 def seeds() -> dict[str, bytes]:
-    """What is damaged: every kind of image, and some with a colour profile and EXIF."""
+    """Return the files to damage: every kind of image, and some with a colour profile and EXIF."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "maker", 6
     exif.get_ifd(0x8769)[0x829A] = 0.5
@@ -48,7 +48,7 @@ def seeds() -> dict[str, bytes]:
 
 
 def seeded(seconds: float, seed: int, folder: Path) -> None:
-    """Inputs from a seed, one after the other; each lies in `folder` while it is tried."""
+    """Try inputs from a seed, one after the other; each lies in `folder` while it is tried."""
     from tests.fuzz.target import one_input  # noqa: PLC0415  (atheris wants to see the import)
 
     chance = random.Random(seed)
@@ -62,7 +62,7 @@ def seeded(seconds: float, seed: int, folder: Path) -> None:
             file.seek(0)
             file.truncate()
             file.write(data)
-            faulthandler.dump_traceback_later(LONGEST, exit=True)
+            faulthandler.dump_traceback_later(MAX_INPUT_S, exit=True)
             one_input(data)
             faulthandler.cancel_dump_traceback_later()
             count += 1
@@ -73,7 +73,7 @@ def seeded(seconds: float, seed: int, folder: Path) -> None:
 
 
 def guided(seconds: float, seed: int, folder: Path) -> None:
-    """libFuzzer, guided by what our code, Pillow's and ExifRead's does with an input."""
+    """Run libFuzzer, guided by the coverage of img2dataset, Pillow and ExifRead."""
     import atheris  # noqa: PLC0415
 
     with atheris.instrument_imports(include=["img2dataset.images", "PIL", "exifread"]):
@@ -86,13 +86,13 @@ def guided(seconds: float, seed: int, folder: Path) -> None:
 
     def mutate(data: bytes, most: int, number: int) -> bytes:
         chance = random.Random(number)
-        ours = chance.random() < 0.5
-        made = damaged(data, chance) if ours else atheris.Mutate(data, most)
+        by_format = chance.random() < 0.5
+        made = damaged(data, chance) if by_format else atheris.Mutate(data, most)
         return bytes(made[:most])
 
     arguments = [
         "fuzz", str(corpus), f"-max_total_time={int(seconds)}", f"-seed={seed}", "-max_len=20000",
-        f"-timeout={LONGEST}", "-rss_limit_mb=2500", f"-artifact_prefix={folder}/", "-print_final_stats=1",
+        f"-timeout={MAX_INPUT_S}", "-rss_limit_mb=2500", f"-artifact_prefix={folder}/", "-print_final_stats=1",
     ]  # fmt: skip
     atheris.Setup(arguments, one_input, custom_mutator=mutate)
     atheris.Fuzz()

@@ -1,10 +1,11 @@
-"""Hostile bytes -> our compiled code, built with the address and undefined-behaviour sanitizers.
+"""Hostile bytes -> the compiled modules, built with the address and undefined-behaviour sanitizers.
 
 python -m tests.fuzz.compiled [--seconds 1200] [--seed 0]    (`make fuzz-compiled`)
 
-Needs gcc.  Any access out of bounds, overflow or leak of a buffer ends the run with the
-sanitizer's report; else it prints how many files were tried.  A mutation is a cut, a changed
-byte, a moved piece, or a forged length in one of many small JPEGs.
+Needs gcc.  The modules are compiled with the flags of production, once as this processor runs
+them and once as those without AVX2 do.  Any access out of bounds, overflow or leak of a buffer
+ends the run with the sanitizer's report; else it prints how many inputs were tried.  A mutation
+is a cut, a changed byte, a moved piece, or a forged length in one of many small JPEGs.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ import tempfile
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-SOURCE = Path(__file__).parents[2] / "src/img2dataset/images/native/_jpeg.c"
+ROOT = Path(__file__).parents[2]
 FLAGS = [
-    "-O1", "-g", "-shared", "-fPIC", "-fno-omit-frame-pointer", "-Wno-psabi",
+    "-g", "-shared", "-fPIC", "-fno-omit-frame-pointer", "-Wno-psabi",
     "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
 ]  # fmt: skip
+"""Added to those of production."""
+BUILDS = {"wide": [], "narrow": ["-DIMG2DATASET_NARROW"]}
+"""How has_wide() answers -> more flags."""
 BUILT = "IMG2DATASET_FUZZED"
 """Set in the process that runs with the sanitizer: the folder with what it needs.  It imports
 nothing large: OpenCV does not load there."""
@@ -34,20 +39,44 @@ nothing large: OpenCV does not load there."""
 
 def build(folder: Path) -> None:
     include = sysconfig.get_paths()["include"]
-    command = ["gcc", *FLAGS, f"-I{include}", str(SOURCE), "-o", str(folder / "_jpeg.so")]
-    subprocess.run(command, check=True)
-    (folder / "seeds").write_bytes(pickle.dumps(seeds()))
+    running = []
+    for extension in read_extensions():
+        for name, more in BUILDS.items():
+            flags = [*extension["extra-compile-args"], *FLAGS, *more, f"-I{include}"]
+            made = folder / f"{extension['name'].rpartition('.')[2]}-{name}.so"
+            command = ["gcc", *flags, *extension["sources"], "-o", str(made)]
+            running.append(subprocess.Popen(command, cwd=ROOT))
+    codes = [process.wait() for process in running]
+    if any(codes):
+        sys.exit("gcc failed")
+    (folder / "seeds").write_bytes(pickle.dumps(make_seeds()))
 
 
-def sanitizer() -> str:
+def read_extensions() -> list[dict[str, Any]]:
+    """Read how pyproject.toml builds the compiled modules."""
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415
+    else:
+        import tomli as tomllib  # noqa: PLC0415
+    text = (ROOT / "pyproject.toml").read_text()
+    found: list[dict[str, Any]] = tomllib.loads(text)["tool"]["setuptools"]["ext-modules"]
+    return found
+
+
+def find_sanitizer() -> str:
     found = subprocess.run(
         ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True
     )
     return found.stdout.strip()
 
 
-def load(folder: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_jpeg", folder / "_jpeg.so")
+def load(folder: Path, module_name: str) -> list[ModuleType]:
+    """The module as it was built in each way."""
+    return [load_one(module_name, folder / f"{module_name}-{name}.so") for name in BUILDS]
+
+
+def load_one(module_name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -55,8 +84,8 @@ def load(folder: Path) -> ModuleType:
     return module
 
 
-def seeds() -> list[tuple[bytes, int, int, int]]:
-    """JPEGs of every kind the module knows: the bytes, channels, width, height."""
+def make_seeds() -> list[tuple[bytes, int, int, int]]:
+    """Make JPEGs of every kind that the module knows: the bytes, channels, width, height."""
     import numpy as np  # noqa: PLC0415  (see BUILT)
     import simplejpeg  # noqa: PLC0415
 
@@ -79,8 +108,8 @@ def seeds() -> list[tuple[bytes, int, int, int]]:
     return made
 
 
-def changed(data: bytes, rng: random.Random) -> bytes:
-    """`data`, damaged in up to four places, most of them near the beginning."""
+def damage(data: bytes, rng: random.Random) -> bytes:
+    """Damage `data` in up to four places, most of them near the beginning."""
     kept = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         at = int(rng.random() ** rng.choice([1, 3]) * len(kept))
@@ -104,23 +133,47 @@ def changed(data: bytes, rng: random.Random) -> bytes:
 
 
 def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
-    """How many files were tried, and how many of them gave a picture."""
+    """Return how many files were tried, and how many of them gave an image."""
     rng = random.Random(seed)
-    module, good = load(folder), pickle.loads((folder / "seeds").read_bytes())
+    jpeg, area = load(folder, "_jpeg"), load(folder, "_area")
+    good = pickle.loads((folder / "seeds").read_bytes())
     tried = done = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        data, channels, width, height = rng.choice(good)
-        if rng.random() < 0.95:
-            data = changed(data, rng)
-        small = rng.randint(1, width), rng.randint(1, height)
-        out = bytearray(small[0] * small[1] * channels)
         tried += 1
-        module.plain(data)
-        module.pixels_end(data, True)
-        module.pixels_end(data, False)
-        done += module.shrink(out, data, channels, width, height, *small)
+        done += try_jpeg(rng.choice(jpeg), rng.choice(good), rng)
+        if tried % 10 == 0:
+            try_area(rng.choice(area), rng)
     return tried, done
+
+
+def try_jpeg(module: ModuleType, good: tuple[bytes, int, int, int], rng: random.Random) -> bool:
+    data, channels, width, height = good
+    if rng.random() < 0.95:
+        data = damage(data, rng)
+    small = rng.randint(1, width), rng.randint(1, height)
+    out = bytearray(small[0] * small[1] * channels)
+    module.has_plain_header(data)
+    module.find_pixels_end(data, True)
+    module.find_pixels_end(data, False)
+    return bool(module.shrink(out, data, channels, width, height, *small))
+
+
+def try_area(module: ModuleType, rng: random.Random) -> None:
+    """Pixels of any size; some calls promise sizes that the buffers do not have."""
+    channels, width, height = rng.choice([1, 3]), rng.randint(1, 300), rng.randint(1, 60)
+    small = rng.randint(1, height), rng.randint(1, width)
+    source, out = (
+        rng.randbytes(width * height * channels),
+        bytearray(small[0] * small[1] * channels),
+    )
+    sizes = [height, width, *small, channels]
+    module.shrink(out, source, *sizes)
+    sizes[rng.randrange(5)] = rng.choice([-1, 0, 2, 4, 301, 2**31 - 1])
+    try:
+        module.shrink(out, source, *sizes)
+    except ValueError:
+        return
 
 
 def main() -> None:
@@ -130,7 +183,7 @@ def main() -> None:
     given = parser.parse_args()
     if path := os.environ.get(BUILT):
         tried, done = fuzz(Path(path), seconds=given.seconds, seed=given.seed)
-        print(f"{tried} files in {given.seconds:.0f} s, {done} pictures, nothing found")
+        print(f"{tried} files in {given.seconds:.0f} s, {done} images, nothing found")
         return
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
@@ -138,7 +191,7 @@ def main() -> None:
             **os.environ,
             BUILT: folder,
             "PYTHONMALLOC": "malloc",  # else small buffers are out of the sanitizer's sight
-            "LD_PRELOAD": sanitizer(),
+            "LD_PRELOAD": find_sanitizer(),
             "ASAN_OPTIONS": "detect_leaks=0",  # Python's own are many
         }
         command = [sys.executable, "-m", "tests.fuzz.compiled", *sys.argv[1:]]

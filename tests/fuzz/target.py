@@ -1,4 +1,4 @@
-"""Any bytes -> every way through the image stage: a picture of the promised size, or a reason."""
+"""Any bytes, by every way through the image stage -> an image of the promised size, or a reason."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from img2dataset.errors import RowError
 from img2dataset.records import EncodedImage
 from tests.unit.images.made import pixels_of, processor, to_png
 
-MOST_PIXELS = 1_000_000
-MOST_SECONDS = 3.0
-"""Of CPU, for one input in one way: what a million pixels take, ten times over."""
-MOST_MEGABYTES = 1000
+MAX_PIXELS = 1_000_000
+MAX_CPU_S = 3.0
+"""For one input in one way: ten times what a million pixels take."""
+MAX_MEMORY_MB = 1000
 BOXES = [[0.1, 0.1, 0.4, 0.6]]
 
-LIMIT = {"max_decoded_pixels": MOST_PIXELS}
+LIMIT = {"max_decoded_pixels": MAX_PIXELS}
 WAYS = (
     (processor(image_size=32, **LIMIT), None),
     (processor(image_size=40, resize_mode="center_crop", **LIMIT), None),
@@ -26,7 +26,7 @@ WAYS = (
 
 
 class FindingError(Exception):
-    """An input that does what none may do."""
+    """An input that breaks a rule."""
 
 
 def one_input(data: bytes) -> None:
@@ -36,11 +36,11 @@ def one_input(data: bytes) -> None:
             picture = made.process(data, boxes)
         except RowError:
             picture = None
-        if time.process_time() - began > MOST_SECONDS:
+        if time.process_time() - began > MAX_CPU_S:
             raise FindingError(f"slow: {time.process_time() - began:.1f} s in {made!r}")
         if picture is not None:
             check(picture)
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MOST_MEGABYTES * 1024:
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MAX_MEMORY_MB * 1024:
         raise FindingError("memory")
 
 

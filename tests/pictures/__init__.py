@@ -1,6 +1,7 @@
-"""Images of every kind we read, each with the picture it must become.
+"""Images of every kind that is read, each with the pixels it must become.
 
-Made by encoders other than the decoders under test where there is one, else byte by byte.
+They are written by another encoder than the decoder under test where there is one, else byte by
+byte.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all kinds are made from: one photo-like picture, in colour, grey, and with an alpha."""
+"""The source of all kinds: one photo-like image, in colour, grey, and with alpha."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def without(colour: Array, transparent: Array) -> Array:
 
 
 def of_inks(inks: Array) -> Array:
-    """RGB of CMYK, as everybody does it without a profile."""
+    """RGB of CMYK, as usual without a profile."""
     part = 255.0 - inks
     made: Array = np.rint(part[:, :, :3] * part[:, :, 3:] / 255).astype(np.uint8)
     return made

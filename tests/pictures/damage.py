@@ -15,7 +15,7 @@ HEAD = 200
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """One or two things done to `data`, which nobody would do to a friend."""
+    """One or two things done to `data`."""
     for _ in range(chance.choice((1, 1, 2))):
         data = chance.choice(WAYS)(data, chance) if data else data
     if data.startswith(SIGNATURE) and chance.random() < 0.7:

@@ -13,7 +13,7 @@ from tests.pictures.case import GREY, INKS, RGB, Array, Case, by_pillow, of_inks
 
 ADOBE = b"\xff\xee\0\x0eAdobe"
 
-# cjpeg -arithmetic of the ramp below: none of our libraries writes such files
+# cjpeg -arithmetic of the ramp below: none of the libraries writes these files
 ARITHMETIC = b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYG"
     "CAsICQoKCgoKBggLDAsKDAkKCgr/2wBDAQICAgICAgUDAwUKBwYHCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoK"

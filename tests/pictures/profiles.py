@@ -65,7 +65,7 @@ def dark_grey() -> bytes:
 
 
 def lightness(inks: int) -> int:
-    """L* of a corner of the press's table, of 255: anything, as long as it is told apart."""
+    """L* of a corner of the press's table, of 255: any value that differs between corners."""
     return 255 - 16 * inks
 
 

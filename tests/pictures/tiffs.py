@@ -147,7 +147,7 @@ def shallow() -> dict[str, Case]:
 
 
 def coloured() -> dict[str, Case]:
-    """Inks, alphas, channels nobody has named."""
+    """Inks, alphas, unnamed channels."""
     share = ALPHA[:, :, np.newaxis] / 255
     multiplied = np.rint(RGB * share)
     seen = np.rint(multiplied + 255 * (1 - share)).astype(np.uint8)

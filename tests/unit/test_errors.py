@@ -20,7 +20,7 @@ from img2dataset.errors import (
     Status,
     http_label,
 )
-from img2dataset.messages import is_transient, label_of_message, reason_of_message
+from img2dataset.messages import find_label, find_reason, is_transient
 
 every_reason = pytest.mark.parametrize("reason", Reason)
 
@@ -124,7 +124,7 @@ def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> N
     label = http_label(codes[reason]) if reason in codes else reason.label
 
     for message in (label, f"{label} line 7"):
-        found = reason_of_message(message)
+        found = find_reason(message)
         assert found is not None
         assert found.label == reason.label
         assert is_transient(message) is reason.transient
@@ -162,7 +162,7 @@ def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> N
     ],
 )
 def test_the_old_tools_messages_are_understood(message: str, reason: Reason | None) -> None:
-    assert reason_of_message(message) is reason
+    assert find_reason(message) is reason
     assert is_transient(message) is (reason is not None and reason.transient)
 
 
@@ -180,4 +180,4 @@ def test_a_row_without_a_message_is_left_alone() -> None:
     ],
 )
 def test_what_only_a_row_has_to_say_is_not_counted(message: str, label: str) -> None:
-    assert label_of_message(message) == label
+    assert find_label(message) == label

@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.failure_samples import HOSTS, URL_LENGTH, URLS_OF_A_REASON, Failed, host_of
+from img2dataset.failure_samples import (
+    MAX_HOSTS,
+    MAX_URL_LENGTH,
+    MAX_URLS_PER_REASON,
+    FailureSamples,
+    find_host,
+)
 
 hosts = st.lists(st.integers(0, 400), max_size=600)
 
 
-def failed(numbers: list[int], reason: str = "timeout") -> Failed:
-    made = Failed()
+def failed(numbers: list[int], reason: str = "timeout") -> FailureSamples:
+    made = FailureSamples()
     for number in numbers:
         made.add(reason, f"http://h{number}.example/a.jpg")
     return made
@@ -34,19 +40,19 @@ def failed(numbers: list[int], reason: str = "timeout") -> Failed:
     ],
 )
 def test_the_host_of_a_url(url: str, host: str) -> None:
-    assert host_of(url) == host
+    assert find_host(url) == host
 
 
 def test_the_first_urls_of_a_reason_are_kept_cut_to_a_length() -> None:
-    made = Failed()
+    made = FailureSamples()
     for number in range(9):
         made.add("timeout", f"http://a.example/{number}" + "x" * 1000)
     made.add("tls", "http://b.example/")
 
     assert [url[:18] for url in made.urls["timeout"]] == [
-        f"http://a.example/{number}" for number in range(URLS_OF_A_REASON)
+        f"http://a.example/{number}" for number in range(MAX_URLS_PER_REASON)
     ]
-    assert {len(url) for url in made.urls["timeout"]} == {URL_LENGTH}
+    assert {len(url) for url in made.urls["timeout"]} == {MAX_URL_LENGTH}
     assert made.urls["tls"] == ("http://b.example/",)
     assert made.hosts == {"a.example": 9, "b.example": 1}
 
@@ -58,12 +64,12 @@ def test_counts_are_never_too_high_and_too_low_by_at_most_what_is_said(
     both = failed(one) + failed(two)
 
     true = Counter(f"h{number}.example" for number in one + two)
-    assert len(both.hosts) <= 2 * HOSTS
+    assert len(both.hosts) <= 2 * MAX_HOSTS
     for host, count in true.items():
         assert count - both.uncounted <= both.hosts[host] <= count
-    if len(true) <= HOSTS:
+    if len(true) <= MAX_HOSTS:
         assert both.hosts == true
-    assert both.uncounted <= len(one + two) / HOSTS
+    assert both.uncounted <= len(one + two) / MAX_HOSTS
 
 
 def test_a_bad_host_is_found_among_ten_thousand() -> None:

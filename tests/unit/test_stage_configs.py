@@ -11,7 +11,7 @@ import pytest
 from img2dataset.fetch import FetchConfig
 from img2dataset.formats import WriterConfig
 from img2dataset.images import ImageConfig
-from img2dataset.options import Options, config_of
+from img2dataset.options import Options, make_config
 from img2dataset.options.checks import OneOf
 from img2dataset.sources import SourceConfig
 
@@ -63,7 +63,7 @@ class Stage:
 def test_what_a_stage_says_itself_comes_before_the_option() -> None:
     options = Options("x", timeout=3, retries=5, save_additional_columns=["a"])
 
-    assert config_of(Stage, options, retries=7) == Stage(3, ("a",), 7, "default")
+    assert make_config(Stage, options, retries=7) == Stage(3, ("a",), 7, "default")
 
 
 @pytest.mark.parametrize("stores_rows", [True, False])
@@ -83,5 +83,8 @@ def test_workers_of_a_cluster_divide_what_a_host_is_asked(
         Options(None, max_connections_per_host=5), host_limit_share=host_limit_share
     )
 
-    assert (config.first_here, config.most_here) == (first, most)
-    assert replace(config, max_per_host=None).most_here is None
+    here = config.for_one_worker()
+    assert here.first_connections_per_host == first
+    assert here.max_connections_per_host == most
+    without = replace(config, max_connections_per_host=None)
+    assert without.for_one_worker().max_connections_per_host is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from img2dataset.errors import Reason
 from img2dataset.records import EncodedImage, Failure, Row, Sample
 from img2dataset.report import Report, RetryCounts
-from img2dataset.tally import MAX_LABELS, OTHER, ShardResult, Tally, bounded
+from img2dataset.tally import MAX_LABELS, OTHER, ShardResult, Tally, limit_labels
 
 ROW = Row(0, 0, "0", "u", {})
 KEPT = Sample(ROW, EncodedImage(b"", 1, 1, 1, 1))
@@ -92,13 +92,13 @@ def test_only_failures_that_may_pass_are_transient() -> None:
 def test_few_labels_stay_as_they_are() -> None:
     labels = Counter({f"error {i}": 1 for i in range(MAX_LABELS)})
 
-    assert bounded(labels) == labels
+    assert limit_labels(labels) == labels
 
 
 def test_the_rarest_of_many_labels_become_other() -> None:
     labels = Counter({f"error {i}": i + 2 for i in range(3 * MAX_LABELS)})
     labels["success"] = 1  # the rarest of all, and kept
-    kept = bounded(labels)
+    kept = limit_labels(labels)
 
     assert len(kept) == MAX_LABELS
     assert kept.total() == labels.total()

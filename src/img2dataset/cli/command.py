@@ -18,7 +18,7 @@ from img2dataset.options import Options
 from img2dataset.process.startup import start_minimal
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
-from img2dataset.reports.advice import AGAIN, ONCE_ONLY
+from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
 from img2dataset.reports.terminal import TerminalReporter
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
@@ -30,11 +30,11 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived: the run ends as it does on Ctrl-C."""
+    """SIGTERM: the run ends as on Ctrl-C."""
 
 
 def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
-    """Do what the command line asks for; return the exit code."""
+    """Run a command line; return the exit code."""
     if argv is None:  # the process is ours
         start_minimal()
     asked: Options | str = ""
@@ -44,26 +44,26 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
             if is_verify(words):
                 return _verify(words[1:])
             asked = parse(words)
-            return _show(asked) if isinstance(asked, str) else _run(asked, run or _whole_run())
+            return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
         _say(f"error: {error}")
         return BAD_USAGE
     except SourceError as error:
         # the dataset is then compared with the list as it is: see list_changes.py
-        _say(f"error: {error}; what is stored stays: mend the list, then {_go_on(asked)}")
+        _say(f"error: {error}; what is stored stays: mend the list, then {_advise_resuming(asked)}")
         return NOT_DONE
     except Img2datasetError as error:
-        _say(f"error: {error}; what is stored stays: {_go_on(asked)}")
+        _say(f"error: {error}; what is stored stays: {_advise_resuming(asked)}")
         return NOT_DONE
     except KeyboardInterrupt as interrupt:
-        _say(f"interrupted: {_go_on(asked)}")
-        return _exit_code(interrupt)
+        _say(f"interrupted: {_advise_resuming(asked)}")
+        return _find_exit_code(interrupt)
 
 
-def _go_on(asked: Options | str) -> str:
-    """What to do after a run that ended early; the modes of some commands begin anew each time."""
+def _advise_resuming(asked: Options | str) -> str:
+    """Say how to resume a run that ended early; some modes begin something new each time."""
     is_new = isinstance(asked, Options) and asked.incremental_mode in ONCE_ONLY
-    return f"{AGAIN}{' with incremental_mode=incremental' if is_new else ''} to go on"
+    return f"{SAME_COMMAND}{' with incremental_mode=incremental' if is_new else ''} to go on"
 
 
 def is_verify(words: Sequence[str]) -> bool:
@@ -93,7 +93,7 @@ def _say_found(line: str) -> None:
     _show(f"{' '.join(line.splitlines())}\n")
 
 
-def _whole_run() -> Run:
+def _import_run() -> Run:
     # imported here, so that --help and a wrong flag are answered at once
     from img2dataset.run.main import run  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def _run(options: Options, run: Run) -> int:
         return run(options, reporters).exit_code
     except KeyboardInterrupt as interrupt:
         if any(_has_concluded(reporter) for reporter in reporters):
-            return _exit_code(interrupt)  # the last line is said
+            return _find_exit_code(interrupt)  # the last line is printed
         raise
     finally:
         for reporter in reporters:
@@ -117,21 +117,21 @@ def _has_concluded(reporter: Reporter) -> bool:
     return isinstance(reporter, TerminalReporter) and reporter.concluded
 
 
-def _exit_code(interrupt: KeyboardInterrupt) -> int:
+def _find_exit_code(interrupt: KeyboardInterrupt) -> int:
     return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
 
 
 def _show(text: str) -> int:
     try:
         print(text, end="", flush=True)
-    except BrokenPipeError:  # `| head` has seen enough; keep Python from trying again at exit
+    except BrokenPipeError:  # `| head` has closed the pipe; keep Python from writing again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _say(text: str) -> None:
-    """One line for a person, whatever line breaks a library's message has."""
-    if sys.stderr is None:  # closed: the exit code still tells
+    """Print one line on stderr, without the line breaks of a library's message."""
+    if sys.stderr is None:  # closed: there is still the exit code
         return
     with suppress(OSError, ValueError):
         print(f"img2dataset: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
@@ -139,14 +139,14 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise inside the block, once; the second one ends the process at once."""
+    """Let the first Ctrl-C or SIGTERM raise inside the block; the second one exits at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # as nohup and `command &` in a script ask
-            signal.signal(number, _first)
+            signal.signal(number, _raise_interrupt)
     try:
         yield
     finally:
@@ -154,14 +154,14 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _first(number: int, _frame: FrameType | None) -> NoReturn:
+def _raise_interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     for each in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(each) is _first:
-            signal.signal(each, _second)
+        if signal.getsignal(each) is _raise_interrupt:
+            signal.signal(each, _exit_at_once)
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
-def _second(number: int, _frame: FrameType | None) -> NoReturn:
+def _exit_at_once(number: int, _frame: FrameType | None) -> NoReturn:
     if os.isatty(2):
         os.write(2, b"\x1b[?25h\n")  # the live display had hidden the cursor
     os._exit(128 + number)

@@ -20,7 +20,7 @@ else:
 
 
 def read_config(path: str) -> Mapping[str, Any]:
-    """The names and values in the file, as they stand there.
+    """Read the names and values in the file, as they are written.
 
     Raises:
         OptionError: the file cannot be read, or is not a list of names and values.
@@ -65,27 +65,27 @@ def _from_yaml(path: str, text: str) -> Mapping[str, Any]:
 YAML_WORDS = {"": None, "~": None, "null": None, ".inf": "inf"}
 
 
-def as_toml(options: Options) -> str:
-    """All options in the form that --config reads back to the same options."""
+def to_toml(options: Options) -> str:
+    """Write all options in the form that --config reads."""
     parts = ["# img2dataset --config=FILE  reads this file; flags override it"]
     for group in Group:
         parts += ["", f"# {group.value}"]
         parts += [
-            _line(declared, getattr(options, declared.name))
+            _format_line(declared, getattr(options, declared.name))
             for declared in fields(options)
             if declared.metadata["group"] is group
         ]
     return "\n".join(parts) + "\n"
 
 
-def _line(declared: Field[Any], value: Any) -> str:
+def _format_line(declared: Field[Any], value: Any) -> str:
     if value is None:  # TOML has no null: leaving the option out means its default
         is_default = declared.default in (None, MISSING)
         return f"# {declared.name} = None" if is_default else f'{declared.name} = "None"'
-    return f"{declared.name} = {_toml(value)}"
+    return f"{declared.name} = {_format_value(value)}"
 
 
-def _toml(value: Any) -> str:
+def _format_value(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
@@ -95,4 +95,4 @@ def _toml(value: Any) -> str:
             # JSON's escapes are TOML's, but for DEL
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case _:
-            return f"[{', '.join(_toml(item) for item in cast('list[str]', value))}]"
+            return f"[{', '.join(_format_value(item) for item in cast('list[str]', value))}]"

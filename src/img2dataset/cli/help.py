@@ -25,7 +25,7 @@ Examples:
   img2dataset --config=job.toml --retries=2
 
 The list is read as txt, one URL a line, unless --input_format says otherwise.
-An interrupted run goes on where it was: run the same command again.
+Run the same command again to resume an interrupted run.
 Write --name=value or --name value, with _ or - inside names; --name and
 --noname for True and False; lists as a,b or '["a","b"]'; None for no value.
 """
@@ -55,16 +55,16 @@ METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Sequence[str]": "LIST", "A
 """Type of an option -> how its value is shown; a bool is a switch."""
 
 
-def help_text() -> str:
-    """What --help prints: 80 columns, options by group, then the flags that are no options."""
+def make_help() -> str:
+    """Make the text of --help: 80 columns, options by group, then the other flags."""
     parts = [INTRODUCTION]
     for group in Group:
-        entries = [_entry(one) for one in fields(Options) if one.metadata["group"] is group]
+        entries = [_format_entry(one) for one in fields(Options) if one.metadata["group"] is group]
         parts.append("\n".join([f"{group.value}:", *entries, ""]))
     return "\n".join([*parts, COMMAND_LINE])
 
 
-def _entry(declared: Field[Any]) -> str:
+def _format_entry(declared: Field[Any]) -> str:
     kind = str(declared.type).partition(" | ")[0]
     name = declared.name
     spelled = f"--[no]{name}" if kind == "bool" else f"--{name}={METAVARS[kind]}"

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from img2dataset.cli.config import as_toml, read_config
-from img2dataset.cli.help import help_text
-from img2dataset.cli.values import BOOLEANS, value_of
+from img2dataset.cli.config import read_config, to_toml
+from img2dataset.cli.help import make_help
+from img2dataset.cli.values import BOOLEANS, parse_value
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.version import VERSION
@@ -27,10 +27,10 @@ CONFIG = "config"
 SHORT = {
     "h": HELP,
     "V": VERSION_FLAG,
-    # what tools of this kind have
+    # as in similar tools
     "o": "output_folder",
     "j": "processes_count",
-    # the letters that the old tool had
+    # as in 1.47.0
     "b": "bbox_col",
     "n": "number_sample_per_shard",
     "p": "processes_count",
@@ -39,15 +39,17 @@ SHORT = {
 }
 
 TYPES = {declared.name: str(declared.type) for declared in fields(Options)}
-"""Name of each option, in positional order -> its type as declared."""
+"""Name of each option -> its type as declared."""
+POSITIONAL = [declared.name for declared in fields(Options) if not declared.kw_only]
+"""The options that a value without a name may give, in their order."""
 SEE_HELP = "img2dataset --help  lists the options"
 WORDS = (HELP, VERSION_FLAG)
 """Switches that are understood without dashes too, as the only word."""
 
 
 @dataclass(slots=True)
-class _Given:
-    """What has been read of the command line so far."""
+class _Arguments:
+    """The command line as read so far."""
 
     switch: str | None = None
     config: str | None = None
@@ -56,43 +58,43 @@ class _Given:
 
 
 def parse(argv: Sequence[str]) -> Options | str:
-    """The options that `argv`, without the program's name, gives; or the text it asks for.
+    """Parse `argv`, without the program's name: the options of a run, or a text to show.
 
     Raises:
         OptionError: it cannot be understood, or a value is not allowed.
     """
-    given = _asked_in_a_word(argv) or _read(argv)
+    given = _read_single_word(argv) or _read(argv)
     if given.switch == HELP:
-        return help_text()
+        return make_help()
     if given.switch == VERSION_FLAG:
         return f"img2dataset {VERSION}\n"
-    values = _values(given)
+    values = _collect_values(given)
     if given.switch == PRINT_CONFIG:  # a file to start from needs no list yet
-        return as_toml(Options(**{"url_list": None, **values}))
+        return to_toml(Options(**{"url_list": None, **values}))
     if values.get("url_list") is None:
         raise OptionError(f"url_list is missing: give the list of URLs first; {SEE_HELP}")
     return Options(**values)
 
 
-def _asked_in_a_word(argv: Sequence[str]) -> _Given | None:
+def _read_single_word(argv: Sequence[str]) -> _Arguments | None:
     """What `help`, `version` or `-v` alone ask for, unless that is the name of a list."""
     if len(argv) != 1:
         return None
     word = argv[0]
     if word in WORDS and not os.path.lexists(word):
-        return _Given(switch=word)
+        return _Arguments(switch=word)
     # with a value it is verify_hash, as it was
-    return _Given(switch=VERSION_FLAG) if word == "-v" else None
+    return _Arguments(switch=VERSION_FLAG) if word == "-v" else None
 
 
-def _values(given: _Given) -> dict[str, Any]:
-    values = _from_file(given.config) if given.config is not None else {}
-    texts = {**given.texts, **_placed(given.positional, given.texts)}
-    return values | {name: value_of(TYPES[name], text) for name, text in texts.items()}
+def _collect_values(given: _Arguments) -> dict[str, Any]:
+    values = _read_file_values(given.config) if given.config is not None else {}
+    texts = {**given.texts, **_place_positional(given.positional, given.texts)}
+    return values | {name: parse_value(TYPES[name], text) for name, text in texts.items()}
 
 
-def _read(argv: Sequence[str]) -> _Given:
-    given = _Given()
+def _read(argv: Sequence[str]) -> _Arguments:
+    given = _Arguments()
     words = deque(argv)
     while words:
         word = words.popleft()
@@ -108,7 +110,7 @@ def _read(argv: Sequence[str]) -> _Given:
     return given
 
 
-def _read_flag(word: str, rest: deque[str], given: _Given) -> None:
+def _read_flag(word: str, rest: deque[str], given: _Arguments) -> None:
     spelled, equals, text = word.partition("=")
     name, negated = _resolve(spelled)
     if negated or name in SWITCHES:
@@ -120,15 +122,15 @@ def _read_flag(word: str, rest: deque[str], given: _Given) -> None:
             given.switch = name
         return
     if not equals:
-        text = _next_value(spelled, name, rest)
+        text = _take_value(spelled, name, rest)
     if name == CONFIG:
         given.config = text
     else:
         given.texts[name] = text  # given twice, the last one wins
 
 
-def _next_value(spelled: str, name: str, rest: deque[str]) -> str:
-    """The value that follows a flag.  A bare boolean takes only what can be its value."""
+def _take_value(spelled: str, name: str, rest: deque[str]) -> str:
+    """Take the value that follows a flag; a bare boolean takes only True or False."""
     if TYPES.get(name) == "bool":
         return rest.popleft() if rest and rest[0].lower() in BOOLEANS else "True"
     if rest and not _is_flag(rest[0]):
@@ -160,29 +162,29 @@ def _resolve(spelled: str) -> tuple[str, bool]:
             if TYPES[rest] != "bool":
                 raise OptionError(f"{spelled}: {rest} is no switch: write --{rest}=value")
             return rest, True
-    raise OptionError(f"unknown option {spelled}: {_nearest(name, prefix='--')}")
+    raise OptionError(f"unknown option {spelled}: {_suggest(name, prefix='--')}")
 
 
-def _nearest(name: str, *, prefix: str = "") -> str:
+def _suggest(name: str, *, prefix: str = "") -> str:
     known = (*TYPES, *SWITCHES, CONFIG) if prefix else tuple(TYPES)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {prefix}{close[0]}?" if close else SEE_HELP
 
 
-def _placed(positional: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
-    """Positional values go, in order, to the options that no flag names (as the old tool did)."""
-    free = [name for name in TYPES if name not in named]
+def _place_positional(positional: Sequence[str], named: Mapping[str, str]) -> dict[str, str]:
+    """Give positional values, in order, to the positional options that no flag names."""
+    free = [name for name in POSITIONAL if name not in named]
     if len(positional) > len(free):
         raise OptionError(f"too many values: nothing is left for {positional[len(free)]!r}")
     return dict(zip(free, positional, strict=False))
 
 
-def _from_file(path: str) -> dict[str, Any]:
-    """The values in a --config file; texts in it are read like those of a flag."""
+def _read_file_values(path: str) -> dict[str, Any]:
+    """Read a --config file; its texts are parsed like the values of flags."""
     values: dict[str, Any] = {}
     for spelled, value in read_config(path).items():
         name = spelled.replace("-", "_")
         if name not in TYPES:
-            raise OptionError(f"--config {path}: unknown option {spelled}: {_nearest(name)}")
-        values[name] = value_of(TYPES[name], value) if isinstance(value, str) else value
+            raise OptionError(f"--config {path}: unknown option {spelled}: {_suggest(name)}")
+        values[name] = parse_value(TYPES[name], value) if isinstance(value, str) else value
     return values

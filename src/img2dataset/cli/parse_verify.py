@@ -20,8 +20,8 @@ Check that a stored dataset is whole.
 Usage:
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
 
-Every shard that is done is looked at: its stats, its table, and every sample.
-What is wrong is said in one line for each shard; the last line sums up.
+Checks the stats, the table and every sample of every shard that is done.
+Prints one line for each broken shard, and a summary as the last line.
 OUTPUT_FOLDER may be any fsspec URL, and a dataset of img2dataset 1.47.0.
 
 Options:
@@ -29,7 +29,7 @@ Options:
       read and decode every image, too
   --repair
       remove the shards that are not whole and what interrupted runs left: the
-      command that made the dataset makes them anew
+      command that made the dataset makes them again
   --allow_gaps
       shards may be missing: the rest of the dataset is elsewhere
 
@@ -40,7 +40,7 @@ not be read; 2 wrong usage.
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What `img2dataset verify` was told."""
+    """The options of `img2dataset verify`."""
 
     output_folder: str
     deep: bool = False
@@ -49,7 +49,7 @@ class VerifyOptions:
 
 
 def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
-    """What `argv` asks for, or the text to be shown.
+    """Parse the words after "verify": options, or a text to show.
 
     Raises:
         OptionError: it cannot be understood.
@@ -66,11 +66,11 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
         elif name in ("help", "h"):
             return HELP_TEXT
         elif name == FOLDER:
-            folders.append(text if equals else following(spelled, words))
+            folders.append(text if equals else take_value(spelled, words))
         elif name in SWITCHES:
             if not equals:  # as the command for a run: it takes only what can be its value
                 text = words.popleft() if words and words[0].lower() in BOOLEANS else "true"
-            switches[name] = boolean(spelled, text)
+            switches[name] = parse_boolean(spelled, text)
         elif name in NEGATED and not equals:
             switches[NEGATED[name]] = False
         else:
@@ -81,13 +81,13 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
     return VerifyOptions(folders[0], **switches)
 
 
-def following(spelled: str, words: deque[str]) -> str:
+def take_value(spelled: str, words: deque[str]) -> str:
     if not words:
         raise OptionError(f"{spelled} needs a value: write {spelled}=value")
     return words.popleft()
 
 
-def boolean(spelled: str, text: str) -> bool:
+def parse_boolean(spelled: str, text: str) -> bool:
     if text.lower() not in BOOLEANS:
         raise OptionError(f"{spelled} is {text!r}: it must be True or False")
     return BOOLEANS[text.lower()]

@@ -1,7 +1,7 @@
 """The text of an option -> its value, by the type that `Options` declares.
 
-A text that has not the right form is given back as it is: `Options` refuses it, and says what
-is allowed, in the same words as from Python.
+A text in the wrong form is returned as it is: `Options` refuses it and says what is allowed, in the
+same words as in Python.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BOOLEANS = {
 BRACKETS = {"[": "]", "(": ")"}
 
 
-def value_of(declared: str, text: str) -> Any:
+def parse_value(declared: str, text: str) -> Any:
     """The value of an option of type `declared` ("int", "str | None", ...)."""
     kind, _, optional = declared.partition(" | ")
     if optional and text in ("None", "none"):
@@ -32,19 +32,19 @@ def value_of(declared: str, text: str) -> Any:
     return READERS[kind](text)
 
 
-def _boolean(text: str) -> bool | str:
+def _parse_boolean(text: str) -> bool | str:
     return BOOLEANS.get(text.lower(), text)
 
 
-def _whole(text: str) -> int | str:
-    """256.0 is a whole number too, as other programs write it."""
-    number = _number(text)
+def _parse_whole(text: str) -> int | str:
+    """Parse a whole number; other programs write 256 as 256.0."""
+    number = _parse_number(text)
     if isinstance(number, float):
         return int(number) if number.is_integer() else text
     return number
 
 
-def _number(text: str) -> float | str:
+def _parse_number(text: str) -> float | str:
     try:
         return int(text)
     except ValueError:
@@ -55,10 +55,10 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _texts(text: str) -> Any:
+def _parse_texts(text: str) -> Any:
     """A JSON or Python list, `[a,b]`, `a,b`, or one text alone."""
     stripped = text.strip()
-    literal = _literal(stripped)
+    literal = _parse_literal(stripped)
     if literal is not None:
         return literal
     if len(stripped) >= 2 and BRACKETS.get(stripped[0]) == stripped[-1]:
@@ -71,7 +71,7 @@ def _split(text: str) -> list[str]:
     return [item for item in items if item]
 
 
-def _literal(text: str) -> list[str] | None:
+def _parse_literal(text: str) -> list[str] | None:
     """The list of texts that `text` is in JSON or Python, if it is one."""
     if text[:1] not in BRACKETS:
         return None
@@ -85,9 +85,9 @@ def _literal(text: str) -> list[str] | None:
     return None
 
 
-def _list_or_text(text: str) -> list[str] | str:
-    """The list itself may be several; `[ab]*.txt` is a glob pattern, and stays a text."""
-    literal = _literal(text.strip())
+def _parse_list_or_text(text: str) -> list[str] | str:
+    """Parse url_list, which may be a list; `[ab]*.txt` is a glob pattern, and stays a text."""
+    literal = _parse_literal(text.strip())
     if literal is not None:
         return literal
     inner = text.strip()[1:-1]
@@ -96,11 +96,11 @@ def _list_or_text(text: str) -> list[str] | str:
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "bool": _boolean,
-    "int": _whole,
-    "float": _number,
+    "bool": _parse_boolean,
+    "int": _parse_whole,
+    "float": _parse_number,
     "str": str,
-    "Sequence[str]": _texts,
-    "Any": _list_or_text,  # url_list
+    "Sequence[str]": _parse_texts,
+    "Any": _parse_list_or_text,  # url_list
 }
 """Type of an option -> how its text is read."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.dataset import replace as journal
-from img2dataset.dataset.plan import Section, load_sections
+from img2dataset.dataset.identity import Section, load_sections
 from img2dataset.dataset.stats import STATS_SUFFIX, stats_name
 from img2dataset.formats import NAMES, TABLE, find_format, list_shard_names, list_suffixes
-from img2dataset.storage.folder import HIDDEN, PASSING, Folder
+from img2dataset.storage.folder import HIDDEN, TRANSIENT_NAMES, Folder
 from img2dataset.text import plural
 
 MAX_NAMED_GAPS = 10
@@ -104,16 +104,16 @@ def read_layout(folder: Folder) -> Layout:
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
         unfinished=tuple(s for s in shards if s.files and s.stats not in s.files),
-        replacing=tuple(journal.interrupted(folder)),
+        replacing=tuple(journal.list_committed(folder)),
         staged=tuple(find_staged(folder)),
     )
 
 
 def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:
     """Yield the hidden folders of interrupted runs that have files in them."""
-    names = sorted(name for name in folder.names(HIDDEN) if name.startswith(PASSING))
+    names = sorted(name for name in folder.names(HIDDEN) if name.startswith(TRANSIENT_NAMES))
     places = [f"{HIDDEN}/{name}" for name in names]
-    places += [journal.waiting(name) for name in journal.unmarked(folder)]
+    places += [journal.staged_path(name) for name in journal.list_uncommitted(folder)]
     for place in places:
         if count := len(folder.names(place)):
             yield place, count

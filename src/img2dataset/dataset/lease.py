@@ -19,8 +19,9 @@ from functools import partial
 from threading import Event, Thread
 
 from img2dataset.errors import LeaseLostError
-from img2dataset.storage.folder import Folder, limit_retries
-from img2dataset.storage.retry import attempt, try_once
+from img2dataset.storage.file_systems import limit_retries
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.retry import try_once, try_step
 
 JOIN_TIMEOUT_S = 2.0
 """How long a heartbeat that is on its way is waited for when a lease ends."""
@@ -139,7 +140,7 @@ class Lease:
     def is_ours(self) -> bool:
         """True if the lease certainly still holds."""
         try:
-            return attempt(self.check, []) is None
+            return try_step(self.check, []) is None
         except LeaseLostError:
             return False
 

@@ -6,48 +6,30 @@ into the folder: what they read and every option that shapes what is stored.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from img2dataset.dataset.replace import discard, finish, settle
+from img2dataset.dataset.identity import (
+    IDENTITY,
+    Identity,
+    Section,
+    describe_changed_files,
+    dump_sections,
+    is_same_list_changed,
+    load_sections,
+    normalize,
+)
+from img2dataset.dataset.replace import recover, roll_back, roll_forward
+from img2dataset.dataset.touched import describe_touched
 from img2dataset.errors import OptionError, RunError
-from img2dataset.options import Options, shaping_options
-from img2dataset.storage.folder import HIDDEN, Folder
+from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
 
-IDENTITY = f"{HIDDEN}/identity"
 STATS = re.compile(r"(\d+)_stats\.json")
 NUMBERED = re.compile(r"(\d+)(\.\w+)?")
-"""Names that a shard's data may have; whether they have is for the output format to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a run is made from: values that JSON can hold."""
-
-    inputs: Sequence[Mapping[str, Any]]
-    options: Mapping[str, Any]
-
-    def differences(self, before: Identity) -> list[str]:
-        """What is not as it was, one text each."""
-        texts = []
-        if contents(self.inputs) != contents(before.inputs):
-            texts.append(f"url_list ({changed_files(before.inputs, self.inputs)})")
-        return [*texts, *self.changed_options(before)]
-
-    def changed_options(self, before: Identity) -> list[str]:
-        """The options that are not as they were, one text each."""
-        texts = []
-        defaults = _as_stored(Identity([], shaping_options(Options(url_list=None)))).options
-        for name, value in self.options.items():
-            # an option that is newer than the folder had its default
-            old = before.options.get(name, defaults.get(name))
-            if old != value:
-                texts.append(f"{name} (was {old!r}, is {value!r})")
-        return texts
+"""Names that the data of a shard may have; the output format decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +41,7 @@ class Comparison:
     those of them that the list as it is would not give, each with its file of the list."""
     name_of: Callable[[int], str]
     accepted: bool = False
-    """Whether what is touched may be made again."""
-
-
-def contents(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
-    """What a list is made of, whatever its files are called and wherever they lie: they may have
-    been moved since."""
-    return [(file["size"], file["fingerprint"]) for file in inputs]
-
-
-MOST_FILES = 3
-"""Changed files of a list that are named."""
-
-
-def changed_files(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
-    """Which files of a list are not as they were, for a person."""
-    old, new = (
-        {
-            str(file["url"]).rpartition("/")[2]: content
-            for file, content in zip(files, contents(files), strict=True)
-        }
-        for files in (before, now)
-    )
-    texts = [f"{name} is gone" for name in old if name not in new]
-    texts += [f"{name} is new" for name in new if name not in old]
-    texts += [
-        f"{name} has other content{changed_size(old[name][0], new[name][0])}"
-        for name in new
-        if name in old and old[name] != new[name]
-    ]
-    more = len(texts) - MOST_FILES
-    shown = ", ".join(texts[:MOST_FILES]) or "the same files, in another order"
-    return f"{shown} and {more} more changes" if more > 0 else shown
-
-
-def changed_size(before: int | None, now: int | None) -> str:
-    return "" if before == now else f": it was {before} bytes, it is {now}"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Runs that wrote into a folder with the same identity: shards from `first_id` on."""
-
-    first_id: int
-    identity: Identity
+    """True if touched shards may be made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +58,10 @@ class Plan:
 
 
 def record(folder: Folder, plan: Plan) -> None:
-    """Write down what a dataset that did not say so is made from: from now on something is."""
+    """Record the identity of a dataset that had none."""
     if plan.unrecorded:
         try:
-            folder.write(IDENTITY, _dump(plan.unrecorded))
+            folder.write(IDENTITY, dump_sections(plan.unrecorded))
         except OSError as error:
             raise RunError(f"{folder.url} cannot be written: {error}") from error
 
@@ -145,36 +84,38 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     Raises:
         OptionError: the folder cannot be written, or was made from something else.
     """
-    identity = _as_stored(identity)
+    identity = normalize(identity)
     try:
         folder.make()
         if mode == "overwrite":
-            discard(folder)  # first: what waits must not come back into a folder that is half empty
+            roll_back(
+                folder
+            )  # first: staged files must not come back into a folder that is half empty
             folder.empty()
         alone = part_of[1] == 1
         if alone:
-            settle(folder)
-        else:  # of a shard that was being replaced the stats may be away
-            finish(folder, lambda name: is_own(int(name), part_of))
-        # the first part to come says what all of them are made from, and finds nothing of ours
-        fresh = not alone and folder.create(IDENTITY, _dump([Section(0, identity)]))
+            recover(folder)
+        else:  # the stats of a shard that was being replaced may have been moved
+            roll_forward(folder, lambda name: is_own(int(name), part_of))
+        # the first part records the identity for all parts, and finds no leftovers
+        fresh = not alone and folder.create(IDENTITY, dump_sections([Section(0, identity)]))
         names = folder.names()  # once: a store gives a thousand names a request
         before = load_sections(folder)
-        done = done_shards(names)
+        done = find_done(names)
         if alone and not done:
             plan, sections = Plan(0, done), [Section(0, identity)]
         else:
-            asked = _Asked(folder, mode, identity, comparison, alone=alone)
-            plan, sections = _plan(asked, done, before)
+            asked = _Request(folder, mode, identity, comparison, alone=alone)
+            plan, sections = _make_plan(asked, done, before)
         folder.clear_parts()
         # first the stats: from then on such a shard is one that is not done, whatever dies
-        folder.remove(name for name in names if done_shards([name]) & plan.undone)
-        left = [] if fresh else leftovers(names, plan.done, stored_names, part_of)
+        folder.remove(name for name in names if find_done([name]) & plan.undone)
+        left = [] if fresh else find_leftovers(names, plan.done, stored_names, part_of)
         _remove_leftovers(folder, left, sections)
         if mode == "retry" and done and not before:  # it will compare the list with what is stored
             plan = replace(plan, unrecorded=tuple(sections))
         elif sections != before:
-            folder.write(IDENTITY, _dump(sections))
+            folder.write(IDENTITY, dump_sections(sections))
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
@@ -183,25 +124,25 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
 
 
 def is_own(shard_id: int, part_of: tuple[int, int]) -> bool:
-    """Whether a shard belongs to part i of N."""
+    """True if a shard belongs to part i of N."""
     index, count = part_of
     return shard_id % count == index
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a command asks of a folder that has shards."""
+class _Request:
+    """What a command asks for, of a folder that has shards."""
 
     folder: Folder
     mode: str
     identity: Identity
     comparison: Comparison | None
     alone: bool
-    """Whether it is about all shards, not a part of them."""
+    """True if it is about all shards, not a part of them."""
 
 
-def _plan(
-    asked: _Asked, done: frozenset[int], sections: list[Section]
+def _make_plan(
+    asked: _Request, done: frozenset[int], sections: list[Section]
 ) -> tuple[Plan, list[Section]]:
     if asked.mode == "extend":
         first = max(done) + 1
@@ -223,35 +164,19 @@ def _plan(
     raise OptionError(
         f"output_folder is {asked.folder.url!r}: what is in it was made with other settings: "
         f"{'; '.join(asked.identity.differences(last.identity))}. "
-        f"Use the same settings to go on, {_other_ways(alone=asked.alone)}"
+        f"Use the same settings to go on, {_describe_alternatives(alone=asked.alone)}"
     )
 
 
-def is_same_list_changed(identity: Identity, last: Section, sections: int) -> bool:
-    """Whether it may be the list of the last section, changed: the options are the same.
-
-    Where lists were added by extend it must have a file in common with the last of them, by name
-    or content: what was made from another one is not for it to replace.
-    """
-    before = last.identity
-    if identity.changed_options(before):
-        return False
-    names = [
-        {str(file["url"]).rpartition("/")[2] for file in each.inputs} for each in (identity, before)
-    ]
-    marks = [{file["fingerprint"] for file in each.inputs} for each in (identity, before)]
-    return sections == 1 or bool(names[0] & names[1] or marks[0] & marks[1])
-
-
 def _with_changed_list(
-    asked: _Asked, comparison: Comparison, done: frozenset[int], last: Section
+    asked: _Request, comparison: Comparison, done: frozenset[int], last: Section
 ) -> Plan:
-    """The plan for a list that has changed, if what is stored allows for it."""
-    changes = changed_files(last.identity.inputs, asked.identity.inputs)
+    """Make the plan for a list that has changed, if the stored shards allow it."""
+    changes = describe_changed_files(last.identity.inputs, asked.identity.inputs)
     touched = comparison.touched(last.identity.inputs, last.first_id, done)
     where = f"output_folder is {asked.folder.url!r}"
     since = f"url_list has changed since the shards in it were made ({changes})"
-    shards = touched_shards(touched, comparison.name_of)
+    shards = describe_touched(touched, comparison.name_of)
     if not touched and (asked.alone or comparison.accepted):
         notice = f"url_list has changed ({changes}): no shard that is done is touched by that"
         return Plan(last.first_id, done, (notice,))
@@ -269,7 +194,7 @@ def _with_changed_list(
         raise OptionError(
             f"{where}: {since}, and that touches {shards}. accept_changed_list=True makes "
             f"{'this shard' if len(touched) == 1 else 'these shards'} again from the list as it is "
-            f"and keeps the others; or use the list as it was, {_other_ways(alone=True)}"
+            f"and keeps the others; or use the list as it was, {_describe_alternatives(alone=True)}"
         )
     notice = (
         f"url_list has changed ({changes}), which is accepted: of {plural(len(done), 'shard')} that "
@@ -279,7 +204,7 @@ def _with_changed_list(
     return Plan(last.first_id, done - touched.keys(), (notice,), undone=frozenset(touched))
 
 
-def _other_ways(*, alone: bool) -> str:
+def _describe_alternatives(*, alone: bool) -> str:
     without_part = "" if alone else " (both without part)"
     return (
         "incremental_mode=extend to add to it, "
@@ -287,54 +212,18 @@ def _other_ways(*, alone: bool) -> str:
     )
 
 
-MOST_RANGES = 5
-"""Ranges of shards, or files of the list, that are named."""
-
-
-def touched_shards(touched: Mapping[int, str], name_of: Callable[[int], str]) -> str:
-    """Which shards those are, and of which files of the list, for a person."""
-    by_file: dict[str, list[int]] = {}
-    for shard_id, url in sorted(touched.items()):
-        by_file.setdefault(url, []).append(shard_id)
-    texts = [
-        f"{ranges(ids, name_of)} ({url.rpartition('/')[2] or 'no longer in the list'})"
-        for url, ids in by_file.items()
-    ]
-    more = len(texts) - MOST_RANGES
-    shown = "; ".join(texts[:MOST_RANGES]) + (
-        f" and shards of {more} more files" if more > 0 else ""
-    )
-    return f"{plural(len(touched), 'shard')}: {shown}"
-
-
-def ranges(ids: Sequence[int], name_of: Callable[[int], str]) -> str:
-    """Ids in order, as names: those that follow each other as a range."""
-    runs: list[list[int]] = []
-    for each in ids:
-        if runs and runs[-1][-1] == each - 1:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    texts = [
-        name_of(run[0]) if len(run) == 1 else f"{name_of(run[0])} to {name_of(run[-1])}"
-        for run in runs
-    ]
-    more = len(texts) - MOST_RANGES
-    return ", ".join(texts[:MOST_RANGES]) + (f" and {more} more ranges" if more > 0 else "")
-
-
-def done_shards(names: Sequence[str]) -> frozenset[int]:
-    """Ids of the shards that are done, from the names in the output folder."""
+def find_done(names: Sequence[str]) -> frozenset[int]:
+    """Return the ids of finished shards, from the names in the output folder."""
     return frozenset(int(match[1]) for name in names if (match := STATS.fullmatch(name)))
 
 
-def leftovers(
+def find_leftovers(
     names: Sequence[str],
     done: frozenset[int],
     stored_names: Callable[[str], Sequence[str]],
     part_of: tuple[int, int] = (0, 1),
 ) -> list[str]:
-    """Names that a shard of this run would have, of shards that are not done."""
+    """Return the names of unfinished shards, as far as they belong to this run."""
     return [
         name
         for name in names
@@ -346,29 +235,8 @@ def leftovers(
 
 
 def _remove_leftovers(folder: Folder, names: Sequence[str], sections: Sequence[Section]) -> None:
-    """Remove what an interrupted run of ours left under the names of shards that are not done."""
+    """Remove what an interrupted run left under the names of unfinished shards."""
     if not names or not folder.exists(IDENTITY):
         return
     inputs = {source["url"] for section in sections for source in section.identity.inputs}
     folder.remove(name for name in names if folder.path(name) not in inputs)
-
-
-def _as_stored(identity: Identity) -> Identity:
-    """`identity` as it will be when it is read back: tuples are lists, infinity is text."""
-    loaded = json.loads(json.dumps(asdict(identity)), parse_constant=str)
-    return Identity(**loaded)
-
-
-def _dump(sections: Sequence[Section]) -> bytes:
-    return json.dumps({"parts": [asdict(section) for section in sections]}, indent=1).encode()
-
-
-def load_sections(folder: Folder) -> list[Section]:
-    """The runs that wrote into the folder; none if it is new, or the old tool's."""
-    if not folder.exists(IDENTITY):
-        return []
-    try:
-        stored = json.loads(folder.read(IDENTITY))
-        return [Section(each["first_id"], Identity(**each["identity"])) for each in stored["parts"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder.path(IDENTITY)} is damaged: remove it to go on") from error

@@ -1,9 +1,10 @@
-"""New files for a shard -> the shard as it is to be: all of them take their places, or none does.
+"""New files for a shard -> the shard replaced: all of its files take their places, or none does.
 
-They wait in a hidden folder of the shard, under the names that they will have in the output.
-When they are all there, a mark says so; then they are moved, the stats file last, and the mark
-is removed.  Who finds a mark goes on moving: what was moved is not there any more, so it can be
-begun again at any point.  Who finds files without a mark removes them: the old shard stands.
+They are staged in a hidden folder of the shard, under the names that they will have in the output.
+When they are complete, a marker commits them; then they are moved, the stats file last, and the
+marker is removed.  A run that finds a marker rolls forward: files that have been moved are not
+there any more, so this can start again at any point.  A run that finds files without a marker
+rolls back, by removing them: the old shard stays.
 """
 
 from __future__ import annotations
@@ -14,77 +15,83 @@ from img2dataset.storage.folder import HIDDEN, Folder
 from img2dataset.storage.reading import folders, move, sizes
 
 REPLACING = f"{HIDDEN}/replacing"
-MARK = ".whole"
+COMMIT_MARKER = ".whole"
 
 
-def waiting(shard: str, name: str = "") -> str:
-    """Where the file `name` of a shard waits; without a name, the folder where all of them do."""
+def staged_path(shard: str, name: str = "") -> str:
+    """Return where the file `name` of a shard is staged; without a name, the folder of all of them."""
     return f"{REPLACING}/{shard}/{name}" if name else f"{REPLACING}/{shard}"
 
 
 def replace(folder: Folder, shard: str, last: str) -> None:
-    """Let the files that wait take their places; `last` is the one that is moved last."""
-    folder.write(f"{REPLACING}/{shard}{MARK}", last.encode())
-    _finish(folder, shard)
+    """Commit the staged files and move them to their places, the file `last` after all others."""
+    folder.write(f"{REPLACING}/{shard}{COMMIT_MARKER}", last.encode())
+    _roll_forward(folder, shard)
 
 
 def begin(folder: Folder, shard: str) -> None:
-    """Finish or forget what an earlier attempt left of a shard, and make room for the next."""
-    if folder.exists(f"{REPLACING}/{shard}{MARK}"):
-        _finish(folder, shard)
-    forget(folder, shard)
+    """Roll an earlier attempt at a shard forward or back, and make room for the next one."""
+    if folder.exists(f"{REPLACING}/{shard}{COMMIT_MARKER}"):
+        _roll_forward(folder, shard)
+    discard_staged(folder, shard)
     if folder.local:
-        folder.do(lambda: folder.fs.makedirs(folder.path(waiting(shard)), exist_ok=True))
+        folder.do(lambda: folder.fs.makedirs(folder.path(staged_path(shard)), exist_ok=True))
 
 
-def interrupted(folder: Folder) -> list[str]:
-    """The shards that were being replaced: old and new files may stand side by side."""
+def list_committed(folder: Folder) -> list[str]:
+    """The shards that are committed and not all moved: old and new files may be side by side."""
     return sorted(
-        name.removesuffix(MARK) for name in folder.names(REPLACING) if name.endswith(MARK)
+        name.removesuffix(COMMIT_MARKER)
+        for name in folder.names(REPLACING)
+        if name.endswith(COMMIT_MARKER)
     )
 
 
-def settle(folder: Folder) -> None:
-    """Finish what was marked, and remove what was not."""
-    finish(folder)
-    discard(folder)
+def recover(folder: Folder) -> None:
+    """Roll forward what is committed, and roll back everything else."""
+    roll_forward(folder)
+    roll_back(folder)
 
 
-def finish(folder: Folder, is_own: Callable[[str], bool] = lambda _: True) -> None:
-    """Finish what was marked, of those shards that are our own to finish."""
-    for shard in filter(is_own, interrupted(folder)):
-        _finish(folder, shard)
+def roll_forward(folder: Folder, is_own: Callable[[str], bool] = lambda _: True) -> None:
+    """Move what is committed, of the shards for which `is_own` is true."""
+    for shard in filter(is_own, list_committed(folder)):
+        _roll_forward(folder, shard)
 
 
-def unmarked(folder: Folder) -> list[str]:
-    """The shards of which files wait in vain."""
-    marked = interrupted(folder)
-    return sorted(name for name in folder.names(REPLACING) if name.removesuffix(MARK) not in marked)
+def list_uncommitted(folder: Folder) -> list[str]:
+    """The shards with staged files that were never committed."""
+    committed = list_committed(folder)
+    return sorted(
+        name
+        for name in folder.names(REPLACING)
+        if name.removesuffix(COMMIT_MARKER) not in committed
+    )
 
 
-def forget(folder: Folder, shard: str) -> None:
-    """Remove what waits for a shard; its old files stand."""
-    folder.remove([waiting(shard)])
+def discard_staged(folder: Folder, shard: str) -> None:
+    """Remove the staged files of a shard; its old files stay."""
+    folder.remove([staged_path(shard)])
 
 
-def discard(folder: Folder) -> None:
-    """Remove all that waits, marks first: without them it is nothing."""
-    marks = [name for name in folder.names(REPLACING) if name.endswith(MARK)]
-    folder.remove(f"{REPLACING}/{mark}" for mark in marks)
+def roll_back(folder: Folder) -> None:
+    """Remove all staged files, markers first: without a marker they do not count."""
+    markers = [name for name in folder.names(REPLACING) if name.endswith(COMMIT_MARKER)]
+    folder.remove(f"{REPLACING}/{marker}" for marker in markers)
     folder.remove([REPLACING])
 
 
-def _finish(folder: Folder, shard: str) -> None:
-    mark = f"{REPLACING}/{shard}{MARK}"
-    last = folder.read(mark).decode()
-    names = sorted(_files(folder, waiting(shard)))
-    move(folder, [(waiting(shard, name), name) for name in names if name != last])
-    move(folder, [(waiting(shard, name), name) for name in names if name == last])
-    folder.remove([mark, waiting(shard)])
+def _roll_forward(folder: Folder, shard: str) -> None:
+    marker = f"{REPLACING}/{shard}{COMMIT_MARKER}"
+    last = folder.read(marker).decode()
+    names = sorted(_list_staged(folder, staged_path(shard)))
+    move(folder, [(staged_path(shard, name), name) for name in names if name != last])
+    move(folder, [(staged_path(shard, name), name) for name in names if name == last])
+    folder.remove([marker, staged_path(shard)])
 
 
-def _files(folder: Folder, inside: str) -> list[str]:
-    """Names of the files that wait, relative to the output folder."""
+def _list_staged(folder: Folder, inside: str) -> list[str]:
+    """The names of staged files, relative to the output folder."""
     found = list(sizes(folder, inside))
     for name in folders(folder, inside):
         found += [f"{name}/{each}" for each in sizes(folder, f"{inside}/{name}")]

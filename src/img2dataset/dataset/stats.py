@@ -10,9 +10,9 @@ import orjson
 
 from img2dataset.errors import Status
 from img2dataset.json_text import to_json
-from img2dataset.messages import reason_of_message
+from img2dataset.messages import find_reason
 from img2dataset.storage.folder import Folder
-from img2dataset.tally import ShardResult, Tally, bounded
+from img2dataset.tally import ShardResult, Tally, limit_labels
 
 STATS_SUFFIX = "_stats.json"
 
@@ -61,7 +61,7 @@ def make_stats(result: ShardResult) -> dict[str, Any]:
         "duration": result.duration,
         "start_time": result.start_time,
         "end_time": result.end_time,
-        "status_dict": dict(bounded(tally.labels).most_common()),
+        "status_dict": dict(limit_labels(tally.labels).most_common()),
     }
 
 
@@ -90,7 +90,7 @@ def find_reasons(labels: Mapping[str, int]) -> Counter[str]:
     """Return the reasons of error strings; unknown strings have none."""
     reasons: Counter[str] = Counter()
     for label, count in labels.items():
-        reason = reason_of_message(label)
+        reason = find_reason(label)
         if reason is not None:
             reasons[reason.value] += count
     return reasons

@@ -1,82 +1,97 @@
-"""A URL of the list, on its way: what the engine knows of it from hop to hop."""
+"""An attempt at a URL: what the engine knows of it from hop to hop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
-from img2dataset.fetch.route.router import STRAIGHT, Origin, Route, origin_of, place_of
+from img2dataset.fetch.route.router import DIRECT, Origin, Route, find_origin, parse_origin
 from img2dataset.records import ResponseInfo, Row
 
-MOST_SIGNALS = 50
-LONGEST_SIGNAL = 1000
-"""Characters; honest ones are far shorter, and each is stored with every row of its host."""
+MAX_SIGNALS = 50
+MAX_SIGNAL_CHARACTERS = 1000
+"""Honest signals are far shorter, and each is stored with every row of its host."""
+
+
+class AttemptState(Enum):
+    """Where an attempt is; the table is in `engine`."""
+
+    ENTERING = "entering"
+    RESOLVING = "resolving"
+    AWAITING_ROBOTS = "awaiting robots.txt"
+    AT_HOST = "at their host"
+    IN_FLIGHT = "in flight"
+    DELAYED = "delayed"
+    HELD = "held"
+    DONE = "done"
 
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """A URL that is being asked for, and the rows that want it."""
+    """A URL that is being fetched, and the rows that want it."""
 
     listed: str
     """The URL as the list has it, made sendable."""
     url: str
-    """Where we are: the same, or where a redirect led."""
-    place: Origin
-    """Whom `url` asks."""
+    """The URL to request now: the same, or where a redirect led."""
+    origin: Origin
+    """The origin of `url`."""
     listed_host: str
     left: float
-    """Seconds that are left for it; time in which we ourselves let it wait does not count."""
+    """Seconds that are left for it; time in which it waits for a slot or for memory does not count."""
     rows: list[Row] = field(default_factory=list)
-    """Several, if the list has the URL more than once; none for a robots.txt, or if it is asked
-    for only to see whether anything answers."""
-    number: int = 0
-    """How often it failed before."""
+    """Several, if the list has the URL more than once; none for a robots.txt or a probe."""
+    state: AttemptState = AttemptState.ENTERING
+    """Changed by `Attempts.move` only, which counts."""
+    failures: int = 0
+    """Tries that failed before."""
     hops: int = 0
     passed: list[str] = field(default_factory=list)
-    """Origins that sent it on."""
-    catches: int = 0
-    """Outages it was caught in."""
+    """Origins that redirected it."""
+    outages: int = 0
+    """Outages that caught it."""
     probing: bool = False
-    """Whether it is to find out if the network is back."""
+    """Whether it probes if the network is back."""
     redirect: ResponseInfo | None = None
-    """How the last redirect came, if that is to be told."""
-    way: Route = STRAIGHT
+    """The last redirect's response, if the metadata want it."""
+    route: Route = DIRECT
     robots_of: str | None = None
-    """The origin whose robots.txt it is, or whose tdmrep.json."""
+    """The origin of the robots.txt or tdmrep.json that it fetches."""
     is_tdmrep: bool = False
     reserved: bool = False
-    """Whether tdmrep.json reserves where we are."""
+    """Whether tdmrep.json reserves `url`."""
     signals: dict[str, None] = field(default_factory=dict)
-    """What owners said on the way, each as name=value, in their order; empty unless asked for."""
+    """Opt-out signals of all hops, each as name=value, in their order; empty unless asked for."""
     lookup_began: float = 0.0
     began: float = 0.0
     """When it was last started."""
 
     @classmethod
     def at(cls, url: str, seconds: float) -> Attempt:
-        place = place_of(origin_of(url))
-        return cls(url, url, place, place.host, seconds)
+        origin = parse_origin(find_origin(url))
+        return cls(url, url, origin, origin.host, seconds)
 
     @property
-    def is_nobodys(self) -> bool:
-        """Whether nothing has to be delivered."""
+    def is_only_probe(self) -> bool:
+        """Whether nothing waits for it: neither rows nor a file of an origin."""
         return not self.rows and self.robots_of is None
 
     def note(self, signals: Iterable[tuple[str, str]]) -> None:
-        """Remember (name, value) pairs that owners said."""
+        """Remember opt-out signals, (name, value) pairs."""
         for name, value in signals:
-            if len(self.signals) < MOST_SIGNALS:
-                self.signals[f"{name}={value}"[:LONGEST_SIGNAL]] = None
+            if len(self.signals) < MAX_SIGNALS:
+                self.signals[f"{name}={value}"[:MAX_SIGNAL_CHARACTERS]] = None
 
     def go_to(self, url: str) -> None:
         """Follow a redirect."""
         self.hops += 1
-        self.passed.append(self.place.origin)
+        self.passed.append(self.origin.name)
         self.url = url
-        self.place = place_of(origin_of(url))
+        self.origin = parse_origin(find_origin(url))
 
     def begin_again(self, seconds: float) -> None:
-        """From the URL of the list, with all of its time."""
+        """Return to the URL of the list, with all of its time."""
         self.hops = 0
         self.passed.clear()
         self.began = 0.0
@@ -85,5 +100,5 @@ class Attempt:
         self.reserved = False
         self.signals.clear()
         self.url = self.listed
-        self.place = place_of(origin_of(self.listed))
+        self.origin = parse_origin(find_origin(self.listed))
         self.left = seconds

@@ -1,4 +1,4 @@
-"""Bodies that want to be read -> which of them may, so that memory has a ceiling.
+"""Bodies that wait to be read -> which of them may be, so that memory has a ceiling.
 
 A body's space is reserved before it is read, as far as its length is known, so that what has
 begun can be finished.  A body for which there is no space is not read: its server waits.
@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-STEP = 256 * 1024
+RESERVE_STEP_BYTES = 256 * 1024
 """Bytes reserved for a body of unknown length, and again whenever it is longer than expected."""
-LARGEST_PROMISE = 16_000_000
+MAX_PROMISED_BYTES = 16_000_000
 """Bytes reserved at most for a length that is only announced."""
 
 
@@ -26,29 +26,29 @@ class Budget:
     __slots__ = ("_beyond", "_free", "reserved", "waiting")
 
     def __init__(self, free: Callable[[], int]) -> None:
-        """`free` says how many bytes all bodies that are being read may take together."""
+        """`free` returns the bytes that all bodies which are being read may take together."""
         self._free = free
         self._beyond: Any = None
-        """Who has gone beyond that."""
+        """The owner of the body that has gone beyond the limit."""
         self.reserved = 0
         self.waiting: deque[Any] = deque()
-        """Whose bodies wait for space, in the order they came."""
+        """Owners of bodies that wait for space, in their order."""
 
     @property
     def has_space(self) -> bool:
         """Whether a body that waits may try again."""
-        return self._beyond is None or self.reserved + STEP <= self._free()
+        return self._beyond is None or self.reserved + RESERVE_STEP_BYTES <= self._free()
 
-    def take(self, who: Any, size: int) -> bool:
-        """Reserve `size` bytes for the body of `who`, if there is space for them."""
+    def take(self, owner: Any, size: int) -> bool:
+        """Reserve `size` bytes for the body of `owner`, if there is space for them."""
         if self.reserved + size > self._free():
-            if self._beyond is not None and self._beyond is not who:
+            if self._beyond is not None and self._beyond is not owner:
                 return False
-            self._beyond = who
+            self._beyond = owner
         self.reserved += size
         return True
 
-    def leave(self, who: Any) -> None:
-        """The body of `who` has ended."""
-        if self._beyond is who:
+    def leave(self, owner: Any) -> None:
+        """Note that the body of `owner` has ended."""
+        if self._beyond is owner:
             self._beyond = None

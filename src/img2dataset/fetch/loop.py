@@ -1,4 +1,4 @@
-"""Sockets, a bell -> who is to be told: the one place of the fetch thread that sleeps."""
+"""Sockets and a bell -> calls of their handlers: the one place where the fetch thread sleeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 READ = 1
 WRITE = 4
-"""Bits of what to wait for, and of what has come; trouble with a socket is said as READ."""
+"""Bits of what to wait for, and of what has come; trouble with a socket is reported as READ."""
 
 Handler = Callable[[int, int], None]
 """Takes a descriptor that is ready, and READ | WRITE."""
@@ -74,8 +74,8 @@ if sys.platform == "linux":
             self._epoll = select.epoll()
 
         def watch(self, file: int, mask: int) -> None:
-            # no book of what is watched: the kernel forgets a socket when it is closed, of which
-            # nobody tells us, and its number comes again
+            # what is watched is not recorded: the kernel forgets a socket when it is closed, without
+            # a notice to us, and its number comes again
             if not mask:
                 with suppress(OSError):
                     self._epoll.unregister(file)
@@ -97,7 +97,7 @@ def new_poll() -> Poll:
 
 
 class Loop:
-    """Sleeps until a socket is ready, the bell rings or time is up, and tells the handlers."""
+    """Sleeps until a socket is ready, the bell rings or time is up, and calls the handlers."""
 
     def __init__(self) -> None:
         self._poll = new_poll()
@@ -109,19 +109,19 @@ class Loop:
         self.watch(self._ear.fileno(), READ, self._hear)
 
     def watch(self, file: int, mask: int, handler: Handler) -> None:
-        """Tell `handler` of `mask` at `file`; 0 = no more."""
+        """Call `handler` when `mask` comes at `file`; 0 = no longer."""
         if mask:
             self._handlers[file] = handler
             self._poll.watch(file, mask)
         else:
             self._handlers.pop(file, None)
-            # the next request to its host will watch the same socket again: nothing is said to
-            # epoll unless it has something to say of it before
+            # the next request to its host will watch the same socket again: epoll is changed
+            # only if an event comes before
             if not self._poll.forgets_closed:
                 self._poll.watch(file, 0)
 
     def wait(self, seconds: float | None) -> None:
-        """Sleep, at most `seconds` (None = without end), and tell those whose sockets are ready."""
+        """Sleep, at most `seconds` (None = no limit), and call the handlers of ready sockets."""
         handlers = self._handlers
         for file, mask in self._poll.wait(seconds):
             handler = handlers.get(file)
@@ -130,11 +130,11 @@ class Loop:
             else:
                 self._poll.watch(file, 0)
 
-    def poke(self) -> None:
+    def ring(self) -> None:
         """End the `wait` that is on, or the next.  From any thread; cheap when repeated."""
         if not self._rung:
             self._rung = True
-            with suppress(OSError):  # full: it rings already; closed: nobody listens any more
+            with suppress(OSError):  # full: it rings already; closed: the loop has ended
                 self._bell.send(b"!")
 
     def close(self) -> None:
@@ -145,5 +145,5 @@ class Loop:
     def _hear(self, _file: int, _mask: int) -> None:
         with suppress(BlockingIOError):
             self._ear.recv(4096)
-        # only now: whoever finds it set has already changed what we are about to look at
+        # only now: a thread that finds it set has already changed what the loop will look at
         self._rung = False

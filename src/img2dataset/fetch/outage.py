@@ -1,10 +1,10 @@
-"""How attempts end -> whether it is our own network that fails, and what to do until it is back.
+"""Ends of attempts -> whether our own network is out, and what to do until it is back.
 
-If nearly everything fails without any answer, over many hosts, it is hardly the hosts.  To go on
-would burn through the list, so the engine pauses and tries a few URLs now and then, at growing
-intervals: at first at once, with some that have just been fetched, for at the end of a list the
-dead hosts are among themselves, and nothing is wrong.  What was caught in it is asked for again;
-to have it at hand, failures of the network are kept back for a moment before they count.
+If nearly everything fails without any answer, over many hosts, the hosts are hardly the cause.
+Going on would burn through the list, so the engine pauses and probes a few URLs at growing
+intervals.  The first probe comes at once, with URLs that have just been fetched: at the end of a
+list only dead hosts may be left, and nothing is wrong.  Attempts that an outage catches are
+repeated; so that they are at hand, failures of the network are held for a moment before they count.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
 
 NETWORK = frozenset(
@@ -28,46 +29,14 @@ NETWORK = frozenset(
         Reason.TIMEOUT,
     }
 )
-"""Failures that our own network could be to blame for.  (That a name server says there is no
-such host is an answer.)"""
-
-WINDOW = 100
-"""The last attempts that are looked at."""
-NEARLY_ALL = 0.95
-MANY_HOSTS = 20
-SAME_HOST = WINDOW // MANY_HOSTS
-"""Failures of one host that count: its rows often stand together in a list."""
-QUIET = 10.0
-"""Seconds after a false alarm in which there is no other."""
-KEPT_BACK = 500
-"""Failures kept back at most, and ..."""
-KEPT_BACK_FOR = 10.0
-"""... for how many seconds."""
-FIRST_PROBE = 1.0
-LONGEST_PROBE = 60.0
-"""Seconds between two probes."""
-PROBES = 4
-"""URLs tried in the first probe; then twice as many each time, as long as there are fewer than:"""
-MOST_PROBES = 32
-LONGEST_OUTAGE = 600.0
-"""Seconds; after that failures count as such, and the list goes on."""
-MOST_CATCHES = 3
-"""Times that a URL may be caught in an outage."""
+"""Failures that our own network may have caused.  ("No such host" is an answer of a name server.)"""
 
 A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds; to be changed in tests."""
-
-    first_probe: float = FIRST_PROBE
-    longest: float = LONGEST_OUTAGE
-
-
-@dataclass(frozen=True, slots=True)
 class HeldFailure(Generic[A]):
-    """An attempt that has failed, and when."""
+    """A failed attempt, and when it failed."""
 
     time: float
     attempt: A
@@ -75,15 +44,15 @@ class HeldFailure(Generic[A]):
 
 
 class OutageGuard(Generic[A]):
-    """Watches how attempts end."""
+    """Detects outages of our own network from how attempts end."""
 
-    def __init__(self, say: Callable[[str], None], times: Times) -> None:
+    def __init__(self, say: Callable[[str], None], politeness: Politeness = POLITE) -> None:
         self._say = say
-        self._times = times
+        self._politeness = politeness
         self._window: deque[tuple[str, Reason | None]] = deque()
         self._failures: Counter[str] = Counter()  # in it, by host
-        self._good: deque[tuple[str, str]] = deque(maxlen=PROBES)
-        self._kept: deque[HeldFailure[A]] = deque()
+        self._known_good: deque[tuple[str, str]] = deque(maxlen=politeness.probe_urls)
+        self._held: deque[HeldFailure[A]] = deque()
         self._off = False  # an outage that was too long to wait for: until something answers
         self._began: float | None = None
         self._sure = False
@@ -93,12 +62,12 @@ class OutageGuard(Generic[A]):
         """When the last one ended."""
         self._rounds = 0
         self._next_probe = 0.0
-        self._pause = 0.0
-        self._probes = PROBES
+        self._pauses = 0
+        self._probes = politeness.probe_urls
 
     def __len__(self) -> int:
-        """Attempts that are kept back."""
-        return len(self._kept)
+        """Attempts that are held."""
+        return len(self._held)
 
     @property
     def is_out(self) -> bool:
@@ -107,21 +76,21 @@ class OutageGuard(Generic[A]):
 
     @property
     def is_sure(self) -> bool:
-        """Whether it is an outage, not only the look of one."""
+        """Whether an outage is confirmed, not only suspected."""
         return self._began is not None and self._sure
 
     @property
-    def good(self) -> list[str]:
+    def known_good(self) -> list[str]:
         """URLs that were fetched not long ago."""
-        return [url for _, url in self._good]
+        return [url for _, url in self._known_good]
 
-    def worked(self, host: str, url: str) -> None:
-        """`url` has been fetched."""
-        if not self._good or self._good[-1][0] != host:
-            self._good.append((host, url))
+    def note_success(self, host: str, url: str) -> None:
+        """Note that `url` has been fetched."""
+        if not self._known_good or self._known_good[-1][0] != host:
+            self._known_good.append((host, url))
 
-    def answered(self, host: str, now: float) -> list[A]:
-        """Something came from `host`.  Returns what has to be asked for again."""
+    def note_answer(self, host: str, now: float) -> list[A]:
+        """Note that `host` answered; return the attempts that an outage had caught."""
         self._note(host, None)
         self._off = False
         if self._began is None:
@@ -130,20 +99,20 @@ class OutageGuard(Generic[A]):
         self._window.clear()
         self._failures.clear()
         if not self._sure:
-            self._quiet_until = now + QUIET
+            self._quiet_until = now + self._politeness.false_alarm_s
             return []
         self._say(
             f"the network is back after {now - began:.0f} seconds: downloads go on, "
-            f"{len(self._kept)} that had failed are tried again"
+            f"{len(self._held)} that had failed are tried again"
         )
         self.over_at = now
-        again = [kept.attempt for kept in self._kept]
-        self._kept.clear()
+        again = [kept.attempt for kept in self._held]
+        self._held.clear()
         return again
 
-    def failed(self, host: str, reason: Reason, now: float) -> None:
-        """Nothing came from `host`."""
-        if self._failures[host] >= SAME_HOST:
+    def note_failure(self, host: str, reason: Reason, now: float) -> None:
+        """Note that nothing came from `host`."""
+        if self._failures[host] >= self._politeness.max_outage_failures_per_host:
             return
         self._note(host, reason)
         may_be = self._began is None and not self._off and now >= self._quiet_until
@@ -151,41 +120,41 @@ class OutageGuard(Generic[A]):
             self._began = now
             self._what = self._description()
             self._rounds = 0
-            self._pause = self._times.first_probe
-            self._probes = PROBES
-            self._sure = not self._good
-            self._next_probe = now + self._pause if self._sure else now
+            self._pauses = 1
+            self._probes = self._politeness.probe_urls
+            self._sure = not self._known_good
+            self._next_probe = now + self._pause_s if self._sure else now
             if self._sure:
                 self._say(self._what)
 
-    def keep(self, attempt: A, failure: Failure, now: float) -> None:
-        """Keep a failure back; `overdue` gives it out again, unless `answered` does."""
-        self._kept.append(HeldFailure(now, attempt, failure))
+    def hold(self, attempt: A, failure: Failure, now: float) -> None:
+        """Hold a failure, until `release_held` or `note_answer` returns it."""
+        self._held.append(HeldFailure(now, attempt, failure))
 
-    def overdue(self, now: float, *, idle: bool) -> list[HeldFailure[A]]:
-        """Failures that are not kept back any longer; `idle` = nothing else is under way."""
+    def release_held(self, now: float, *, idle: bool) -> list[HeldFailure[A]]:
+        """Return the failures that are held no longer; `idle` = nothing else is under way."""
         if self._began is not None:
-            if now < self._began + self._times.longest:
+            if now < self._began + self._politeness.max_outage_s:
                 return []
             self._say(
-                f"the network has not come back for {self._times.longest:.0f} seconds: what fails "
-                "now is recorded as failed, with a reason that may pass"
+                f"the network has not come back for {self._politeness.max_outage_s:.0f} seconds: what fails "
+                "now is recorded as failed, with a transient reason"
             )
             self._began = None
             self._off = True
             idle = True
         given_out = []
-        while self._kept and (
+        while self._held and (
             idle
             or self._off
-            or len(self._kept) > KEPT_BACK
-            or self._kept[0].time + KEPT_BACK_FOR <= now
+            or len(self._held) > self._politeness.max_held_failures
+            or self._held[0].time + self._politeness.max_held_s <= now
         ):
-            given_out.append(self._kept.popleft())
+            given_out.append(self._held.popleft())
         return given_out
 
     def probes_due(self, now: float) -> int:
-        """How many URLs to try now; to be asked only while it is out."""
+        """Return how many URLs to probe now, while the network is out."""
         if now < self._next_probe:
             return 0
         self._rounds += 1
@@ -193,23 +162,28 @@ class OutageGuard(Generic[A]):
             self._sure = True
             self._say(self._what)
         if self._sure:
-            self._pause = min(2 * self._pause, LONGEST_PROBE)
-        self._next_probe = now + self._pause
-        count, self._probes = self._probes, min(2 * self._probes, MOST_PROBES)
+            self._pauses += 1
+        self._next_probe = now + self._pause_s
+        count = self._probes
+        self._probes = min(2 * self._probes, self._politeness.max_probe_urls)
         return count
 
-    def take_one(self) -> A | None:
-        """One of those kept back, to be tried again."""
-        return self._kept.popleft().attempt if self._kept else None
+    def take_held(self) -> A | None:
+        """Return a held attempt to probe with, if there is one."""
+        return self._held.popleft().attempt if self._held else None
 
     def next_time(self) -> float | None:
-        """When there is something to do."""
+        """Return when `probes_due` or `release_held` has something to do."""
         if self._began is not None:
-            return min(self._next_probe, self._began + self._times.longest)
-        return self._kept[0].time + KEPT_BACK_FOR if self._kept else None
+            return min(self._next_probe, self._began + self._politeness.max_outage_s)
+        return self._held[0].time + self._politeness.max_held_s if self._held else None
+
+    @property
+    def _pause_s(self) -> float:
+        return self._politeness.probe.delay(self._pauses)
 
     def _note(self, host: str, reason: Reason | None) -> None:
-        if len(self._window) >= WINDOW:
+        if len(self._window) >= self._politeness.outage_window:
             oldest, why = self._window.popleft()
             if why is not None:
                 self._failures[oldest] -= 1
@@ -220,11 +194,12 @@ class OutageGuard(Generic[A]):
             self._failures[host] += 1
 
     def _looks_like_one(self) -> bool:
-        if len(self._window) < WINDOW:
+        if len(self._window) < self._politeness.outage_window:
             return False
         hosts = {host for host, reason in self._window if reason is not None}
         failed = sum(reason is not None for _, reason in self._window)
-        return failed >= NEARLY_ALL * len(self._window) and len(hosts) >= MANY_HOSTS
+        nearly_all = failed >= self._politeness.outage_share * len(self._window)
+        return nearly_all and len(hosts) >= self._politeness.min_outage_hosts
 
     def _description(self) -> str:
         reasons = Counter(reason for _, reason in self._window if reason is not None)

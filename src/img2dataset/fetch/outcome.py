@@ -1,4 +1,4 @@
-"""How a transfer ended (libcurl's code, our verdict, the status) -> a Body or a Failure."""
+"""The end of a transfer (libcurl's code, our verdict, the status) -> a Body or a Failure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from img2dataset.records import Body, Failure
 
 OK = 0
 STOPPED = 23
-"""A callback said so."""
+"""A callback stopped the transfer."""
 TIMED_OUT = 28
 CLOSED = 52
 PROXY_AUTHENTICATION = 407
 UNANSWERED = frozenset({CLOSED, 55, 56})
-"""The connection was closed before, or while, it was asked."""
+"""The connection was closed before or during the request."""
 
-REASONS = {
+REASON_BY_CODE = {
     1: Reason.BAD_RESPONSE,  # a protocol we did not allow: HTTP/0.9
     3: Reason.URL_INVALID,  # libcurl is stricter about hosts than WHATWG
     5: Reason.PROXY_FAILED,  # its name is not resolved
@@ -59,26 +59,26 @@ TLS_LIBRARY = "SSL routines"
 """What it contains if it is OpenSSL that gave up."""
 
 UNKNOWN = Reason.CONNECTION_LOST
-"""For a code that is in no table: it did not arrive, and asking again may help."""
+"""For a code that is in no table: no answer arrived, and a retry may help."""
 
 
 def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
-    """What became of a request that is no redirect; `asked` = it has been sent."""
+    """Return what became of a request that is no redirect; `asked` = the request was sent."""
     data = response.release()
     if code == OK and response.cut_short:
         code = CLOSED
     if code == OK:
         data = response.unpacked(data)
-    reason = _why_not(code, response, asked=asked)
+    reason = _find_reason(code, response, asked=asked)
     if reason is Reason.HTTP_STATUS:
-        return status_failure(response.status)
+        return failure_of_status(response.status)
     if reason is not None:
         return Failure(reason, reason.label)
     return Body(data) if data else Failure(Reason.BODY_EMPTY, Reason.BODY_EMPTY.label)
 
 
-def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
-    """None = it came, and well.
+def _find_reason(code: int, response: Response, *, asked: bool) -> Reason | None:
+    """Return why there is no body; None = there is one.
 
     Our own verdict comes first: libcurl only knows that a callback stopped it.  Then an error
     status: that the error page was cut short does not matter.
@@ -93,20 +93,20 @@ def _why_not(code: int, response: Response, *, asked: bool) -> Reason | None:
     if code == TIMED_OUT and not asked:
         return Reason.CONNECT_TIMEOUT
     if code != OK:
-        return REASONS.get(code, UNKNOWN)
-    return response.lacking
+        return REASON_BY_CODE.get(code, UNKNOWN)
+    return response.missing_part
 
 
-def specific_code(code: int, message: str) -> int:
-    """libcurl's code, or that of TLS if TLS failed after the handshake: a server that wants a
-    certificate of ours says so only then, in TLS 1.3."""
+def refine_code(code: int, message: str) -> int:
+    """Return libcurl's code, or that of TLS if TLS failed after the handshake: in TLS 1.3 a server
+    that requires a client certificate fails only then."""
     late = code in UNANSWERED and TLS_LIBRARY in message and TLS_CUT not in message
     return TLS_FAILED if late else code
 
 
-def proxy_failure(connect_status: int, response: Response) -> Failure | None:
-    """What a proxy said for itself; None = nothing.  `connect_status` is what it answered to
-    CONNECT, 0 = that it was not asked to.
+def find_proxy_failure(connect_status: int, response: Response) -> Failure | None:
+    """Return the proxy's own failure; None = it has none.  `connect_status` = its answer to CONNECT,
+    0 = there was no CONNECT.
 
     Of answers without a tunnel only a 407 is a proxy's for certain, and what Squid marks: a bare
     403 may be the site's.
@@ -123,7 +123,7 @@ def proxy_failure(connect_status: int, response: Response) -> Failure | None:
     return Failure(reason, reason.label, f"(HTTP {status})")
 
 
-def status_failure(status: int) -> Failure:
+def failure_of_status(status: int) -> Failure:
     transient = status in TRANSIENT_HTTP
     reason = Reason.HTTP_STATUS_TRANSIENT if transient else Reason.HTTP_STATUS
     return Failure(reason, http_label(status))

@@ -21,7 +21,8 @@ from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import merge_tables
 from img2dataset.json_text import to_json
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 from img2dataset.storage.reading import read_many, sizes
 
 READ_TOGETHER = 64

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 from img2dataset.errors import DamagedError
-from img2dataset.options import QUALITY, Options, config_of
+from img2dataset.options import QUALITY, Options, make_config
 from img2dataset.records import Sample
 from img2dataset.storage.folder import Folder
 
@@ -35,7 +35,7 @@ class WriterConfig:
     @classmethod
     def of(cls, options: Options) -> WriterConfig:
         """The part of the options that says what is stored."""
-        return config_of(cls, options, captions=options.caption_col is not None)
+        return make_config(cls, options, captions=options.caption_col is not None)
 
 
 class Writer(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TypeVar
 
-from img2dataset.storage.folder import Folder, Pending, PendingFile, PendingFolder
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import Pending, PendingFile, PendingFolder
 
 P = TypeVar("P", bound=Pending)
 

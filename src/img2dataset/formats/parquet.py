@@ -24,8 +24,9 @@ from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import cast_rows, merge_schemas, replace_rows
 from img2dataset.options import QUALITY
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.checked_file import opened
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.checked_file import open_checked
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 
 ROW_GROUP_BYTES = 32_000_000
 """Images in a row group (at least one): this much, and a few MB, is in memory at a time."""
@@ -130,7 +131,7 @@ def open_images(file: Any) -> pq.ParquetFile:
 
 
 def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
-    with opened(shard.folder, shard.name + TABLE) as file:
+    with open_checked(shard.folder, shard.name + TABLE) as file:
         parquet = open_images(file)
         names = parquet.schema_arrow.names
         if shard.encode_format is None and not set(names) & set(QUALITY):

@@ -30,8 +30,9 @@ from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import merge_tables
 from img2dataset.formats.tfrecord_reading import parse_bytes_features, read_records
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.checked_file import opened
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.checked_file import open_checked
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 
 TFRECORD = ".tfrecord"
 CAPTION_FEATURE = "txt"
@@ -81,7 +82,7 @@ def find_feature_lists(schema: pa.Schema) -> dict[str, int]:
 
 
 def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
-    with opened(shard.folder, shard.name + TFRECORD) as file:
+    with open_checked(shard.folder, shard.name + TFRECORD) as file:
         for record in read_records(file):
             features = parse_bytes_features(record.data)
             try:

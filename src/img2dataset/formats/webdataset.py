@@ -26,8 +26,9 @@ from img2dataset.formats.table_merge import merge_tables
 from img2dataset.formats.tar_reading import read_members
 from img2dataset.json_text import to_json
 from img2dataset.records import Failure, Sample
-from img2dataset.storage.checked_file import opened
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.checked_file import open_checked
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 
 TAR = ".tar"
 MODE = 0o444
@@ -118,7 +119,7 @@ def build_header(name: str, size: int) -> bytes:
 
 
 def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
-    with opened(shard.folder, shard.name + TAR) as file:
+    with open_checked(shard.folder, shard.name + TAR) as file:
         for key, group in groupby(read_members(file), key=lambda member: member.key):
             files: dict[str, SampleFile] = {}
             for member in group:

@@ -14,17 +14,18 @@ from img2dataset.images.pixels import Pixels
 
 Box = tuple[float, float, float, float]
 """x_min, y_min, x_max, y_max, in 0..1 of the image."""
-LOW, HIGH = -1.0, 2.0
-"""Boxes may reach over the edge (detectors give such), but not by more than the image."""
-ALIGNED = 64
+MIN_COORDINATE, MAX_COORDINATE = -1.0, 2.0
+"""Boxes may reach over the edge, as those of detectors do, but not by more than the image."""
+ALIGNED_COLUMNS = 64
 MAX_WORK = 5 * 10**10
-"""Pixels, edges included, times the kernel's side: a minute.  Boxes on giants come near it."""
-REACH = 0.1
-"""By how much of its longest side a box grows, and what the kernel's radius is."""
+"""Pixels, edges included, times the kernel's side: a minute of CPU.  Boxes on the largest images
+come near it."""
+GROWTH = 0.1
+"""Share of its longest side by which a box grows; also the kernel's radius."""
 
 
 def read_boxes(boxes: Any) -> list[Box]:
-    """A row's boxes, checked; None is no boxes.  A reversed box covers the same pixels."""
+    """Check a row's boxes; None means no boxes.  A reversed box covers the same pixels."""
     if boxes is None:
         return []
     if not _is_list(boxes):
@@ -36,7 +37,7 @@ def _read_box(box: Any) -> Box:
     if not _is_list(box) or len(box) != 4:
         raise RowError(Reason.BAD_BOXES)
     try:
-        x1, y1, x2, y2 = (min(max(_number(side), LOW), HIGH) for side in box)
+        x1, y1, x2, y2 = (min(max(_to_float(side), MIN_COORDINATE), MAX_COORDINATE) for side in box)
     except (TypeError, ValueError, OverflowError) as error:
         raise RowError(Reason.BAD_BOXES) from error
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
@@ -46,7 +47,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
 
 
-def _number(value: Any) -> float:
+def _to_float(value: Any) -> float:
     number = math.nan if isinstance(value, (str, bytes)) else float(value)
     if math.isnan(number):
         raise ValueError(value)
@@ -59,11 +60,11 @@ def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
     Raises:
         RowError: TOO_MANY_PIXELS if that would take minutes.
     """
-    mask, side = _mask(boxes, *pixels.shape[:2])
+    mask, side = _make_mask(boxes, *pixels.shape[:2])
     if not mask.any():
         return pixels
-    changed = _around(mask, side // 2)  # where the softened mask is not 0
-    seen = _around(mask, 2 * (side // 2))  # what that depends on
+    changed = _find_reach(mask, side // 2)  # where the softened mask is not 0
+    seen = _find_reach(mask, 2 * (side // 2))  # what that depends on
     if math.prod(sides + side for sides in mask[seen].shape) * side > MAX_WORK:
         raise RowError(Reason.TOO_MANY_PIXELS)
     image = pixels[seen].astype(np.float32) / 255
@@ -79,41 +80,41 @@ def blur(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
     return blurred
 
 
-def _mask(boxes: Sequence[Box], height: int, width: int) -> tuple[Pixels, int]:
-    """1 inside the boxes, 0 elsewhere; and the side of the kernel."""
+def _make_mask(boxes: Sequence[Box], height: int, width: int) -> tuple[Pixels, int]:
+    """Return the mask, 1 inside the boxes and 0 elsewhere, and the side of the kernel."""
     mask = np.zeros((height, width), np.float32)
     largest = 0
     for box in boxes:
         left, right = int(box[0] * width), int(box[2] * width)
         top, bottom = int(box[1] * height), int(box[3] * height)
         longest = max(right - left, bottom - top)
-        columns = _grown(left, right, REACH * longest, width)
-        rows = _grown(top, bottom, REACH * longest, height)
+        columns = _grow_span(left, right, GROWTH * longest, width)
+        rows = _grow_span(top, bottom, GROWTH * longest, height)
         mask[rows, columns] = 1
         largest = max(largest, longest)
-    return mask, max(3, 2 * math.ceil(REACH * largest) + 1)
+    return mask, max(3, 2 * math.ceil(GROWTH * largest) + 1)
 
 
-def _around(mask: Pixels, reach: int) -> tuple[slice, slice]:
-    """The rows and columns within `reach` of the mask's ones.
+def _find_reach(mask: Pixels, reach: int) -> tuple[slice, slice]:
+    """Find the rows and columns within `reach` of the mask's ones.
 
-    Columns in steps of ALIGNED: then OpenCV's vectors fall as they do on the whole image, and
-    so do its roundings.
+    Columns are in steps of ALIGNED_COLUMNS: then OpenCV's vectors are aligned as on the whole
+    image, and round alike.
     """
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left = max(0, int(columns[0]) - reach) // ALIGNED * ALIGNED
-    right = -(-(int(columns[-1]) + 1 + reach) // ALIGNED) * ALIGNED
+    left = max(0, int(columns[0]) - reach) // ALIGNED_COLUMNS * ALIGNED_COLUMNS
+    right = -(-(int(columns[-1]) + 1 + reach) // ALIGNED_COLUMNS) * ALIGNED_COLUMNS
     return (
         slice(max(0, int(rows[0]) - reach), min(height, int(rows[-1]) + 1 + reach)),
         slice(left, min(width, right)),
     )
 
 
-def _grown(start: int, end: int, reach: float, side: int) -> slice:
-    """Rows or columns of the mask.
+def _grow_span(start: int, end: int, reach: float, side: int) -> slice:
+    """Grow a span of rows or columns of the mask by `reach`.
 
-    The end stops before the last one, and both are truncated: thus did the old tool, and
-    datasets are compared pixel by pixel.
+    The end stops before the last one, and both are truncated: the old tool did so, and datasets
+    are compared pixel by pixel.
     """
     return slice(int(max(0, start - reach)), int(max(0, min(side - 1, end + reach))))

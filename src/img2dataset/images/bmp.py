@@ -1,4 +1,4 @@
-"""BMP bytes with bit fields -> pixels.  Pillow knows some layouts of the fields, and no others.
+"""BMP bytes with bit fields -> pixels, for the layouts that Pillow does not know.
 
 Reference: Microsoft, BITMAPV5HEADER and "Bitmap Storage" (Win32 documentation).
 """
@@ -36,7 +36,7 @@ class BmpFields:
 
 
 def read_fields(data: bytes) -> BmpFields | None:
-    """The layout; None if the file has no bit fields, or makes no sense."""
+    """Read the layout; None if the file has no bit fields, or makes no sense."""
     if len(data) < 66 or data[:2] != b"BM":
         return None
     start, size, width, height = struct.unpack_from("<IIii", data, 10)
@@ -60,7 +60,7 @@ def read_fields(data: bytes) -> BmpFields | None:
 def decode(data: bytes, fields: BmpFields) -> Pixels | None:
     """BGR or BGRA pixels of 8 bits; None if some are missing.
 
-    An alpha that is 0 everywhere is no alpha: Windows and browsers show such pictures opaque.
+    An alpha that is 0 everywhere is ignored: Windows and browsers show these images opaque.
     """
     import numpy as np  # noqa: PLC0415  (headers are read without numpy)
 
@@ -73,16 +73,16 @@ def decode(data: bytes, fields: BmpFields) -> Pixels | None:
     if not fields.upside_down:
         values = values[::-1]
     red, green, blue, alpha = fields.masks
-    channels = [_channel(values, mask) for mask in (blue, green, red)]
+    channels = [_extract_channel(values, mask) for mask in (blue, green, red)]
     if alpha:
-        opacity = _channel(values, alpha)
+        opacity = _extract_channel(values, alpha)
         if opacity.any():
             channels.append(opacity)
     return np.dstack(channels)
 
 
-def _channel(values: Pixels, mask: int) -> Pixels:
-    """What `mask` cuts out, scaled to 0..255."""
+def _extract_channel(values: Pixels, mask: int) -> Pixels:
+    """Extract the bits of `mask`, scaled to 0..255."""
     import numpy as np  # noqa: PLC0415
 
     shift = (mask & -mask).bit_length() - 1

@@ -1,15 +1,15 @@
-"""How pictures are to be made: the part of the options that this stage reads."""
+"""The options that this stage reads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from img2dataset.options import Options, config_of
+from img2dataset.options import Options, make_config
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What becomes of a body."""
+    """How an image is filtered, decoded, resized and encoded."""
 
     image_size: int
     resize_mode: str
@@ -37,7 +37,7 @@ class ImageConfig:
             options: the options of the run.
             stores_rows: whether the output format keeps metadata; EXIF is not read for nothing.
         """
-        return config_of(
+        return make_config(
             cls,
             options,
             upscale_interpolation=options.upscale_interpolation.lower(),

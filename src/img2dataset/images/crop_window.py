@@ -1,6 +1,7 @@
 """A plan that enlarges a sliver and keeps a little of it -> the plan for that part alone.
 
-1 x 60000 pixels, cropped to 256 x 256, are 15 million rows on the way: all but 256 for nothing.
+An image of 1 x 60000 pixels, cropped to 256 x 256, would have 15 million rows on the way, of which
+256 are kept.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ from math import ceil
 
 from img2dataset.images.geometry import Plan
 
-REACH = 8
-"""Pixels around a pixel that an interpolation looks at, and some more."""
-TRIES = 64
-EXACT = 4096
-"""Parts of a pixel by which the part may be off: OpenCV's own steps are 2048."""
-WORTH_IT = 8
-"""Times what is kept that the whole must be, for this to be worth it."""
+REACH_PIXELS = 8
+"""Pixels around a pixel on which an interpolation depends, with a margin."""
+MAX_TRIES = 64
+SUBPIXEL_STEPS = 4096
+"""The part may be off by one of so many steps of a pixel; OpenCV's own are 2048."""
+MIN_GAIN = 8
+"""How many times larger than what is kept the whole must be."""
 
 
-def only_kept(plan: Plan, width: int, height: int) -> Plan:
-    """`plan` for the part of a width x height image that its crop keeps, if it enlarges."""
+def plan_kept_part(plan: Plan, width: int, height: int) -> Plan:
+    """Restrict `plan` to the part of a width x height image that its crop keeps, if it enlarges."""
     if plan.crop is None or plan.interpolation is None:
         return plan
     left, top, kept_width, kept_height = plan.crop
-    columns = _part(width, plan.width, left, kept_width)
-    rows = _part(height, plan.height, top, kept_height)
+    columns = _find_part(width, plan.width, left, kept_width)
+    rows = _find_part(height, plan.height, top, kept_height)
     if columns is None and rows is None:
         return plan
     x, new_x = columns or ((0, width), (0, plan.width))
@@ -42,30 +43,30 @@ def only_kept(plan: Plan, width: int, height: int) -> Plan:
 Span = tuple[int, int]
 
 
-def _part(old: int, new: int, start: int, kept: int) -> tuple[Span, Span] | None:
-    """Of a side of `old` pixels that becomes `new`: from where to where is needed, before and
-    after; None if all of it, or nearly so."""
-    if new < 2 * old or new < WORTH_IT * kept:
+def _find_part(old: int, new: int, start: int, kept: int) -> tuple[Span, Span] | None:
+    """Find which span of a side of `old` pixels is needed, and which span of the `new` pixels it
+    becomes; None if all of it, or nearly so."""
+    if new < 2 * old or new < MIN_GAIN * kept:
         return None
-    before = max(0, start * old // new - REACH)
-    behind = min(old, ceil((start + kept) * old / new) + REACH)
-    first = _meeting(range(before, max(-1, before - TRIES), -1), old, new)
-    last = _meeting(range(behind, min(old, behind + TRIES) + 1), old, new)
-    return (first, last), (_moved(first, old, new), _moved(last, old, new))
+    before = max(0, start * old // new - REACH_PIXELS)
+    behind = min(old, ceil((start + kept) * old / new) + REACH_PIXELS)
+    first = _find_meeting_edge(range(before, max(-1, before - MAX_TRIES), -1), old, new)
+    last = _find_meeting_edge(range(behind, min(old, behind + MAX_TRIES) + 1), old, new)
+    return (first, last), (_scale_edge(first, old, new), _scale_edge(last, old, new))
 
 
-def _meeting(candidates: range, old: int, new: int) -> int:
-    """The first pixel, of those before and after, whose edge falls on an edge as good as exactly."""
+def _find_meeting_edge(candidates: range, old: int, new: int) -> int:
+    """Find the first candidate whose edge falls on an edge of the new pixels, nearly exactly."""
 
-    def off(pixel: int) -> float:
+    def measure_offset(pixel: int) -> float:
         """In pixels before the resize."""
-        return abs(pixel * new - _moved(pixel, old, new) * old) / new
+        return abs(pixel * new - _scale_edge(pixel, old, new) * old) / new
 
     for pixel in candidates:
-        if off(pixel) * EXACT < 1:
+        if measure_offset(pixel) * SUBPIXEL_STEPS < 1:
             return pixel
-    return min(candidates, key=off)
+    return min(candidates, key=measure_offset)
 
 
-def _moved(pixel: int, old: int, new: int) -> int:
+def _scale_edge(pixel: int, old: int, new: int) -> int:
     return (2 * pixel * new + old) // (2 * old)

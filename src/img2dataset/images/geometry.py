@@ -23,7 +23,7 @@ INTERPOLATIONS: dict[str, int] = {
 SHORTEST_SIDE_MODES = frozenset({"keep_ratio", "center_crop"})
 """Modes that bring the shortest side to image_size; the others bring the longest."""
 
-LARGEST_SIDE = {"jpg": 65_500, "png": 1_000_000, "webp": 16_383}
+MAX_SIDE_PIXELS = {"jpg": 65_500, "png": 1_000_000, "webp": 16_383}
 """Longest side each encoder takes, in pixels (1,000,000 is libpng's own limit)."""
 
 
@@ -55,8 +55,8 @@ class Plan:
         return left + self.width + right, top + self.height + bottom
 
 
-def plan(config: ImageConfig, width: int, height: int) -> Plan:
-    """What to do with an image of width x height, as it is displayed."""
+def make_plan(config: ImageConfig, width: int, height: int) -> Plan:
+    """Plan the resize of an image of width x height, as displayed."""
     if config.resize_mode == "no":
         return Plan(width, height)
     side = config.image_size
@@ -64,30 +64,30 @@ def plan(config: ImageConfig, width: int, height: int) -> Plan:
     tested = min(width, height) if by_shortest else max(width, height)
     if config.resize_only_if_bigger and tested <= side:
         return Plan(width, height)
-    new_width, new_height = scaled(width, side / tested), scaled(height, side / tested)
+    new_width, new_height = scale_side(width, side / tested), scale_side(height, side / tested)
     name = config.downscale_interpolation if tested > side else config.upscale_interpolation
     same = (new_width, new_height) == (width, height)
     return Plan(
         new_width,
         new_height,
         None if same else INTERPOLATIONS[name.lower()],
-        _crop(new_width, new_height, side) if config.resize_mode == "center_crop" else None,
-        _pad(new_width, new_height, side) if config.resize_mode == "border" else None,
+        _place_crop(new_width, new_height, side) if config.resize_mode == "center_crop" else None,
+        _place_pad(new_width, new_height, side) if config.resize_mode == "border" else None,
     )
 
 
-def scaled(side: int, scale: float) -> int:
-    """`side` times `scale`, rounded half to even, never 0."""
+def scale_side(side: int, scale: float) -> int:
+    """Multiply, round half to even, and return at least 1."""
     return max(1, round(side * scale))
 
 
-def _crop(width: int, height: int, side: int) -> tuple[int, int, int, int] | None:
+def _place_crop(width: int, height: int, side: int) -> tuple[int, int, int, int] | None:
     if (width, height) == (side, side):
         return None
     return (width - side) // 2, (height - side) // 2, side, side
 
 
-def _pad(width: int, height: int, side: int) -> tuple[int, int, int, int] | None:
+def _place_pad(width: int, height: int, side: int) -> tuple[int, int, int, int] | None:
     if (width, height) == (side, side):
         return None
     left, top = (side - width) // 2, (side - height) // 2
@@ -107,26 +107,26 @@ def check_limits(config: ImageConfig, width: int, height: int) -> None:
 
 
 def check_plan(config: ImageConfig, planned: Plan) -> None:
-    """Refuse what would take too much memory on the way, or what no encoder takes at the end.
+    """Refuse what would take too much memory on the way, or what the encoder would refuse.
 
-    Enlarging a sliver by its shortest side makes giants: 1 x 60000 becomes 256 x 15 million.
+    Enlarging a narrow image by its shortest side is costly: 1 x 60000 becomes 256 x 15 million.
     """
-    if max(planned.final) > LARGEST_SIDE[config.encode_format]:
+    if max(planned.final) > MAX_SIDE_PIXELS[config.encode_format]:
         raise RowError(Reason.ENCODE)
     allowed = max(config.max_decoded_pixels, config.image_size**2)
     if planned.width * planned.height > allowed:
         raise RowError(Reason.TOO_MANY_PIXELS)
 
 
-def shrink_factor(
+def choose_shrink_factor(
     original: tuple[int, int], target: tuple[int, int], *, margin: int = 3, smallest: int = 512
 ) -> int:
-    """The largest of 1, 2, 4, 8 by which a JPEG may be shrunk while it is decoded.
+    """Choose the largest of 1, 2, 4, 8 by which a JPEG may be shrunk while it is decoded.
 
     What is decoded stays at least `margin` times the target on both sides: then what follows
     is still an area average over enough pixels (44 dB and more from the full decode; twice
     the target would be 39, and hardly quicker).  Images with a side below `smallest` have
-    been made small before: they are sharp to the last pixel, and there is little to win.
+    been downscaled before: they are sharp to the last pixel, and little time would be saved.
     """
     if min(original) < smallest:
         return 1

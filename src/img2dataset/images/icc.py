@@ -1,7 +1,6 @@
 """Bytes -> the colour profile in them -> what turns their pixels into sRGB.
 
-A profile that is damaged, or made for other colours than the pixels have, is passed over, as
-if there were none: the photo is a photo all the same.
+A profile that is damaged, or made for other colours than the pixels have, is ignored.
 """
 
 from __future__ import annotations
@@ -15,14 +14,15 @@ import cv2
 import numpy as np
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.header import Header
 from img2dataset.images.headers import png, tiff
-from img2dataset.images.pillow import open_image, pillows_door
+from img2dataset.images.pillow import open_image, translate_pillow_errors
 from img2dataset.images.pixels import Pixels
-from img2dataset.images.probe import Header, riff_chunk
+from img2dataset.images.probe import find_riff_chunk
 
-MAX_BYTES = 4_000_000
+MAX_PROFILE_BYTES = 4_000_000
 """Of a profile; those of printing presses have two millions at most."""
-MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+PILLOW_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """The colours a profile is for, as it says -> as Pillow does."""
 
 
@@ -37,8 +37,8 @@ class Conversion:
     def fits(self, pixels: Pixels) -> bool:
         return self.mode == ("L" if pixels.ndim == 2 or pixels.shape[2] == 2 else "RGB")
 
-    def of_colours(self, pixels: Pixels) -> Pixels:
-        """8-bit pixels of a kind that fits; an alpha channel is left alone."""
+    def convert_colours(self, pixels: Pixels) -> Pixels:
+        """Convert 8-bit pixels for which `fits` is true; an alpha channel stays."""
         converted = pixels.copy()
         if self.mode == "L":
             grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
@@ -52,8 +52,8 @@ class Conversion:
             )[:, :, ::-1]  # fmt: skip
         return converted
 
-    def of_inks(self, inks: Pixels) -> Pixels:
-        """BGR of CMYK, 255 = full ink."""
+    def convert_inks(self, inks: Pixels) -> Pixels:
+        """Convert CMYK, 255 = full ink, to BGR."""
         made: Pixels = cv2.cvtColor(self._apply(inks, "CMYK"), cv2.COLOR_RGB2BGR)
         return made
 
@@ -64,37 +64,38 @@ class Conversion:
         return np.asarray(self.transform.apply(image))
 
 
-def conversion_for(data: bytes, header: Header) -> Conversion | None:
-    """What an image needs to become sRGB; None if nothing, or nothing can be done."""
-    profile = profile_in(data, header)
-    return _conversion(profile) if 128 < len(profile) <= MAX_BYTES else None
+def find_conversion(data: bytes, header: Header) -> Conversion | None:
+    """Return the conversion that turns an image into sRGB; None if it needs none, or has no usable
+    profile."""
+    profile = read_profile(data, header)
+    return _build_conversion(profile) if 128 < len(profile) <= MAX_PROFILE_BYTES else None
 
 
-def profile_in(data: bytes, header: Header) -> bytes:
-    """The ICC profile of an image; empty if it has none."""
+def read_profile(data: bytes, header: Header) -> bytes:
+    """Read the ICC profile of an image; empty if it has none."""
     if header.format == "PNG":
-        return png.profile_in(data, MAX_BYTES)
+        return png.read_profile(data, MAX_PROFILE_BYTES)
     if header.format == "WEBP":
-        return riff_chunk(data, b"ICCP")
+        return find_riff_chunk(data, b"ICCP")
     if header.format == "TIFF":
-        return tiff.profile_in(data)
+        return tiff.read_profile(data)
     try:
-        with pillows_door(Reason.DECODE):
+        with translate_pillow_errors(Reason.DECODE):
             image = open_image(data, [header.format])
             found = None if image is None else image.info.get("icc_profile")
-    except RowError:  # the decoder will say so, if it matters
+    except RowError:  # the decoder reports it, if it matters
         return b""
     return found if isinstance(found, bytes) else b""
 
 
 @lru_cache(maxsize=16)
-def _conversion(profile: bytes) -> Conversion | None:
+def _build_conversion(profile: bytes) -> Conversion | None:
     from PIL import ImageCms  # noqa: PLC0415  (see pillow.py)
 
     try:
-        with pillows_door(Reason.DECODE):
+        with translate_pillow_errors(Reason.DECODE):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            mode = MODES.get(source.profile.xcolor_space)
+            mode = PILLOW_MODES.get(source.profile.xcolor_space)
             if mode is None or "sRGB" in (source.profile.profile_description or ""):
                 return None
             transform = ImageCms.buildTransform(

@@ -1,4 +1,4 @@
-"""Body -> Picture with the bytes as they came: recognised by their header, never decoded."""
+"""Bytes -> EncodedImage with the same bytes: recognised by their header, never decoded."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Any
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.metadata import exif_of, read_exif
+from img2dataset.images.metadata import read_exif, read_image_exif
 from img2dataset.images.pillow import PLUGINS, set_up_pillow
 from img2dataset.images.probe import probe, recognise
 from img2dataset.records import EncodedImage
 
 RECOGNISED = frozenset({*PLUGINS.values(), Reason.TOO_MANY_PIXELS})
-"""Why an image could not be decoded; here nobody asks for its pixels."""
+"""Reasons why an image cannot be decoded, which do not matter here."""
 
 
 class Passthrough:
-    """Stands where an ImageProcessor does, with disable_all_reencoding: without OpenCV."""
+    """Take the place of ImageProcessor with disable_all_reencoding; needs no OpenCV."""
 
     def __init__(self, config: ImageConfig) -> None:
         self._config = config
         set_up_pillow(config.max_decoded_pixels)
 
     def __repr__(self) -> str:
-        return f"Untouched({self._config!r})"
+        return f"Passthrough({self._config!r})"
 
     def process(self, data: bytes, boxes: Any = None) -> EncodedImage:
-        """The picture to store for a body; there are no `boxes`, the options refuse them.
+        """Return the image to store; there are no `boxes`, the options refuse them.
 
         Raises:
             RowError: the bytes are no image.
@@ -36,7 +36,7 @@ class Passthrough:
             if not self._config.extract_exif:
                 recognise(data)
                 return EncodedImage(data, None, None, None, None)
-            exif = exif_of(data, probe(data))
+            exif = read_image_exif(data, probe(data))
         except RowError as error:
             if error.reason not in RECOGNISED:
                 raise

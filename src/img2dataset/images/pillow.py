@@ -1,4 +1,4 @@
-"""Bytes -> an image opened by Pillow, the second decoder: imported when a body first needs it.
+"""Bytes -> an image opened by Pillow, which is imported when a body first needs it.
 
 Pillow and all its formats take 50 ms of CPU to import; JPEG, PNG and WebP do without them.
 """
@@ -18,27 +18,27 @@ from img2dataset.errors import Reason, RowError
 if TYPE_CHECKING:
     from PIL import Image
 
-_most_pixels = 0
+_max_pixels = 0
 _plugging = threading.Lock()
 
 PLUGINS = {"HEIF": Reason.HEIC, "JXL": Reason.JXL}
-"""Formats that Pillow reads with a plugin of its own -> what a body is that comes without it."""
+"""Formats for which Pillow needs a plugin -> the reason if it is not installed."""
 
 
 def set_up_pillow(max_decoded_pixels: int) -> None:
-    """No messages on stderr, and no limit below ours, which is checked before decoding.
+    """Silence Pillow, and raise its limit to `max_decoded_pixels`, checked before decoding.
 
     Both hold for the process, as Pillow's own limit does.
     """
-    global _most_pixels  # noqa: PLW0603
-    _most_pixels = max(_most_pixels, max_decoded_pixels)
+    global _max_pixels  # noqa: PLW0603
+    _max_pixels = max(_max_pixels, max_decoded_pixels)
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 @contextmanager
-def pillows_door(reason: Reason) -> Iterator[None]:
-    """Turn whatever hostile bytes make Pillow raise into a RowError."""
+def translate_pillow_errors(reason: Reason) -> Iterator[None]:
+    """Translate any exception that Pillow raises for hostile bytes into a RowError."""
     try:
         yield
     except RowError:
@@ -62,7 +62,7 @@ def plug_in(format_name: str) -> None:
             if format_name == "HEIF":
                 import pillow_heif  # noqa: PLC0415  (an extra)
 
-                pillow_heif.options.DECODE_THREADS = 1  # image threads of ours do the work
+                pillow_heif.options.DECODE_THREADS = 1  # the worker has image threads
                 pillow_heif.register_heif_opener()
             else:
                 from pillow_jxl import JpegXLImagePlugin  # noqa: PLC0415  (registers itself)
@@ -73,15 +73,15 @@ def plug_in(format_name: str) -> None:
 
 
 def open_image(data: bytes, formats: Sequence[str]) -> Image.Image | None:
-    """The image, if Pillow recognises it as one of `formats`; no pixel is decoded yet.
+    """Open the image if Pillow recognises it as one of `formats`; decode no pixel yet.
 
     Raises:
-        RowError: it has twice as many pixels as anybody allows, and more.
+        RowError: it has more than twice as many pixels as any processor here allows.
     """
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  (see above)
 
     Image.init()
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _most_pixels)
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _max_pixels)
     known = [name for name in formats if name in Image.OPEN]
     try:
         return Image.open(io.BytesIO(data), formats=known)

@@ -10,22 +10,24 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[Any]
 """height x width (grey) or height x width x channels (BGR, BGRA; two channels = grey, alpha)."""
-AT_ONCE = 1_000_000
-"""Values that are stretched together."""
+CHUNK_VALUES = 1_000_000
+"""Values that are stretched at once."""
 
 
-class Recolour(Protocol):
+class ColourConversion(Protocol):
     """Turns colours into sRGB; see icc.Conversion."""
 
     def fits(self, pixels: Pixels) -> bool: ...
 
-    def of_colours(self, pixels: Pixels) -> Pixels: ...
+    def convert_colours(self, pixels: Pixels) -> Pixels: ...
 
 
-def ordinary(pixels: Pixels, recolour: Recolour | None = None) -> tuple[Pixels, bool]:
-    """`pixels` as 8-bit grey or BGR without alpha, and whether they were just that already.
+def normalise_pixels(
+    pixels: Pixels, recolour: ColourConversion | None = None
+) -> tuple[Pixels, bool]:
+    """Convert to 8-bit grey or BGR without alpha; say whether the pixels were so already.
 
-    `recolour` is applied where it fits, before anything is laid on white.
+    `recolour` is applied where it fits, before transparency is blended on white.
     """
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
@@ -33,15 +35,15 @@ def ordinary(pixels: Pixels, recolour: Recolour | None = None) -> tuple[Pixels, 
     plain = pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3)
     if plain and recolour is None:
         return pixels, True
-    pixels = eight_bit(pixels)
+    pixels = scale_to_8bit(pixels)
     if recolour is not None:
-        pixels = recolour.of_colours(pixels)
+        pixels = recolour.convert_colours(pixels)
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        pixels = on_white(pixels)
+        pixels = blend_on_white(pixels)
     return pixels, False
 
 
-def eight_bit(pixels: Pixels) -> Pixels:
+def scale_to_8bit(pixels: Pixels) -> Pixels:
     """Scale to 0..255.
 
     16 bits: v / 257, rounded.  Floats: 0..1 is the whole range if all values lie in it, else
@@ -53,44 +55,44 @@ def eight_bit(pixels: Pixels) -> Pixels:
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype == np.uint16:
-        return _high_bytes(pixels)
+        return _scale_16bit(pixels)
     if pixels.dtype == np.int8:
         return (pixels.astype(np.int16) + 128).astype(np.uint8)
     if pixels.dtype.kind in "iu" and pixels.min() >= 0 and pixels.max() <= 65_535:
-        return _high_bytes(pixels.astype(np.uint16))
-    return _stretched(pixels)
+        return _scale_16bit(pixels.astype(np.uint16))
+    return _stretch_range(pixels)
 
 
-def _high_bytes(pixels: Pixels) -> Pixels:
+def _scale_16bit(pixels: Pixels) -> Pixels:
     # no v / 257 lies halfway between two integers: OpenCV's rounding is exact here
     scaled: Pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     return scaled
 
 
-def _stretched(pixels: Pixels) -> Pixels:
-    """Some rows at a time: what they become on the way is many times as large."""
-    step = max(1, AT_ONCE // max(1, pixels[0].size))
+def _stretch_range(pixels: Pixels) -> Pixels:
+    """Stretch some rows at a time, because floats take many times the memory."""
+    step = max(1, CHUNK_VALUES // max(1, pixels[0].size))
     parts = [slice(top, top + step) for top in range(0, len(pixels), step)]
-    low = min(float(_numbers(pixels[part]).min()) for part in parts)
-    high = max(float(_numbers(pixels[part]).max()) for part in parts)
+    low = min(float(_make_finite(pixels[part]).min()) for part in parts)
+    high = max(float(_make_finite(pixels[part]).max()) for part in parts)
     if pixels.dtype.kind == "f" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     result = np.zeros(pixels.shape, np.uint8)
     if high > low:
         for part in parts:
-            unit = (_numbers(pixels[part]).astype(np.float64) - low) / (high - low)
+            unit = (_make_finite(pixels[part]).astype(np.float64) - low) / (high - low)
             result[part] = np.rint(unit * 255)
     return result
 
 
-def _numbers(pixels: Pixels) -> Pixels:
-    """As floats; not a number is 0, and numbers without end become the largest."""
+def _make_finite(pixels: Pixels) -> Pixels:
+    """Convert to floats; NaN becomes 0, infinities the largest numbers."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.nan_to_num(pixels.astype(np.float32, copy=False), nan=0.0)
 
 
-def on_white(pixels: Pixels) -> Pixels:
-    """Lay 8-bit pixels, whose last channel is alpha, over white; rounded to nearest."""
+def blend_on_white(pixels: Pixels) -> Pixels:
+    """Blend 8-bit pixels, whose last channel is alpha, on white; round to nearest."""
     alpha = pixels[:, :, -1].astype(np.uint16)
     result = np.empty((*alpha.shape, pixels.shape[2] - 1), np.uint8)
     white = (255 - alpha) * np.uint16(255) + np.uint16(127)  # at most 65152: fits

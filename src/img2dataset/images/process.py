@@ -1,4 +1,4 @@
-"""Body -> Picture, step by step.  The page of this stage to read first."""
+"""Bytes -> EncodedImage, step by step.  Read this module of the stage first."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import cv2
 from img2dataset.errors import Reason, RowError
 from img2dataset.images import geometry
 from img2dataset.images.blur import blur, read_boxes
-from img2dataset.images.codec import ENCODERS, FORMATS, decode, encode, set_up_opencv
 from img2dataset.images.config import ImageConfig
-from img2dataset.images.crop_window import only_kept
+from img2dataset.images.crop_window import plan_kept_part
+from img2dataset.images.decode import decode
+from img2dataset.images.encode import ENCODERS, FORMATS, encode
+from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
-from img2dataset.images.icc import conversion_for
-from img2dataset.images.metadata import exif_of
-from img2dataset.images.orientation import swaps_sides
+from img2dataset.images.icc import find_conversion
+from img2dataset.images.library_decoders import set_up_opencv
+from img2dataset.images.metadata import read_image_exif
+from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
-from img2dataset.images.probe import Header, probe
-from img2dataset.images.resize import frame, resize
-from img2dataset.images.shrink import shrunk
-from img2dataset.images.turn import turn
+from img2dataset.images.probe import probe
+from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
 
 
 class ImageProcessor:
-    """Makes pictures.  It has no state: any number of threads may use one."""
+    """Turn the bytes of an image into the image to store.  Stateless, so threads may share it."""
 
     def __init__(self, config: ImageConfig) -> None:
         self._config = config
@@ -38,12 +39,12 @@ class ImageProcessor:
         return f"ImageProcessor({self._config!r})"
 
     def process(self, data: bytes, boxes: Any = None) -> EncodedImage:
-        """The picture to store for a body.
+        """Return the image to store.
 
-        `boxes` are to be blurred: None, or a list of [x_min, y_min, x_max, y_max] in 0..1.
+        `boxes` are blurred: None, or a list of [x_min, y_min, x_max, y_max] in 0..1.
 
         Raises:
-            RowError: the bytes are no image, or a filter refuses it.
+            RowError: the bytes are no image, or a filter refuses the image.
         """
         header = probe(data)
         try:
@@ -59,22 +60,22 @@ class ImageProcessor:
             width, height = height, width
         geometry.check_limits(config, width, height)
         check_length(data, header)
-        plan = geometry.plan(config, width, height)
-        if not boxes:  # which are blurred on the whole
-            plan = only_kept(plan, width, height)
+        plan = geometry.make_plan(config, width, height)
+        if not boxes:  # those are blurred on the whole image
+            plan = plan_kept_part(plan, width, height)
         geometry.check_plan(config, plan)
 
-        recolour = conversion_for(data, header) if config.convert_to_srgb else None
-        pixels = None if boxes or recolour else shrunk(data, header, plan, orientation)
-        as_stored = False  # and were it so, it does not matter for what has changed its size
+        recolour = find_conversion(data, header) if config.convert_to_srgb else None
+        pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
+        as_stored = False  # does not matter where the size changes
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)
             pixels, as_stored = decode(data, header, factor, recolour)
-            pixels = turn(pixels, orientation)
+            pixels = turn_upright(pixels, orientation)
             pixels = resize(pixels, plan, by_opencv=bool(boxes))
         if boxes:
             pixels = blur(pixels, boxes)
-        pixels = frame(pixels, plan)
+        pixels = crop_or_pad(pixels, plan)
 
         kept = (
             config.skip_reencode
@@ -85,12 +86,12 @@ class ImageProcessor:
             and header.format == FORMATS[config.encode_format]
         )
         stored = data if kept else encode(pixels, config.encode_format, self._params)
-        exif = exif_of(data, header) if config.extract_exif else None
+        exif = read_image_exif(data, header) if config.extract_exif else None
         return EncodedImage(stored, *plan.final, width, height, exif)
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
-        """By how much to shrink while decoding."""
+        """Choose the factor by which decoding shrinks."""
         shrinks = plan.interpolation is not None and plan.width < width
         if not (shrinks and self._shrinkable and header.format == "JPEG"):
             return 1
-        return geometry.shrink_factor((width, height), (plan.width, plan.height))
+        return geometry.choose_shrink_factor((width, height), (plan.width, plan.height))

@@ -10,7 +10,7 @@ from typing import Any
 
 from img2dataset.options.checks import check_type, check_value
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
-from img2dataset.options.copying import config_of
+from img2dataset.options.copying import make_config
 from img2dataset.options.declared import DeclaredOptions
 from img2dataset.options.option import Group
 from img2dataset.options.rules import QUALITY, check_together
@@ -22,7 +22,7 @@ __all__ = [
     "RESERVED_COLUMNS",
     "Group",
     "Options",
-    "config_of",
+    "make_config",
     "shaping_options",
 ]
 

@@ -10,7 +10,7 @@ from img2dataset.options.declared import DeclaredOptions
 C = TypeVar("C")
 
 
-def config_of(config: type[C], options: DeclaredOptions, **own: Any) -> C:
+def make_config(config: type[C], options: DeclaredOptions, **own: Any) -> C:
     """Make the config of a stage: a field with the name of an option is a copy of it.
 
     Args:

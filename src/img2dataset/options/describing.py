@@ -14,7 +14,7 @@ INDENT = "    "
 URL_LIST = "url_list"
 
 
-def annotation_of(declared: Field[Any]) -> str:
+def make_annotation(declared: Field[Any]) -> str:
     """The type of an option, as `download` annotates it; of a closed set, each value."""
     if declared.name == URL_LIST:
         return "UrlList"
@@ -26,26 +26,26 @@ def annotation_of(declared: Field[Any]) -> str:
     return f"{kind} | None" if optional else kind
 
 
-def described_option(declared: Field[Any]) -> str:
+def describe_option(declared: Field[Any]) -> str:
     """Its name, what it does, and its default."""
     is_required = declared.default is MISSING
-    default = "required" if is_required else f"default: {shown_default(declared.default)}"
+    default = "required" if is_required else f"default: {format_default(declared.default)}"
     return f"{declared.name}: {declared.metadata['help']} ({default})"
 
 
-def shown_default(value: Any) -> str:
+def format_default(value: Any) -> str:
     return "no limit" if value == math.inf else repr(value)
 
 
-def filled(text: str) -> str:
+def fill_text(text: str) -> str:
     """The text in lines of at most WIDTH letters, with a hanging indent.
 
     As textwrap does, which takes a hundred times as long; each start of the program needs it.
     """
-    return f"\n{INDENT}{INDENT}".join(lines_of(text)).join((INDENT, ""))
+    return f"\n{INDENT}{INDENT}".join(split_lines(text)).join((INDENT, ""))
 
 
-def lines_of(text: str) -> Iterator[str]:
+def split_lines(text: str) -> Iterator[str]:
     line = ""
     for word in text.split(" "):
         if line and len(line) + 1 + len(word) > WIDTH - 2 * len(INDENT):

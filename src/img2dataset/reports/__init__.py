@@ -26,10 +26,10 @@ def find_reporters(options: Options, reporters: Sequence[Reporter] | None = None
 
         found.append(WandbReporter(options.wandb_project))
     # the terminal comes last, because its last line is the run's
-    return [*found, *([_terminal(options)] if reporters is None else reporters)]
+    return [*found, *([_make_terminal(options)] if reporters is None else reporters)]
 
 
-def _terminal(options: Options) -> Reporter:
+def _make_terminal(options: Options) -> Reporter:
     if options.quiet:
         from img2dataset.reports.errors_only import ErrorReporter  # noqa: PLC0415  (as above)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from img2dataset.errors import Reason, Status
 from img2dataset.report import Report
-from img2dataset.reports.rates import share
+from img2dataset.reports.rates import compute_share
 from img2dataset.text import plural
 
-AGAIN = "run the same command again"
+SAME_COMMAND = "run the same command again"
 ONCE_ONLY = frozenset({"overwrite", "extend"})
-"""Modes that begin something new each time: to go on is another mode's work."""
+"""Modes that begin something new in each run: only incremental resumes it."""
 MAX_NAMES = 10
 
 NETWORK = "check this machine's network, proxy and firewall, or lower thread_count"
@@ -67,13 +67,13 @@ CAUSES: Mapping[Reason, str] = {
     Reason.ASPECT_RATIO: FILTER,
     Reason.BAD_BOXES: "check bbox_col: boxes are [x_min, y_min, x_max, y_max] in 0..1",
 }
-"""What to look into when a reason takes everything; the others have DEFAULTS."""
+"""What to look into if every row failed for a reason; the others have DEFAULTS."""
 
 OTHER_MODES = {
-    "retry": "retry fetches again what failed for a reason that may pass",
+    "retry": "retry fetches again what failed for a transient reason",
     "overwrite": "overwrite starts afresh",
 }
-"""What else can be done with a dataset that is done."""
+"""What else can be done with a finished dataset."""
 
 DEFAULTS = {
     Status.SUCCESS: "",
@@ -82,103 +82,99 @@ DEFAULTS = {
 }
 
 
-def last_line(report: Report) -> str:
-    """What happened and what to do next; see `Report.exit_code` for what each means to a script."""
+def make_last_line(report: Report) -> str:
+    """Say what happened and what to do next; a script reads `Report.exit_code`."""
     where = report.output_folder
     if report.interrupted:
         stored = plural(report.shards_done, "shard")
-        return (
-            f"interrupted: {stored} stored in {where}{unfinished(report)}; {again(report)} to go on"
-        )
+        return f"interrupted: {stored} stored in {where}{describe_unfinished(report)}; {name_command(report)} to go on"
     if report.shards_not_done:
         return (
             f"not done: {plural(len(report.shards_not_done), 'shard')} failed "
-            f"({some(report.shards_not_done)}); {again(report)} to do what is left"
+            f"({list_some(report.shards_not_done)}); {name_command(report)} to do what is left"
         )
     if report.count == 0:
-        return nothing_to_do(report)
+        return describe_nothing_to_do(report)
     if report.exit_code != 0:
-        return f"not one image succeeded: {likely_cause(report.reasons)}"
+        return f"not one image succeeded: {find_likely_cause(report.reasons)}"
     return (
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
-        f"({share(report.successes, report.count):.1%}) in {where}{came_back(report)}{may_pass(report)}"
+        f"({compute_share(report.successes, report.count):.1%}) in {where}{describe_recovered(report)}{describe_transient(report)}"
     )
 
 
-def again(report: Report) -> str:
-    """The command that goes on with the dataset."""
+def name_command(report: Report) -> str:
+    """Name the command that resumes the dataset."""
     if report.incremental_mode in ONCE_ONLY:
-        return f"{AGAIN} with incremental_mode=incremental"
-    return AGAIN
+        return f"{SAME_COMMAND} with incremental_mode=incremental"
+    return SAME_COMMAND
 
 
-def unfinished(report: Report) -> str:
-    """What becomes of the shards that an interrupted run was at."""
+def describe_unfinished(report: Report) -> str:
+    """Say what becomes of the shards that an interrupted run had begun."""
     begun, again = len(report.shards_not_done), len(report.retry_interrupted)
     lost = plural(begun, "unfinished shard is", "unfinished shards are")
     same = plural(again, "shard that was done before keeps", "shards that were done before keep")
     return (
         f"{f', {lost} not kept' if begun else ''}"
-        f"{f', {same} what {it_or_they(again)} had' if again else ''}"
+        f"{f', {same} what {choose_pronoun(again)} had' if again else ''}"
     )
 
 
-def it_or_they(count: int) -> str:
+def choose_pronoun(count: int) -> str:
     return "it" if count == 1 else "they"
 
 
-def may_pass(report: Report) -> str:
-    """How to get what may be there another time."""
+def describe_transient(report: Report) -> str:
+    """Say how to retry the rows that failed for a transient reason."""
     if report.retry is not None or report.tally.transient == 0:
         return ""
-    rows = f"; {plural(report.tally.transient, 'row')} failed for a reason that may pass"
+    rows = f"; {plural(report.tally.transient, 'row')} failed for a transient reason"
     if "retry" in report.refused_modes:
         return rows
-    return f"{rows}: incremental_mode=retry fetches them again{without_part(report)}"
+    return f"{rows}: incremental_mode=retry fetches them again{advise_without_part(report)}"
 
 
-def without_part(report: Report) -> str:
-    """What to leave out of the command of a part, to speak of the whole dataset."""
+def advise_without_part(report: Report) -> str:
+    """Say what to leave out of the command of a part, so that it is about the whole dataset."""
     return "" if report.part is None else " (without part)"
 
 
-def came_back(report: Report) -> str:
+def describe_recovered(report: Report) -> str:
     if report.retry is None:
         return ""
     return f"; {report.recovered:,} of {plural(report.retried, 'row')} fetched again came back"
 
 
-def nothing_to_do(report: Report) -> str:
+def describe_nothing_to_do(report: Report) -> str:
     if report.shards_skipped == 0 and report.part is not None:
         return f"nothing to do: the list has no shard for part {report.part}"
     if report.shards_skipped == 0:
         return f"nothing to do: the list is empty; {LIST}"
     if report.retry is not None:
-        return (
-            f"nothing to do: {before(report)}, and no row in it failed for a reason that may pass"
-        )
+        return f"nothing to do: {describe_done_before(report)}, and no row in it failed for a transient reason"
     ways = [text for mode, text in OTHER_MODES.items() if mode not in report.refused_modes]
-    more = f"; incremental_mode={', '.join(ways)}{without_part(report)}" if ways else ""
-    return f"nothing to do: {before(report)}{more}"
+    more = f"; incremental_mode={', '.join(ways)}{advise_without_part(report)}" if ways else ""
+    return f"nothing to do: {describe_done_before(report)}{more}"
 
 
-def before(report: Report) -> str:
+def describe_done_before(report: Report) -> str:
     shards = plural(report.shards_skipped, "shard")
     was = "was" if report.shards_skipped == 1 else "were"
     images = "" if report.has_images else ", without a single image"
     return f"{shards} in {report.output_folder} {was} done before{images}"
 
 
-def likely_cause(reasons: Mapping[str, int]) -> str:
-    """The most frequent reason, and what to look into."""
+def find_likely_cause(reasons: Mapping[str, int]) -> str:
+    """Name the most frequent reason, and what to look into."""
     if not reasons:
         return "no row was tried"
     name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
     reason = Reason.named(name)
     cause = CAUSES.get(reason, DEFAULTS[reason.status])
-    return f"{share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
+    return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
 
 
-def some(names: Sequence[str]) -> str:
+def list_some(names: Sequence[str]) -> str:
     more = len(names) - MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")

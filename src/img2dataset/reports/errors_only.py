@@ -6,7 +6,7 @@ import sys
 from typing import TextIO
 
 from img2dataset.report import Progress, Report
-from img2dataset.reports.advice import last_line
+from img2dataset.reports.advice import make_last_line
 from img2dataset.reports.reporter import Reporter
 from img2dataset.reports.screen import Unbreakable
 
@@ -19,5 +19,5 @@ class ErrorReporter(Reporter):
 
     def finished(self, report: Report, progress: Progress) -> None:  # noqa: ARG002
         if report.exit_code != 0 and not report.interrupted:  # the caller is told by an exception
-            self._stream.write(f"img2dataset: {last_line(report)}\n")
+            self._stream.write(f"img2dataset: {make_last_line(report)}\n")
             self._stream.flush()

@@ -39,7 +39,7 @@ class LiveScreen:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def show(self, view: View) -> None:
-        self._live.update(drawn(view), refresh=True)
+        self._live.update(draw(view), refresh=True)
 
     def table(self, table: Table) -> None:
         drawn_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -55,7 +55,7 @@ class LiveScreen:
         self._live.stop()
 
 
-def drawn(view: View) -> Group:
+def draw(view: View) -> Group:
     """Three lines, cut to the width of the terminal so that they stay three."""
     bar = RichTable.grid(expand=True, padding=(0, 1))
     bar.add_column(ratio=1)

@@ -1,6 +1,6 @@
 """Tallies and times -> shares, images per second, and the log's lines of a shard and of the total.
 
-The lines keep the wording of the old tool: people cut numbers out of them.
+The lines keep the wording of 1.47.0: scripts extract numbers from them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from img2dataset.report import Progress
 from img2dataset.tally import ShardResult, Tally
 
-RECENT_SECONDS = 30.0
+RECENT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Rates:
     def of(cls, tally: Tally, seconds: float) -> Rates:
         count = tally.count
         return cls(
-            success=share(tally.successes, count),
-            failed_to_download=share(tally.failed_to_download, count),
-            failed_to_resize=share(tally.failed_to_resize, count),
+            success=compute_share(tally.successes, count),
+            failed_to_download=compute_share(tally.failed_to_download, count),
+            failed_to_resize=compute_share(tally.failed_to_resize, count),
             images_per_sec=count / seconds if seconds > 0 else 0.0,
             count=count,
         )
@@ -46,20 +46,20 @@ class Rates:
         )
 
 
-def share(part: int, whole: int) -> float:
+def compute_share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredTotals:
     """The shards stored so far, added up."""
 
     tally: Tally = field(default_factory=Tally)
     start_time: float = float("inf")
     end_time: float = float("-inf")
 
-    def plus(self, result: ShardResult) -> Stored:
-        return Stored(
+    def plus(self, result: ShardResult) -> StoredTotals:
+        return StoredTotals(
             self.tally + result.tally,
             min(self.start_time, result.start_time),
             max(self.end_time, result.end_time),
@@ -70,7 +70,7 @@ class Stored:
         return Rates.of(self.tally, self.end_time - self.start_time)
 
 
-def rates_of_shard(result: ShardResult) -> Rates:
+def compute_shard_rates(result: ShardResult) -> Rates:
     return Rates.of(result.tally, result.duration)
 
 
@@ -81,10 +81,10 @@ class RecentRate:
         self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
 
     def after(self, progress: Progress) -> float:
-        """The rate, now that the run is as far as `progress`."""
+        """Return the rate at `progress`."""
         now, count = progress.elapsed, progress.tally.count
         self._seen.append((now, count))
-        while len(self._seen) > 2 and self._seen[1][0] <= now - RECENT_SECONDS:
+        while len(self._seen) > 2 and self._seen[1][0] <= now - RECENT_S:
             self._seen.popleft()
         then, before = self._seen[0]
         return max(0.0, (count - before) / (now - then)) if now > then else 0.0

@@ -9,8 +9,8 @@ from typing import Protocol, TextIO
 from img2dataset.reports.summary import Table
 from img2dataset.reports.view import View
 
-PLAIN_SECONDS = 30.0
-"""After so long without any other line, plain output says how far the run is."""
+PLAIN_INTERVAL_S = 30.0
+"""Plain output reports progress after this time without another line."""
 
 
 class Screen(Protocol):
@@ -18,26 +18,26 @@ class Screen(Protocol):
 
     @property
     def moves(self) -> bool:
-        """Whether what `show` is given is always to be seen."""
+        """Whether the latest view stays visible."""
         ...
 
     def open(self) -> None:
-        """Begin; nothing is shown before."""
+        """Begin to show; nothing is shown before."""
 
     def line(self, text: str) -> None:
-        """Something that stays."""
+        """Print a line that stays."""
 
     def show(self, view: View) -> None:
-        """How far the run is; replaces what was shown of it before."""
+        """Show how far the run is, in place of the last view."""
 
     def table(self, table: Table) -> None: ...
 
     def close(self) -> None:
-        """Take away what does not stay; may be called again."""
+        """Remove the view; may be called twice."""
 
 
 class Unbreakable:
-    """A text stream that goes quiet when nobody can read it any more: a run does not end for that.
+    """A text stream that drops its output once it is closed or broken: a run does not end for that.
 
     `None` is the stream of a program without a console.
     """
@@ -91,7 +91,7 @@ class PlainScreen:
 
     def show(self, view: View) -> None:
         self._elapsed = view.elapsed
-        if view.elapsed - self._said_at >= PLAIN_SECONDS:
+        if view.elapsed - self._said_at >= PLAIN_INTERVAL_S:
             failed = (f"failed: {view.reasons}",) if view.reasons else ()
             self.line(" - ".join(("progress", *view.parts, *failed)))
 
@@ -103,12 +103,12 @@ class PlainScreen:
 
 
 def find_screen(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> Screen:
-    """The screen that `stream` can be."""
+    """Return the screen that `stream` supports."""
     unbreakable = Unbreakable(stream)
     can_move = environ.get("TERM", "").lower() not in ("dumb", "unknown")
     if not (unbreakable.isatty() and can_move):
         return PlainScreen(unbreakable)
-    # imported here: costs a fifth of a second that only a person at a terminal gets something for
+    # imported here: it takes a fifth of a second, which only a terminal needs
     from img2dataset.reports.live import LiveScreen  # noqa: PLC0415
 
     return LiveScreen(unbreakable)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
 from img2dataset.report import Report, RetryCounts
-from img2dataset.reports.advice import some
-from img2dataset.reports.rates import share
-from img2dataset.reports.view import duration
+from img2dataset.reports.advice import list_some
+from img2dataset.reports.rates import compute_share
+from img2dataset.reports.view import format_duration
 from img2dataset.text import plural
 
 MAX_CODES = 5
@@ -29,7 +29,7 @@ class Table:
         return self.columns[column] in ("rows", "share")
 
     def plain(self) -> str:
-        """The table as aligned text."""
+        """Format the table as aligned text."""
         lines = (self.columns, *self.rows)
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
         return "\n".join(self._plain_line(line, widths) for line in lines)
@@ -42,98 +42,109 @@ class Table:
         return "  ".join(cells).rstrip()
 
 
-def tables_of(report: Report) -> list[Table]:
-    """Outcomes, then the reasons of the failures; nothing if no row was tried."""
+def make_tables(report: Report) -> list[Table]:
+    """Make the tables of outcomes and of reasons; none if no row was tried."""
     if report.count == 0:
         return []
-    tables = [outcomes(report)]
+    tables = [count_outcomes(report)]
     if report.reasons:
-        tables.append(reasons(report))
+        tables.append(count_reasons(report))
     return tables
 
 
-def outcomes(report: Report) -> Table:
+def count_outcomes(report: Report) -> Table:
     counts = [(status.value, report.tally.statuses[status.value]) for status in Status]
     counts.append(("total", report.count))
     if report.retry is not None:
         counts.append(("came back", report.recovered))
     return Table(
         ("outcome", "rows", "share"),
-        tuple((name, f"{count:,}", percent(count, report)) for name, count in counts),
+        tuple((name, f"{count:,}", format_percent(count, report)) for name, count in counts),
     )
 
 
-def reasons(report: Report) -> Table:
+def count_reasons(report: Report) -> Table:
     return Table(
         ("reason", "rows", "share", "meaning"),
         tuple(
-            (name, f"{count:,}", percent(count, report), meaning(Reason.named(name), report))
+            (
+                name,
+                f"{count:,}",
+                format_percent(count, report),
+                explain_reason(Reason.named(name), report),
+            )
             for name, count in report.reasons.items()
         ),
     )
 
 
-def percent(count: int, report: Report) -> str:
-    return f"{share(count, report.count):.1%}"
+def format_percent(count: int, report: Report) -> str:
+    return f"{compute_share(count, report.count):.1%}"
 
 
-def meaning(reason: Reason, report: Report) -> str:
-    """The reason's error string; for answers that are no images, the codes with their counts."""
+def explain_reason(reason: Reason, report: Report) -> str:
+    """Explain a reason by its error string; for HTTP errors, with the counts of the status codes."""
     if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
         return reason.label
     codes: Counter[str] = Counter()
     for label, count in report.tally.labels.items():
-        code = http_code(label)
+        code = parse_http_code(label)
         if code and (int(code) in TRANSIENT_HTTP) is reason.transient:
             codes[code] += count
     listed = ", ".join(f"{code}: {count:,}" for code, count in codes.most_common(MAX_CODES))
     return f"{reason.label} ({listed})" if listed else reason.label
 
 
-def http_code(label: str) -> str:
-    """The code in "HTTP Error 404: Not Found"; empty if the label is another one."""
+def parse_http_code(label: str) -> str:
+    """Return the code in "HTTP Error 404: Not Found"; empty if the label is another one."""
     start = f"{Reason.HTTP_STATUS.label} "
     code = label.removeprefix(start).partition(":")[0]
     return code if label.startswith(start) and code.isdecimal() else ""
 
 
-def facts(report: Report) -> list[str]:
-    """What the tables do not say: the list, shards and speed."""
+def list_facts(report: Report) -> list[str]:
+    """List what the tables do not say: the list, shards and speed."""
     shards = [f"{report.shards_done:,} stored"]
     if report.shards_skipped:
         shards.append(f"{report.shards_skipped:,} done before")
     if report.shards_not_done:
-        shards.append(f"{len(report.shards_not_done):,} not done ({some(report.shards_not_done)})")
+        shards.append(
+            f"{len(report.shards_not_done):,} not done ({list_some(report.shards_not_done)})"
+        )
     lines = [f"shards: {', '.join(shards)}"]
     if report.retry is not None:
-        lines.append(fetched_again(report.retry))
+        lines.append(describe_retry(report.retry))
     if report.count == 0:
         return [*report.list_findings, *lines]
-    rows = f"{plural(report.count, 'row')} in {duration(report.duration)}"
+    rows = f"{plural(report.count, 'row')} in {format_duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
-    return [*examples(report), *report.list_findings, *lines, f"{rows}: {speed}"]
+    return [*list_examples(report), *report.list_findings, *lines, f"{rows}: {speed}"]
 
 
-def examples(report: Report) -> list[str]:
-    """URLs of the most frequent failures, and the hosts that have most of them."""
+def list_examples(report: Report) -> list[str]:
+    """List URLs of the most frequent failures, and the hosts with most failures."""
     failed = report.tally.failed
     lines = []
     for reason in list(report.reasons)[:MAX_REASONS]:
         urls = failed.urls.get(reason, ())
-        lines += [f"{reason}, for example:", *(f"  {shown(url)}" for url in urls)] if urls else []
+        lines += (
+            [f"{reason}, for example:", *(f"  {make_printable(url)}" for url in urls)]
+            if urls
+            else []
+        )
     worst = failed.hosts.most_common(MAX_HOSTS)
     about = "at least " if failed.uncounted else ""
     if len(failed.hosts) > 1 or failed.uncounted:  # one host alone says nothing of hosts
-        listed = ", ".join(f"{shown(host)} ({about}{count:,})" for host, count in worst)
+        listed = ", ".join(f"{make_printable(host)} ({about}{count:,})" for host, count in worst)
         lines += [f"hosts with most failures: {listed}"] if worst else []
     return lines
 
 
-def shown(text: str) -> str:
-    """A text of the list, as it can do no harm to a terminal."""
+def make_printable(text: str) -> str:
+    """Replace control characters: a text of the list must not control a terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
-def fetched_again(counts: RetryCounts) -> str:
+def describe_retry(counts: RetryCounts) -> str:
     shards = f", in {plural(counts.shards, 'shard')}" if counts.shards else ""
     return f"fetched again: {plural(counts.rows, 'row')}; {counts.recovered:,} came back{shards}"

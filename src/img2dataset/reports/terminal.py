@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from img2dataset.report import Progress, Report
-from img2dataset.reports.advice import last_line
-from img2dataset.reports.rates import RecentRate, Stored, rates_of_shard
+from img2dataset.reports.advice import make_last_line
+from img2dataset.reports.rates import RecentRate, StoredTotals, compute_shard_rates
 from img2dataset.reports.screen import Screen, find_screen
-from img2dataset.reports.summary import facts, tables_of
-from img2dataset.reports.view import view_of
+from img2dataset.reports.summary import list_facts, make_tables
+from img2dataset.reports.view import make_view
 from img2dataset.tally import ShardResult
 from img2dataset.text import plural
 from img2dataset.version import VERSION
@@ -23,13 +23,13 @@ class TerminalReporter:
     def __init__(
         self, stream: TextIO | None = None, screen: Screen | None = None, *, verbose: bool = False
     ) -> None:
-        """`verbose` = on a terminal, too, with the total after each shard."""
+        """`verbose`: show the total after each shard on a terminal too."""
         self._verbose = verbose
         self._screen = screen or find_screen(stream or sys.stderr)
-        self._stored = Stored()
+        self._stored = StoredTotals()
         self._recent = RecentRate()
         self.concluded = False
-        """Whether the last line is said."""
+        """Whether the last line was printed."""
 
     def started(self, options: Mapping[str, Any], output_folder: str) -> None:
         self._screen.open()
@@ -43,7 +43,7 @@ class TerminalReporter:
         if result.kept is not None:
             back, rows = result.tally.successes, result.tally.count
             self._screen.line(f"shard {result.name}: {back} of {plural(rows, 'row')} came back")
-        self._screen.line(rates_of_shard(result).line("worker"))
+        self._screen.line(compute_shard_rates(result).line("worker"))
         if (
             self._verbose or not self._screen.moves
         ):  # the live display has the totals; scripts read these lines
@@ -51,19 +51,19 @@ class TerminalReporter:
         self.progress(progress)
 
     def progress(self, progress: Progress) -> None:
-        self._screen.show(view_of(progress, self._recent.after(progress)))
+        self._screen.show(make_view(progress, self._recent.after(progress)))
 
     def notice(self, text: str) -> None:
         self._screen.line(text)
 
     def finished(self, report: Report, progress: Progress) -> None:  # noqa: ARG002
         self._screen.close()
-        for table in tables_of(report):
+        for table in make_tables(report):
             self._screen.table(table)
         self._screen.line("")
-        for fact in facts(report):
+        for fact in list_facts(report):
             self._screen.line(fact)
-        self._screen.line(last_line(report))
+        self._screen.line(make_last_line(report))
         self.concluded = True
 
     def close(self) -> None:

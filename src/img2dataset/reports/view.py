@@ -1,4 +1,4 @@
-"""Progress -> View: the texts that are shown while a run goes on."""
+"""Progress -> View: the texts that are shown during a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from img2dataset.report import Progress
-from img2dataset.reports.rates import share
+from img2dataset.reports.rates import compute_share
 from img2dataset.tally import RestingHost
 from img2dataset.text import plural
 
@@ -16,7 +16,7 @@ TOP_REASONS = 3
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is shown of a run that goes on."""
+    """What is shown during a run."""
 
     elapsed: float
     done: int
@@ -30,30 +30,32 @@ class View:
 
     @property
     def percent(self) -> str:
-        return f"{share(self.done, self.total):.0%}" if self.total else ""
+        return f"{compute_share(self.done, self.total):.0%}" if self.total else ""
 
 
-def view_of(progress: Progress, rows_per_sec: float) -> View:
+def make_view(progress: Progress, rows_per_sec: float) -> View:
     tally = progress.tally
     done = tally.count + progress.rows_skipped
     shards = progress.shards_done + progress.shards_skipped
     parts = [
-        f"{of_total(done, progress.rows_total, progress)} rows",
-        f"{of_total(shards, progress.shards_total, progress)} shards",
+        f"{format_of_total(done, progress.rows_total, progress)} rows",
+        f"{format_of_total(shards, progress.shards_total, progress)} shards",
         f"{rows_per_sec:.0f} img/s",
     ]
     if tally.count:
-        parts.append(f"{share(tally.successes, tally.count):.1%} success")
-    seconds = seconds_left(progress, rows_per_sec)
+        parts.append(f"{compute_share(tally.successes, tally.count):.1%} success")
+    seconds = estimate_seconds_left(progress, rows_per_sec)
     if seconds is not None:
-        parts.append(f"{'~' if progress.estimated else ''}{duration(seconds)} left")
+        parts.append(f"{'~' if progress.estimated else ''}{format_duration(seconds)} left")
     if progress.resting:
-        parts.append(rests_of(progress.resting))
-    return View(progress.elapsed, done, progress.rows_total, tuple(parts), top(tally.reasons))
+        parts.append(describe_rests(progress.resting))
+    return View(
+        progress.elapsed, done, progress.rows_total, tuple(parts), list_top_reasons(tally.reasons)
+    )
 
 
-def seconds_left(progress: Progress, rows_per_sec: float) -> float | None:
-    """At the rate of now, but no less than the longest rest; None = cannot be told."""
+def estimate_seconds_left(progress: Progress, rows_per_sec: float) -> float | None:
+    """Estimate the time left from the current rate and the longest rest; None = unknown."""
     if progress.rows_total is None:
         return None
     left = max(0, progress.rows_total - progress.tally.count - progress.rows_skipped)
@@ -64,27 +66,27 @@ def seconds_left(progress: Progress, rows_per_sec: float) -> float | None:
     return max(left / rows_per_sec, rest) if rows_per_sec > 0 else None
 
 
-def rests_of(resting: Sequence[RestingHost]) -> str:
-    """Who rests for how long, and how many rows wait for it."""
+def describe_rests(resting: Sequence[RestingHost]) -> str:
+    """Describe which host rests for how long, and how many rows wait."""
     first, others = resting[0], len(resting) - 1
     also = f" and {plural(others, 'other host')}" if others else ""
     rows = plural(sum(host.rows for host in resting), "row")
     return f"{rows} waiting for {first.name} (rests {first.seconds:.0f} s){also}"
 
 
-def of_total(done: int, total: int | None, progress: Progress) -> str:
+def format_of_total(done: int, total: int | None, progress: Progress) -> str:
     if total is None:
         return f"{done:,}"
     # an estimate may be less than what is done already
     return f"{done:,}/{'~' if progress.estimated else ''}{max(total, done):,}"
 
 
-def top(reasons: Mapping[str, int]) -> str:
-    """The most frequent reasons with their counts."""
+def list_top_reasons(reasons: Mapping[str, int]) -> str:
+    """List the most frequent reasons with their counts."""
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{name} {count:,}" for name, count in ranked[:TOP_REASONS] if count)
 
 
-def duration(seconds: float) -> str:
-    """h:mm:ss."""
+def format_duration(seconds: float) -> str:
+    """Format seconds as h:mm:ss."""
     return str(timedelta(seconds=round(seconds)))

@@ -14,14 +14,15 @@ from functools import partial
 import pyarrow as pa
 
 from img2dataset.dataset import replace as journal
-from img2dataset.dataset.replace import waiting
+from img2dataset.dataset.replace import staged_path
 from img2dataset.dataset.stats import make_stats, stats_name
 from img2dataset.errors import DamagedError, MismatchError, Status
 from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
 from img2dataset.json_text import to_json
 from img2dataset.messages import is_transient
 from img2dataset.records import URL, Sample
-from img2dataset.storage.folder import Folder, whole
+from img2dataset.storage.folder import Folder
+from img2dataset.storage.pending import whole
 from img2dataset.storage.reading import open_stored
 from img2dataset.tally import ShardResult, Tally
 from img2dataset.text import plural
@@ -103,7 +104,7 @@ class Completion:
         self._rest = count_rows(row for key, row in rows.items() if key not in self._keys.refetched)
         self._table = table.take(pa.array(again, pa.int64()))
         self._writer = self._format.writer(
-            self._folder, waiting(self._name, self._name), self._table, self._config
+            self._folder, staged_path(self._name, self._name), self._table, self._config
         )
         return self._table, lambda index: keys[again[index]]
 
@@ -123,14 +124,14 @@ class Completion:
                     self._folder.do(partial(self._merge, self._name + suffix, merge))
         stats = make_stats(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)
-        self._folder.write(waiting(self._name, last), to_json(stats))
+        self._folder.write(staged_path(self._name, last), to_json(stats))
         self._handed_over = True
         journal.replace(self._folder, self._name, last)
         return done
 
     def _merge(self, name: str, merge: Merge) -> None:
         """Merge the stored file with the staged one, in the place of the staged one."""
-        where = waiting(self._name, name)
+        where = staged_path(self._name, name)
         pending = self._folder.begin(where)
         with (
             whole(pending),
@@ -144,7 +145,7 @@ class Completion:
         if self._handed_over:
             return
         self._writer.abort()
-        journal.forget(self._folder, self._name)
+        journal.discard_staged(self._folder, self._name)
 
 
 def count_rows(rows: Iterator[StoredRow]) -> Tally:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from img2dataset.dataset.plan import contents
+from img2dataset.dataset.identity import fingerprints
 from img2dataset.errors import RunError
 from img2dataset.records import URL, Shard
 from img2dataset.sources import InputFile, Source, SourceConfig, close_tables, load_table
@@ -42,7 +42,9 @@ class ListCheck:
         close_tables()  # of a file as it was, if this process has read it before
         try:
             shards = self._done_shards(first_id, own, listed)
-            found = find_touched_shards(shards, self.source.files, contents(before), self.is_same)
+            found = find_touched_shards(
+                shards, self.source.files, fingerprints(before), self.is_same
+            )
         finally:
             close_tables()
         return found | dict.fromkeys(sorted(own.difference(listed)), "")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from img2dataset.dataset.plan import Plan, record
-from img2dataset.dataset.replace import settle
+from img2dataset.dataset.replace import recover
 from img2dataset.distributors import Workers, find_distributor
 from img2dataset.formats import check_options
 from img2dataset.job import Job
@@ -94,7 +94,7 @@ def do_shards(workers: Workers, job: Job, progress: RunProgress, folder: Folder)
 def clean_up(folder: Folder, *, alone: bool) -> None:
     """Finish or remove what interrupted workers left."""
     if alone:
-        settle(folder)
+        recover(folder)
     folder.clear_parts()
 
 

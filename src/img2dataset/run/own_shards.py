@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from img2dataset.dataset.plan import STATS, done_shards, load_sections
+from img2dataset.dataset.identity import load_sections
+from img2dataset.dataset.plan import STATS, find_done
 from img2dataset.errors import OptionError, RunError
 from img2dataset.formats import NAMES, list_shard_names
 from img2dataset.options import Options
@@ -50,7 +51,7 @@ class OwnFiles:
 
     @cached_property
     def _done(self) -> frozenset[int]:
-        return done_shards(list(self._names))
+        return find_done(list(self._names))
 
     @cached_property
     def _listed(self) -> frozenset[str]:

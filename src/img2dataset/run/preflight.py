@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from tempfile import mkstemp
 from typing import Any
 
-from img2dataset.dataset.plan import Comparison, Identity, Plan, prepare
+from img2dataset.dataset.identity import Identity
+from img2dataset.dataset.plan import Comparison, Plan, prepare
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import Work, WorkerPool
 from img2dataset.errors import MissingExtraError, OptionError
@@ -23,8 +24,8 @@ from img2dataset.reports import Reporter
 from img2dataset.run.list_changes import ListCheck, make_row_check
 from img2dataset.run.own_shards import check_apart
 from img2dataset.sources import Source, SourceConfig
+from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
-from img2dataset.storage.retry import one_line
 from img2dataset.storage.schemes import missing_library
 
 

@@ -9,7 +9,7 @@ from math import ceil
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from img2dataset.dataset.plan import Plan, done_shards, is_own
+from img2dataset.dataset.plan import Plan, find_done, is_own
 from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
@@ -200,7 +200,7 @@ class RunProgress:
         missing = self._stored_ids
         while True:
             with suppress(OSError):  # the store may recover
-                missing = self._stored_ids - done_shards(folder.names())
+                missing = self._stored_ids - find_done(folder.names())
             if not missing:
                 return {}
             if monotonic() > deadline:

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
-from img2dataset.storage.retry import one_line
+from img2dataset.storage.failures import one_line
 
 STANDARD_INPUT = "-"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
-from img2dataset.options import Options, config_of
+from img2dataset.options import Options, make_config
 from img2dataset.records import Shard
 
 
@@ -28,7 +28,7 @@ class SourceConfig:
     def of(cls, options: Options) -> SourceConfig:
         """The part of the options that says how the list is read."""
         pair = options.verify_hash
-        return config_of(
+        return make_config(
             cls,
             options,
             caption_col=options.caption_col or None,  # NO_COLUMN is no column to read

@@ -9,7 +9,7 @@ from typing import IO, Any
 from img2dataset.errors import OptionError
 from img2dataset.sources.config import BadListError
 from img2dataset.sources.opening import is_web, open_bytes, open_file_system, translate_errors
-from img2dataset.storage.retry import one_line
+from img2dataset.storage.failures import one_line
 
 SAMPLE_BYTES = 1 << 16
 """Bytes of each end of a file that its fingerprint is made of."""

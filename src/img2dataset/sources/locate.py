@@ -14,7 +14,7 @@ from img2dataset.sources.folders import describe_folder
 from img2dataset.sources.hidden_files import is_hidden_match, is_hidden_name
 from img2dataset.sources.identify import InspectFile, identify_files
 from img2dataset.sources.opening import open_file_system, translate_errors
-from img2dataset.storage.folder import is_local
+from img2dataset.storage.file_systems import is_local
 
 Location = str | PathLike[str]
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
 from img2dataset.sources.config import BadListError
-from img2dataset.storage.folder import open_url
+from img2dataset.storage.failures import is_from_file_system, one_line
+from img2dataset.storage.file_systems import open_url
 from img2dataset.storage.remote import protocols
-from img2dataset.storage.retry import is_of_a_file_system, one_line
 from img2dataset.storage.schemes import missing_library
 
 
@@ -67,6 +67,6 @@ def translate_errors(kind: type[Img2datasetError], url: str) -> Iterator[None]:
     except OSError as error:
         raise kind(f"{url} cannot be read: {one_line(error)}") from error
     except Exception as error:
-        if not is_of_a_file_system(error):
+        if not is_from_file_system(error):
             raise
         raise kind(f"{url} cannot be read: {one_line(error)}") from error

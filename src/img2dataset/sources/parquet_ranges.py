@@ -17,8 +17,8 @@ from img2dataset.sources.columns import list_columns
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.sources.tables import normalise
-from img2dataset.storage.folder import is_local
-from img2dataset.storage.retry import one_line
+from img2dataset.storage.failures import one_line
+from img2dataset.storage.file_systems import is_local
 
 BUFFER_BYTES = 1 << 20
 """Of a column, to read at once."""

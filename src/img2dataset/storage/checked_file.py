@@ -1,4 +1,4 @@
-"""A file of a dataset, to be read: what cannot be read is told apart from what is damaged."""
+"""A file of a dataset, to be read: a file that cannot be read is not taken for a damaged one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import IO
 import pyarrow as pa
 
 from img2dataset.errors import DamagedError, RunError
+from img2dataset.storage.failures import as_os_error
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import open_stored
-from img2dataset.storage.retry import as_os_error
 
 
-class Door:
-    """A file whose errors of reading are RunErrors: libraries raise OSError for damage, too."""
+class CheckedFile:
+    """A file that raises a RunError if it cannot be read: libraries raise OSError for damage, too."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file = file
@@ -35,11 +35,11 @@ class Door:
         return False
 
     def read(self, size: int = -1) -> bytes:
-        with self._told():
+        with self._translate_errors():
             return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        with self._told():
+        with self._translate_errors():
             return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -52,7 +52,7 @@ class Door:
         self._file.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -63,11 +63,11 @@ class Door:
 
 
 @contextmanager
-def opened(folder: Folder, name: str) -> Iterator[Door]:
+def open_checked(folder: Folder, name: str) -> Iterator[CheckedFile]:
     """Open a file that was in the listing.
 
     Raises:
-        DamagedError: its content is damaged, whoever finds out.
+        DamagedError: its content is damaged; whatever reads it in the block finds out.
         RunError: it cannot be read.
     """
     path = folder.path(name)
@@ -77,7 +77,7 @@ def opened(folder: Folder, name: str) -> Iterator[Door]:
         raise RunError(f"{path} cannot be read: {error}") from error
     with file:
         try:
-            yield Door(file, path)
+            yield CheckedFile(file, path)
         except (OSError, pa.ArrowException) as error:
             raise DamagedError(first_line(error)) from error
 

@@ -1,4 +1,4 @@
-"""Bytes -> files and folders of this machine: hidden until they are whole and on the disk."""
+"""Bytes -> local files and folders: hidden until they are complete and flushed to the disk."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import IO, Any, TypeVar, cast
 
 T = TypeVar("T")
 Do = Callable[[Callable[[], Any]], Any]
-"""Does a step, perhaps after a wait: see `patience`."""
+"""Does a step, with retries: see `StorageRetry`."""
 
 BUFFER = 1 << 20
 
 
-class WaitingFile(io.FileIO):
-    """A file that goes on where it stood when a disk had no room for a while."""
+class RetryingFile(io.FileIO):
+    """A file that continues where it stopped when a disk has room again."""
 
     def __init__(self, file: str | int, mode: str, do: Do) -> None:
         super().__init__(file, mode)
@@ -30,7 +30,7 @@ class WaitingFile(io.FileIO):
         done = 0
 
         def write_some() -> int:
-            return super(WaitingFile, self).write(view[done:])
+            return super(RetryingFile, self).write(view[done:])
 
         while done < len(view):
             done += self._do(write_some)
@@ -38,14 +38,14 @@ class WaitingFile(io.FileIO):
 
 
 def scratch_file(folder: str | None, do: Do) -> IO[bytes]:
-    """A nameless file to read and write; it is gone when closed, or when we die."""
+    """Open a nameless file to read and write; it is gone when closed or when the process ends."""
     with do(lambda: tempfile.TemporaryFile(dir=folder, buffering=0)) as nameless:
-        raw = WaitingFile(os.dup(nameless.fileno()), "rb+", do)
+        raw = RetryingFile(os.dup(nameless.fileno()), "rb+", do)
     return cast("IO[bytes]", io.BufferedRandom(raw, BUFFER))
 
 
 class LocalFile:
-    """Written under a hidden name, flushed to the disk, renamed."""
+    """A file that is written under a hidden name, flushed to the disk and renamed."""
 
     def __init__(self, part: Path, final: Path, do: Do) -> None:
         self._part = part
@@ -55,9 +55,9 @@ class LocalFile:
         raw = do(self._begin)
         self.file: IO[bytes] = cast("IO[bytes]", io.BufferedWriter(raw, BUFFER))
 
-    def _begin(self) -> WaitingFile:
+    def _begin(self) -> RetryingFile:
         self._part.parent.mkdir(parents=True, exist_ok=True)
-        return WaitingFile(str(self._part), "wb", self._do)
+        return RetryingFile(str(self._part), "wb", self._do)
 
     def commit(self) -> None:
         self.file.flush()
@@ -75,7 +75,7 @@ class LocalFile:
 
 
 class LocalFolder:
-    """Filled under a hidden name, renamed."""
+    """A folder that is filled under a hidden name and renamed."""
 
     def __init__(self, part: Path, final: Path, do: Do) -> None:
         self._part = part
@@ -124,7 +124,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_disk(path: Path) -> None:
-    """Flush what was written to the disk that `path` is on."""
+    """Flush the disk that `path` is on."""
     if os.name != "posix":
         return
     import ctypes  # noqa: PLC0415  (for one of the output formats)

@@ -1,4 +1,4 @@
-"""Paths on this machine -> files: what we use of fsspec's interface, without fsspec.
+"""Local paths -> files: the part of fsspec's interface that is used here, without fsspec.
 
 fsspec imports asyncio and much more, 30 ms of CPU in every process; most runs need none of it.
 """
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 
 class Disk:
-    """A file system that stands where one of fsspec's does; paths are absolute."""
+    """A file system with the interface of fsspec's; paths are absolute."""
 
     protocol = "file"
 
@@ -25,14 +25,14 @@ class Disk:
         return {"name": path, "size": found.st_size, "type": kind}
 
     def ls(self, path: str, *, detail: bool) -> list[Any]:
-        """What is in a folder."""
+        """List a folder."""
         paths = [f"{path.rstrip('/')}/{name}" for name in os.listdir(path)]  # noqa: PTH208  (names)
         return [self._listed(each) for each in paths] if detail else paths
 
     def _listed(self, path: str) -> dict[str, Any]:
         try:
             return self.info(path)
-        except OSError:  # a link to nowhere: whoever opens it is told
+        except OSError:  # a dangling link: opening it raises the error
             return {"name": path, "size": None, "type": "other"}
 
     def glob(self, pattern: str, *, detail: bool) -> Any:
@@ -52,7 +52,7 @@ class Disk:
     def cat_ranges(
         self, paths: Sequence[str], starts: Sequence[int], ends: Sequence[int]
     ) -> list[bytes | OSError]:
-        """Bytes [start, end) of each file, or why they cannot be read."""
+        """Return bytes [start, end) of each file, or the error."""
         return [
             self._range(path, start, end)
             for path, start, end in zip(paths, starts, ends, strict=True)
@@ -79,7 +79,7 @@ class Disk:
 
 
 def absolute(path: str) -> str:
-    """`path` as fsspec writes it: absolute, ~ expanded, no slash at the end."""
+    """Return `path` as fsspec writes it: absolute, ~ expanded, no slash at the end."""
     path = str(Path(path).expanduser()) if path.startswith("~") else path
     if not path.startswith("/"):
         path = f"{Path.cwd()}/{'' if path == '.' else path.removeprefix('./')}"

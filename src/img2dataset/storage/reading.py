@@ -1,4 +1,4 @@
-"""Files that are stored in a folder -> read, listed with their sizes, moved over others."""
+"""Stored files of a folder -> read, listed with their sizes, moved over others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from img2dataset.storage.remote import move as move_file
 
 
 def open_stored(folder: Folder, name: str) -> IO[bytes]:
-    """A file, to be read from anywhere in it."""
+    """Open a file for random access."""
     file: IO[bytes] = folder.do(lambda: folder.fs.open(folder.path(name), "rb"))
     return file
 
 
 def read_many(folder: Folder, names: Sequence[str]) -> dict[str, bytes]:
-    """Small files, side by side where a store is slow one by one; without those missing."""
+    """Read small files, in parallel from a remote store; missing ones are left out."""
     paths = [folder.path(name) for name in names]
     if folder.local or not paths:
         found = {path: read_if_there(path) for path in paths}
@@ -53,17 +53,17 @@ def read_if_there(path: str) -> bytes | None:
 
 
 def sizes(folder: Folder, inside: str) -> dict[str, int]:
-    """Name -> bytes of the files in the folder `inside`."""
+    """Return name -> bytes of the files in the folder `inside`."""
     return {name: size for name, size in listed(folder, inside) if size is not None}
 
 
 def folders(folder: Folder, inside: str) -> list[str]:
-    """The folders in the folder `inside`."""
+    """Return the folders in the folder `inside`."""
     return [name for name, size in listed(folder, inside) if size is None]
 
 
 def listed(folder: Folder, inside: str) -> list[tuple[str, int | None]]:
-    """What is in the folder `inside`: names with sizes, None of folders."""
+    """List the folder `inside`: names with sizes, None for folders."""
     place = folder.path(inside) if inside else folder.root
     try:
         if folder.local:
@@ -78,7 +78,7 @@ def listed(folder: Folder, inside: str) -> list[tuple[str, int | None]]:
             None if info["type"] == "directory" else int(info["size"]),
         )
         for info in found
-        if str(info["name"]).strip("/") != place.strip("/")  # the mark of an empty folder
+        if str(info["name"]).strip("/") != place.strip("/")  # the marker of an empty folder
     ]
 
 
@@ -89,7 +89,7 @@ def ls(fs: Any, place: str) -> list[Any]:
 
 
 def move(folder: Folder, pairs: Sequence[tuple[str, str]]) -> None:
-    """Move files over others, in this order; what has been moved before is no error."""
+    """Move files over others, in this order; a file that has been moved before is no error."""
     if folder.local:
         folder.do(lambda: rename(folder, pairs))
     elif is_atomic(folder.fs):
@@ -111,7 +111,7 @@ def rename(folder: Folder, pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def copy(folder: Folder, pairs: Sequence[tuple[str, str]]) -> None:
-    """On the store itself, many at once."""
+    """Copy within the store, many at once, then remove the sources."""
     for start in range(0, len(pairs), UPLOAD_FILES):
         some = pairs[start : start + UPLOAD_FILES]
         sources = [folder.path(source) for source, _ in some]

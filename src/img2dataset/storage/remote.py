@@ -1,15 +1,16 @@
-"""Bytes -> objects of a store elsewhere (fsspec): an upload that appears when it is complete.
+"""Bytes -> objects of a remote store (fsspec): an upload that appears when it is complete.
 
-What is uploaded waits in a nameless file of this machine until it is whole: an upload that
-failed, because the store was down or lost the connection, is begun again from there.
+An upload is kept in a nameless local file until it is complete: if it fails, because the store is
+down or the connection is lost, it is repeated from there.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from errno import EINVAL
 from typing import IO, Any, Protocol
 
 from img2dataset.storage.retry import try_once
@@ -19,13 +20,15 @@ ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 
 UPLOAD_FILES = 256
 UPLOAD_BYTES = 16_000_000
-"""Small files that wait to be uploaded together: stores are slow one by one, fast side by side."""
-OURS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
-"""Names in an output folder that only a run of ours uploads to."""
+"""Small files that are uploaded together: stores are slow one by one, fast side by side."""
+MAX_CREATIONS = 4
+"""Times that an object is created, and what is there under its name removed."""
+OWN_UPLOADS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
+"""Names in an output folder that only img2dataset uploads to."""
 
 
 class Store(Protocol):
-    """What is needed of `storage.Folder`."""
+    """The part of `storage.Folder` that is used here."""
 
     fs: Any
 
@@ -46,12 +49,18 @@ def is_atomic(fs: Any) -> bool:
 
 
 class RemoteFile:
-    """Gathered here, then uploaded; under a hidden name that is moved, if that is not atomic."""
+    """A file that is kept locally, then uploaded; where that is not atomic, under a hidden name that
+    is moved.
 
-    def __init__(self, store: Store, part: str, final: str) -> None:
+    An `exclusive` object is only ever created, where the store can do that: an upload that arrives
+    late does not replace what another attempt has stored meanwhile.
+    """
+
+    def __init__(self, store: Store, part: str, final: str, *, exclusive: bool = False) -> None:
         self._store = store
         self._final = final
         self._part = final if is_atomic(store.fs) else part
+        self._exclusive = exclusive and self._part == final
         self.file = store.scratch()
 
     def commit(self) -> None:
@@ -63,11 +72,16 @@ class RemoteFile:
         if self._part != self._final:
             for path in (self._part, self._final):
                 fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self.file.seek(0)
-        upload(fs, self._part, self.file)
+        if self._exclusive:
+            create_objects(self._store, [self._final], self._create)
+        else:
+            upload(fs, self._part, self.file, "wb")
         if self._part != self._final:
             move(fs, self._part, self._final)
         fs.invalidate_cache()
+
+    def _create(self) -> None:
+        upload(self._store.fs, self._final, self.file, "xb")
 
     def abort(self) -> None:
         self.file.close()
@@ -76,9 +90,14 @@ class RemoteFile:
                 self._store.fs.rm_file(self._part)
 
 
-def upload(fs: Any, path: str, source: IO[bytes]) -> None:
-    """Copy `source` to the object `path`: all of it, or nothing is seen of it."""
-    target = fs.open(path, "wb")
+def upload(fs: Any, path: str, source: IO[bytes], mode: str) -> None:
+    """Copy `source` to the object `path`: all of it, or nothing is seen of it.
+
+    Raises:
+        FileExistsError: the mode is "xb", and there is such an object.
+    """
+    source.seek(0)
+    target = fs.open(path, mode)
     try:
         shutil.copyfileobj(source, target, 1 << 20)
         target.close()
@@ -87,8 +106,37 @@ def upload(fs: Any, path: str, source: IO[bytes]) -> None:
         raise
 
 
+def create_objects(store: Store, paths: Sequence[str], create: Callable[[], None]) -> None:
+    """Create the objects `paths`; those that are there already are removed first.
+
+    They are what a dead attempt left, if this process holds the shard's lock: that is checked
+    after they were seen and before they are removed, so what another attempt stores after this
+    one has lost the lock is not removed.
+    """
+    for _ in range(MAX_CREATIONS - 1):
+        try:
+            create()
+        except OSError as error:
+            if not is_taken(error):
+                raise
+        else:
+            return
+        store.check()
+        for path in paths:
+            with suppress(FileNotFoundError):
+                store.fs.rm_file(path)
+        store.check()
+    create()
+
+
+def is_taken(error: OSError) -> bool:
+    """True if a store may say by `error` that an object exists; of S3's "precondition failed" some
+    versions of s3fs make EINVAL."""
+    return isinstance(error, FileExistsError) or error.errno == EINVAL
+
+
 def discard(target: Any) -> None:
-    """Give an upload up."""
+    """Give up an upload."""
     # first of all: closing, which the garbage collector does too, would complete it
     target.closed = True
     if hasattr(target, "discard"):
@@ -96,7 +144,7 @@ def discard(target: Any) -> None:
 
 
 def move(fs: Any, part: str, final: str) -> None:
-    """Move a file onto another one: in one step where the store can (sftp with OpenSSH)."""
+    """Move a file onto another one: in one step if the store can (sftp with OpenSSH)."""
     try:
         fs.mv(part, final)
     except OSError:
@@ -108,7 +156,7 @@ def move(fs: Any, part: str, final: str) -> None:
 
 
 class RemoteFolder:
-    """Object stores have no folders to rename: the files are put there under their names.
+    """A folder in a store that cannot rename folders: files are uploaded under their final names.
 
     They belong to a shard that is not done until its stats file is there.
     """
@@ -130,9 +178,12 @@ class RemoteFolder:
             self._upload()
 
     def _upload(self) -> None:
-        self._store.do(lambda: self._store.fs.pipe(self._waiting))
+        self._store.do(self._put)
         self._waiting = {}
         self._bytes = 0
+
+    def _put(self) -> None:
+        self._store.fs.pipe(self._waiting)
 
     def commit(self) -> None:
         if self._waiting:
@@ -141,7 +192,7 @@ class RemoteFolder:
         self._store.fs.invalidate_cache()
 
     def _remove_others(self) -> None:
-        """A try that was killed may have stored pictures that this one did not get."""
+        """Remove images of a killed attempt that this one did not get."""
         fs = self._store.fs
         fs.invalidate_cache()
         try:
@@ -150,6 +201,8 @@ class RemoteFolder:
             return
         names = {str(path).rstrip("/").rpartition("/")[2] for path in found}
         others = names - self._written - {"", self._final.rpartition("/")[2]}
+        if others:
+            self._store.check()  # after the look: see create_objects
         for name in sorted(others):
             fs.rm_file(f"{self._final}/{name}")
 
@@ -160,38 +213,47 @@ class RemoteFolder:
             self._store.fs.rm(self._final, recursive=True)
 
 
-class KeptFolder(RemoteFolder):
-    """Files that are put there only at the end: until then another attempt at the same shard may
-    have its own there."""
+class DeferredFolder(RemoteFolder):
+    """A folder whose files are uploaded only at its commit: until then another attempt at the same
+    shard may have its own files there."""
 
     def __init__(self, store: Store, final: str) -> None:
         super().__init__(store, final)
-        self._kept = store.scratch()
+        self._deferred = store.scratch()
         self._lengths: list[tuple[str, int]] = []
         self._committing = False
 
     def write(self, name: str, data: bytes) -> None:
-        self._kept.write(data)
+        self._deferred.write(data)
         self._lengths.append((name, len(data)))
 
     def commit(self) -> None:
         self._committing = True
-        self._kept.seek(0)
+        self._deferred.seek(0)
         for name, length in self._lengths:
-            super().write(name, self._kept.read(length))
+            super().write(name, self._deferred.read(length))
         super().commit()
-        self._kept.close()
+        self._deferred.close()
+
+    def _put(self) -> None:
+        if is_atomic(self._store.fs):
+            create_objects(self._store, list(self._waiting), self._create)
+        else:
+            super()._put()
+
+    def _create(self) -> None:
+        self._store.fs.pipe(self._waiting, mode="create")
 
     def abort(self) -> None:
-        self._kept.close()
+        self._deferred.close()
         if self._committing:
             self._store.check()  # by now another attempt may have its own there
             super().abort()
 
 
 def abort_uploads(fs: Any, root: str) -> None:
-    """End uploads in parts that a killed process began in `root`: nobody sees them, but S3 keeps
-    and bills them.  Stores other than S3 forget them by themselves."""
+    """Abort multipart uploads that a killed process began in `root`: they are invisible, but S3
+    keeps and bills them.  Other stores drop them by themselves."""
     if not hasattr(fs, "call_s3"):
         return
     bucket, key, _ = fs.split_path(f"{root}/")
@@ -200,7 +262,7 @@ def abort_uploads(fs: Any, root: str) -> None:
     while True:
         page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **markers)
         for begun in page.get("Uploads", []):
-            if OURS.fullmatch(begun["Key"].removeprefix(prefix)):
+            if OWN_UPLOADS.fullmatch(begun["Key"].removeprefix(prefix)):
                 with suppress(FileNotFoundError):
                     fs.call_s3(
                         "abort_multipart_upload",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "hf", "http", "https", "sftp")
-"""Schemes that people write; fsspec knows more."""
+"""Common schemes; fsspec knows more."""
 PACKAGES = {
     "http": "aiohttp requests",
     "https": "aiohttp requests",
@@ -23,13 +23,13 @@ SINGLE_SLASH = re.compile(r"([A-Za-z0-9]+):/(?!/)(.*)")
 
 
 def scheme_of(url: str) -> str:
-    """What stands before "://"; empty if nothing does."""
+    """Return what is before "://"; empty without it."""
     scheme, separator, _ = url.partition("://")
     return scheme if separator else ""
 
 
 def single_slash(url: str) -> str | None:
-    """How to write a URL of a store that has one slash too few; None for all others."""
+    """Say how to write a store's URL that has one slash too few; None for all others."""
     found = SINGLE_SLASH.fullmatch(url)
     if found is None or found[1].lower() not in STORES or os.path.lexists(url):
         return None
@@ -37,7 +37,7 @@ def single_slash(url: str) -> str | None:
 
 
 def unknown_scheme(url: str, known: Iterable[str]) -> str | None:
-    """What to write for a scheme that nobody knows; None if it is known, or there is none."""
+    """Suggest what to write for an unknown scheme; None if it is known, or there is none."""
     scheme = scheme_of(url)
     known = set(known) | set(STORES)
     if not scheme.isalnum() or scheme in known:
@@ -53,7 +53,7 @@ def unknown_scheme(url: str, known: Iterable[str]) -> str | None:
 
 
 def missing_library(url: str, named: str | None) -> str:
-    """What to install for a URL whose file system's library, perhaps `named`, is missing."""
+    """Say what to install for a URL whose file system's library, perhaps `named`, is missing."""
     scheme = scheme_of(url)
     if scheme == "hdfs":
         return f"{scheme}:// needs {HADOOP}"
@@ -63,7 +63,7 @@ def missing_library(url: str, named: str | None) -> str:
 
 
 def with_home(path: str) -> str:
-    """`path` with the home folder for a leading ~, unless there is something of that name."""
+    """Return `path` with the home folder for a leading ~, unless there is something of that name."""
     if not path.startswith("~") or os.path.lexists(re.split(r"[/\\]", path)[0]):
         return path
     return os.path.expanduser(path)  # noqa: PTH111  (a Path raises for an unknown user)

@@ -1,4 +1,4 @@
-"""The URL of a list on a web server -> how fsspec is to ask for it."""
+"""The URL of a list on a web server -> the options with which fsspec requests it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def web_options(url: str) -> dict[str, Any]:
-    """Nothing for other URLs.
+    """Return the options; none for other URLs.
 
     Percent escapes go out as they came, in the URL and in redirects: what is signed there
     (`Key-Pair-Id`, `X-Amz-Signature`) holds for these very letters.

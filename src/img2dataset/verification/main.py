@@ -71,7 +71,7 @@ def lock_for_repair(folder: Folder, stack: ExitStack, say: Say) -> None:
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to verify")
     if not stack.enter_context(acquire_run_lock(folder, say)):
         raise OptionError(f"{folder.url!r}: a run is writing there; wait for its end")
-    journal.finish(folder)
+    journal.roll_forward(folder)
 
 
 def _verify(
@@ -130,5 +130,5 @@ def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
     folder.remove(shard.stats for shard in broken)
     for shard in (*broken, *layout.unfinished):
         folder.remove(sorted(shard.files - {shard.stats}))
-    journal.discard(folder)
+    journal.roll_back(folder)
     folder.clear_parts()

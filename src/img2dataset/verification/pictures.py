@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.pillow import open_image, pillows_door, set_up_pillow
+from img2dataset.images.pillow import open_image, set_up_pillow, translate_pillow_errors
 from img2dataset.images.probe import PILLOW_FORMATS
 
 DECODED_FORMATS = ("JPEG", "PNG", "WEBP", *PILLOW_FORMATS)
@@ -46,7 +46,7 @@ def is_as_downloaded(data: bytes, digests: Sequence[str]) -> bool:
 
 def decode_size(data: bytes) -> tuple[int, int]:
     """Decode an image to its end; return its width and height."""
-    with pillows_door(Reason.DECODE):
+    with translate_pillow_errors(Reason.DECODE):
         image = open_image(data, DECODED_FORMATS)
         if image is None:
             raise RowError(Reason.NOT_AN_IMAGE)

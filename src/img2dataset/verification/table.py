@@ -13,7 +13,7 @@ from img2dataset.errors import DamagedError, Status
 from img2dataset.formats import TABLE, find_format
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
-from img2dataset.storage.checked_file import Door, opened
+from img2dataset.storage.checked_file import CheckedFile, open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
 
@@ -42,9 +42,9 @@ def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str
 
     Raises:
         DamagedError: it cannot be read to its end, or lacks columns.
-        RunError: see `opened`.
+        RunError: see `open_checked`.
     """
-    with opened(folder, name + TABLE) as file:
+    with open_checked(folder, name + TABLE) as file:
         table = read_columns(file, but=str(options.get("encode_format", "")))
     missing = list_expected_columns(options) - set(table.column_names)
     if missing:
@@ -64,7 +64,7 @@ def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str
     return rows
 
 
-def read_columns(file: Door, but: str) -> pa.Table:
+def read_columns(file: CheckedFile, but: str) -> pa.Table:
     """Read everything but images, which are read one by one."""
     parquet = pq.ParquetFile(file)
     schema = parquet.schema_arrow

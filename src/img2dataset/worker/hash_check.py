@@ -1,4 +1,4 @@
-"""What was downloaded -> whether it has the hash that the list gives it; and word if none has."""
+"""A downloaded file -> whether it has the hash that the list gives; a warning if no file has."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from img2dataset.records import Row
 from img2dataset.sources.digests import parse_digest
 
 FIRST_ROWS = 100
-"""Rows that were compared when something is said, if none of them was right."""
+"""Rows after which a warning is given, if none of them has the right hash."""
 
 
 class HashCheck:
-    """Compares hashes; called from several threads."""
+    """Compares hashes.  Called from several threads."""
 
     def __init__(self, column: str, hash_type: str, say: Callable[[str], None]) -> None:
         self._column = column
@@ -22,10 +22,10 @@ class HashCheck:
         self._lock = Lock()
         self._wrong = 0
         self._over = False
-        """Whether a hash was right, or it has been said that none is."""
+        """True once a hash was right, or the warning was given."""
 
     def is_right(self, row: Row, digest: str) -> bool:
-        """Whether `digest`, in lower case hex, is the hash that the row expects."""
+        """Return True if `digest`, in lower case hex, is the hash that the row expects."""
         expected = row.expected_hash
         if expected is None:
             return False
@@ -41,7 +41,7 @@ class HashCheck:
         return right
 
     def _ends(self, *, right: bool) -> bool:
-        """Note a comparison: whether there is nothing more to find out."""
+        """Count a comparison; return True if it settles the question."""
         with self._lock:
             if self._over:
                 return False

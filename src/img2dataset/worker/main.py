@@ -26,18 +26,19 @@ from img2dataset.distributors import (
 from img2dataset.errors import SourceError, StorageGoneError
 from img2dataset.fetch import Engine, FetchConfig
 from img2dataset.formats import WriterConfig, find_format
-from img2dataset.images import SLOWER, ImageConfig
+from img2dataset.images import SLOWER_NOTICE, ImageConfig
 from img2dataset.job import Job
 from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import make_rows
+from img2dataset.storage.failures import as_transient_error
 from img2dataset.storage.folder import Folder, parts_name
-from img2dataset.storage.retry import StorageRetry, passing_error
+from img2dataset.storage.retry import StorageRetry
 from img2dataset.tally import ShardResult
 from img2dataset.worker.pipeline import Limits, Pipeline
 from img2dataset.worker.process_image import ImageStage
 from img2dataset.worker.process_row import make_process
-from img2dataset.worker.resources import held_bytes, image_threads
+from img2dataset.worker.resources import image_threads, limit_bytes
 from img2dataset.worker.store_shard import STORAGE_ERRORS, OpenShard, ShardStore, discard_output
 
 MAX_OPEN_SHARDS = 64
@@ -47,15 +48,15 @@ PROGRESS_INTERVAL_S = 0.3
 
 MIN_BATCH = 32
 BATCH_WAIT_S = 0.005
-"""Seconds to let more than a few events come together: to be woken for each would cost more than
+"""Seconds to let MIN_BATCH events come together: to wake up for each of them would cost more than
 to pack it."""
 
 STOP_TIMEOUT_S = 3.0
-"""Seconds that a worker which is told to stop has for shards that are nearly done."""
+"""Seconds for shards that are nearly done, after the order to stop."""
 
 
 def serve(job: Job, link: Link) -> None:
-    """Do shards for as long as there are any, several at a time."""
+    """Do shards, several at a time, until there are no more."""
     worker = Worker(job, link)
     worker.run()
 
@@ -86,14 +87,14 @@ class Worker:
             make_process(options, self._images.picture, self._say_of_hashes),
             image_threads=image_threads(options, job.cores),
             limits=Limits(
-                count=max(64, options.thread_count), bytes=held_bytes(options, job.cores)
+                count=max(64, options.thread_count), bytes=limit_bytes(options, job.cores)
             ),
-            # bytes stored untouched are only hashed and looked at
-            inline=lambda row: options.disable_all_reencoding and not self._images.is_careful(row),
+            # bytes that are stored unchanged are only hashed and checked
+            inline=lambda row: options.disable_all_reencoding and not self._images.is_isolated(row),
         )
 
     def run(self) -> None:
-        """Until there are no more shards."""
+        """Do shards until there are no more."""
         try:
             self._work()
         except StorageGoneError as error:
@@ -109,8 +110,8 @@ class Worker:
         self._images.start()
         self._pipeline.start()
         self._link.send(WorkerReady())
-        if SLOWER is not None:
-            self._link.send(Notice(SLOWER))
+        if SLOWER_NOTICE is not None:
+            self._link.send(Notice(SLOWER_NOTICE))
         self._link.listen(self._hear)
         next_count = 0.0
         while not self._closing.over(self._open.values()):
@@ -122,7 +123,7 @@ class Worker:
                         self._pack(sample)
                     case TakeShard(shard=shard, isolated=isolated):
                         if isolated:
-                            self._images.be_careful(shard.id)
+                            self._images.isolate(shard.id)
                         self._begin(shard)
                     case Stop():
                         self._closing.begin()
@@ -135,7 +136,7 @@ class Worker:
                 self._count()
 
     def _hear(self, message: TakeShard | Stop) -> None:
-        """From the thread that listens."""
+        """Take a message, in the thread that listens."""
         if isinstance(message, Stop):
             self._patience.end()
         self._pipeline.put(message)
@@ -179,13 +180,13 @@ class Worker:
         self._pipeline.submit(make_rows(table, shard.id, self._source, keys))
 
     def _load(self, shard: Shard) -> pa.Table:
-        """The rows of the list; a store that is down is waited for."""
+        """Read the rows of the list, with retries while a store is down."""
 
         def load() -> pa.Table:
             try:
                 return load_table(shard, self._source)
             except SourceError as error:
-                passing = passing_error(error.__cause__)
+                passing = as_transient_error(error.__cause__)
                 raise passing or error from error
 
         return self._patience(load, "url_list cannot be read")
@@ -221,7 +222,7 @@ class Worker:
 
 
 class Closing:
-    """The end of a worker that is told to stop: shards that are nearly done are finished."""
+    """The end of a worker after the order to stop: shards that are nearly done are finished."""
 
     def __init__(self) -> None:
         self.packed = 0
@@ -240,7 +241,7 @@ class Closing:
         self._end = now + STOP_TIMEOUT_S
 
     def over(self, shards: Iterable[OpenShard]) -> bool:
-        """Whether nothing more can be finished in what is left of the time."""
+        """Return True if no shard can be finished in the time that is left."""
         if self._end is None:
             return False
         left = self._end - time.monotonic()

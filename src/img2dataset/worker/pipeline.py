@@ -1,7 +1,7 @@
-"""Rows -> samples, in any order: a fetch thread, some image threads, a ceiling on what waits.
+"""Rows -> samples, in any order: a fetch thread, image threads, a limit on what waits.
 
 This is the one place of a worker with threads and queues.  The network and the pixels never
-wait for each other unless the ceiling is reached: then no new download starts.
+wait for each other unless the limit is reached: then no new download starts.
 """
 
 from __future__ import annotations
@@ -13,26 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
 
-Deliver = Callable[[Row, Body | Failure], None]
-
-
-MOST_AT_ONCE = 1000
-"""Events given out together."""
-PATIENCE = 2.0
-"""Seconds that image threads have to end: one may be in a decoder that never returns."""
-
-
-class Room(Protocol):
-    """How much may still come; see fetch.Engine."""
-
-    @property
-    def full(self) -> bool: ...
-
-    @property
-    def free_bytes(self) -> int: ...
+MAX_EVENTS = 1000
+"""Events that `get` returns at most."""
+JOIN_TIMEOUT_S = 2.0
+"""Seconds to wait for the end of image threads: one may be in a decoder that never returns."""
 
 
 class Fetcher(Protocol):
@@ -58,9 +46,9 @@ class Limits:
     """What may wait between the stages of one worker."""
 
     count: int
-    """Bodies and pictures."""
+    """Bodies and images."""
     bytes: int
-    """Bytes of bodies and pictures, bodies that are still arriving included."""
+    """Bytes of bodies and images, including bodies that are still arriving."""
 
 
 class Pipeline:
@@ -75,8 +63,8 @@ class Pipeline:
         limits: Limits,
         inline: Callable[[Row], bool] = lambda _: False,
     ) -> None:
-        """The fetch thread itself calls `process` for rows that are `inline`, which is best where
-        there is next to nothing to do: handing it over would cost more."""
+        """Call `process` in the fetch thread for rows that are `inline`: where there is little to do,
+        handing a row over would cost more."""
         self._process = process
         self._limits = limits
         self._inline = inline
@@ -97,12 +85,12 @@ class Pipeline:
         self._fetcher.start()
 
     def stop(self) -> None:
-        """Abandon what is under way; nothing comes out any more.  An image thread that does not
+        """Drop the rows under way; `get` returns no more of them.  An image thread that does not
         return is left behind."""
         self._fetcher.stop()
         for _ in self._threads:
             self._bodies.put(None)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
         for thread in self._threads:
             if thread.ident is not None:  # else it could not be started
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -117,7 +105,7 @@ class Pipeline:
 
     @property
     def resting(self) -> tuple[RestingHost, ...]:
-        """Hosts that are left alone for now."""
+        """Hosts that are not asked for now."""
         return self._fetcher.resting
 
     def put(self, event: Any) -> None:
@@ -125,12 +113,12 @@ class Pipeline:
         self._events.put(event)
 
     def get(self, timeout: float) -> list[Any]:
-        """The samples and events that are there, at most MOST_AT_ONCE; if there are none, the
+        """Return the samples and events that are ready, at most MAX_EVENTS; if there are none, the
         next one, or nothing after `timeout` seconds."""
         events = []
         try:
             events.append(self._events.get(timeout=timeout))
-            while len(events) < MOST_AT_ONCE:
+            while len(events) < MAX_EVENTS:
                 events.append(self._events.get_nowait())
         except queue.Empty:
             pass
@@ -147,16 +135,16 @@ class Pipeline:
         return self._limits.bytes - self._bytes
 
     def _deliver(self, row: Row, outcome: Body | Failure) -> None:
-        """From the fetch thread: a failure is finished, a body has pixels to do."""
+        """Take an outcome, in the fetch thread: a failure is finished, a body is to be processed."""
         match outcome:
             case Failure():
                 self._events.put(Sample(row, outcome))
             case Body(data=data) if not self._inline(row):
-                self._hold(1, len(data))
+                self._add_in_flight(1, len(data))
                 self._bodies.put((row, outcome))
             case body:
                 sample = self._process(row, body)
-                self._hold(*held_by(sample))
+                self._add_in_flight(*measure_sample(sample))
                 self._events.put(sample)
 
     def _work(self) -> None:
@@ -165,31 +153,31 @@ class Pipeline:
             size = len(body.data)
             sample = self._process(row, body)
             del item, body
-            # the picture waits to be packed: it takes the place of its body
-            count, kept = held_by(sample)
-            self._hold(count - 1, kept - size)
+            # the image waits to be packed, in the place of its body
+            count, kept = measure_sample(sample)
+            self._add_in_flight(count - 1, kept - size)
             self._events.put(sample)
             self._wake()
 
-    def _hold(self, count: int, size: int) -> None:
-        """Note how many more bodies and pictures wait here, and their bytes."""
+    def _add_in_flight(self, count: int, size: int) -> None:
+        """Count bodies and images that wait here, and their bytes; negative when they leave."""
         with self._counting:
             self._count += count
             self._bytes += size
 
     def packed(self, samples: Iterable[Sample]) -> None:
-        """Say that samples have left: there is room for others."""
-        held = [held_by(sample) for sample in samples]
-        self._hold(-sum(count for count, _ in held), -sum(size for _, size in held))
+        """Take note that samples have left, so that others may come."""
+        held = [measure_sample(sample) for sample in samples]
+        self._add_in_flight(-sum(count for count, _ in held), -sum(size for _, size in held))
         self._wake()
 
     def _wake(self) -> None:
-        """Let downloads go on, if they paused and half of the room is free: waking the fetch
-        thread for each picture would cost more than the fetching."""
+        """Resume paused downloads once half of the limit is free: waking the fetch thread for each
+        image would cost more than the fetching."""
         if self._count * 2 <= self._limits.count and self._bytes * 2 <= self._limits.bytes:
             self._fetcher.wake()
 
 
-def held_by(sample: Sample) -> tuple[int, int]:
-    """What a sample that waits to be packed takes: pictures and bytes."""
+def measure_sample(sample: Sample) -> tuple[int, int]:
+    """Return how many images and bytes of a sample wait to be packed."""
     return (1, len(sample.outcome.data)) if isinstance(sample.outcome, EncodedImage) else (0, 0)

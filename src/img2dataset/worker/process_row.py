@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.formats import find_format
-from img2dataset.images.marks import marks
+from img2dataset.images.marks import find_marks
 from img2dataset.options import Options
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.worker.hash_check import HashCheck
@@ -26,7 +26,7 @@ def make_process(
 
     def process(row: Row, body: Body) -> Sample:
         digest = hashed(body.data).hexdigest() if hashed is not None else None
-        signals = body.signals + marks(body.data) if options.save_opt_out_signals else ()
+        signals = body.signals + find_marks(body.data) if options.save_opt_out_signals else ()
         if check is not None and not check.is_right(row, digest or ""):
             mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
             return Sample(row, mismatch, fetched=body.fetched, signals=signals)

@@ -1,6 +1,6 @@
-"""Body -> Picture in a process apart: whatever a decoder does to it, the worker goes on.
+"""Body -> encoded image in another process: whatever a decoder does to it, the worker continues.
 
-It protects from accidents (a crash, an endless loop, memory without end), not from an attacker:
+It protects from accidents (a crash, an endless loop, unbounded memory), not from an attacker:
 the process may do all that the worker may.
 """
 
@@ -22,18 +22,18 @@ from img2dataset.records import EncodedImage
 if TYPE_CHECKING:
     import subprocess
 
-MAX_STARTS = 3
-"""Processes in a row that end before they are ready; after that it is no accident."""
-DEADLY = 2
-"""Processes that a body has to end before it is blamed: the first may have been hurt by an earlier
-body, or be what the system chose to end when its memory ran out.  The last one is always new."""
-GRACE = 1.0
-"""Seconds between the end of a process' pipe and its own."""
-OUT_OF_TIME = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
-"""How a process ends that spent its CPU time, see child.py."""
+MAX_FAILED_STARTS = 3
+"""Consecutive processes that may end before they are ready; more are no accident."""
+MAX_CRASHES = 2
+"""Processes that a body crashes before it is blamed: the first may have been damaged by an earlier
+body, or ended by the system when memory ran out.  The last one is always new."""
+EXIT_GRACE_S = 1.0
+"""Seconds between the end of a process's pipe and the end of the process."""
+CPU_TIME_STATUS = -signal.SIGPROF if hasattr(signal, "SIGPROF") else None
+"""The exit status of a process that has spent its CPU time, see sandbox_child.py."""
 
 
-# -- what the process says, besides a Picture or a RowError --
+# -- answers of the process, besides an EncodedImage or a RowError --
 @dataclass(frozen=True, slots=True)
 class Ready:
     """It has started."""
@@ -41,14 +41,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """An exception that nobody expects, as text: the program is at fault, not the body."""
+    """An unexpected exception, as text: the program is at fault, not the body."""
 
     traceback: str
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a process is started with."""
+    """The first request to a process."""
 
     config: Any
     seconds: float
@@ -57,15 +57,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The process is no more."""
+    """The process has ended."""
 
     status: int
     overdue: bool
-    """Whether it was ended because it took too long."""
+    """True if it was ended because it took too long."""
 
 
 class Sandbox:
-    """Stands where a processor does, for any number of threads: each has a process of its own,
+    """Takes the place of an image processor, for any number of threads: each has its own process,
     started when it is first needed."""
 
     def __init__(self, make_processor: str, config: Any, seconds: float, watch: Watch) -> None:
@@ -77,12 +77,12 @@ class Sandbox:
         self._children: dict[int, Child] = {}  # thread -> its process
 
     def process(self, data: bytes, boxes: Sequence[Sequence[float]] | None = None) -> EncodedImage:
-        """The picture to store for a body.
+        """Return the image to store for a body.
 
         Raises:
-            RowError: there is none; with a reason of its own if the decoder crashes or hangs.
+            RowError: it has no image to store; there are reasons for a decoder that crashes or hangs.
         """
-        for _ in range(DEADLY):
+        for _ in range(MAX_CRASHES):
             answer = self._ask(self._child(), (data, boxes))
             match answer:
                 case EncodedImage():
@@ -99,11 +99,11 @@ class Sandbox:
             self._children.popitem()[1].end()
 
     def _child(self) -> Child:
-        """The process of this thread."""
+        """Return the process of this thread; start it if there is none."""
         me = threading.get_ident()
         if me in self._children:
             return self._children[me]
-        for _ in range(MAX_STARTS):
+        for _ in range(MAX_FAILED_STARTS):
             self._children[me] = child = Child(self._make_processor)
             answer = self._ask(child, self._task)
             if not isinstance(answer, Ended):
@@ -111,7 +111,7 @@ class Sandbox:
         raise RuntimeError(f"processes for images do not start: {describe_exit(answer.status)}")
 
     def _ask(self, child: Child, request: Any) -> Any:
-        """What the process says to `request`; or Ended, and it is no longer this thread's."""
+        """Return the answer to `request`; after Ended, this thread has no process any more."""
         with self._watch.over(child.take_away):
             answer = child.ask(request)
         if isinstance(answer, Bug):
@@ -131,7 +131,7 @@ class Child:
         self._overdue = False
 
     def ask(self, request: Any) -> Any:
-        """Its answer, or Ended."""
+        """Return the answer, or Ended."""
         popen, self._overdue = self._popen, False
         assert popen.stdin is not None  # noqa: S101  (for the type checker)
         assert popen.stdout is not None  # noqa: S101
@@ -141,23 +141,23 @@ class Child:
             return pickle.load(popen.stdout)  # noqa: S301  (our own child)
         except (OSError, EOFError, pickle.UnpicklingError):
             status = self._last_words()
-            return Ended(status, self._overdue or status == OUT_OF_TIME)
+            return Ended(status, self._overdue or status == CPU_TIME_STATUS)
 
     def take_away(self) -> None:
-        """End it, whatever it is doing: it takes too long.  Called from another thread."""
+        """End the process because it takes too long.  Called from another thread."""
         self._overdue = True
         self._popen.kill()
 
     def _last_words(self) -> int:
-        """How a process has ended, or is ending: its pipe is closed."""
+        """Return the exit status of a process whose pipe is closed."""
         import subprocess  # noqa: PLC0415  (imported when it was started)
 
         with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(GRACE)
+            self._popen.wait(EXIT_GRACE_S)
         return self.end()
 
     def end(self) -> int:
-        """See that it has ended, and how."""
+        """Make sure that it has ended, and return its exit status."""
         self._popen.kill()  # has no effect on one that has
         status = self._popen.wait()
         for pipe in (self._popen.stdin, self._popen.stdout):

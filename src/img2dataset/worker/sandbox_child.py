@@ -1,7 +1,7 @@
-"""The other end of a sandbox: a process that makes pictures, one at a time, and may be killed.
+"""The other end of a sandbox: a process that encodes images, one at a time, and may be killed.
 
-It imports what pictures need and nothing else.  Requests come on standard input; when that ends,
-the worker is gone, and so is this process.
+It imports only what images need.  Requests come on standard input; when that ends, the worker is
+gone, and this process exits.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from img2dataset.worker.sandbox import Bug, Ready
 
 PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
-FIRST_TO_GO = "1000"
+OOM_SCORE = "1000"
 """Of -1000 to 1000, the kernel's scale for what is ended when memory runs out."""
 
 
 def main() -> None:
     requests, replies = open_pipes_to_parent()
     sys.excepthook = partial(tell_bug, replies)
-    end_with_parent()
+    exit_with_parent()
     start_minimal()
     module, _, function = sys.argv[3].partition(":")
     make_processor = getattr(import_module(module), function)
     task = receive(requests)
     processor = make_processor(task.config)
-    offer_to_go_first()
+    raise_oom_score()
     gc.freeze()  # what is imported stays
     send(replies, Ready())
     while True:
         data, boxes = receive(requests)
-        with at_most(task.seconds):
+        with limit_cpu_time(task.seconds):
             outcome = process(processor, data, boxes)
         send(replies, outcome)
 
 
 def process(processor: Any, data: bytes, boxes: Any) -> Any:
-    """A Picture, or the RowError that says why there is none."""
+    """Return an encoded image, or the RowError that says why there is none."""
     try:
         return processor.process(data, boxes)
     except RowError as error:
@@ -59,9 +59,9 @@ def process(processor: Any, data: bytes, boxes: Any) -> Any:
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """End the process by SIGPROF if the block takes more CPU time; the kernel does it, whatever
-    holds the GIL.  Where there is no such timer, the worker's watch is what there is."""
+def limit_cpu_time(seconds: float) -> Iterator[None]:
+    """End the process by SIGPROF if the block takes more CPU time: the kernel does it, even if a
+    decoder holds the GIL.  Without such a timer, only the worker's watchdog ends it."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -92,22 +92,22 @@ def tell_bug(
     error: BaseException,
     trace: TracebackType | None,
 ) -> None:
-    """An exception that nobody expects is told to the worker, which ends with it; whatever
-    else ends this process is taken for the decoder's doing."""
+    """Report an unexpected exception to the worker, which raises it.  If the process ends in any
+    other way, the decoder is blamed."""
     send(replies, Bug("".join(traceback.format_exception(kind, error, trace))))
     os._exit(EXIT_CRASHED)
 
 
-def end_with_parent() -> None:
-    """Even in the middle of a picture.  Linux only: elsewhere it ends after it, or when its time
-    is over."""
+def exit_with_parent() -> None:
+    """Exit with the worker, even in the middle of an image.  Linux only: elsewhere the process exits
+    after the image, or when its time is over."""
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415  (nothing for the other systems)
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def offer_to_go_first() -> None:
-    """If memory runs out, this process is what the system should end."""
-    with suppress(OSError):  # no Linux, or not allowed: then the system chooses
-        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+def raise_oom_score() -> None:
+    """Let the system end this process first if memory runs out."""
+    with suppress(OSError):  # not Linux, or not allowed: the system chooses
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from img2dataset.retry.shard import Completion, KeyOf
 
 MAX_CONSECUTIVE_FAILURES = 3
-"""Shards of a worker that could not be written, one after the other: no accident any more."""
+"""Consecutive shards of a worker that could not be written; then the run stops."""
 
 STORAGE_ERRORS = (OSError, SourceError, DamagedError, MismatchError, pa.ArrowException)
-"""What fails a shard, not the worker: the list or the output could not be read or written."""
+"""Errors that fail a shard, not the worker: the list or the output cannot be read or written."""
 
 
 @dataclass(eq=False, slots=True)
 class OpenShard:
-    """A shard under way."""
+    """A shard whose rows are being fetched."""
 
     id: int
     name: str
@@ -84,7 +84,7 @@ class ShardStore:
         return table, key_of
 
     def write(self, shard: OpenShard, sample: Sample) -> None:
-        """Take one sample of the shard."""
+        """Pack one sample of the shard."""
         shard.tally.add(sample)
         shard.missing -= 1
         if shard.writer is not None:
@@ -162,16 +162,19 @@ class ShardStore:
             discard_output(shard)
             shard.error = None
             return before
-        # once it is being stored, what is seen of it may be the other's when the lock is lost
+        # from here on, what is visible of the shard may be another attempt's if the lock is lost
         writer, shard.writer = shard.writer, None
         if writer is not None:
             shard.error = None
             try:
-                return self._write_files(shard, writer, result)
+                result = self._write_files(shard, writer, result)
             except STORAGE_ERRORS as error:
                 if is_ours():
                     try_once(writer.abort)
                 self.fail(shard, error)
+            else:
+                # if the lock was lost meanwhile, what is stored is the other attempt's: look again
+                self._folder.confirm()
         return result
 
     def _write_files(

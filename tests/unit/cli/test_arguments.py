@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,14 @@ def test_a_list_may_be_called_as_a_switch_is(
 
     assert isinstance(options, Options)
     assert options.url_list == word
+
+
+def test_only_the_options_of_the_old_tool_are_positional() -> None:
+    defaults = [declared.default for declared in fields(Options) if not declared.kw_only]
+    texts = ["list.txt", *map(str, defaults[1:])]
+
+    assert len(texts) == 38
+    assert parse(texts) == Options("list.txt")
+    with pytest.raises(OptionError, match="too many values: nothing is left for '1000'"):
+        parse([*texts, "1000"])
+    assert parse([*texts, "--max_image_bytes=1000"]) == Options("list.txt", max_image_bytes=1000)

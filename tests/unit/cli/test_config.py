@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.cli.config import as_toml, read_config
+from img2dataset.cli.config import read_config, to_toml
 from img2dataset.cli.parse import parse
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.options import Options
@@ -160,6 +160,6 @@ def test_the_printed_config_reads_back_the_same(
     values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     given_options = Options(**values)
-    config = written(tmp_path_factory.getbasetemp(), "printed.toml", as_toml(given_options))
+    config = written(tmp_path_factory.getbasetemp(), "printed.toml", to_toml(given_options))
 
     assert options(config) == given_options

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.cli.help import help_text
+from img2dataset.cli.help import make_help
 from img2dataset.options import Group, Options
 
 
 def test_help_has_every_option_and_group_in_80_columns() -> None:
-    text = help_text()
+    text = make_help()
 
     assert all(f"{group.value}:\n" in text for group in Group)
     for declared in fields(Options):
@@ -26,7 +26,7 @@ def test_help_has_every_option_and_group_in_80_columns() -> None:
 
 def test_help_says_where_to_read_more() -> None:
     docs = Path(__file__).parents[3] / "docs"
-    pages = re.findall(r"\w+\.md", help_text().partition("which leads to docs/")[2])
+    pages = re.findall(r"\w+\.md", make_help().partition("which leads to docs/")[2])
 
     assert len(pages) == 7
     assert all((docs / page).exists() for page in pages)

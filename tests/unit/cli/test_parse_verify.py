@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from img2dataset.cli.help import help_text
+from img2dataset.cli.help import make_help
 from img2dataset.cli.parse_verify import SWITCHES, VerifyOptions, parse_verify
 from img2dataset.errors import OptionError
 
@@ -47,4 +47,4 @@ def test_both_helps_name_every_switch() -> None:
     assert isinstance(own, str)
     for name in SWITCHES:
         assert f"[--{name}]" in own
-        assert f"[--{name}]" in help_text()
+        assert f"[--{name}]" in make_help()

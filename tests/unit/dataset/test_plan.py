@@ -11,17 +11,9 @@ from typing import Any
 
 import pytest
 
-from img2dataset.dataset.plan import (
-    Comparison,
-    Identity,
-    Plan,
-    done_shards,
-    load_sections,
-    prepare,
-    ranges,
-    record,
-    touched_shards,
-)
+from img2dataset.dataset.identity import Identity, load_sections
+from img2dataset.dataset.plan import Comparison, Plan, find_done, prepare, record
+from img2dataset.dataset.touched import describe_touched, format_ranges
 from img2dataset.errors import OptionError, RunError
 from img2dataset.options import Options, shaping_options
 from img2dataset.storage.folder import Folder
@@ -186,7 +178,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_done_shards_are_known_by_their_stats() -> None:
     names = ["00000_stats.json", "00000.tar", "x_stats.json", "00012_stats.json", "00003.json"]
-    assert done_shards(names) == {0, 12}
+    assert find_done(names) == {0, 12}
 
 
 # -- which settings may change
@@ -465,7 +457,7 @@ def test_a_run_that_dies_while_it_removes_them_leaves_no_shard_of_two_lists(
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr(Folder, "do", dying)
         changed(four_done, {1: "/b.txt", 3: ""}, accepted=True)
-    left = done_shards([path.name for path in four_done.iterdir()])
+    left = find_done([path.name for path in four_done.iterdir()])
     touched = dict.fromkeys(left & {1, 3}, "/b.txt")
     (section,) = load_sections(Folder(str(four_done)))
 
@@ -545,10 +537,10 @@ def test_a_dataset_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     ],
 )
 def test_shards_are_named_in_ranges(ids: Sequence[int], text: str) -> None:
-    assert ranges(ids, name_of) == text
+    assert format_ranges(ids, name_of) == text
 
 
 def test_many_files_are_not_all_named() -> None:
     touched = {number: f"/{number}.txt" for number in range(8)}
 
-    assert touched_shards(touched, name_of).endswith("00004 (4.txt) and shards of 3 more files")
+    assert describe_touched(touched, name_of).endswith("00004 (4.txt) and shards of 3 more files")

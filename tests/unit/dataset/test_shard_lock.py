@@ -60,7 +60,7 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         self._look()
         file = super()._open(path, mode, **options)
-        if mode == "wb" and path.endswith(self.down_after):
+        if mode in {"wb", "xb"} and path.endswith(self.down_after):
             self.down.set()
         return file
 
@@ -91,8 +91,8 @@ class OneWay(MemoryFileSystem):  # type: ignore[misc]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(shard_lock, "SHARD_LEASE", TIMES)
     monkeypatch.setattr(shard_lock, "FILE_POLL_S", 0.01)
-    monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE", 0.02)
-    monkeypatch.setattr("img2dataset.storage.retry.LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr("img2dataset.storage.retry.FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("img2dataset.storage.retry.MAX_PAUSE_S", 0.02)
     yield
     OneWay.down.clear()
     OneWay.asked.clear()

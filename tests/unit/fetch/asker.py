@@ -12,7 +12,7 @@ from typing import Any, final
 
 from img2dataset.errors import Reason, http_label
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.hosts.shared import Shared
+from img2dataset.fetch.hosts.shared import SharedLimits
 from img2dataset.records import Body, Failure
 
 HOST = "http://a"
@@ -23,9 +23,9 @@ class Asker:
     """What the engine does with a host; each command says when requests have begun."""
 
     def __init__(self, path: str, most: int | None, delay: float, first: int = 16) -> None:
-        self.shared = Shared(path)
+        self.shared = SharedLimits(path)
         self._hosts: Hosts[int] = Hosts(
-            first, 256, max_per_host=most, min_delay=delay, shared=self.shared
+            first, 256, max_connections_per_host=most, min_delay_per_host=delay, shared=self.shared
         )
 
     def do(self, command: str, *arguments: Any) -> Any:
@@ -60,7 +60,7 @@ class Asker:
         return self._begun(now)
 
     def place(self, host: str, most: int) -> int | None:
-        return self.shared.take_place(host, most)
+        return self.shared.take_slot(host, most)
 
     def time(self, host: str, delay: float, now: float) -> float:
         return self.shared.reserve_time(host, delay, now)

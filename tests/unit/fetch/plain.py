@@ -11,6 +11,6 @@ PLAIN = FetchConfig(
     max_image_bytes=1000,
     user_agent="test",
     user_agent_token=None,
-    disallowed_directives=(),
-    verify_tls=True,
+    disallowed_header_directives=(),
+    ignore_ssl_certificate=False,
 )

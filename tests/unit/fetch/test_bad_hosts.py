@@ -12,9 +12,8 @@ from math import inf
 import pytest
 
 from img2dataset.errors import Reason, RowError, http_label
-from img2dataset.fetch.engine import FEW_REDIRECTS
-from img2dataset.fetch.hosts.cost import MAIN_HOST_UNITS, MAX_CREDIT_UNITS
 from img2dataset.fetch.hosts.hosts import Hosts
+from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Body, Failure
 
 TIMEOUT = 10.0
@@ -49,7 +48,7 @@ Behaviour = Callable[[int, float], End]
 
 
 def always(end: End) -> Behaviour:
-    return lambda _number, _now: end
+    return lambda _hash_host, _now: end
 
 
 def loop_of(seconds: float) -> Behaviour:
@@ -161,7 +160,7 @@ class Run:
             self.hosts.blame(name, self.now)
             self._note(name, failure(Reason.TOO_MANY_REDIRECTS))
         else:
-            if hops + 1 > FEW_REDIRECTS:
+            if hops + 1 >= POLITE.min_loop_redirects:
                 self.hosts.blame(name, self.now)
             self._enter(name, hops + 1, left - end.seconds)
 
@@ -220,7 +219,7 @@ def quota(per_minute: int, wish: float | None = None) -> Behaviour:
     """So many a minute; then 429, with the time until the minute is over if `wish` is None."""
     seen: Counter[int] = Counter()
 
-    def answer(_number: int, now: float) -> End:
+    def answer(_hash_host: int, now: float) -> End:
         minute = int(now // 60)
         seen[minute] += 1
         if seen[minute] <= per_minute:
@@ -239,7 +238,7 @@ def test_a_cdn_that_is_the_whole_list_may_rest_for_a_minute_again_and_again() ->
 
 
 def test_even_if_it_refuses_at_first() -> None:
-    def answer(_number: int, now: float) -> End:
+    def answer(_hash_host: int, now: float) -> End:
         return End(0.1, GOOD, 0.1) if now >= 60.0 else End(0.05, TOO_OFTEN, 0.05, 60.0)
 
     run = Run({"cdn": answer}).of(["cdn"] * 2000)
@@ -250,7 +249,7 @@ def test_even_if_it_refuses_at_first() -> None:
 def test_a_cdn_that_refuses_for_ever_is_given_up_in_the_end() -> None:
     run = Run({"cdn": BAD["429"]}).of(["cdn"] * 2000)
 
-    assert run.now <= MAIN_HOST_UNITS * TIMEOUT
+    assert run.now <= POLITE.main_host_units * TIMEOUT
     assert run.outcomes["cdn"]["host_given_up"] > 1900
 
 
@@ -273,7 +272,7 @@ def test_a_host_that_was_well_may_rest_for_a_minute_and_no_longer() -> None:
     run = run_of(rows, answer)
 
     assert run.outcomes["bad-0"]["host_given_up"] > 0
-    assert run.now <= (MAX_CREDIT_UNITS + 1) * TIMEOUT + 1.3 * TIMEOUT
+    assert run.now <= (POLITE.max_credit_units + 1) * TIMEOUT + 1.3 * TIMEOUT
 
 
 def test_good_answers_between_rests_earn_the_next_rest_also_where_others_have_most_rows() -> None:
@@ -292,7 +291,7 @@ def test_slow_answers_are_waited_for() -> None:
 
 def test_a_host_asked_singly_that_is_silent_is_given_up_after_three_tries() -> None:
     run = Run({"bad": BAD["silent"], "good": WELL})
-    run.hosts = Hosts(FIRST, 256, max_per_host=1, timeout=TIMEOUT)
+    run.hosts = Hosts(FIRST, 256, max_connections_per_host=1, timeout=TIMEOUT)
     run.of(["good"] * 500 + ["bad"] * 100)
 
     assert run.requests["bad"] == 3

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.budget import STEP, Budget
+from img2dataset.fetch.budget import RESERVE_STEP_BYTES, Budget
 from img2dataset.fetch.http.response import PAUSE, Response
 
-LIMIT = 10 * STEP
+LIMIT = 10 * RESERVE_STEP_BYTES
 """Largest body."""
 
 
@@ -57,7 +57,7 @@ class Transfer:
     left: bytes
     begun: bool = False
 
-    def go_on(self) -> bool:
+    def resume(self) -> bool:
         """Hand over the next piece; returns whether it is over."""
         if not self.begun:
             self.begun = True
@@ -89,8 +89,8 @@ def let_go_on(budget: Budget, running: list[Transfer]) -> None:
         if not budget.waiting or not budget.has_space:
             return
         one = budget.waiting[0].owner
-        one.response.go_on()
-        if one.go_on():
+        one.response.resume()
+        if one.resume():
             one.end()
             running.remove(one)
 
@@ -98,7 +98,9 @@ def let_go_on(budget: Budget, running: list[Transfer]) -> None:
 ANSWERS = st.lists(
     st.builds(
         Answer,
-        size=st.sampled_from([1, 1000, STEP, 3 * STEP, LIMIT, LIMIT + 10]),
+        size=st.sampled_from(
+            [1, 1000, RESERVE_STEP_BYTES, 3 * RESERVE_STEP_BYTES, LIMIT, LIMIT + 10]
+        ),
         says_length=st.booleans(),
         is_packed=st.booleans(),
         pieces=st.sampled_from([1, 3, 12]),
@@ -111,7 +113,13 @@ ANSWERS = st.lists(
 @pytest.mark.slow
 @given(
     ANSWERS,
-    st.lists(st.sampled_from([-LIMIT, 0, 1, STEP, 5 * STEP, 20 * STEP]), min_size=1, max_size=3),
+    st.lists(
+        st.sampled_from(
+            [-LIMIT, 0, 1, RESERVE_STEP_BYTES, 5 * RESERVE_STEP_BYTES, 20 * RESERVE_STEP_BYTES]
+        ),
+        min_size=1,
+        max_size=3,
+    ),
     st.integers().map(random.Random),
 )
 def test_every_body_ends_and_one_at_most_goes_beyond_the_ceiling(
@@ -129,7 +137,7 @@ def test_every_body_ends_and_one_at_most_goes_beyond_the_ceiling(
         able = [one for one in reading if not one.response.paused]
         if able:
             one = chance.choice(able)
-            if one.go_on():
+            if one.resume():
                 one.end()
                 reading.remove(one)
         else:
@@ -137,7 +145,7 @@ def test_every_body_ends_and_one_at_most_goes_beyond_the_ceiling(
             assert any(not one.response.paused for one in reading) or not reading, "a deadlock"
         if chance.random() < 0.3:
             let_go_on(budget, reading)
-        assert budget.reserved <= max(before, max(0, *frees) + LIMIT + STEP + 1)
+        assert budget.reserved <= max(before, max(0, *frees) + LIMIT + RESERVE_STEP_BYTES + 1)
         assert steps < 100_000
     assert budget.reserved == 0
     assert not budget.waiting
@@ -171,7 +179,7 @@ def test_who_goes_beyond_does_not_keep_those_waiting_for_whom_there_is_space() -
     budget = Budget(lambda: free)
     assert budget.take("a", 10)
     assert not budget.has_space
-    free = 10 + STEP
+    free = 10 + RESERVE_STEP_BYTES
     assert budget.has_space
-    assert budget.take("b", STEP)
+    assert budget.take("b", RESERVE_STEP_BYTES)
     assert not budget.take("c", 1)

@@ -34,7 +34,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 Pair = tuple[socket.socket, socket.socket]
 
 
-class Heard:
+class DnsReply:
     """A handler that notes what it is told."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def test_on_linux_the_quick_one_is_used() -> None:
 
 
 def test_a_socket_that_is_ready_is_told(loop: Loop, pair: Pair) -> None:
-    heard = Heard()
+    heard = DnsReply()
     file = pair[0].fileno()
     loop.watch(file, READ, heard)
     loop.wait(0)
@@ -64,7 +64,7 @@ def test_a_socket_that_is_ready_is_told(loop: Loop, pair: Pair) -> None:
 
 
 def test_what_is_waited_for_can_be_changed(loop: Loop, pair: Pair) -> None:
-    heard = Heard()
+    heard = DnsReply()
     file = pair[0].fileno()
     pair[1].send(b"x")
     for mask in (READ, WRITE, READ | WRITE, READ):
@@ -74,7 +74,7 @@ def test_what_is_waited_for_can_be_changed(loop: Loop, pair: Pair) -> None:
 
 
 def test_the_latest_handler_is_told(loop: Loop, pair: Pair) -> None:
-    first, second = Heard(), Heard()
+    first, second = DnsReply(), DnsReply()
     pair[1].send(b"x")
     loop.watch(pair[0].fileno(), READ, first)
     loop.watch(pair[0].fileno(), READ, second)
@@ -83,7 +83,7 @@ def test_the_latest_handler_is_told(loop: Loop, pair: Pair) -> None:
 
 
 def test_who_waits_no_longer_is_not_told_and_wakes_nobody(loop: Loop, pair: Pair) -> None:
-    heard = Heard()
+    heard = DnsReply()
     file = pair[0].fileno()
     loop.watch(file, READ, heard)
     pair[1].send(b"x")
@@ -118,7 +118,7 @@ def test_one_handler_may_take_away_what_another_waits_for(loop: Loop) -> None:
 
 
 def test_a_lost_peer_is_told_as_something_to_read(loop: Loop, pair: Pair) -> None:
-    heard = Heard()
+    heard = DnsReply()
     loop.watch(pair[0].fileno(), READ, heard)
     pair[1].close()
     loop.wait(None)
@@ -126,7 +126,7 @@ def test_a_lost_peer_is_told_as_something_to_read(loop: Loop, pair: Pair) -> Non
 
 
 def test_a_number_that_comes_again_is_a_new_socket(loop: Loop) -> None:
-    heard = Heard()
+    heard = DnsReply()
     for _ in range(3):
         one, other = socket.socketpair()
         loop.watch(one.fileno(), READ, heard)
@@ -139,7 +139,7 @@ def test_a_number_that_comes_again_is_a_new_socket(loop: Loop) -> None:
 
 
 def test_a_socket_that_was_closed_unsaid_is_no_trouble(loop: Loop) -> None:
-    heard = Heard()
+    heard = DnsReply()
     one, other = socket.socketpair()
     file = one.fileno()
     loop.watch(file, READ, heard)
@@ -157,7 +157,7 @@ def test_a_socket_that_was_closed_unsaid_is_no_trouble(loop: Loop) -> None:
 
 def test_a_poke_ends_a_wait_that_would_be_for_ever(loop: Loop) -> None:
     for _ in range(3):
-        poker = threading.Thread(target=loop.poke)
+        poker = threading.Thread(target=loop.ring)
         poker.start()
         loop.wait(None)
         poker.join()
@@ -166,7 +166,7 @@ def test_a_poke_ends_a_wait_that_would_be_for_ever(loop: Loop) -> None:
 def test_a_poke_before_the_wait_is_not_lost_and_many_are_one(loop: Loop) -> None:
     for _ in range(3):
         for _ in range(100_000):
-            loop.poke()
+            loop.ring()
         loop.wait(None)
         assert loop._poll.wait(0) == []
 
@@ -179,7 +179,7 @@ def test_pokes_from_many_threads_are_never_lost(loop: Loop) -> None:
     def work(number: int) -> None:
         for _ in range(rounds):
             done[number] += 1
-            loop.poke()
+            loop.ring()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -193,4 +193,4 @@ def test_pokes_from_many_threads_are_never_lost(loop: Loop) -> None:
 def test_nobody_minds_a_poke_after_the_end() -> None:
     made = Loop()
     made.close()
-    made.poke()
+    made.ring()

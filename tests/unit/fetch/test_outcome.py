@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from img2dataset.errors import TRANSIENT_HTTP, Reason, http_label
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.http.response import Response
-from img2dataset.fetch.outcome import OK, REASONS, STOPPED, TIMED_OUT, UNKNOWN, outcome
+from img2dataset.fetch.outcome import OK, REASON_BY_CODE, STOPPED, TIMED_OUT, UNKNOWN, outcome
 from img2dataset.records import Body, Failure
 
 BUDGET = Budget(lambda: 10**9)
@@ -135,7 +135,7 @@ def test_a_body_that_is_not_whole_is_none() -> None:
 
 def test_as_much_of_a_text_as_we_want_is_a_body_though_we_stopped_it() -> None:
     response = Response(1000, None, BUDGET)
-    response.reset(is_page=True)
+    response.reset(is_text=True)
     for line in (b"HTTP/1.1 200 OK", b""):
         response.header(line + b"\r\n")
     while response.chunk(b"x" * 100_000) is None:
@@ -144,7 +144,7 @@ def test_as_much_of_a_text_as_we_want_is_a_body_though_we_stopped_it() -> None:
 
 
 @given(
-    st.sampled_from(sorted(REASONS)) | st.integers(0, 200),
+    st.sampled_from(sorted(REASON_BY_CODE)) | st.integers(0, 200),
     st.sampled_from([0, 100, 200, 204, 206, 301, 404, 503]),
     st.booleans(),
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from img2dataset.fetch.read_ahead import AFTER, PUT_ASIDE, ReadAhead
+from img2dataset.fetch.politeness import POLITE
+from img2dataset.fetch.read_ahead import ReadAhead
+
+AFTER = POLITE.aside_wait_s
 
 
 def look_for(reading: ReadAhead, seconds: float, *, aside: int, empty: bool = True) -> None:
     """Let time pass, with looks as often as a busy engine makes them."""
     for step in range(int(seconds * 100) + 1):
-        reading.look(aside, step / 100, places_are_empty=empty)
+        reading.look(aside, step / 100, slots_are_empty=empty)
 
 
 def test_at_first_every_row_counts() -> None:
@@ -37,8 +40,8 @@ def test_a_host_of_very_many_rows_is_passed_soon_but_not_without_end() -> None:
     now, aside = 0.0, 100
     while now < 60 * AFTER:
         now += AFTER / 10
-        reading.look(aside, now, places_are_empty=True)
+        reading.look(aside, now, slots_are_empty=True)
         if reading.counted(aside) == 0:
             aside += 100  # more are read, and all of them are that host's
-    assert PUT_ASIDE <= aside <= PUT_ASIDE + 100
+    assert POLITE.max_aside_rows <= aside <= POLITE.max_aside_rows + 100
     assert reading.next_time() is None, "and nobody looks any more"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from email.utils import formatdate
 
@@ -9,17 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
-from img2dataset.fetch.retry import (
-    FIRST_WAIT,
-    LONGEST_OBEYED,
-    LONGEST_WAIT,
-    REFUSALS_TO_BELIEVE,
-    RETRIED,
-    delay_before,
-    rest_after,
-    seconds_to_wait,
-)
+from img2dataset.fetch.politeness import POLITE
+from img2dataset.fetch.retry import RETRIED, delay_before, rest_after, seconds_to_wait
 
 NOW = 1_700_000_000.0
 
@@ -92,24 +86,25 @@ def test_what_is_retried_can_be_fetched_by_a_later_run_too() -> None:
 
 
 def test_the_limit_of_the_wait_doubles() -> None:
-    assert [delay_before(attempt, None, 1.0) for attempt in (1, 2, 3)] == [0.5, 1.0, 2.0]
+    exact = replace(POLITE, retry=replace(POLITE.retry, jitter=0.0))
+    assert [delay_before(attempt, None, exact) for attempt in (1, 2, 3)] == [0.5, 1.0, 2.0]
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
-def test_the_wait_is_jittered_and_bounded(attempt: int, jitter: float) -> None:
-    delay = delay_before(attempt, None, jitter)
-    assert delay is not None
-    assert 0 <= delay <= LONGEST_WAIT
+@given(st.integers(1, 10_000))
+def test_the_wait_is_jittered_and_bounded(attempt: int) -> None:
+    delays = [delay_before(attempt, None) for _ in range(10)]
+    assert len(set(delays)) > 1
+    assert all(delay is not None and 0 <= delay <= POLITE.retry.longest for delay in delays)
 
 
 def test_the_wish_of_the_server_comes_first() -> None:
-    assert delay_before(1, 7.0, 0.0) == 7.0
-    assert delay_before(9, 7.0, 0.5) == 7.0 + FIRST_WAIT / 2
+    exact = replace(POLITE, retry=Backoff(0.5))
+    assert delay_before(1, 7.0, exact) == delay_before(9, 7.0, exact) == 7.0 + 0.5
 
 
 def test_a_server_that_wishes_too_much_is_not_asked_again() -> None:
-    assert delay_before(1, LONGEST_OBEYED, 0.0) == LONGEST_OBEYED
-    assert delay_before(1, LONGEST_OBEYED + 1, 0.0) is None
+    assert delay_before(1, POLITE.max_retry_after_s) is not None
+    assert delay_before(1, POLITE.max_retry_after_s + 1) is None
 
 
 @pytest.mark.parametrize(
@@ -189,13 +184,11 @@ def test_any_number_is_that_many_seconds_up_to_for_ever(number: int) -> None:
     assert seconds == number or (seconds is not None and number >= 10**12 > seconds > 10**10)
 
 
-@given(st.integers(1, 99), st.floats(0, 2 * LONGEST_OBEYED), st.floats(0, 1, exclude_max=True))
-def test_we_never_come_back_before_the_server_wishes(
-    attempt: int, wish: float, jitter: float
-) -> None:
-    delay = delay_before(attempt, wish, jitter)
-    assert (delay is None) == (wish > LONGEST_OBEYED)
-    assert delay is None or wish <= delay <= wish + FIRST_WAIT
+@given(st.integers(1, 99), st.floats(0, 2 * POLITE.max_retry_after_s))
+def test_we_never_come_back_before_the_server_wishes(attempt: int, wish: float) -> None:
+    delay = delay_before(attempt, wish)
+    assert (delay is None) == (wish > POLITE.max_retry_after_s)
+    assert delay is None or wish <= delay <= wish + POLITE.retry.first
 
 
 @pytest.mark.parametrize(
@@ -207,8 +200,8 @@ def test_we_never_come_back_before_the_server_wishes(
         (6, None, True, 30.0),
         (10**6, None, True, 30.0),
         (1, None, False, 0.0),
-        (REFUSALS_TO_BELIEVE - 1, None, False, 0.0),
-        (REFUSALS_TO_BELIEVE, None, False, 4.0),
+        (POLITE.min_503_refusals - 1, None, False, 0.0),
+        (POLITE.min_503_refusals, None, False, 4.0),
         (1, 0.0, True, 0.0),
         (1, 7.0, False, 7.0),
         (9, 500.0, True, 500.0),

@@ -1,4 +1,4 @@
-"""Pictures made on the spot, and a Shaper with the default options."""
+"""Images made on the spot, and processors with the default options."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def processor(**changes: Any) -> ImageProcessor | Passthrough:
 
 
 def to_png(**changes: Any) -> ImageProcessor | Passthrough:
-    """Stores exactly the pixels it made; by default it leaves their number alone."""
+    """A processor that stores exactly the pixels it made; by default without a resize."""
     lossless = {"resize_mode": "no", "encode_format": "png", "encode_quality": 1}
     return processor(**{**lossless, **changes})
 
 
 def smooth(width: int, height: int, channels: int = 3, seed: int = 0) -> Array:
-    """A picture like a photo: broad patches with soft edges."""
+    """Make an image like a photo: broad patches with soft edges."""
     rng = np.random.default_rng(seed)
     few = rng.integers(0, 256, (max(2, height // 8), max(2, width // 8), channels), np.uint8)
     made = cv2.resize(few, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -66,7 +66,7 @@ def encoded(pixels: Array, extension: str, *params: int) -> bytes:
 
 
 def saved(picture: Array | Image.Image, format_name: str, **options: Any) -> bytes:
-    """What Pillow writes.  Arrays are grey, RGB or RGBA."""
+    """Encode with Pillow.  Arrays are grey, RGB or RGBA."""
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     file = io.BytesIO()
     image.save(file, format_name, **options)
@@ -74,7 +74,7 @@ def saved(picture: Array | Image.Image, format_name: str, **options: Any) -> byt
 
 
 def pixels_of(data: bytes) -> Array:
-    """BGR or grey, as stored."""
+    """Decode to BGR or grey, as stored."""
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), flags))
 

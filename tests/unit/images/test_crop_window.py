@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.images.crop_window import only_kept
-from img2dataset.images.geometry import INTERPOLATIONS, check_plan, plan
-from img2dataset.images.resize import frame, resize
+from img2dataset.images.crop_window import plan_kept_part
+from img2dataset.images.geometry import INTERPOLATIONS, check_plan, make_plan
+from img2dataset.images.resize import crop_or_pad, resize
 from tests.unit.images.made import Array, config, encoded, pixels_of, smooth, to_png
 
 
@@ -21,10 +21,10 @@ def both(source: Array, side: int, name: str) -> tuple[Array, Array]:
     """As it would be at full length, and as it is made."""
     options = config(resize_mode="center_crop", image_size=side, upscale_interpolation=name)
     height, width = source.shape[:2]
-    whole = plan(options, width, height)
-    part = only_kept(whole, width, height)
+    whole = make_plan(options, width, height)
+    part = plan_kept_part(whole, width, height)
     assert part.final == whole.final
-    made = [frame(resize(source, one, by_opencv=True), one) for one in (whole, part)]
+    made = [crop_or_pad(resize(source, one, by_opencv=True), one) for one in (whole, part)]
     return made[0], made[1]
 
 
@@ -73,8 +73,8 @@ def test_a_sliver_costs_nothing(size: tuple[int, int]) -> None:
 def test_ordinary_images_and_other_modes_are_planned_as_ever() -> None:
     for mode in ("center_crop", "keep_ratio", "border", "no"):
         for size in ((300, 200), (50, 80), (3000, 200), (100, 790)):
-            planned = plan(config(resize_mode=mode), *size)
-            assert only_kept(planned, *size) == planned
+            planned = make_plan(config(resize_mode=mode), *size)
+            assert plan_kept_part(planned, *size) == planned
 
 
 def test_boxes_are_blurred_on_the_whole() -> None:
@@ -89,6 +89,6 @@ def test_boxes_are_blurred_on_the_whole() -> None:
 def test_what_is_computed_stays_within_the_limits(name: str) -> None:
     options = config(resize_mode="center_crop", upscale_interpolation=name)
     for size in ((1, 1_000_000), (2, 60_000), (255, 65_000)):
-        part = only_kept(plan(options, *size), *size)
+        part = plan_kept_part(make_plan(options, *size), *size)
         check_plan(options, part)
         assert part.width * part.height < 30_000_000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images import bare_jpeg, make_processor, resize, shrink
+from img2dataset.images import bare_jpeg, make_processor, resize
 from img2dataset.images.headers import bombs, jpeg
 from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
@@ -72,7 +72,7 @@ PILLOW_IS_WRONG = {
     "ico 32 bits, all alpha 0": "it shows nothing",
     "ico without its mask": "it takes colours for the mask",
     **{f"cur {bits} bits": "it takes the hot spot for a depth" for bits in (1, 4, 8)},
-    "png with a palette and alpha before it": "libpng and browsers pass over such an alpha",
+    "png with a palette and alpha before it": "libpng and browsers ignore this alpha",
 }
 READ_BY_PILLOW = [
     kind for kind, pixels in BY_PILLOW.items() if pixels is not None and kind not in PILLOW_IS_WRONG
@@ -107,7 +107,7 @@ def test_untouched_they_are_recognised(kind: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [LOSSLESS, SMALLER, {}], ids=["whole", "smaller", "by default"])
-def test_a_careful_worker_makes_the_same_of_all(way: dict[str, object]) -> None:
+def test_an_isolated_process_makes_the_same_of_all(way: dict[str, object]) -> None:
     options = config(**way)
     here = make_processor(options)
     apart = Sandbox("img2dataset.images:make_processor", options, PATIENCE_S, Watch(PATIENCE_S))
@@ -121,14 +121,14 @@ def test_a_careful_worker_makes_the_same_of_all(way: dict[str, object]) -> None:
 @pytest.fixture
 def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without a C compiler."""
-    for module in (bare_jpeg, bombs, jpeg, shrink):
+    for module in (bare_jpeg, bombs, jpeg, resize):
         monkeypatch.setattr(module, "JPEG", None)
     monkeypatch.setattr(resize, "AREA", None)
 
 
 @pytest.mark.usefixtures("_no_compiler")
 @pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH))
-def test_without_our_compiled_parts_they_are_the_same(kind: str) -> None:
+def test_without_the_compiled_modules_they_are_the_same(kind: str) -> None:
     case = CASES[kind]
     whole = rgb_of(to_png().process(case.data).data)
     assert levels_between(whole, case.expected) <= case.most

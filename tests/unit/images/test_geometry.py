@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.geometry import check_limits, check_plan, plan, scaled, shrink_factor
+from img2dataset.images.geometry import (
+    check_limits,
+    check_plan,
+    choose_shrink_factor,
+    make_plan,
+    scale_side,
+)
 from tests.unit.images.made import config
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
@@ -38,7 +44,7 @@ sides = st.integers(1, 5000)
 def test_sizes_are_those_of_the_old_tool(
     mode: str, size: Sides, resized: Sides, final: Sides
 ) -> None:
-    planned = plan(config(resize_mode=mode), *size)
+    planned = make_plan(config(resize_mode=mode), *size)
     assert (planned.width, planned.height) == resized
     assert planned.final == final
 
@@ -57,37 +63,37 @@ def test_sizes_are_those_of_the_old_tool(
     ],
 )
 def test_only_what_is_bigger_is_resized_when_asked(mode: str, size: Sides, final: Sides) -> None:
-    planned = plan(config(resize_mode=mode, resize_only_if_bigger=True), *size)
+    planned = make_plan(config(resize_mode=mode, resize_only_if_bigger=True), *size)
     assert planned.final == final
     assert planned.changes_size == (final != size)
 
 
 def test_padding_is_floored_before_and_the_rest_comes_after() -> None:
-    assert plan(config(), 300, 200).pad == (0, 42, 0, 43)
-    assert plan(config(), 200, 300).pad == (42, 0, 43, 0)
+    assert make_plan(config(), 300, 200).pad == (0, 42, 0, 43)
+    assert make_plan(config(), 200, 300).pad == (42, 0, 43, 0)
 
 
 def test_crop_offsets_are_floored() -> None:
-    planned = plan(config(resize_mode="center_crop", image_size=100), 205, 100)
+    planned = make_plan(config(resize_mode="center_crop", image_size=100), 205, 100)
     assert planned.crop == (52, 0, 100, 100)
 
 
 def test_sides_are_rounded_half_to_even_and_never_vanish() -> None:
-    assert [scaled(side, 0.5) for side in (1, 3, 5, 7)] == [1, 2, 2, 4]
-    assert scaled(1, 0.001) == 1
+    assert [scale_side(side, 0.5) for side in (1, 3, 5, 7)] == [1, 2, 2, 4]
+    assert scale_side(1, 0.001) == 1
 
 
 def test_interpolation_depends_on_the_direction() -> None:
     options = config(downscale_interpolation="Bicubic", upscale_interpolation="NEAREST")
-    assert plan(options, 300, 300).interpolation == cv2.INTER_CUBIC
-    assert plan(options, 200, 200).interpolation == cv2.INTER_NEAREST
-    assert plan(options, 256, 256).interpolation is None
+    assert make_plan(options, 300, 300).interpolation == cv2.INTER_CUBIC
+    assert make_plan(options, 200, 200).interpolation == cv2.INTER_NEAREST
+    assert make_plan(options, 256, 256).interpolation is None
 
 
 @given(width=sides, height=sides, side=st.integers(1, 1024))
 def test_border_and_center_crop_give_squares(width: int, height: int, side: int) -> None:
     for mode in ("border", "center_crop"):
-        planned = plan(config(resize_mode=mode, image_size=side), width, height)
+        planned = make_plan(config(resize_mode=mode, image_size=side), width, height)
         assert planned.final == (side, side)
         if planned.pad is not None:
             assert min(planned.pad) >= 0
@@ -101,24 +107,24 @@ def test_border_and_center_crop_give_squares(width: int, height: int, side: int)
 def test_a_plan_turned_on_its_side_is_the_plan_of_the_turned_image(
     width: int, height: int, side: int, mode: str
 ) -> None:
-    upright = plan(config(resize_mode=mode, image_size=side), width, height)
-    turned = plan(config(resize_mode=mode, image_size=side), height, width)
+    upright = make_plan(config(resize_mode=mode, image_size=side), width, height)
+    turned = make_plan(config(resize_mode=mode, image_size=side), height, width)
     assert (upright.width, upright.height) == (turned.height, turned.width)
     assert upright.final == turned.final[::-1]
 
 
 @given(width=sides, height=sides, side=st.integers(1, 1024))
 def test_keep_ratio_brings_its_side_to_image_size(width: int, height: int, side: int) -> None:
-    shortest = plan(config(resize_mode="keep_ratio", image_size=side), width, height)
-    longest = plan(config(resize_mode="keep_ratio_largest", image_size=side), width, height)
+    shortest = make_plan(config(resize_mode="keep_ratio", image_size=side), width, height)
+    longest = make_plan(config(resize_mode="keep_ratio_largest", image_size=side), width, height)
     assert min(shortest.final) == side
     assert max(longest.final) == side
 
 
 @given(width=sides, height=sides, side=st.integers(1, 1024))
 def test_shrinking_on_load_leaves_enough_pixels(width: int, height: int, side: int) -> None:
-    planned = plan(config(resize_mode="keep_ratio", image_size=side), width, height)
-    factor = shrink_factor((width, height), (planned.width, planned.height))
+    planned = make_plan(config(resize_mode="keep_ratio", image_size=side), width, height)
+    factor = choose_shrink_factor((width, height), (planned.width, planned.height))
     assert factor in (1, 2, 4, 8)
     if factor > 1:
         assert width / factor >= 2 * planned.width
@@ -168,7 +174,7 @@ def test_giants_on_the_way_and_at_the_end_are_refused(
     encode_format: str, mode: str, size: Sides, reason: Reason | None
 ) -> None:
     options = config(resize_mode=mode, encode_format=encode_format)
-    planned = plan(options, *size)
+    planned = make_plan(options, *size)
     if reason is None:
         check_plan(options, planned)
         return

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from img2dataset.errors import RowError
-from img2dataset.images import codec, pillow, probe
+from img2dataset.images import decode, library_decoders, pillow, probe
 from img2dataset.images.headers import png
 from tests.quick import few_quick
 from tests.unit.images.made import encoded, processor, saved, smooth
@@ -69,13 +69,13 @@ def test_a_bug_of_ours_is_not_taken_for_a_bad_row(monkeypatch: pytest.MonkeyPatc
 
     picture, good = processor(), FORMATS["png"]
     with monkeypatch.context() as patch:
-        patch.setattr(codec, "ordinary", broken)
+        patch.setattr(decode, "normalise_pixels", broken)
         with pytest.raises(AttributeError):
             picture.process(good)
-        patch.setattr(codec, "_white_outside", broken)
+        patch.setattr(library_decoders, "_fill_outside", broken)
         with pytest.raises(AttributeError):
             picture.process(FORMATS["gif"])
-        patch.setattr(probe, "orientation_in", broken)
+        patch.setattr(probe, "read_orientation", broken)
         with pytest.raises(AttributeError):
             probe.probe(FORMATS["gif"])
     monkeypatch.setattr(png, "read_header", broken)
@@ -92,6 +92,6 @@ def test_whatever_pillow_raises_is_a_bad_row(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(RowError):
         probe.probe(FORMATS["gif"])
     with pytest.raises(RowError):
-        codec.decode(FORMATS["gif"], header)
+        decode.decode(FORMATS["gif"], header)
     with pytest.raises(SyntaxError):
         pillow.open_image(io.BytesIO(FORMATS["gif"]).getvalue(), ["GIF"])

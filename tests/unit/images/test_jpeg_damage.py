@@ -77,7 +77,7 @@ REFUSED = {
     "a restart marker of a wrong number": renumbered(RESTARTS, {MARK: 3}),
     "restarts that begin with 1": renumbered(RESTARTS, dict.fromkeys(MARKS, 1)),
     "bytes behind a restart": into(RESTARTS, MARK + 2, b"\x12\x34"),
-    "restarts that nobody announced": RESTARTS.replace(segment(0xDD, b"\0\4"), b""),
+    "restarts that were not announced": RESTARTS.replace(segment(0xDD, b"\0\4"), b""),
     "a restart where none belongs": into(PLAIN, MIDDLE, b"\xff\xd0"),
     "metadata amid the pixels": into(PLAIN, MIDDLE, segment(0xE5, b"ab")),
     "two frames": into(PLAIN, FRAME, PLAIN[FRAME : FRAME + 19]),

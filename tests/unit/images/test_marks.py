@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from img2dataset.images.marks import MOST, marks
+from img2dataset.images.marks import MAX_FOUND, find_marks
 
 VOCABULARY = "http://ns.useplus.org/ldf/vocab/"
 PROHIBITED = "DMI-PROHIBITED-AIMLTRAINING"
@@ -39,7 +39,7 @@ def image(kind: str, xmp: bytes) -> bytes:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("inside", [ATTRIBUTE, ELEMENT, RESOURCE, SHORT])
 def test_data_mining_is_found_in_every_format(kind: str, inside: str) -> None:
-    assert marks(image(kind, packet(inside))) == (f"iptc:DataMining={PROHIBITED}",)
+    assert find_marks(image(kind, packet(inside))) == (f"iptc:DataMining={PROHIBITED}",)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_data_mining_is_found_in_every_format(kind: str, inside: str) -> None:
         "DMI-PROHIBITED-SEECONSTRAINT",
     ],
 )
-def test_each_term_is_told_as_it_is(term: str) -> None:
-    assert marks(packet(ELEMENT.replace(PROHIBITED, term))) == (f"iptc:DataMining={term}",)
+def test_each_term_is_stored_as_it_is(term: str) -> None:
+    assert find_marks(packet(ELEMENT.replace(PROHIBITED, term))) == (f"iptc:DataMining={term}",)
 
 
 def cbor_text(text: str) -> bytes:
@@ -79,21 +79,21 @@ def assertion(prefix: str, uses: dict[str, str], **before: str) -> bytes:
 
 
 @pytest.mark.parametrize("prefix", ["cawg", "c2pa"])
-def test_training_and_mining_are_told_use_by_use(prefix: str) -> None:
+def test_training_and_mining_are_stored_use_by_use(prefix: str) -> None:
     uses = {"ai_training": "notAllowed", "data_mining": "allowed", "ai_inference": "constrained"}
     expected = ("c2pa:ai_training=notAllowed", "c2pa:data_mining=allowed",
                 "c2pa:ai_inference=constrained")  # fmt: skip
-    assert marks(b"\xff\xd8" + assertion(prefix, uses)) == expected
+    assert find_marks(b"\xff\xd8" + assertion(prefix, uses)) == expected
 
 
 def test_a_use_may_have_an_explanation() -> None:
     data = assertion("cawg", {"ai_generative_training": "constrained"}, constraint_info="ask us")
-    assert marks(data) == ("c2pa:ai_generative_training=constrained",)
+    assert find_marks(data) == ("c2pa:ai_generative_training=constrained",)
 
 
 def test_it_may_be_in_json() -> None:
     data = b'{"label":"cawg.training-mining","data":{"entries":{"cawg.ai_training":{"use":"notAllowed"}}}}'
-    assert marks(data) == ("c2pa:ai_training=notAllowed",)
+    assert find_marks(data) == ("c2pa:ai_training=notAllowed",)
 
 
 @pytest.mark.parametrize(
@@ -108,16 +108,16 @@ def test_it_may_be_in_json() -> None:
         image("JPEG", packet("<dc:title>nothing</dc:title>")),
     ],
 )
-def test_where_nothing_is_said_nothing_is_told(data: bytes) -> None:
-    assert marks(data) == ()
+def test_where_nothing_is_said_nothing_is_found(data: bytes) -> None:
+    assert find_marks(data) == ()
 
 
-def test_the_same_is_told_once_and_a_hostile_file_costs_little() -> None:
-    assert marks(packet(ATTRIBUTE) * 3) == (f"iptc:DataMining={PROHIBITED}",)
-    assert len(marks(b"cawg.training-mining" * 100_000 + b"DataMining" * 100_000)) <= MOST
+def test_the_same_is_stored_once_and_a_hostile_file_costs_little() -> None:
+    assert find_marks(packet(ATTRIBUTE) * 3) == (f"iptc:DataMining={PROHIBITED}",)
+    assert len(find_marks(b"cawg.training-mining" * 100_000 + b"DataMining" * 100_000)) <= MAX_FOUND
 
 
 @given(st.binary())
 def test_no_bytes_break_it(data: bytes) -> None:
-    marks(data)
-    marks(b"DataMining" + data + b".training-mining" + data)
+    find_marks(data)
+    find_marks(b"DataMining" + data + b".training-mining" + data)

@@ -127,7 +127,7 @@ def test_coarse_coefficients_are_enough_if_the_file_says_that_it_ends(
 @pytest.mark.parametrize("colours", ["YCbCr", "CMYK"])
 @pytest.mark.parametrize("factors", [0x13, 0x41, 0x12, 0x31])
 def test_unusual_sampling_is_recognised(colours: str, factors: int) -> None:
-    """Recognised by its header alone, whoever decodes it."""
+    """Recognised by its header alone, whichever decoder reads it."""
     flat = Image.new(colours, (8, 8))
     data = bytearray(by_pillow(flat, "JPEG", subsampling=0))
     at = data.index(b"\xff\xc0") + 11

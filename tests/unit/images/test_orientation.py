@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images.orientation import orientation_in
-from img2dataset.images.turn import turn
+from img2dataset.images.orientation import read_orientation, turn_upright
 from tests.pictures.others import heic
 from tests.quick import few_quick
 from tests.unit.images.made import bgr, pixels_of, processor, saved, smooth, to_png
@@ -78,7 +77,7 @@ def test_shrinking_on_load_and_turning_go_together() -> None:
 @pytest.mark.parametrize("value", range(1, 9))
 def test_turning_works_on_grey_too(value: int) -> None:
     grey = np.ascontiguousarray(RGB[:, :, 0])
-    assert turn(grey, value).shape == ((40, 96) if value < 5 else (96, 40))
+    assert turn_upright(grey, value).shape == ((40, 96) if value < 5 else (96, 40))
 
 
 def entry(order: str, value: int) -> bytes:
@@ -88,7 +87,7 @@ def entry(order: str, value: int) -> bytes:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_both_byte_orders_are_read(order: str) -> None:
-    assert orientation_in(entry(order, 8)) == 8
+    assert read_orientation(entry(order, 8)) == 8
 
 
 @pytest.mark.parametrize(
@@ -96,4 +95,4 @@ def test_both_byte_orders_are_read(order: str) -> None:
     [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", entry("<", 9), entry("<", 0), entry("<", 6)[:15]],
 )  # fmt: skip
 def test_damaged_or_senseless_blocks_mean_upright(block: bytes) -> None:
-    assert orientation_in(block) == 1
+    assert read_orientation(block) == 1

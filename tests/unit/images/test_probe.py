@@ -20,7 +20,7 @@ def test_format_and_size_come_from_the_content(format_name: str) -> None:
     assert (header.format, header.width, header.height) == (format_name, 40, 30)
 
 
-def test_every_kind_of_webp_tells_its_size() -> None:
+def test_every_kind_of_webp_has_its_size_read() -> None:
     lossless = saved(RGB, "WEBP", lossless=True)
     alpha = saved(np.dstack([RGB, RGB[:, :, 0]]), "WEBP")
     frames = [Image.fromarray(255 - RGB)]

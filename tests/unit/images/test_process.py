@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError, Status
-from img2dataset.images import process as shape
+from img2dataset.images import process
 from img2dataset.images.passthrough import Passthrough
 from img2dataset.images.process import ImageProcessor
 from img2dataset.records import EncodedImage
@@ -182,7 +182,7 @@ def test_hostile_bytes_give_a_picture_or_a_reason() -> None:
 
 
 @pytest.mark.slow
-def test_many_threads_may_use_one_shaper() -> None:
+def test_many_threads_may_use_one_processor() -> None:
     made = to_png(resize_mode="border", image_size=48)
     bodies = samples()
     expected = [made.process(data) for data in bodies]
@@ -191,7 +191,7 @@ def test_many_threads_may_use_one_shaper() -> None:
     assert got == expected * 20
 
 
-def test_a_shaper_says_how_it_works() -> None:
+def test_a_processor_says_how_it_works() -> None:
     assert "image_size=256" in repr(processor())
 
 
@@ -199,9 +199,9 @@ def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.Monke
     def large(*_: object, **__: object) -> None:
         cv2.resize(np.zeros((5, 5, 3), np.uint8), (2**21, 2**21))
 
-    for name in ("resize", "frame"):
+    for name in ("resize", "crop_or_pad"):
         with monkeypatch.context() as patch:
-            patch.setattr(shape, name, large)
+            patch.setattr(process, name, large)
             with pytest.raises(RowError) as caught:
                 processor(image_size=20).process(encoded(smooth(60, 40), "png"))
             assert caught.value.reason is Reason.DECODE

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.codec import decode
+from img2dataset.images.decode import decode
 from img2dataset.images.icc import Conversion
 from img2dataset.images.probe import probe
 from img2dataset.process.watchdog import Watch

@@ -6,7 +6,7 @@ import pytest
 
 from img2dataset.errors import Reason
 from img2dataset.report import Report, RetryCounts
-from img2dataset.reports.advice import last_line, likely_cause
+from img2dataset.reports.advice import find_likely_cause, make_last_line
 from tests.unit.reports.runs import report, tally
 
 
@@ -16,8 +16,8 @@ from tests.unit.reports.runs import report, tally
         (
             report(tally(1500, timeout=500)),
             (
-                "done: 1,500 images of 2,000 rows (75.0%) in out; 500 rows failed for a reason that "
-                "may pass: incremental_mode=retry fetches them again"
+                "done: 1,500 images of 2,000 rows (75.0%) in out; 500 rows failed for a "
+                "transient reason: incremental_mode=retry fetches them again"
             ),
         ),
         (report(tally(1)), "done: 1 image of 1 row (100.0%) in out"),
@@ -68,14 +68,14 @@ from tests.unit.reports.runs import report, tally
             report(shards_skipped=3),
             (
                 "nothing to do: 3 shards in out were done before; "
-                "incremental_mode=retry fetches again what failed for a reason that may pass, "
+                "incremental_mode=retry fetches again what failed for a transient reason, "
                 "overwrite starts afresh"
             ),
         ),
         (
             report(tally(3, timeout=1)),
             (
-                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a reason that may pass: "
+                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a transient reason: "
                 "incremental_mode=retry fetches them again"
             ),
         ),
@@ -91,14 +91,14 @@ from tests.unit.reports.runs import report, tally
             report(shards_skipped=3, retry=RetryCounts()),
             (
                 "nothing to do: 3 shards in out were done before, "
-                "and no row in it failed for a reason that may pass"
+                "and no row in it failed for a transient reason"
             ),
         ),
         (
             report(shards_skipped=2, images_before=False),
             (
                 "nothing to do: 2 shards in out were done before, without a single image; "
-                "incremental_mode=retry fetches again what failed for a reason that may pass, "
+                "incremental_mode=retry fetches again what failed for a transient reason, "
                 "overwrite starts afresh"
             ),
         ),
@@ -111,27 +111,27 @@ from tests.unit.reports.runs import report, tally
             report(shards_skipped=3, part="3/4"),
             (
                 "nothing to do: 3 shards in out were done before; "
-                "incremental_mode=retry fetches again what failed for a reason that may pass, "
+                "incremental_mode=retry fetches again what failed for a transient reason, "
                 "overwrite starts afresh (without part)"
             ),
         ),
         (
             report(tally(3, timeout=1), part="3/4"),
             (
-                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a reason that may pass: "
+                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a transient reason: "
                 "incremental_mode=retry fetches them again (without part)"
             ),
         ),
         # no line sends anybody to what would be refused, or would begin anew
         (
             report(tally(3, timeout=1), refused_modes=frozenset({"retry"})),
-            "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a reason that may pass",
+            "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a transient reason",
         ),
         (
             report(shards_skipped=3, refused_modes=frozenset({"overwrite"})),
             (
                 "nothing to do: 3 shards in out were done before; "
-                "incremental_mode=retry fetches again what failed for a reason that may pass"
+                "incremental_mode=retry fetches again what failed for a transient reason"
             ),
         ),
         (
@@ -166,7 +166,7 @@ from tests.unit.reports.runs import report, tally
     ],
 )
 def test_the_last_line_says_what_happened_and_what_to_do(run: Report, line: str) -> None:
-    assert last_line(run) == line
+    assert make_last_line(run) == line
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_the_last_line_says_what_happened_and_what_to_do(run: Report, line: str)
     ],
 )
 def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) -> None:
-    cause = likely_cause({reason.value: 3})
+    cause = find_likely_cause({reason.value: 3})
 
     assert cause.startswith(f"100% are {reason.value} (")
     assert words in cause
@@ -191,4 +191,4 @@ def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) ->
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_advice(reason: Reason) -> None:
-    assert not likely_cause({reason.value: 1}).endswith(": ")
+    assert not find_likely_cause({reason.value: 1}).endswith(": ")

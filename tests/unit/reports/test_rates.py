@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from img2dataset.reports.rates import RecentRate, Stored, rates_of_shard
+from img2dataset.reports.rates import RecentRate, StoredTotals, compute_shard_rates
 from tests.unit.reports.runs import progress, shard, tally
 
 
 def test_the_lines_are_those_of_the_old_tool() -> None:
     first = shard(tally(5, http_status=2, decode=2), start=10, end=12)
 
-    stored = Stored().plus(first).plus(shard(tally(5), start=11, end=13.5))
+    stored = StoredTotals().plus(first).plus(shard(tally(5), start=11, end=13.5))
 
-    assert rates_of_shard(first).line("worker") == (
+    assert compute_shard_rates(first).line("worker") == (
         "worker  - success: 0.556 - failed to download: 0.222 - failed to resize: 0.222"
         " - images per sec: 4 - count: 9"
     )
@@ -24,7 +24,7 @@ def test_the_lines_are_those_of_the_old_tool() -> None:
 def test_an_empty_shard_of_no_duration_has_rates() -> None:
     empty = shard(tally(), start=1, end=1)
 
-    assert "success: 0.000" in Stored().plus(empty).rates.line("total")
+    assert "success: 0.000" in StoredTotals().plus(empty).rates.line("total")
 
 
 def test_the_recent_rate_is_of_the_last_half_minute() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from img2dataset.report import RetryCounts
-from img2dataset.reports.summary import facts, tables_of
+from img2dataset.reports.summary import list_facts, make_tables
 from tests.unit.reports.runs import report, tally
 
 
@@ -16,7 +16,7 @@ def test_the_tables_show_counts_shares_and_meanings() -> None:
         too_small=100,
     )
 
-    outcomes, reasons = tables_of(report(rows))
+    outcomes, reasons = make_tables(report(rows))
 
     assert outcomes.plain() == (
         "outcome              rows   share\n"
@@ -36,17 +36,17 @@ def test_the_tables_show_counts_shares_and_meanings() -> None:
 def test_the_most_frequent_codes_are_named() -> None:
     labels = {f"HTTP Error {code}: x": code for code in range(400, 408)}
 
-    (_, reasons) = tables_of(report(tally(1, labels=labels, http_status=sum(labels.values()))))
+    (_, reasons) = make_tables(report(tally(1, labels=labels, http_status=sum(labels.values()))))
 
     assert reasons.rows[0][3] == "HTTP Error (407: 407, 406: 406, 405: 405, 404: 404, 403: 403)"
 
 
 def test_no_failures_no_table_of_reasons() -> None:
-    assert len(tables_of(report(tally(3)))) == 1
+    assert len(make_tables(report(tally(3)))) == 1
 
 
 def test_no_rows_no_tables() -> None:
-    assert tables_of(report()) == []
+    assert make_tables(report()) == []
 
 
 def test_the_facts_are_shards_and_speed() -> None:
@@ -54,7 +54,7 @@ def test_the_facts_are_shards_and_speed() -> None:
         tally(6000), duration=90.0, shards_done=3, shards_skipped=2, shards_not_done=("00001",)
     )
 
-    assert facts(run) == [
+    assert list_facts(run) == [
         "shards: 3 stored, 2 done before, 1 not done (00001)",
         "6,000 rows in 0:01:30: 67 images per sec",
     ]
@@ -63,9 +63,9 @@ def test_the_facts_are_shards_and_speed() -> None:
 def test_what_came_back_is_in_the_table_and_in_the_facts() -> None:
     run = report(tally(3, timeout=1), shards_skipped=5, retry=RetryCounts(4, 3, 2))
 
-    assert tables_of(run)[0].rows[-1] == ("came back", "3", "75.0%")
-    assert facts(run)[1] == "fetched again: 4 rows; 3 came back, in 2 shards"
-    assert "fetched again: 0 rows; 0 came back" in facts(report(retry=RetryCounts()))
+    assert make_tables(run)[0].rows[-1] == ("came back", "3", "75.0%")
+    assert list_facts(run)[1] == "fetched again: 4 rows; 3 came back, in 2 shards"
+    assert "fetched again: 0 rows; 0 came back" in list_facts(report(retry=RetryCounts()))
 
 
 def test_frequent_failures_have_examples_and_the_worst_hosts_are_named() -> None:
@@ -75,7 +75,7 @@ def test_frequent_failures_have_examples_and_the_worst_hosts_are_named() -> None
     rows.failed.add("tls", "https://b.example/\x1b[2J")
     rows.failed.add("url_invalid", "nonsense")
 
-    lines = facts(report(rows))
+    lines = list_facts(report(rows))
 
     assert lines[:6] == [
         "timeout, for example:",
@@ -94,7 +94,7 @@ def test_five_hosts_at_most_and_counts_that_may_be_too_low_say_so() -> None:
         host = number % 9 if number % 2 else number
         rows.failed.add("timeout", f"http://h{host}.example/")
 
-    (line,) = (line for line in facts(report(rows)) if line.startswith("hosts"))
+    (line,) = (line for line in list_facts(report(rows)) if line.startswith("hosts"))
 
     assert line.count("(at least ") == 5
     assert all(f"h{number}." not in line for number in range(10, 2000))

@@ -41,7 +41,7 @@ class Broken(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def _make_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -102,7 +102,7 @@ def test_a_log_hears_nothing_else_when_shards_end() -> None:
 
 
 def test_a_terminal_shows_lines_above_a_display_that_goes_away() -> None:
-    shown = whole_run(Terminal())
+    make_printable = whole_run(Terminal())
 
     for text in (
         "a worker died: its shards are done again",
@@ -113,10 +113,14 @@ def test_a_terminal_shows_lines_above_a_display_that_goes_away() -> None:
         "timed out",
         "done: 8 images of 10 rows (80.0%) in out",
     ):
-        assert text in shown
-    assert shown.index("\x1b[?25l") < shown.index("\x1b[?25h")  # the cursor comes back
-    assert "\x1b[2K" in shown[shown.index("\x1b[?25h") :]  # and the display is wiped
-    assert shown.splitlines()[-1].startswith("done: 8 images of 10 rows (80.0%) in out")
+        assert text in make_printable
+    assert make_printable.index("\x1b[?25l") < make_printable.index(
+        "\x1b[?25h"
+    )  # the cursor comes back
+    assert (
+        "\x1b[2K" in make_printable[make_printable.index("\x1b[?25h") :]
+    )  # and the display is wiped
+    assert make_printable.splitlines()[-1].startswith("done: 8 images of 10 rows (80.0%) in out")
 
 
 def test_a_terminal_has_one_line_for_a_shard() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from img2dataset.reports.view import top, view_of
+from img2dataset.reports.view import list_top_reasons, make_view
 from img2dataset.tally import RestingHost
 from tests.unit.reports.runs import progress, tally
 
 
 def test_a_known_list_has_totals_and_time_left() -> None:
-    seen = view_of(
+    seen = make_view(
         progress(
             tally(800, timeout=200),
             rows_skipped=1000,
@@ -30,21 +30,21 @@ def test_a_known_list_has_totals_and_time_left() -> None:
 
 
 def test_estimates_are_marked() -> None:
-    seen = view_of(progress(tally(10), rows_total=100, shards_total=10, estimated=True), 1.0)
+    seen = make_view(progress(tally(10), rows_total=100, shards_total=10, estimated=True), 1.0)
 
     assert seen.parts[:2] == ("10/~100 rows", "0/~10 shards")
     assert seen.parts[-1] == "~0:01:30 left"
 
 
 def test_an_estimate_is_never_less_than_what_is_done() -> None:
-    seen = view_of(progress(tally(10), rows_total=5, shards_total=0, estimated=True), 1.0)
+    seen = make_view(progress(tally(10), rows_total=5, shards_total=0, estimated=True), 1.0)
 
     assert seen.parts[0] == "10/~10 rows"
     assert seen.parts[-1] == "~0:00:00 left"
 
 
 def test_an_unknown_list_has_counts_only() -> None:
-    seen = view_of(progress(), 0.0)
+    seen = make_view(progress(), 0.0)
 
     assert seen.parts == ("0 rows", "0 shards", "0 img/s")
     assert (seen.total, seen.percent, seen.reasons) == (None, "", "")
@@ -63,14 +63,14 @@ def test_a_host_that_rests_is_named_and_the_time_left_is_no_less_than_its_rest(
     rate: float, waiting: int, seconds: float, left: str
 ) -> None:
     resting = (RestingHost("http://a", waiting, seconds),)
-    seen = view_of(progress(tally(100), rows_total=200, resting=resting), rate)
+    seen = make_view(progress(tally(100), rows_total=200, resting=resting), rate)
 
     assert seen.parts[-2:] == (f"{left} left", f"{waiting} rows waiting for http://a (rests 30 s)")
 
 
 def test_of_several_hosts_the_first_is_named() -> None:
     resting = (RestingHost("http://a", 3, 9.0), RestingHost("http://b", 4, 2.0))
-    seen = view_of(progress(tally(1), resting=resting), 1.0)
+    seen = make_view(progress(tally(1), resting=resting), 1.0)
 
     assert seen.parts[-1] == "7 rows waiting for http://a (rests 9 s) and 1 other host"
 
@@ -78,4 +78,4 @@ def test_of_several_hosts_the_first_is_named() -> None:
 def test_the_three_most_frequent_reasons_are_shown() -> None:
     counts = {"timeout": 5, "tls": 7000, "decode": 5, "too_small": 1}
 
-    assert top(counts) == "tls 7,000, decode 5, timeout 5"
+    assert list_top_reasons(counts) == "tls 7,000, decode 5, timeout 5"

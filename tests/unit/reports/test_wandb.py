@@ -12,7 +12,7 @@ import pytest
 from img2dataset.errors import MissingExtraError, RunError
 from img2dataset.options import Options
 from img2dataset.reports import find_reporters
-from img2dataset.reports.wandb import WandbReporter, status_rows
+from img2dataset.reports.wandb import WandbReporter, make_status_rows
 from tests.unit.reports.offline import ENVIRONMENT
 from tests.unit.reports.offline import records as stored_records
 from tests.unit.reports.runs import progress, report, shard, tally
@@ -130,7 +130,7 @@ def test_a_missing_wandb_is_named_before_any_work(monkeypatch: pytest.MonkeyPatc
 def test_the_table_has_the_most_frequent_statuses_only() -> None:
     rows = tally(1000, labels={f"HTTP Error {code}: x": 1 for code in range(200)}, http_status=200)
 
-    table = status_rows(rows)
+    table = make_status_rows(rows)
 
     assert table[0] == ("success", 1000 / 1200, 1000)
     assert len(table) == 100

@@ -253,7 +253,7 @@ def test_killed_at_any_step_the_old_shard_or_the_new_one_is_there(
         make(folder, output_format)
         if attempt(folder, output_format, step):
             break
-        journal.settle(folder)  # what every run does first
+        journal.recover(folder)  # what every run does first
         now = contents(folder)
         assert now in (old, new), f"killed at step {step}: a mixture of {sorted(now)}"
         seen.append(now == new)
@@ -286,11 +286,11 @@ def test_killed_while_it_finishes_a_replacement_the_next_one_does(
         attempt(folder, output_format, at)
         killer.left, killer.root = step, folder.root
         try:
-            journal.settle(folder)
+            journal.recover(folder)
             break
         except Killed:
             killer.root = None
-            journal.settle(folder)
+            journal.recover(folder)
             assert contents(folder) == new
         finally:
             killer.root = None
@@ -303,7 +303,7 @@ def step_of_the_mark(new_folder: Store, output_format: str) -> int:
         folder = new_folder()
         make(folder, output_format)
         attempt(folder, output_format, step)
-        if journal.interrupted(folder):
+        if journal.list_committed(folder):
             return step
     raise AssertionError("there is no such step")
 

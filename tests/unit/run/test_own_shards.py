@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.dataset.plan import Identity, prepare
+from img2dataset.dataset.identity import Identity
+from img2dataset.dataset.plan import prepare
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.run.own_shards import check_apart, make_own_file_check

@@ -16,11 +16,13 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile
 
-from img2dataset.errors import StorageGoneError
+from img2dataset.errors import LeaseLostError, StorageGoneError
 from img2dataset.storage import local as local_files
 from img2dataset.storage import remote as remote_files
-from img2dataset.storage.folder import HIDDEN, PARTS, Folder, open_url, whole
+from img2dataset.storage.file_systems import open_url
+from img2dataset.storage.folder import HIDDEN, PARTS, Folder
 from img2dataset.storage.local import LocalFile
+from img2dataset.storage.pending import Pending, whole
 from img2dataset.storage.remote import RemoteFile
 from img2dataset.storage.retry import StorageRetry
 
@@ -262,6 +264,52 @@ def test_what_a_killed_try_stored_in_a_folder_does_not_stay_there(folder: Folder
 
     assert sorted(folder.names("00000")) == ["both", "new"]
     assert folder.read("00000/both") == b"whole"
+
+
+# -- attempts at one shard, at the same time
+
+
+@pytest.fixture
+def shared() -> Folder:
+    """A folder of an object store, for one of several attempts."""
+    folder = Folder(f"memory://{uuid.uuid4().hex}/out", concurrent_attempts=True)
+    folder.fs = ObjectStore(skip_instance_cache=True)
+    return folder
+
+
+def test_what_a_dead_attempt_left_is_replaced(shared: Folder) -> None:
+    for content in (b"dead", b"whole"):
+        shared.write("00000.tar", content)
+        images = shared.begin_folder("00000")
+        images.write("a", content)
+        images.commit()
+
+    assert shared.read("00000.tar") == shared.read("00000/a") == b"whole"
+
+
+@pytest.mark.parametrize("name", ["00000.tar", "00000/a"])
+def test_a_late_upload_replaces_and_removes_nothing(shared: Folder, name: str) -> None:
+    late: Pending
+    if name.endswith(".tar"):
+        late = file = shared.begin(name)
+        file.file.write(b"late")
+    else:
+        late = images = shared.begin_folder("00000")
+        images.write("a", b"late")
+    shared.write(name, b"stored")  # by the other attempt, meanwhile
+    checks: list[str] = []
+
+    def check() -> None:
+        """The lease is lost after the check that comes before the upload."""
+        checks.append(name)
+        if len(checks) > 1:
+            raise LeaseLostError("lost")
+
+    with shared.guarded(check), pytest.raises(LeaseLostError):
+        late.commit()
+
+    assert shared.read(name) == b"stored"
+    late.abort()  # closes what is kept here
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from img2dataset.storage.folder import open_url
+from img2dataset.storage.file_systems import open_url
 from img2dataset.storage.local_fs import Disk, absolute
 
 FSSPEC = LocalFileSystem()

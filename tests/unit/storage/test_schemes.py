@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from img2dataset.storage.folder import open_url
+from img2dataset.storage.file_systems import open_url
 from img2dataset.storage.schemes import missing_library, single_slash, unknown_scheme, with_home
 
 KNOWN = ("file", "s3", "simplecache", "gs")

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
-from img2dataset.worker.pipeline import MOST_AT_ONCE, Deliver, Limits, Pipeline, Room
+from img2dataset.worker.pipeline import MAX_EVENTS, Limits, Pipeline
 from tests.quick import few_quick
 
 SIZE = 100
@@ -209,10 +210,10 @@ def test_other_events_come_out_among_the_samples_and_silence_is_none() -> None:
 
 def test_events_come_out_in_their_order_and_not_too_many_at_once() -> None:
     with pipeline() as (made, _):
-        for number in range(MOST_AT_ONCE + 5):
+        for number in range(MAX_EVENTS + 5):
             made.put(number)
-        assert made.get(timeout=1) == list(range(MOST_AT_ONCE))
-        assert made.get(timeout=1) == list(range(MOST_AT_ONCE, MOST_AT_ONCE + 5))
+        assert made.get(timeout=1) == list(range(MAX_EVENTS))
+        assert made.get(timeout=1) == list(range(MAX_EVENTS, MAX_EVENTS + 5))
 
 
 @pytest.mark.parametrize("threads", [0, 3])
@@ -228,7 +229,7 @@ def test_after_the_end_nothing_runs_any_more(threads: int) -> None:
 def test_a_thread_that_never_returns_does_not_keep_the_end_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("img2dataset.worker.pipeline.PATIENCE", 0.05)
+    monkeypatch.setattr("img2dataset.worker.pipeline.JOIN_TIMEOUT_S", 0.05)
     begun, go_on = threading.Event(), threading.Event()
 
     def hang(row: Row, body: Body) -> Sample:

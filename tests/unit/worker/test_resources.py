@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from img2dataset.options import Options
-from img2dataset.worker.resources import available_cores, held_bytes, image_threads
+from img2dataset.worker.resources import available_cores, image_threads, limit_bytes
 
 
 def test_image_threads_are_the_cores_of_a_worker() -> None:
@@ -25,5 +25,5 @@ def test_workers_of_a_cluster_divide_the_memory_of_a_machine(
     monkeypatch.setattr("img2dataset.worker.resources.available_cores", lambda: 16)
     options = Options(None, thread_count=20_000)
 
-    assert held_bytes(options, cores=16) == 16_000_000_000
-    assert held_bytes(options, cores=4) == 4_000_000_000
+    assert limit_bytes(options, cores=16) == 16_000_000_000
+    assert limit_bytes(options, cores=4) == 4_000_000_000

@@ -1,4 +1,4 @@
-"""Questions -> what c-ares hears of them: one channel, with its sockets in somebody else's loop.
+"""Questions -> the replies that c-ares gets: one channel, with its sockets in the engine's loop.
 
 No other module may import pycares.
 """
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import pycares
 
-RECEIVE_BUFFER = 1 << 20
+RECEIVE_BUFFER_BYTES = 1 << 20
 """Bytes for answers that come while the loop is busy; the system may allow less."""
 
 AI_NOSORT = 1 << 7
@@ -33,8 +33,8 @@ W = TypeVar("W")
 
 
 @dataclass(frozen=True, slots=True)
-class How:
-    """How a channel asks."""
+class ChannelConfig:
+    """How a channel asks its questions."""
 
     servers: tuple[str, ...]
     """In this order; none = as the system does."""
@@ -49,10 +49,10 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard(Generic[W]):
-    """What became of one question."""
+class DnsReply(Generic[W]):
+    """The reply to one question."""
 
-    line: Channel[W]
+    channel: Channel[W]
     what: W
     """For which it was asked."""
     family: socket.AddressFamily
@@ -64,44 +64,45 @@ class Heard(Generic[W]):
 
 
 class Channel(Generic[W]):
-    """A c-ares channel: questions go in, what is heard of them is appended to a list.
+    """A c-ares channel: questions go in, replies are appended to a list.
 
     Nothing else happens in its callbacks, because cffi swallows what they raise.
     """
 
     def __init__(
         self,
-        heard: list[Heard[W]],
+        replies: list[DnsReply[W]],
         watch: Callable[[int, bool, bool], None],
-        how: How,
+        config: ChannelConfig,
     ) -> None:
-        self.how = how
+        self.config = config
         self.asked = 0
         self.asking = 0
         self.answered = 0
         self.fds: set[int] = set()
-        self._heard = heard
+        self._replies = replies
         self._watch = watch
         self._closed = False
         # not `lookups` nor `resolvconf_path`: pycares 5.2 gives c-ares texts it has freed
         self._channel = pycares.Channel(
             # no EDNS: its cookies and options lose names with forwarders of mixed upstreams and
             # with servers that drop what they do not know; long answers come over TCP
-            flags=0 if how.search else pycares.ARES_FLAG_NOSEARCH,
-            timeout=how.wait_s,
-            tries=how.tries,
-            servers=how.servers or None,
-            socket_receive_buffer_size=RECEIVE_BUFFER,
-            sock_state_cb=self._tell,
+            flags=0 if config.search else pycares.ARES_FLAG_NOSEARCH,
+            timeout=config.wait_s,
+            tries=config.tries,
+            servers=config.servers or None,
+            socket_receive_buffer_size=RECEIVE_BUFFER_BYTES,
+            sock_state_cb=self._report_state,
         )
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Whom it asks, the system's if it was not told."""
+        """The servers that it asks, the system's by default."""
         return tuple(self._channel.servers)
 
     def ask(self, what: W, name: str, family: socket.AddressFamily) -> None:
-        """The answer may be heard before this returns: c-ares' own cache, or a name it refuses."""
+        """Ask a question.  The reply may come before this returns: from c-ares' own cache, or for a
+        name that it refuses."""
         self.asked += 1
         self.asking += 1
         self._channel.getaddrinfo(
@@ -109,7 +110,7 @@ class Channel(Generic[W]):
             None,
             family=family,
             flags=AI_NOSORT,
-            callback=partial(self._hear, what, family),
+            callback=partial(self._take_reply, what, family),
         )
 
     def process(self, readable: int, writable: int) -> None:
@@ -120,12 +121,12 @@ class Channel(Generic[W]):
 
     def close(self) -> None:
         """Forget what is under way.  pycares ends the channel later, in a thread of its own, which
-        therefore must find nothing left to tell."""
+        therefore must find nothing left to report."""
         self._channel.cancel()
         self._closed = True
         self._channel.close()
 
-    def _hear(
+    def _take_reply(
         self,
         what: W,
         family: socket.AddressFamily,
@@ -143,11 +144,11 @@ class Channel(Generic[W]):
             seconds += [alias.ttl for alias in result.cnames]
         is_answer = result is not None or error in NO_SUCH
         self.answered += is_answer
-        self._heard.append(
-            Heard(self, what, family, tuple(addresses), min(seconds, default=None), is_answer)
+        self._replies.append(
+            DnsReply(self, what, family, tuple(addresses), min(seconds, default=None), is_answer)
         )
 
-    def _tell(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares calls)
+    def _report_state(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares calls)
         if self._closed:
             return
         if reading or writing:

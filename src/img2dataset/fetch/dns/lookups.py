@@ -1,4 +1,4 @@
-"""Attempts whose host's address is not known yet, by name."""
+"""Attempts that wait for the address of their host, by name."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ from heapq import heappop, heappush
 from itertools import takewhile
 from typing import Generic, TypeVar
 
-LATE = 1.0
-"""Seconds after which a look-up no longer takes a place: dead names must not hold others up."""
-MOST_YOUNG = 256
-MOST = 2000
-"""Names looked up at once: those that are not late, and all."""
+from img2dataset.fetch.politeness import POLITE, Politeness
 
 A = TypeVar("A")
 
 
 class Lookups(Generic[A]):
-    """Who waits for which name, in the order the look-ups began."""
+    """The attempts that wait for each name, in the order the look-ups began."""
 
-    def __init__(self) -> None:
+    def __init__(self, politeness: Politeness = POLITE) -> None:
+        self._politeness = politeness
         self._waiting: dict[str, tuple[float, list[int]]] = {}
         self._attempts: dict[int, A] = {}
         self._tickets = 0
@@ -32,7 +29,7 @@ class Lookups(Generic[A]):
 
     @property
     def attempts(self) -> int:
-        """Those that wait."""
+        """Attempts that wait."""
         return len(self._attempts)
 
     def add(self, name: str, attempt: A, now: float, seconds: float) -> None:
@@ -43,12 +40,12 @@ class Lookups(Generic[A]):
         heappush(self._due, (now + seconds, self._tickets))
 
     def take(self, name: str) -> list[A]:
-        """Those that waited for `name`."""
+        """Take the attempts that waited for `name`."""
         tickets = self._waiting.pop(name, (0.0, []))[1]
         return [self._attempts.pop(ticket) for ticket in tickets if ticket in self._attempts]
 
     def overdue(self, now: float) -> list[A]:
-        """Those that cannot wait any longer."""
+        """Take the attempts whose time is up."""
         late = []
         while self._due and (self._due[0][0] <= now or self._due[0][1] not in self._attempts):
             attempt = self._attempts.pop(heappop(self._due)[1], None)
@@ -57,15 +54,17 @@ class Lookups(Generic[A]):
         return late
 
     def next_time(self) -> float | None:
-        """When somebody will be overdue."""
+        """Return when the next attempt is overdue."""
         return self._due[0][0] if self._due else None
 
     def may_begin(self, now: float) -> bool:
-        """Whether there is a place for another name."""
-        if len(self._waiting) < MOST_YOUNG:
+        """Return whether another name may be looked up."""
+        young = self._politeness.max_young_lookups
+        if len(self._waiting) < young:
             return True
-        if now >= self._counted_at + LATE / 10:
+        late_s = self._politeness.late_lookup_s
+        if now >= self._counted_at + late_s / 10:
             self._counted_at = now
-            late = takewhile(lambda entry: entry[0] <= now - LATE, self._waiting.values())
+            late = takewhile(lambda entry: entry[0] <= now - late_s, self._waiting.values())
             self._late = sum(1 for _ in late)
-        return len(self._waiting) < min(MOST, MOST_YOUNG + self._late)
+        return len(self._waiting) < min(self._politeness.max_lookups, young + self._late)

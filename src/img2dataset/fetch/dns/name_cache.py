@@ -1,4 +1,4 @@
-"""Names -> what is known of them without asking: the cache, /etc/hosts, addresses, localhost."""
+"""Names -> what is known of them without a question: cache, /etc/hosts, addresses, localhost."""
 
 from __future__ import annotations
 
@@ -9,25 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 from img2dataset.errors import Reason
-
-SHORTEST_MEMORY = 60.0
-"""Seconds an answer is kept, whatever it says: the rows of a host come scattered over a list, and
-a TTL of 5 seconds, usual with CDNs, would have its name asked again for nearly every one."""
-LONGEST_MEMORY = 3600.0
-NEGATIVE_MEMORY = 300.0
-"""Seconds it is remembered that there is no such host."""
-FAILURE_MEMORY = 1.0
-"""Seconds it is remembered that a name was not resolved: its other rows need not all wait, and a
-retry, which comes later, asks anew."""
-MOST_NAMES = 100_000
-"""Names remembered; then the oldest are forgotten."""
+from img2dataset.fetch.politeness import POLITE, Politeness
 
 HOSTS_FILE = Path("/etc/hosts")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a name."""
+    """The addresses of a name, or why there are none."""
 
     addresses: tuple[str, ...]
     """IP literals, IPv6 first as RFC 6724 prefers; none if there is a reason."""
@@ -38,16 +27,13 @@ class Answer:
 NO_SUCH_HOST = Answer((), Reason.NO_SUCH_HOST)
 NOT_RESOLVED = Answer((), Reason.HOST_NOT_RESOLVED)
 LOCALHOST = Answer(("127.0.0.1", "::1"))
-MEMORY_OF = {
-    Reason.NO_SUCH_HOST: NEGATIVE_MEMORY,
-    Reason.HOST_NOT_RESOLVED: FAILURE_MEMORY,
-}
 
 
 class Cache:
     """Name -> answer, for as long as it may be used; the oldest are forgotten first."""
 
-    def __init__(self) -> None:
+    def __init__(self, politeness: Politeness = POLITE) -> None:
+        self._politeness = politeness
         self._kept: dict[str, tuple[float, Answer]] = {}
 
     def get(self, name: str, now: float) -> Answer | None:
@@ -55,19 +41,27 @@ class Cache:
         return kept[1] if kept is not None and now < kept[0] else None
 
     def put(self, name: str, answer: Answer, ttl: float, now: float) -> None:
-        if answer.reason is None:
-            seconds = min(max(ttl, SHORTEST_MEMORY), LONGEST_MEMORY)
-        else:
-            seconds = MEMORY_OF[answer.reason]
+        seconds = self._memory_s(answer, ttl)
         self._kept.pop(name, None)  # so that it is the youngest
         self._kept[name] = (now + seconds, answer)
-        if len(self._kept) > MOST_NAMES:
-            for old in list(islice(self._kept, MOST_NAMES // 10 + 1)):
+        most = self._politeness.max_names
+        if len(self._kept) > most:
+            for old in list(islice(self._kept, most // 10 + 1)):
                 del self._kept[old]
 
+    def _memory_s(self, answer: Answer, ttl: float) -> float:
+        match answer.reason:
+            case None:
+                longest = self._politeness.max_name_memory_s
+                return min(max(ttl, self._politeness.min_name_memory_s), longest)
+            case Reason.NO_SUCH_HOST:
+                return self._politeness.no_such_host_memory_s
+            case _:
+                return self._politeness.not_resolved_memory_s
 
-def known_without_asking(name: str) -> Answer | None:
-    """Addresses, this machine (RFC 6761), and what no name server may be asked."""
+
+def resolve_locally(name: str) -> Answer | None:
+    """Resolve addresses, names of this machine (RFC 6761), and what no name server may be asked."""
     literal = name.removeprefix("[").removesuffix("]")
     if (":" in literal or literal[-1:].isdigit()) and is_address(literal):
         return Answer((literal,))
@@ -79,7 +73,7 @@ def known_without_asking(name: str) -> Answer | None:
     return None
 
 
-def hosts_in(path: Path) -> dict[str, Answer]:
+def read_hosts_file(path: Path) -> dict[str, Answer]:
     """Name -> its answer.  c-ares reads the file too, but one family at a time: a name listed with
     an IPv4 address alone would get IPv6 addresses from a name server."""
     try:
@@ -92,11 +86,11 @@ def hosts_in(path: Path) -> dict[str, Answer]:
         if is_address(address):
             for name in names:
                 found.setdefault(name.lower().removesuffix("."), []).append(address)
-    return {name: Answer(in_order(addresses)) for name, addresses in found.items()}
+    return {name: Answer(sort_addresses(addresses)) for name, addresses in found.items()}
 
 
-def in_order(addresses: Sequence[str]) -> tuple[str, ...]:
-    """IPv6 first, each once."""
+def sort_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return addresses with IPv6 first, each once."""
     return tuple(sorted(dict.fromkeys(addresses), key=is_ipv4))
 
 

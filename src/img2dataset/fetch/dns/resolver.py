@@ -1,62 +1,38 @@
-"""Host names -> addresses, thousands at once, without a thread and inside somebody else's loop.
+"""Host names -> addresses, thousands at once, without a thread, inside the engine's loop.
 
-c-ares sends the questions and reads the answers; this page adds what a long list of URLs needs:
+c-ares sends the questions and reads the answers; this module adds what a long list of URLs needs:
 a bounded cache, one look-up per name however many rows wait for it, patience with a resolver
-that fails now and then, and a strict line between "there is no such host", which the name
-servers said, and "the host was not resolved", which is about them and not about the host.
+that fails now and then, and a strict line between "there is no such host", an answer of the
+name servers, and "the host was not resolved", a failure of theirs.
 
 How many look-ups are under way at once is the caller's choice (`in_flight`); they share one
 socket per name server.  Five hundred are plenty: at 50 ms each that is 10,000 names a second.
-The channels of c-ares are in `dns_line`.
+The channels of c-ares are in `channel`.
 """
 
 from __future__ import annotations
 
 import heapq
-import random
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from img2dataset.fetch.dns.channel import NO_FD, Channel, Heard, How
+from img2dataset.fetch.dns.channel import NO_FD, Channel, ChannelConfig, DnsReply
 from img2dataset.fetch.dns.name_cache import (
     HOSTS_FILE,
-    LONGEST_MEMORY,
     NO_SUCH_HOST,
     NOT_RESOLVED,
     Answer,
     Cache,
-    hosts_in,
-    in_order,
-    known_without_asking,
+    read_hosts_file,
+    resolve_locally,
+    sort_addresses,
 )
+from img2dataset.fetch.politeness import POLITE, Politeness
 
 __all__ = ["Answer", "Resolver"]
-
-LONGEST_LOOKUP = 5.0
-"""Seconds after which a name counts as not resolved, retries included."""
-TRIES = 3
-"""Times c-ares asks each name server.  It waits for `FIRST_WAIT` while it does not know a server;
-then five times the server's mean, at least 250 ms; and twice as long each time."""
-FIRST_WAIT = 1.0
-PATIENT_AFTER_S = 0.5
-"""Then each name server is asked once more, by a question that waits for as long as there is:
-c-ares drops what comes after its own waits, and with a server that takes 2 seconds for each
-answer, three questions in a row would be asked in vain."""
-MOST_PATIENT_LINES = 3
-"""Servers that are asked patiently for a name."""
-ANSWERS_PER_PATIENT_LINE = 2
-"""After three c-ares would wait for five times their mean, however long it was told to wait."""
-FIRST_PAUSE = 0.5
-"""Seconds before our own first retry, after c-ares has given up; then twice as long each time."""
-GRACE = 0.1
-"""Seconds the addresses of one family wait for those of the other (RFC 8305 has 50 ms)."""
-
-QUESTIONS_PER_LINE = 10_000
-"""Then c-ares starts anew: it has a cache too, without bounds, 1.4 kB a name, and pycares cannot
-turn it off.  So the system's configuration is read again at times, and the port changes."""
 
 
 @dataclass(eq=False, slots=True)
@@ -68,34 +44,35 @@ class LookUp:
     ends: float
     missing: set[socket.AddressFamily]
     """Families of which there is neither an address nor the word that there is none."""
-    pause: float
-    """Before it is asked again."""
+    seconds: float
+    """For which its addresses may be kept."""
     asking: int = 0
     """Questions that c-ares has not answered, patient ones left out."""
     asking_patiently: int = 0
+    pauses: int = 0
     pausing: bool = False
     """Whether it is to be asked again after a pause."""
     addresses: list[str] = field(default_factory=list)
-    seconds: float = LONGEST_MEMORY
     over: bool = False
 
-    def take(self, heard: Heard[LookUp]) -> None:
-        """A name server has answered."""
-        self.missing.discard(heard.family)
-        self.addresses += heard.addresses
-        if heard.seconds is not None:
-            self.seconds = min(self.seconds, heard.seconds)
+    def take(self, reply: DnsReply[LookUp]) -> None:
+        """Take the answer of a name server."""
+        self.missing.discard(reply.family)
+        self.addresses += reply.addresses
+        if reply.seconds is not None:
+            self.seconds = min(self.seconds, reply.seconds)
 
     @property
     def answer(self) -> Answer:
-        """As things are."""
+        """The answer as far as it is known."""
         if self.addresses:
-            return Answer(in_order(self.addresses))
+            return Answer(sort_addresses(self.addresses))
         return NOT_RESOLVED if self.missing else NO_SUCH_HOST
 
 
 class Resolver:
-    """Ask by `ask`; what does not come at once comes by `answers`, after `ready` or `tick`."""
+    """Resolves names: `ask` for one; what is not known at once comes by `answers`, after `ready` or
+    `tick`."""
 
     def __init__(
         self,
@@ -104,27 +81,29 @@ class Resolver:
         *,
         ipv6: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
+        politeness: Politeness = POLITE,
     ) -> None:
         """`servers`: addresses with optional ports, asked by turns; none = as the system does.
 
-        /etc/hosts, read once, comes first in either case.  `watch(fd, reading, writing)` tells the loop what to
+        /etc/hosts, read once, comes first in either case.  `watch(fd, reading, writing)` sets what the loop has to
         wait for; both False = forget fd, which is about to be closed; it must not raise.
         `ipv6`: ask for IPv6 addresses too; None = if this machine has a way to them.
         """
         self._servers = tuple(servers)
         self._watch = watch
         self._clock = clock
+        self._politeness = politeness
         with_ipv6 = has_ipv6() if ipv6 is None else ipv6
         self._families = (socket.AF_INET, socket.AF_INET6) if with_ipv6 else (socket.AF_INET,)
-        self._heard: list[Heard[LookUp]] = []
+        self._replies: list[DnsReply[LookUp]] = []
         # by which server comes first; the last one searches, for names without a dot
-        self._lines: list[Channel[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
+        self._channels: list[Channel[LookUp] | None] = [None] * (max(1, len(servers)) + 1)
         # by server, and whether they search
         self._patient: dict[tuple[str, bool], Channel[LookUp]] = {}
         self._retired: list[Channel[LookUp]] = []
         self._asked = 0
-        self._hosts = hosts_in(HOSTS_FILE)
-        self._cache = Cache()
+        self._hosts = read_hosts_file(HOSTS_FILE)
+        self._cache = Cache(politeness)
         self._under_way: dict[str, LookUp] = {}
         self._finished: dict[str, Answer] = {}
         self._ends: deque[LookUp] = deque()
@@ -132,35 +111,40 @@ class Resolver:
         self._later: list[tuple[float, int, LookUp]] = []
 
     def ask(self, name: str) -> Answer | None:
-        """What is known of `name`; None = the answer comes by `answers`."""
+        """Return what is known of `name`; None = the answer comes by `answers`."""
         now = self._clock()
         known = self._cache.get(name, now)
         if known is not None:
             return known
         if name in self._under_way or name in self._finished:
             return None
-        known = known_without_asking(name) or self._hosts.get(name.lower().removesuffix("."))
+        known = resolve_locally(name) or self._hosts.get(name.lower().removesuffix("."))
         if known is not None:
             return known
-        lookup = LookUp(name, now + LONGEST_LOOKUP, {*self._families}, FIRST_PAUSE)
+        lookup = LookUp(
+            name,
+            now + self._politeness.max_lookup_s,
+            {*self._families},
+            self._politeness.max_name_memory_s,
+        )
         self._under_way[name] = lookup
         self._ends.append(lookup)
-        self._silent.append((now + PATIENT_AFTER_S, lookup))
+        self._silent.append((now + self._politeness.patient_after_s, lookup))
         self._send(lookup)
         self._take_in()
         return self._finished.pop(name, None)
 
     def ready(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (as `watch`)
-        """The loop saw that `fd` can be read or written."""
-        for line in self._open_lines():
-            if fd in line.fds:
-                line.process(fd if reading else NO_FD, fd if writing else NO_FD)
+        """Read or write `fd`, which the loop found ready."""
+        for channel in self._open_channels():
+            if fd in channel.fds:
+                channel.process(fd if reading else NO_FD, fd if writing else NO_FD)
         self._take_in()
 
     def tick(self) -> None:
-        """To be called when `patience` is over: timeouts and retries."""
-        for line in self._open_lines():
-            line.process(NO_FD, NO_FD)
+        """Handle timeouts and retries; to be called when `next_timeout` is over."""
+        for channel in self._open_channels():
+            channel.process(NO_FD, NO_FD)
         self._take_in()
         now = self._clock()
         while self._later and self._later[0][0] <= now:
@@ -182,8 +166,8 @@ class Resolver:
                 self._finish(lookup)
         self._take_in()
 
-    def patience(self) -> float | None:
-        """Seconds until `tick` is due; None = nothing is under way."""
+    def next_timeout(self) -> float | None:
+        """Return the seconds until `tick` is due; None = nothing is under way."""
         if self._finished:
             return 0.0
         if not self._under_way:
@@ -198,10 +182,10 @@ class Resolver:
         if self._silent:
             due = min(due, self._silent[0][0])
         longest = max(0.0, due - self._clock())
-        return min(line.timeout(longest) for line in self._open_lines())
+        return min(channel.timeout(longest) for channel in self._open_channels())
 
     def answers(self) -> list[tuple[str, Answer]]:
-        """The look-ups that ended since the last call."""
+        """Take the look-ups that ended since the last call."""
         finished, self._finished = self._finished, {}
         return list(finished.items())
 
@@ -211,69 +195,74 @@ class Resolver:
         return len(self._under_way)
 
     def close(self) -> None:
-        """What is under way is never answered."""
-        for line in self._open_lines():
-            line.close()
-        self._lines = [None] * len(self._lines)
+        """Close all channels; what is under way is never answered."""
+        for channel in self._open_channels():
+            channel.close()
+        self._channels = [None] * len(self._channels)
         self._patient.clear()
         self._retired.clear()
-        self._heard.clear()
+        self._replies.clear()
         self._under_way.clear()
 
-    def _open_lines(self) -> list[Channel[LookUp]]:
-        lines = (line for line in self._lines if line is not None)
-        return [*lines, *self._patient.values(), *self._retired]
+    def _open_channels(self) -> list[Channel[LookUp]]:
+        channels = (channel for channel in self._channels if channel is not None)
+        return [*channels, *self._patient.values(), *self._retired]
 
     def _send(self, lookup: LookUp) -> None:
-        line = self._line_for(lookup.name)
+        channel = self._channel_for(lookup.name)
         for family in tuple(lookup.missing):
             lookup.asking += 1
-            line.ask(lookup, lookup.name, family)
+            channel.ask(lookup, lookup.name, family)
 
     def _send_patiently(self, lookup: LookUp) -> None:
         """Ask each server once, and wait for its answer to the end."""
-        servers = self._servers or self._line_for(lookup.name).servers
-        for server in servers[:MOST_PATIENT_LINES]:
-            line = self._patient_line(server, search="." not in lookup.name)
+        servers = self._servers or self._channel_for(lookup.name).servers
+        for server in servers[: self._politeness.max_patient_servers]:
+            channel = self._patient_channel(server, search="." not in lookup.name)
             for family in tuple(lookup.missing):
                 lookup.asking_patiently += 1
-                line.ask(lookup, lookup.name, family)
+                channel.ask(lookup, lookup.name, family)
 
-    def _patient_line(self, server: str, *, search: bool) -> Channel[LookUp]:
-        line = self._patient.get((server, search))
-        if line is not None and line.answered >= ANSWERS_PER_PATIENT_LINE:
-            self._retired.append(line)
-            line = None
-        if line is None:
-            how = How((server,), LONGEST_LOOKUP, tries=1, search=search, is_patient=True)
-            line = self._patient[server, search] = Channel(self._heard, self._watch, how)
-        return line
+    def _patient_channel(self, server: str, *, search: bool) -> Channel[LookUp]:
+        channel = self._patient.get((server, search))
+        if channel is not None and channel.answered >= self._politeness.max_patient_answers:
+            self._retired.append(channel)
+            channel = None
+        if channel is None:
+            wait_s = self._politeness.max_lookup_s
+            config = ChannelConfig((server,), wait_s, tries=1, search=search, is_patient=True)
+            channel = self._patient[server, search] = Channel(self._replies, self._watch, config)
+        return channel
 
-    def _line_for(self, name: str) -> Channel[LookUp]:
-        """A fresh line instead of one that was used long enough; servers take turns to be first,
+    def _channel_for(self, name: str) -> Channel[LookUp]:
+        """Return a channel, a fresh one instead of one that was used long enough; servers take turns to be first,
         and c-ares goes on to the others when the first fails."""
         search = "." not in name
         self._asked += 1
-        first = len(self._lines) - 1 if search else self._asked % (len(self._lines) - 1)
-        line = self._lines[first]
-        if line is not None and line.asked >= QUESTIONS_PER_LINE:
-            self._retired.append(line)
-            line = None
-        if line is None:
+        first = len(self._channels) - 1 if search else self._asked % (len(self._channels) - 1)
+        channel = self._channels[first]
+        if channel is not None and channel.asked >= self._politeness.max_channel_questions:
+            self._retired.append(channel)
+            channel = None
+        if channel is None:
             servers = (*self._servers[first:], *self._servers[:first])
-            line = Channel(self._heard, self._watch, How(servers, FIRST_WAIT, TRIES, search))
-            self._lines[first] = line
-        return line
+            politeness = self._politeness
+            config = ChannelConfig(
+                servers, politeness.lookup_wait_s, politeness.lookup_tries, search
+            )
+            channel = Channel(self._replies, self._watch, config)
+            self._channels[first] = channel
+        return channel
 
     def _take_in(self) -> None:
-        """What c-ares said; here and not in its callbacks, so that an error of ours is seen."""
-        if not self._heard:
+        """Take in the replies of c-ares; not in its callbacks, so that an exception is seen."""
+        if not self._replies:
             return
-        heard = self._heard[:]
-        self._heard.clear()
-        for each in heard:
+        replies = self._replies[:]
+        self._replies.clear()
+        for each in replies:
             lookup = each.what
-            if each.line.how.is_patient:
+            if each.channel.config.is_patient:
                 lookup.asking_patiently -= 1
             else:
                 lookup.asking -= 1
@@ -281,22 +270,22 @@ class Resolver:
                 lookup.take(each)
             if not lookup.over:
                 self._judge(lookup)
-            elif lookup.addresses:  # too late for those who asked, not for the next
+            elif lookup.addresses:  # too late for this row, not for the next
                 self._cache.put(lookup.name, lookup.answer, lookup.seconds, self._clock())
-        for line in [line for line in self._retired if not line.asking]:
-            self._retired.remove(line)
-            line.close()
+        for channel in [channel for channel in self._retired if not channel.asking]:
+            self._retired.remove(channel)
+            channel.close()
 
     def _judge(self, lookup: LookUp) -> None:
-        """Done, or to be waited for, or to be asked again?"""
+        """Finish a look-up, wait for it, or ask again."""
         now = self._clock()
         if not lookup.missing or (lookup.addresses and not lookup.asking):
             self._finish(lookup)
         elif lookup.addresses:
-            self._return_to(lookup, now + GRACE)
+            self._return_to(lookup, now + self._politeness.family_grace_s)
         elif not lookup.asking and not lookup.pausing:
-            again = now + lookup.pause * random.uniform(0.75, 1.25)  # noqa: S311  (no secret)
-            lookup.pause *= 2
+            lookup.pauses += 1
+            again = now + self._politeness.lookup_retry.delay(lookup.pauses)
             if again < lookup.ends:
                 lookup.pausing = True
                 self._return_to(lookup, again)
@@ -315,7 +304,7 @@ class Resolver:
 
 
 def has_ipv6() -> bool:
-    """Whether this machine knows a way to public IPv6 addresses; nothing is sent."""
+    """Return whether this machine has a route to public IPv6 addresses; nothing is sent."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             probe.connect(("2000::1", 53))

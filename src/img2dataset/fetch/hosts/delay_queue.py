@@ -1,4 +1,4 @@
-"""Attempts -> the same, at a time of their own."""
+"""Attempts -> the same attempts, each when its time has come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ A = TypeVar("A")
 
 
 class DelayQueue(Generic[A]):
-    """Those that have to wait until a time is reached."""
+    """Attempts that wait for a time."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, int, A]] = []  # time, tie-break, attempt: a heap
@@ -24,14 +24,14 @@ class DelayQueue(Generic[A]):
         heappush(self._waiting, (when, self._seen, attempt))
 
     def next_time(self) -> float | None:
-        """When the first of them is due."""
+        """Return when the first of them is due."""
         return self._waiting[0][0] if self._waiting else None
 
     def is_due(self, now: float) -> bool:
         return bool(self._waiting) and self._waiting[0][0] <= now
 
     def remove(self, is_one: Callable[[A], bool]) -> list[A]:
-        """Take out those of which `is_one` holds, before their time."""
+        """Take out the attempts for which `is_one` holds, before their time."""
         removed = [attempt for _, _, attempt in self._waiting if is_one(attempt)]
         if removed:
             self._waiting = [entry for entry in self._waiting if not is_one(entry[2])]
@@ -39,5 +39,5 @@ class DelayQueue(Generic[A]):
         return removed
 
     def take(self) -> A:
-        """The one that is due first."""
+        """Take out the attempt that is due first."""
         return heappop(self._waiting)[2]

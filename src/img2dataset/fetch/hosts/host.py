@@ -1,10 +1,10 @@
-"""How attempts at a host end -> how it may be asked: how many at once, and when.
+"""Ends of requests to a host -> how many it may have at once, and when.
 
 Every good answer allows a quarter of one more.  After the first sign of trouble (it refuses,
-resets, times out, says 429 or 503, or its answers take far longer to begin than its quickest
-did) they are halved, and grow by one a round, as TCP does.  A host that says "too much" or asks
-for a rest is left alone for as long as it asks; where that level was is remembered, and tried
-again only after a good while.  A host that does nothing but fail gets longer and longer rests,
+resets, times out, answers 429 or 503, or its answers take far longer to begin than its quickest
+did) they are halved, and grow by one a round, as TCP does.  A host that refuses (429, 503) or asks
+for a rest is left alone for as long as it asks; the level at which it refused is remembered, and
+tried again only after a good while.  A host that does nothing but fail gets longer and longer rests,
 and is given up for a while after a few of them; so is one that takes too long without a good answer,
 see `host_cost`.
 """
@@ -16,30 +16,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason, RowError, http_label
-from img2dataset.fetch.hosts.cost import MIN_FRUITLESS, HostCost, is_good
-from img2dataset.fetch.retry import FIRST_REST, LONGEST_OBEYED, rest_after
+from img2dataset.fetch.hosts.cost import HostCost, is_good
+from img2dataset.fetch.politeness import Politeness
+from img2dataset.fetch.retry import rest_after
 from img2dataset.records import Body, Failure
-
-GROWTH = 0.25
-"""More at once for each good answer: a quarter more each round, 16 become 256 in 13 rounds.
-Doubling, as TCP does, overran a server with a queue of 5 before its first late answer came."""
-SLOW = 0.5
-"""Seconds to the first byte that are never a sign of trouble if less."""
-SLOWER = 5.0
-"""Times its quickest first byte that a host may take."""
-BETWEEN_HALVINGS = 1.0
-"""Seconds: what was in flight at the first has the same cause."""
-BAD_LEVEL_COUNTS = 30.0
-"""Seconds that a host is kept below the number at which it said "too much"; doubles each time."""
-LONGEST_BAD_LEVEL = 600.0
-
-STREAK = 8
-"""Failures in a row, without any answer, after which a host has to be tried singly."""
-TRIALS = 3
-"""Single tries that may fail too, after rests of 1, 2, 4 seconds, before it is given up."""
-GIVEN_UP = 60.0
-"""Seconds until a host that was given up is tried again; doubles each time."""
-LONGEST_GIVEN_UP = 600.0
 
 DEAD = frozenset(
     {
@@ -61,6 +41,7 @@ class Host(Generic[A]):
     """What is known of one host.  Times are of the monotonic clock."""
 
     name: str
+    politeness: Politeness
     limit: float
     """Requests at once."""
     delay: float
@@ -69,28 +50,29 @@ class Host(Generic[A]):
     running: int = 0
     """Of these, those that have started."""
     asked: int = 0
-    """Requests that ever wanted a place."""
+    """Requests that ever wanted a slot."""
     cost: HostCost = field(default_factory=HostCost)
     started: float = float("-inf")
     """When it was asked last."""
     next_start: float = 0.0
     """No request may start before."""
     rests_until: float = 0.0
-    """The end of the rest that it wanted last, whatever it has said since."""
+    """The end of the rest that it asked for last, whatever it answered since."""
     reserved: bool = False
-    """Whether `next_start` is a time that was given to us, not a rest."""
+    """Whether `next_start` is a reserved time, not a rest."""
     free_at: float = 0.0
     """When the next request may start for all we know, if there is a delay between two."""
     troubled: bool = False
-    halved_at: float = -BETWEEN_HALVINGS
+    halved_at: float = float("-inf")
     quickest: float = float("inf")
     """Seconds to the first byte, at best."""
     bad_level: float = float("inf")
     """How many at once were too many."""
     bad_until: float = 0.0
-    bad_for: float = BAD_LEVEL_COUNTS / 2
+    bad_levels: int = 0
+    """Times that such a level was found."""
     refusals: int = 0
-    """Times in a row that it said "too much"."""
+    """Refusals (429, 503) in a row."""
     failures: int = 0
     """In a row without a sign of life."""
     trials: int = 0
@@ -99,13 +81,13 @@ class Host(Generic[A]):
     given_up_times: int = 0
     why: Reason = Reason.HOST_GIVEN_UP
     parked: deque[A] = field(default_factory=deque)
-    """Those that wait for it."""
+    """Attempts that wait for it."""
     queued_until: float = float("inf")
     """When it is looked at again, if it waits for its time."""
-    poll: float = 0.0
-    """Seconds until it is looked again for a place that another process may have given back."""
-    places: list[int] = field(default_factory=list)
-    """Of those that all processes share."""
+    polls: int = 0
+    """Looks in a row for a slot that another process may have given back."""
+    slots: list[int] = field(default_factory=list)
+    """Slots held, of those that all processes share."""
 
     @property
     def waits_until(self) -> float:
@@ -113,17 +95,17 @@ class Host(Generic[A]):
 
     @property
     def failure(self) -> Failure:
-        """What becomes of its rows while it is given up."""
+        """The failure of its rows while it is given up."""
         return Failure.of(RowError(self.why))
 
     def is_forgettable(self, now: float) -> bool:
-        """Lists have millions of hosts, and what is well is soon learnt again."""
+        """Return whether it can be forgotten: a healthy host is soon learnt again."""
         idle = self.active == 0 and not self.parked
         known = self.troubled or self.failures or self.cost.fruitless
         return idle and not known and self.waits_until <= now
 
     def wants_rest(self, now: float) -> bool:
-        """Whether it, not our own doubts, wants to be left alone."""
+        """Return whether the host itself asks for a rest."""
         if self.given_up_until > now and self.why is Reason.HOST_ASKS_FOR_REST:
             return True
         return self.next_start > now and bool(self.refusals or self.reserved or self.delay)
@@ -138,8 +120,8 @@ class Host(Generic[A]):
         self.cost.charge(until, now)
 
     def credit(self, now: float, unit_s: float) -> None:
-        """A good answer came, from it or by a redirect of its own."""
-        self.cost.earn(unit_s)
+        """Credit a good answer, of its own or one that it redirected to."""
+        self.cost.earn(unit_s, self.politeness)
         self.given_up_times = 0
         if self.why is Reason.HOST_GIVEN_UP:
             self.given_up_until = min(self.given_up_until, now)
@@ -149,7 +131,9 @@ class Host(Generic[A]):
         if self.given_up_until > now:
             return
         rest = 0.0 if self.running else min(self.next_start, self.rests_until) - now
-        enough = self.cost.fruitless >= MIN_FRUITLESS and self.cost.spent_s >= allowed_s
+        enough = (
+            self.cost.fruitless >= self.politeness.min_fruitless and self.cost.spent_s >= allowed_s
+        )
         if enough or (rest > 0 and self.cost.spent_s + rest > allowed_s):
             self.limit = 1.0
             self.cost.spent_s = min(self.cost.spent_s, allowed_s)
@@ -163,12 +147,12 @@ class Host(Generic[A]):
         *,
         wish: float | None,
         level: int,
-        ceiling: int,
+        max_active: int,
         unit_s: float = 0.0,
     ) -> None:
         """Learn from a request that is over, and no longer `active`; see `Hosts.ended`.
 
-        `level` = how many were active with it; `ceiling` = how many there may ever be;
+        `level` = how many were active with it; `max_active` = how many there may ever be;
         `unit_s` = seconds that a good answer earns.
         """
         if is_good(result):
@@ -183,13 +167,13 @@ class Host(Generic[A]):
         if self._in_trouble(result, first_byte):
             self._halve(now)
         elif level >= self.limit / 2:  # what is not used is not known to be good
-            self._grow(ceiling, now)
+            self._grow(max_active, now)
         if first_byte > 0:
             self.quickest = min(self.quickest, first_byte)
 
     def forgive(self, now: float) -> None:
         """Forget the failures in which it had no part: the network was out."""
-        if self.failures >= STREAK and not self.reserved:
+        if self.failures >= self.politeness.max_consecutive_failures and not self.reserved:
             self.next_start = now
         if self.why is Reason.HOST_GIVEN_UP:
             self.given_up_until = 0.0
@@ -203,33 +187,33 @@ class Host(Generic[A]):
             self.failures = self.trials = 0
             return
         self.failures += 1
-        if self.failures < STREAK:
+        if self.failures < self.politeness.max_consecutive_failures:
             return
         self.limit = 1.0
         if self.active > 0:  # what started before the last rest says nothing new
             return
-        if self.trials < TRIALS:
-            self._put_off(now + FIRST_REST * 2.0**self.trials)
+        if self.trials < self.politeness.max_trials:
             self.trials += 1
+            self._put_off(now + self.politeness.rest.delay(self.trials))
             return
         self._give_up(now)
 
     def _give_up(self, now: float) -> None:
-        seconds = min(GIVEN_UP * 2.0 ** min(self.given_up_times, 16), LONGEST_GIVEN_UP)
-        self.given_up_until = max(now + seconds, self.next_start)
         self.given_up_times += 1
+        seconds = self.politeness.give_up.delay(self.given_up_times)
+        self.given_up_until = max(now + seconds, self.next_start)
         self.why = Reason.HOST_GIVEN_UP
 
     def _obey(self, label: str, level: int, wish: float | None, now: float) -> None:
-        """It said "too much"; `level` = how much it was."""
+        """Obey a refusal; `level` = how many requests were active."""
         if self.next_start <= now or self.reserved or not self.refusals:
             self.refusals += 1  # else what it refuses was on its way already
-        if now >= self.halved_at + BETWEEN_HALVINGS:
+        if now >= self.halved_at + self.politeness.halving_interval_s:
             self.bad_level = min(self.limit, float(level))
-            self.bad_for = min(2 * self.bad_for, LONGEST_BAD_LEVEL)
-            self.bad_until = now + self.bad_for
-        rest = rest_after(self.refusals, wish, sure=label == http_label(429))
-        if rest > LONGEST_OBEYED:
+            self.bad_levels += 1
+            self.bad_until = now + self.politeness.bad_level.delay(self.bad_levels)
+        rest = rest_after(self.refusals, wish, self.politeness, sure=label == http_label(429))
+        if rest > self.politeness.max_retry_after_s:
             self.given_up_until = now + rest
             self.why = Reason.HOST_ASKS_FOR_REST
         else:
@@ -245,17 +229,18 @@ class Host(Generic[A]):
     def _in_trouble(self, result: Body | Failure | None, first_byte: float) -> bool:
         if isinstance(result, Failure) and (result.reason in DEAD or result.label in TOO_MUCH):
             return True
-        return first_byte > max(SLOW, SLOWER * self.quickest)
+        slow_s = self.politeness.slow_factor * self.quickest
+        return first_byte > max(self.politeness.slow_first_byte_s, slow_s)
 
     def _halve(self, now: float) -> None:
-        if now >= self.halved_at + BETWEEN_HALVINGS:
+        if now >= self.halved_at + self.politeness.halving_interval_s:
             self.halved_at = now
             self.troubled = True
             self.limit = max(1.0, self.limit / 2)
 
-    def _grow(self, ceiling: int, now: float) -> None:
-        step = 1 / self.limit if self.troubled else GROWTH
-        limit = min(float(ceiling), self.limit + step)
+    def _grow(self, max_active: int, now: float) -> None:
+        step = 1 / self.limit if self.troubled else self.politeness.growth
+        limit = min(float(max_active), self.limit + step)
         if self.bad_until > now:
             limit = min(limit, max(1.0, self.bad_level - 1))
         self.limit = max(self.limit, limit)

@@ -1,7 +1,7 @@
-"""Attempts -> those that may start now: each host has so many places, rests and delays.
+"""Attempts -> those that may start now: each host has slots, rests and delays.
 
 Small servers drop connections when hundreds arrive at once, so a host starts with few at a time;
-`host` says how that changes.  Who cannot start yet is parked at its host, and others go on.
+`host` decides how that changes.  An attempt that cannot start yet is parked at its host.
 """
 
 from __future__ import annotations
@@ -16,26 +16,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from img2dataset.fetch.hosts.cost import allowed_time, unit_of
 from img2dataset.fetch.hosts.host import Host
-from img2dataset.fetch.hosts.host_notices import HostNews
+from img2dataset.fetch.hosts.host_notices import HostNotices
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from img2dataset.tally import RestingHost
 
 if TYPE_CHECKING:
-    from img2dataset.fetch.hosts.shared import Shared
+    from img2dataset.fetch.hosts.shared import SharedLimits
 
 log = logging.getLogger(__name__)
 
-MOST_HOSTS = 100_000
-"""Hosts remembered (1.2 kB each); then a quarter of those that are not being asked is forgotten."""
-MAX_STANDINGS = 20_000
-"""Hosts that are well of which it is remembered what they have earned."""
-MOST_NAMED = 3
-"""Resting hosts that are named at once."""
-ASK_AGAIN = 0.02
-LONGEST_POLL = 0.5
-"""Seconds until it is looked again whether another process has given back a place; twice as long
-each time."""
-
+MAX_RESTING_SHOWN = 3
+"""Resting hosts that are shown at once."""
 A = TypeVar("A")
 
 
@@ -44,29 +36,31 @@ class Hosts(Generic[A]):
 
     def __init__(  # noqa: PLR0913  (each is a limit of its own)
         self,
-        first: int,
-        ceiling: int,
+        first_connections_per_host: int,
+        max_transfers: int,
         *,
-        max_per_host: int | None = None,
-        min_delay: float = 0.0,
-        shared: Shared | None = None,
+        max_connections_per_host: int | None = None,
+        min_delay_per_host: float = 0.0,
+        shared: SharedLimits | None = None,
         timeout: float = inf,
         say: Callable[[str], None] = log.debug,
+        politeness: Politeness = POLITE,
     ) -> None:
-        """A host is asked `first` at once, and `ceiling` at most.
+        """A host has `first_connections_per_host` slots at first, `max_transfers` at most.
 
-        `max_per_host` and `min_delay` hold together with the other processes that have the same
+        `max_connections_per_host` and `min_delay_per_host` hold together with the other processes that have the same
         `shared` file; `timeout` is what a host's time is counted in; `say` takes a line for the
         user.
         """
-        self._ceiling = min(ceiling, max_per_host or ceiling)
-        self._first = min(first, self._ceiling)
-        self._max_per_host = max_per_host
-        self._min_delay = min_delay
+        self._max_connections_per_host = max_connections_per_host
+        self._max_active = min(max_transfers, max_connections_per_host or max_transfers)
+        self._first_connections_per_host = min(first_connections_per_host, self._max_active)
+        self._min_delay_per_host = min_delay_per_host
         self._shared = shared
-        self._unit_s = unit_of(timeout)
+        self._politeness = politeness
+        self._unit_s = unit_of(timeout, politeness)
         self._asked = 0
-        self._news = HostNews(say)
+        self._news = HostNotices(say, politeness)
         self._hosts: dict[str, Host[A]] = {}
         self._ready: deque[tuple[str, A]] = deque()
         self._failed: list[tuple[A, Failure]] = []
@@ -80,7 +74,7 @@ class Hosts(Generic[A]):
         return self._parked
 
     def admit(self, name: str, attempt: A, now: float, delay: float = 0.0) -> bool | Failure:
-        """Whether `attempt` may start now; if not, `next_ready` or `failed` give it out later.
+        """Return whether `attempt` may start now; else `next_ready` or `failed` returns it later.
 
         `delay` = seconds between two requests that the host wishes, if any.
         """
@@ -100,10 +94,10 @@ class Hosts(Generic[A]):
         return False
 
     def admit_anyway(self, name: str, now: float) -> bool:
-        """Take a place of the host, whatever its failures: while our own network is out, hosts
-        seem worse than they are.  What it asked for itself, and hard limits, count all the same."""
+        """Take a slot of the host, whatever its failures: while our own network is out, hosts
+        seem worse than they are.  Rests that it asked for, and hard limits, still count."""
         host = self._host(name)
-        if host.wants_rest(now) or host.active >= self._ceiling or not self._take_place(host):
+        if host.wants_rest(now) or host.active >= self._max_active or not self._take_slot(host):
             return False
         self._start(host, now)
         host.active += 1
@@ -115,12 +109,12 @@ class Hosts(Generic[A]):
         return host is not None and host.given_up_until > now
 
     def credit(self, name: str, now: float) -> None:
-        """A redirect of this host has led to a good answer."""
+        """Credit a host whose redirect has led to a good answer."""
         if (host := self._hosts.get(name)) is not None:
             host.credit(now, self._unit_s)
 
     def blame(self, name: str, now: float) -> None:
-        """Redirects of this host have led to nothing but itself."""
+        """Charge a host whose redirects lead only to itself."""
         host = self._host(name)
         host.charge(now)
         host.cost.fruitless += 1
@@ -134,7 +128,7 @@ class Hosts(Generic[A]):
             self._start_parked(host, now)
 
     def make_ready(self, name: str, attempt: A) -> None:
-        """Give out, by `next_ready`, an attempt that was admitted."""
+        """Queue an attempt that was admitted for `next_ready`."""
         self._ready.append((name, attempt))
 
     @property
@@ -142,7 +136,7 @@ class Hosts(Generic[A]):
         return bool(self._ready)
 
     def next_ready(self, now: float) -> A | None:
-        """An attempt whose host has a place for it now; None if its host wants a rest since."""
+        """Take an attempt whose host has a slot for it; None if the host rests since."""
         name, attempt = self._ready.popleft()
         host = self._hosts[name]
         if host.given_up_until > now:
@@ -168,24 +162,24 @@ class Hosts(Generic[A]):
         return len(self._ready)
 
     def failed(self) -> list[tuple[A, Failure]]:
-        """Attempts that had to wait and whose host has been given up since."""
+        """Take the attempts that waited for a host which has been given up."""
         failed, self._failed = self._failed, []
         return failed
 
     def given_up(self) -> dict[str, Failure]:
-        """Hosts that have been given up since the last call, and what becomes of their rows."""
+        """Take the hosts given up since the last call, and the failure of their rows."""
         given_up, self._given_up = self._given_up, {}
         return given_up
 
     def resting(self, now: float) -> tuple[RestingHost, ...]:
-        """The hosts that wanted a rest and for which most rows wait."""
+        """Return the hosts that asked for a rest and for which most rows wait."""
         names = {name for _, name in self._resting}
         hosts = [host for name in names if (host := self._hosts.get(name)) is not None]
         waiting = [host for host in hosts if host.parked and host.wants_rest(now)]
         waiting.sort(key=lambda host: (-len(host.parked), host.name))
         return tuple(
             RestingHost(host.name, len(host.parked), host.next_start - now)
-            for host in waiting[:MOST_NAMED]
+            for host in waiting[:MAX_RESTING_SHOWN]
         )
 
     def next_time(self) -> float | None:
@@ -223,7 +217,7 @@ class Hosts(Generic[A]):
             now,
             wish=wish,
             level=level,
-            ceiling=self._ceiling,
+            max_active=self._max_active,
             unit_s=self._unit_s,
         )
         self._weigh(host, now)
@@ -232,12 +226,12 @@ class Hosts(Generic[A]):
         self._start_parked(host, now)
         if host.is_forgettable(now):
             self._standings[name] = (host.asked, host.cost.spent_s)
-            if len(self._standings) > MAX_STANDINGS:
+            if len(self._standings) > self._politeness.max_standings:
                 del self._standings[next(iter(self._standings))]
             del self._hosts[name]
 
     def learn_nothing(self, name: str, now: float) -> None:
-        """Give back the place of an attempt whose end says nothing of the host."""
+        """Give back the slot of an attempt whose end is not about the host."""
         host = self._hosts[name]
         self._stop(host, now)
         self._start_parked(host, now)
@@ -245,9 +239,11 @@ class Hosts(Generic[A]):
     def _host(self, name: str) -> Host[A]:
         host = self._hosts.get(name)
         if host is None:
-            if len(self._hosts) >= MOST_HOSTS:
+            if len(self._hosts) >= self._politeness.max_hosts:
                 self._forget_some()
-            host = self._hosts[name] = Host(name, self._first, self._min_delay)
+            host = self._hosts[name] = Host(
+                name, self._politeness, self._first_connections_per_host, self._min_delay_per_host
+            )
             host.asked, host.cost.spent_s = self._standings.pop(name, (0, 0.0))
         return host
 
@@ -262,33 +258,34 @@ class Hosts(Generic[A]):
         self._leave(host)
 
     def _weigh(self, host: Host[A], now: float) -> None:
-        host.weigh(now, allowed_time(self._unit_s, host.asked, self._asked))
+        allowed_s = allowed_time(self._unit_s, host.asked, self._asked, self._politeness)
+        host.weigh(now, allowed_s)
         if host.given_up_until > now:
             self._given_up[host.name] = host.failure
 
     def _leave(self, host: Host[A]) -> None:
         host.active -= 1
-        self._give_back_place(host)
+        self._give_back_slot(host)
 
-    def _give_back_place(self, host: Host[A]) -> None:
-        if self._shared is not None and host.places:
-            self._shared.give_back(host.places.pop())
+    def _give_back_slot(self, host: Host[A]) -> None:
+        if self._shared is not None and host.slots:
+            self._shared.give_back(host.slots.pop())
 
     def _may_start(self, host: Host[A], now: float) -> bool:
-        """Take a place of the host, if there is one and it is time."""
+        """Take a slot of the host, if one is free and it is time."""
         if host.active >= host.limit:
             host.reserved = False  # used later than given, a time would be too near to the next
             return False
         if host.next_start > now:
             self._rest(host, host.next_start)
             return False
-        if not self._take_place(host):
+        if not self._take_slot(host):
             host.reserved = False
-            host.poll = min(max(ASK_AGAIN, 2 * host.poll), LONGEST_POLL)
-            self._rest(host, now + host.poll)
+            host.polls += 1
+            self._rest(host, now + self._politeness.shared_slot_poll.delay(host.polls))
             return False
         if not self._is_time(host, now):
-            self._give_back_place(host)
+            self._give_back_slot(host)
             self._rest(host, host.next_start)
             return False
         host.active += 1
@@ -296,15 +293,15 @@ class Hosts(Generic[A]):
         host.free_at = now + host.delay
         return True
 
-    def _take_place(self, host: Host[A]) -> bool:
-        """Take one of the places that the processes share, if they do."""
-        if self._shared is None or self._max_per_host is None:
+    def _take_slot(self, host: Host[A]) -> bool:
+        """Take one of the slots that the processes share, if they do."""
+        if self._shared is None or self._max_connections_per_host is None:
             return True
-        place = self._shared.take_place(host.name, self._max_per_host)
-        if place is None:
+        slot = self._shared.take_slot(host.name, self._max_connections_per_host)
+        if slot is None:
             return False
-        host.places.append(place)
-        host.poll = 0.0
+        host.slots.append(slot)
+        host.polls = 0
         return True
 
     def _is_time(self, host: Host[A], now: float) -> bool:
@@ -329,13 +326,13 @@ class Hosts(Generic[A]):
             self._ready.append((host.name, host.parked.popleft()))
 
     def _rest(self, host: Host[A], until: float) -> None:
-        """Look at the host again then, if anybody waits for it or will."""
+        """Schedule the next look at the host."""
         if until < host.queued_until:
             host.queued_until = until
             heappush(self._resting, (until, host.name))
 
     def _forget_some(self) -> None:
-        """Make room for others; those whose rests are over longest, or who had none, go first."""
+        """Forget a quarter of the idle hosts, first those whose rests are over longest."""
         idle = [host for host in self._hosts.values() if not host.active and not host.parked]
-        for host in sorted(idle, key=attrgetter("waits_until"))[: MOST_HOSTS // 4]:
+        for host in sorted(idle, key=attrgetter("waits_until"))[: self._politeness.max_hosts // 4]:
             del self._hosts[host.name]

@@ -8,8 +8,8 @@ FROM_THE_START = re.compile(r"\s*bytes[ \t=]+0-(\d{1,18})/(\d{1,18})\s*", re.IGN
 """With the equals sign that some servers write for the space."""
 
 
-def whole_size(value: str) -> int | None:
-    """None = a part of the file, or one that does not say of how much."""
+def read_whole_size(value: str) -> int | None:
+    """Return the length of the whole file; None = this is a part, or the length is unknown."""
     match = FROM_THE_START.fullmatch(value)
     if match is None or int(match[1]) + 1 != int(match[2]):
         return None

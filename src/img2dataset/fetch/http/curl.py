@@ -19,35 +19,26 @@ from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.http.handles import apply, new_handle, restore, use_http_1
 from img2dataset.fetch.http.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
-from img2dataset.fetch.http.response import Refuses, Response
+from img2dataset.fetch.http.response import RefusalCheck, Response
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import (
     OK,
     STOPPED,
     TIMED_OUT,
     TLS_CUT,
+    find_proxy_failure,
     outcome,
-    proxy_failure,
-    specific_code,
+    refine_code,
 )
 from img2dataset.fetch.policy.refusals import Signals
-from img2dataset.fetch.route.router import origin_of
+from img2dataset.fetch.politeness import POLITE, Politeness
+from img2dataset.fetch.route.router import find_origin
 from img2dataset.records import Body, Failure, ResponseInfo
 
-LOWEST_SPEED = 1024
-"""Bytes a second that a body must bring on average over a window, see `_drop_slow`."""
-LONGEST_WINDOW = 10.0
-"""Seconds."""
-STALLED = 1.0
-"""Seconds after which a connection that is not there yet no longer counts as a transfer."""
-
-LONGEST_DRAIN = 0.5
-"""Seconds for the rest of a body that nobody wants; then its connection is given up for it."""
-
 SILENT_S = 1.0
-"""Seconds without a byte of an answer after which a socket is looked at again, see `_look_again`."""
+"""Seconds without a byte of an answer after which a socket is looked at again, see `_poll_silent_sockets`."""
 
-OUTDATED = 10_000
+MAX_OUTDATED_DEADLINES = 10_000
 """Deadlines of transfers that are over, which may be kept."""
 
 MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
@@ -56,14 +47,14 @@ ACTIONS = tuple(
     (pycurl.CSELECT_IN if mask & ~WRITE else 0) | (pycurl.CSELECT_OUT if mask & WRITE else 0)
     for mask in range(64)
 )
-"""What came, as the loop says it -> as libcurl wants to hear it."""
+"""Events of the loop -> events of libcurl."""
 
 NO_SOCKET = -1
-"""What libcurl says if there is none."""
+"""libcurl's value for none."""
 RECEIVE_FAILED = 56
 """libcurl's code, among others if TLS ended without a close_notify."""
 LOOK_UP_DENIED = 42
-"""libcurl's code if `may_look_up` says no."""
+"""libcurl's code if `may_look_up` refuses."""
 GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
@@ -72,7 +63,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask for, and where."""
+    """What to request, and from where."""
 
     url: str
     """As `urls.sendable` makes it."""
@@ -81,10 +72,10 @@ class Request:
     resolved: str = ""
     """`host:port:addresses`, of the proxy if there is one; none = it is an address."""
     proxy: str = ""
-    is_page: bool = False
-    """Whether a text for us is expected (robots.txt), not an image."""
+    is_text: bool = False
+    """Whether a robots.txt or tdmrep.json is expected, not an image."""
     reserved: bool = False
-    """Whether its owner reserves it, by tdmrep.json, unless the answer says otherwise."""
+    """Whether tdmrep.json reserves it, unless the answer has another signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Generic[K]):
+class Finished(Generic[K]):
     """A transfer that is over: the key it was started with, and what became of it."""
 
     key: K
@@ -104,16 +95,16 @@ class Ended(Generic[K]):
     status: int
     """0 = no answer came."""
     seconds: float
-    """It took, without the time it had to wait for us."""
+    """How long it took, without the time it waited for memory."""
     retry_after: str | None = None
-    """When the server wishes to be asked again, in its own words."""
+    """The value of Retry-After."""
     first_byte: float = 0.0
     """Seconds from having an address to the first byte of the answer; 0 = none came."""
     signals: Signals = ()
-    """What the answer said of our use."""
+    """The opt-out signals of the answer."""
 
 
-class Slot(Generic[K]):
+class Transfer(Generic[K]):
     """A libcurl handle and what it is doing; used again and again."""
 
     __slots__ = ("began", "deadline", "ends", "handle", "is_named", "key", "proxy", "remedies",
@@ -146,27 +137,31 @@ class Transfers(Generic[K]):
         *,
         budget: Budget,
         kept_open: int,
-        refuses: Refuses | None = None,
+        refusal_of: RefusalCheck | None = None,
         may_connect: Callable[[str, str], bool] | None = None,
+        politeness: Politeness = POLITE,
     ) -> None:
         """`kept_open` = connections that may wait for the next request to their host;
         `may_connect(url, address)` is asked before anything is sent, unless there is a proxy."""
         self._config = config
         self._loop = loop
         self._budget = budget
-        self._refuses = refuses
+        self._refusal_of = refusal_of
         self._may_connect = may_connect
-        self._running: dict[Slot[K], None] = {}
-        self._connecting: dict[Slot[K], None] = {}  # in the order they began
+        self._politeness = politeness
+        self._running: dict[Transfer[K], None] = {}
+        self._connecting: dict[Transfer[K], None] = {}  # in the order they began
         self._stalled = 0
         self._stalled_at = 0.0
-        self._free: list[Slot[K]] = []
+        self._free: list[Transfer[K]] = []
         self._turns = 0
-        self._deadlines: list[tuple[float, int, Slot[K]]] = []  # a heap; outdated ones stay in it
+        self._deadlines: list[
+            tuple[float, int, Transfer[K]]
+        ] = []  # a heap; outdated ones stay in it
         self._timer: float | None = None
-        self._window = min(LONGEST_WINDOW, config.timeout / 3)
+        self._window = min(politeness.max_window_s, config.timeout / 3)
         self._window_ends = 0.0
-        self._look_again_at = 0.0
+        self._poll_silent_at = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -182,74 +177,78 @@ class Transfers(Generic[K]):
     def stalled(self) -> int:
         """How many have been waiting for their connection for long; a little out of date."""
         now = time.monotonic()
-        if now >= self._stalled_at + STALLED / 10:
+        after_s = self._politeness.stalled_after_s
+        if now >= self._stalled_at + after_s / 10:
             self._stalled_at = now
-            late = takewhile(lambda slot: slot.began <= now - STALLED, self._connecting)
+            late = takewhile(lambda transfer: transfer.began <= now - after_s, self._connecting)
             self._stalled = sum(1 for _ in late)
         return self._stalled
 
     def start(self, key: K, request: Request) -> None:
-        slot = self._free.pop() if self._free else self._new_slot()
-        handle = slot.handle
-        slot.response.reset(is_page=request.is_page, reserved=request.reserved)
-        slot.key = key
-        slot.url = request.url
+        transfer = self._free.pop() if self._free else self._new_transfer()
+        handle = transfer.handle
+        transfer.response.reset(is_text=request.is_text, reserved=request.reserved)
+        transfer.key = key
+        transfer.url = request.url
         handle.setopt(pycurl.URL, request.url)
         # byte for byte: libcurl would write %2f as %2F, and some servers sign what they gave out
         handle.setopt(
             pycurl.REQUEST_TARGET, request_target(request.url, absolute=asks_proxy(request))
         )
-        slot.is_named = bool(request.resolved)
+        transfer.is_named = bool(request.resolved)
         if request.resolved:
             # libcurl goes through all names it knows for each request: it is made to forget the
-            # last one at once (which does not touch a transfer that has used it already).  So it
-            # must be told each time: another slot may have made it forget this one, or time, and
-            # it would ask the system
-            gone = forget(slot.resolved) if slot.resolved != request.resolved else ()
+            # last one at once (which does not touch a transfer that has used it already).  So the name is
+            # given each time: another transfer may have made libcurl forget it, or time, and it would
+            # ask the system
+            gone = forget(transfer.resolved) if transfer.resolved != request.resolved else ()
             handle.setopt(pycurl.RESOLVE, [*gone, f"+{request.resolved}"])
-            slot.resolved = request.resolved
-        if request.proxy != slot.proxy:
-            slot.proxy = request.proxy
+            transfer.resolved = request.resolved
+        if request.proxy != transfer.proxy:
+            transfer.proxy = request.proxy
             handle.setopt(pycurl.PROXY, request.proxy)
         self._turns += 1
-        slot.turn = self._turns
-        slot.began = time.monotonic()
-        slot.deadline = slot.ends = slot.began + request.seconds
-        if origin_of(request.url) in self._http_1_hosts:
-            slot.remedies.add(Remedy.HTTP_1)
+        transfer.turn = self._turns
+        transfer.began = time.monotonic()
+        transfer.deadline = transfer.ends = transfer.began + request.seconds
+        if find_origin(request.url) in self._http_1_hosts:
+            transfer.remedies.add(Remedy.HTTP_1)
             use_http_1(handle)
-        self._running[slot] = None
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
-        if len(self._deadlines) > 2 * len(self._running) + OUTDATED:
-            self._deadlines = [(slot.deadline, slot.turn, slot) for slot in self._running]
+        self._running[transfer] = None
+        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
+        if len(self._deadlines) > 2 * len(self._running) + MAX_OUTDATED_DEADLINES:
+            self._deadlines = [
+                (transfer.deadline, transfer.turn, transfer) for transfer in self._running
+            ]
             heapify(self._deadlines)
-        self._connecting[slot] = None
+        self._connecting[transfer] = None
         self._multi.add_handle(handle)
 
-    def ended(self) -> list[Ended[K]]:
-        """What is over since the last time of asking; often nothing."""
+    def ended(self) -> list[Finished[K]]:
+        """Take what is over since the last call; often nothing."""
         now = time.monotonic()
         if self._timer is not None and self._timer <= now:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._broken is not None:
             raise self._broken
-        if self._look_again_at <= now and self._running:
-            self._look_again(now)
+        if self._poll_silent_at <= now and self._running:
+            self._poll_silent_sockets(now)
         ended = self._over()
         if self._deadlines and self._deadlines[0][0] <= now:
             ended += self._drop_late(now)
         if self._window_ends <= now and self._running:
             ended += self._drop_slow(now)
         if self._budget.waiting:
-            ended += self._let_wait_no_longer()
+            ended += self._resume_paused()
         return ended
 
-    def patience(self, now: float) -> float | None:
+    def next_timeout(self, now: float) -> float | None:
         """Seconds until `ended` has something to do even if no socket gets ready."""
-        due = min(self._window_ends, self._look_again_at) if self._running else None
+        due = min(self._window_ends, self._poll_silent_at) if self._running else None
         if self._connecting:  # one of them may be late soon
-            due = min(self._window_ends, self._look_again_at, now + STALLED / 4)
+            soon = now + self._politeness.stalled_after_s / 4
+            due = min(self._window_ends, self._poll_silent_at, soon)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
         if self._deadlines:
@@ -258,40 +257,42 @@ class Transfers(Generic[K]):
 
     def close(self) -> None:
         """Abandon what is in flight."""
-        for slot in self._running:
-            self._multi.remove_handle(slot.handle)
-        for slot in (*self._running, *self._free):
-            slot.handle.close()
+        for transfer in self._running:
+            self._multi.remove_handle(transfer.handle)
+        for transfer in (*self._running, *self._free):
+            transfer.handle.close()
         self._running.clear()
         self._free.clear()
         self._multi.close()
 
-    def _over(self) -> list[Ended[K]]:
+    def _over(self) -> list[Finished[K]]:
         ended = []
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
             for handle in good:
-                ended += self._end_or_send_anew(handle.slot, OK)
+                ended += self._end_or_resend(handle.transfer, OK)
             for handle, code, message in bad:
-                ended += self._end_or_send_anew(handle.slot, code, message)
+                ended += self._end_or_resend(handle.transfer, code, message)
         return ended
 
-    def _end_or_send_anew(self, slot: Slot[K], code: int, message: str = "") -> list[Ended[K]]:
-        if code == RECEIVE_FAILED and TLS_CUT in message and slot.response.ends_with_connection:
+    def _end_or_resend(
+        self, transfer: Transfer[K], code: int, message: str = ""
+    ) -> list[Finished[K]]:
+        if code == RECEIVE_FAILED and TLS_CUT in message and transfer.response.ends_with_connection:
             code = OK  # as browsers: whether the image is whole is for the decoder to say
-        remedy = self._remedy_for(slot, code, message)
-        if remedy is None or remedy in slot.remedies:
-            return [self._end(slot, specific_code(code, message))]
-        self._send_anew(slot, remedy)
+        remedy = self._remedy_for(transfer, code, message)
+        if remedy is None or remedy in transfer.remedies:
+            return [self._end(transfer, refine_code(code, message))]
+        self._resend(transfer, remedy)
         return []
 
-    def _remedy_for(self, slot: Slot[K], code: int, message: str) -> Remedy | None:
-        response = slot.response
+    def _remedy_for(self, transfer: Transfer[K], code: int, message: str) -> Remedy | None:
+        response = transfer.response
         if code == LOOK_UP_DENIED and response.verdict is None:
-            # a new connection is told the address, and needs none later; unless libcurl itself asks
+            # a new connection gets the address, and needs none later; unless libcurl itself asks
             # once more, which on a new one it only does where a server refuses HTTP/2 streams
-            again = Remedy.NEW_CONNECTION in slot.remedies and slot.url.startswith("https:")
+            again = Remedy.NEW_CONNECTION in transfer.remedies and transfer.url.startswith("https:")
             return Remedy.HTTP_1 if again else Remedy.NEW_CONNECTION
         if code == OK and response.status != REQUEST_TIMEOUT:
             return None
@@ -301,36 +302,36 @@ class Transfers(Generic[K]):
             status=response.status,
             untouched=response.untouched,
             # libcurl itself takes no new one before it has tried five kept ones
-            kept=slot.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
+            kept=transfer.handle.getinfo(pycurl.NUM_CONNECTS) == 0,
             has_length=response.has_length,
-            secure=slot.url.startswith("https:"),
+            secure=transfer.url.startswith("https:"),
         )
         return remedy_for(ending)
 
-    def _send_anew(self, slot: Slot[K], remedy: Remedy) -> None:
+    def _resend(self, transfer: Transfer[K], remedy: Remedy) -> None:
         """Over a connection of its own, in what is left of its time."""
-        slot.remedies.add(remedy)
-        slot.response.begin_again()
-        slot.deadline = slot.ends
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
-        handle = slot.handle
+        transfer.remedies.add(remedy)
+        transfer.response.begin_again()
+        transfer.deadline = transfer.ends
+        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
+        handle = transfer.handle
         self._multi.remove_handle(handle)
         apply(handle, remedy)
-        if slot.resolved:  # another slot may have made libcurl forget it
-            handle.setopt(pycurl.RESOLVE, [f"+{slot.resolved}"])
-        self._connecting[slot] = None
+        if transfer.resolved:  # another transfer may have made libcurl forget it
+            handle.setopt(pycurl.RESOLVE, [f"+{transfer.resolved}"])
+        self._connecting[transfer] = None
         self._multi.add_handle(handle)
 
-    def _end(self, slot: Slot[K], code: int) -> Ended[K]:
-        response, handle = slot.response, slot.handle
+    def _end(self, transfer: Transfer[K], code: int) -> Finished[K]:
+        response, handle = transfer.response, transfer.handle
         if code == STOPPED and not response.stopped:
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
         moved = response.moved
         result = outcome(code, response, asked=asked)
         status = response.status
-        if slot.proxy and isinstance(result, Failure):
-            by_proxy = proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
+        if transfer.proxy and isinstance(result, Failure):
+            by_proxy = find_proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
             if by_proxy is not None:  # of the host nothing came
                 result, status = by_proxy, 0
         first_byte = 0.0
@@ -338,32 +339,34 @@ class Transfers(Generic[K]):
             began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
             first_byte = max(0.0, began - handle.getinfo(pycurl.NAMELOOKUP_TIME))
         self._multi.remove_handle(handle)
-        del self._running[slot]
-        self._connecting.pop(slot, None)
-        if slot.remedies:
-            if Remedy.HTTP_1 in slot.remedies and response.status:
-                self._http_1_hosts.add(origin_of(slot.url))
-            slot.remedies.clear()
+        del self._running[transfer]
+        self._connecting.pop(transfer, None)
+        if transfer.remedies:
+            if Remedy.HTTP_1 in transfer.remedies and response.status:
+                self._http_1_hosts.add(find_origin(transfer.url))
+            transfer.remedies.clear()
             restore(handle)
-        slot.turn = 0
-        self._free.append(slot)
-        return Ended(
-            slot.key,
-            self._with_facts(Moved(response.location or b"") if moved else result, slot),
+        transfer.turn = 0
+        self._free.append(transfer)
+        return Finished(
+            transfer.key,
+            self._with_facts(Moved(response.location or b"") if moved else result, transfer),
             status,
-            max(0.0, time.monotonic() - slot.began - slot.response.waited),
+            max(0.0, time.monotonic() - transfer.began - transfer.response.waited),
             response.retry_after,
             first_byte,
             response.signals,
         )
 
-    def _with_facts(self, result: Body | Failure | Moved, slot: Slot[K]) -> Body | Failure | Moved:
-        """`result` with how it came, if anybody wants to know."""
-        if not self._config.keep_fetched:
+    def _with_facts(
+        self, result: Body | Failure | Moved, transfer: Transfer[K]
+    ) -> Body | Failure | Moved:
+        """Return `result` with its ResponseInfo, if the metadata want it."""
+        if not self._config.save_fetch_metadata:
             return result
-        response = slot.response
+        response = transfer.response
         fetched = ResponseInfo(
-            final_url=slot.url,
+            final_url=transfer.url,
             http_status=response.status or None,
             content_type=response.content_type or None,
             etag=response.etag,
@@ -373,53 +376,55 @@ class Transfers(Generic[K]):
         )
         return replace(result, fetched=fetched)
 
-    def _hurry(self, slot: Slot[K]) -> None:
-        """All that matters of its answer is known."""
-        slot.deadline = min(slot.deadline, time.monotonic() + LONGEST_DRAIN)
-        heappush(self._deadlines, (slot.deadline, slot.turn, slot))
+    def _shorten_deadline(self, transfer: Transfer[K]) -> None:
+        """Give an answer whose verdict is known a moment to end, so that its connection is kept."""
+        transfer.deadline = min(transfer.deadline, time.monotonic() + self._politeness.max_drain_s)
+        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
 
-    def _drop_late(self, now: float) -> list[Ended[K]]:
+    def _drop_late(self, now: float) -> list[Finished[K]]:
         """End transfers whose time is up."""
         ended = []
         while self._deadlines and self._deadlines[0][0] <= now:
-            _, turn, slot = heappop(self._deadlines)
-            if slot.turn != turn:
+            _, turn, transfer = heappop(self._deadlines)
+            if transfer.turn != turn:
                 continue
-            if slot.response.paused:  # it is not at fault; what it waits for is not far
-                heappush(self._deadlines, (now + 1.0, turn, slot))
-            elif slot.deadline + slot.response.waited > now:
-                heappush(self._deadlines, (slot.deadline + slot.response.waited, turn, slot))
+            if transfer.response.paused:  # it is not at fault; what it waits for is not far
+                heappush(self._deadlines, (now + 1.0, turn, transfer))
+            elif transfer.deadline + transfer.response.waited > now:
+                heappush(
+                    self._deadlines, (transfer.deadline + transfer.response.waited, turn, transfer)
+                )
             else:
-                ended += self._end_or_send_anew(slot, TIMED_OUT)
+                ended += self._end_or_resend(transfer, TIMED_OUT)
         return ended
 
-    def _drop_slow(self, now: float) -> list[Ended[K]]:
-        """End transfers whose body crawls: under LOWEST_SPEED over a whole window.
+    def _drop_slow(self, now: float) -> list[Finished[K]]:
+        """End transfers whose body crawls: under `min_bytes_per_s` over a whole window.
 
-        A window is a third of the timeout, or LONGEST_WINDOW, and counts only if the body had
+        A window is a third of the timeout, or `max_window_s`, and counts only if the body had
         begun before it: an answer that is slow to begin has all of the timeout.
         """
         self._window_ends = now + self._window
-        least = LOWEST_SPEED * self._window
-        slow = [slot for slot in self._running if slot.response.crawls(least)]
-        return [self._end(slot, TIMED_OUT) for slot in slow]
+        least = self._politeness.min_bytes_per_s * self._window
+        slow = [transfer for transfer in self._running if transfer.response.is_too_slow(least)]
+        return [self._end(transfer, TIMED_OUT) for transfer in slow]
 
-    def _look_again(self, now: float) -> None:
+    def _poll_silent_sockets(self, now: float) -> None:
         """Let libcurl read from sockets over which no answer has come: where it gives up an
-        HTTP/2 connection while it sends, it tells nobody until something comes over that."""
-        self._look_again_at = now + SILENT_S
+        HTTP/2 connection while it sends, it reports that only when something comes over it."""
+        self._poll_silent_at = now + SILENT_S
         silent = {
-            slot.handle.getinfo(pycurl.ACTIVESOCKET)
-            for slot in self._running
-            if slot.began <= now - SILENT_S
-            and slot.response.untouched
-            and slot.url.startswith("https:")
-            and slot not in self._connecting
+            transfer.handle.getinfo(pycurl.ACTIVESOCKET)
+            for transfer in self._running
+            if transfer.began <= now - SILENT_S
+            and transfer.response.untouched
+            and transfer.url.startswith("https:")
+            and transfer not in self._connecting
         }
         for file in silent - {NO_SOCKET}:
             self._multi.socket_action(file, pycurl.CSELECT_IN)
 
-    def _let_wait_no_longer(self) -> list[Ended[K]]:
+    def _resume_paused(self) -> list[Finished[K]]:
         """Let bodies go on for which there is space now; those that are not wanted end here."""
         ended = []
         waiting = self._budget.waiting
@@ -427,7 +432,7 @@ class Transfers(Generic[K]):
             if not waiting or not self._budget.has_space:
                 break
             response = waiting[0]
-            response.go_on()
+            response.resume()
             try:
                 response.owner.handle.pause(pycurl.PAUSE_CONT)
             except pycurl.error as error:  # what it had kept for us is handed over in there
@@ -452,22 +457,26 @@ class Transfers(Generic[K]):
 
     # handles
 
-    def _new_slot(self) -> Slot[K]:
+    def _new_transfer(self) -> Transfer[K]:
         response = Response(
             self._config.max_image_bytes,
-            self._refuses,
+            self._refusal_of,
             self._budget,
             drop_pages=self._config.drop_pages,
         )
-        slot: Slot[K] = Slot(response)
-        response.owner = slot
-        response.when_unwanted = lambda: self._hurry(slot)
-        slot.handle = new_handle(self._config, response)
-        slot.handle.slot = slot
+        transfer: Transfer[K] = Transfer(response)
+        response.owner = transfer
+        response.when_unwanted = lambda: self._shorten_deadline(transfer)
+        transfer.handle = new_handle(self._config, response)
+        transfer.handle.transfer = transfer
 
         def connected(address: str, _local: str, _port: int, _local_port: int) -> int:
-            self._connecting.pop(slot, None)
-            if slot.proxy or self._may_connect is None or self._may_connect(slot.url, address):
+            self._connecting.pop(transfer, None)
+            if (
+                transfer.proxy
+                or self._may_connect is None
+                or self._may_connect(transfer.url, address)
+            ):
                 return GO_ON
             response.verdict = Reason.ADDRESS_NOT_ALLOWED
             return ABORT
@@ -475,28 +484,28 @@ class Transfers(Generic[K]):
         def may_look_up() -> int:
             """Names are for `resolver`: libcurl, which asks the system where it has forgotten
             one, is left only what is an address."""
-            return ABORT if slot.is_named else GO_ON
+            return ABORT if transfer.is_named else GO_ON
 
-        slot.handle.setopt(pycurl.PREREQFUNCTION, connected)
-        slot.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
-        return slot
+        transfer.handle.setopt(pycurl.PREREQFUNCTION, connected)
+        transfer.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
+        return transfer
 
 
 def asks_proxy(request: Request) -> bool:
-    """Whether it is an HTTP proxy that is asked, without a tunnel."""
+    """Return whether an HTTP proxy is asked, without a tunnel."""
     return request.url.startswith("http://") and request.proxy.startswith(("http://", "https://"))
 
 
 def request_target(url: str, *, absolute: bool) -> str:
-    """What the request line says of `url`."""
-    origin = origin_of(url)
+    """Return the target of the request line."""
+    origin = find_origin(url)
     authority_and_path = url.partition("://")[2]
     path = "/" + authority_and_path.partition("/")[2]
     return origin + path if absolute else path
 
 
 def forget(resolved: str) -> list[str]:
-    """How to tell libcurl to forget a name (`host:port:addresses`)."""
+    """Return what makes libcurl forget a name (`host:port:addresses`)."""
     if not resolved:
         return []
     host, port, _ = resolved.split(":", 2)

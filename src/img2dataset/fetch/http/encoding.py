@@ -12,36 +12,37 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from img2dataset.fetch.http.sniff import ENOUGH, IMAGES_BEGIN, begins_like_an_image
+from img2dataset.fetch.http.sniff import MIN_SNIFF_BYTES, begins_like_an_image
+from img2dataset.signatures import PROOF_PREFIXES
 
-ZLIB = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+ZLIB_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 """Encodings that zlib can undo -> its window bits."""
 RAW_DEFLATE = -15
 """What some servers send as "deflate"."""
 
 MAGIC = b"\x1f\x8b"
 """How each member of a gzip begins."""
-MOST_MEMBERS = 2000
+MAX_GZIP_MEMBERS = 2000
 """Of one body, besides the first: each takes time, even those without anything in them."""
-LONGEST_BEGINNING = 1024
+MAX_DEFLATE_START_BYTES = 1024
 """Bytes of a deflate without any output that are kept, in case it has to be read as a raw one."""
 
-ARROW = {"br": "brotli", "zstd": "zstd"}
+ARROW_CODECS = {"br": "brotli", "zstd": "zstd"}
 """Encodings that pyarrow can undo, where its build has the library -> its name for them."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
-NOT_OURS = frozenset({"dcb", "dcz", "compress", "x-compress", "exi", "pack200-gzip"})
+UNSUPPORTED = frozenset({"dcb", "dcz", "compress", "x-compress", "exi", "pack200-gzip"})
 """Encodings we cannot undo."""
 
 
 class EncodingError(ValueError):
-    """The body is not what its Content-Encoding says, or we cannot undo that."""
+    """A body does not match its Content-Encoding, or the encoding is not supported."""
 
 
-class Decoder:
+class StreamDecoder:
     """Undoes gzip or deflate, piece by piece; gzip in any number of members, one behind the other.
 
-    What is behind them and is no member is passed over, as everybody does.
+    What follows them and is no member is ignored, as browsers do.
     """
 
     __slots__ = ("_beginning", "_behind", "_bits", "_held", "_members_left", "_over", "_plain",
@@ -50,19 +51,19 @@ class Decoder:
     def __init__(self, bits: int) -> None:
         self._bits = bits
         self._zlib = zlib.decompressobj(bits)
-        self._members_left = MOST_MEMBERS
+        self._members_left = MAX_GZIP_MEMBERS
         self._behind = b""  # what may be the beginning of another member
         self._over = False
         self._held: bytes | None = b""  # too little to tell what it is; None = that is known
         self._plain = False
-        self._beginning: bytes | None = b"" if bits == ZLIB["deflate"] else None
+        self._beginning: bytes | None = b"" if bits == ZLIB_WINDOW_BITS["deflate"] else None
 
     @property
     def finished(self) -> bool:
         return self._plain or self._zlib.eof
 
     def decode(self, data: bytes, limit: int) -> bytes:
-        """At most `limit` bytes (1 or more); whoever gets as many must not ask for more."""
+        """Decode at most `limit` bytes (1 or more); after as many, the decoder must not be used again."""
         if self._held is not None:
             data = self._held + data
             self._held = data if self._is_too_little(data) else None
@@ -74,12 +75,12 @@ class Decoder:
     def _is_too_little(self, data: bytes) -> bool:
         if len(data) < 2:
             return True
-        undecided = data[:2] in IMAGES_BEGIN and not self._has_magic(data)
-        return undecided and len(data) < ENOUGH
+        undecided = data[:2] in PROOF_PREFIXES and not self._has_magic(data)
+        return undecided and len(data) < MIN_SNIFF_BYTES
 
     def _has_magic(self, data: bytes) -> bool:
-        """Whether it certainly is what it is said to be."""
-        if self._bits == ZLIB["gzip"]:
+        """Return whether the data certainly has this encoding."""
+        if self._bits == ZLIB_WINDOW_BITS["gzip"]:
             return data.startswith(MAGIC)
         return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
@@ -98,7 +99,7 @@ class Decoder:
 
     def _begins_another(self, data: bytes) -> bool:
         """Be ready for another member, if `data` is one."""
-        if self._bits != ZLIB["gzip"] or self._over:
+        if self._bits != ZLIB_WINDOW_BITS["gzip"] or self._over:
             return False
         self._behind = data if data == MAGIC[:1] else b""
         self._over = not data.startswith(MAGIC) and not self._behind
@@ -119,7 +120,7 @@ class Decoder:
             if self._beginning is None:
                 raise EncodingError from None
             return self._inflate_raw(limit)
-        if decoded or len(self._beginning or b"") > LONGEST_BEGINNING:
+        if decoded or len(self._beginning or b"") > MAX_DEFLATE_START_BYTES:
             self._beginning = None
         return decoded
 
@@ -131,8 +132,8 @@ class Decoder:
         return self._inflate(data, limit)
 
 
-class Doubtful:
-    """A body in an encoding that we cannot undo: it counts only if it is none, but an image."""
+class PassthroughDecoder:
+    """Passes through a body whose encoding is not supported, if it is an unencoded image."""
 
     __slots__ = ("_held", "finished")
 
@@ -146,9 +147,9 @@ class Doubtful:
         if self.finished:
             return data[:limit]
         self._held += data
-        if not any(begin.startswith(self._held[:2]) for begin in IMAGES_BEGIN):
+        if not any(begin.startswith(self._held[:2]) for begin in PROOF_PREFIXES):
             raise EncodingError
-        if len(self._held) < ENOUGH:
+        if len(self._held) < MIN_SNIFF_BYTES:
             return b""
         if not begins_like_an_image(self._held):
             raise EncodingError
@@ -157,7 +158,7 @@ class Doubtful:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class WholeBodyDecoder:
     """An encoding that is undone when all of the body is there."""
 
     codec: str
@@ -177,20 +178,24 @@ class Packed:
         return unpacked
 
 
-def decoder_for(header: str) -> Decoder | Doubtful | Packed | None:
-    """What undoes a Content-Encoding; None = the body is what it is."""
+def find_decoder(header: str) -> StreamDecoder | PassthroughDecoder | WholeBodyDecoder | None:
+    """Return the decoder for a Content-Encoding; None = the body is not encoded."""
     names = [name.strip().lower() for name in header.split(",")]
-    known = [name for name in names if name in ZLIB or name in ARROW or name in NOT_OURS]
+    known = [
+        name
+        for name in names
+        if name in ZLIB_WINDOW_BITS or name in ARROW_CODECS or name in UNSUPPORTED
+    ]
     if not known:
         return None
-    if len(known) > 1 or known[0] in NOT_OURS:
-        return Doubtful()
-    if known[0] in ZLIB:
-        return Decoder(ZLIB[known[0]])
-    return _packed(ARROW[known[0]])
+    if len(known) > 1 or known[0] in UNSUPPORTED:
+        return PassthroughDecoder()
+    if known[0] in ZLIB_WINDOW_BITS:
+        return StreamDecoder(ZLIB_WINDOW_BITS[known[0]])
+    return _packed(ARROW_CODECS[known[0]])
 
 
-def _packed(codec: str) -> Doubtful | Packed:
+def _packed(codec: str) -> PassthroughDecoder | WholeBodyDecoder:
     import pyarrow as pa  # noqa: PLC0415
 
-    return Packed(codec) if pa.Codec.is_available(codec) else Doubtful()
+    return WholeBodyDecoder(codec) if pa.Codec.is_available(codec) else PassthroughDecoder()

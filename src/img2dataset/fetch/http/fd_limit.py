@@ -8,9 +8,9 @@ from contextlib import suppress
 
 logger = logging.getLogger(__name__)
 
-SPARE = 256
+SPARE_FILES = 256
 """Open files that are not connections: shards, input, libraries, the resolver's sockets."""
-SELECTED = 512
+MAX_SELECT_SOCKETS = 512
 """Sockets that can be waited for where there is only select(), as on Windows."""
 SPARE_SOCKETS = 112
 """Of these, sockets that are not connections."""
@@ -22,7 +22,7 @@ def transfers_allowed(wanted: int) -> int:
         import resource  # noqa: PLC0415  (not on Windows)
     except ImportError:
         return selectable(wanted)
-    needed = 2 * wanted + SPARE  # in use, and kept open for the next request
+    needed = 2 * wanted + SPARE_FILES  # in use, and kept open for the next request
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return wanted
@@ -32,7 +32,7 @@ def transfers_allowed(wanted: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= needed:
         return wanted
-    allowed = max(1, (soft - SPARE) // 2)
+    allowed = max(1, (soft - SPARE_FILES) // 2)
     logger.warning(
         "%d downloads at once need %d open files and the system allows %d (see ulimit -n): "
         "%d at once",
@@ -46,12 +46,12 @@ def transfers_allowed(wanted: int) -> int:
 
 def selectable(wanted: int) -> int:
     """Transfers that can be waited for at once; connections that do not come about count twice."""
-    allowed = (SELECTED - SPARE_SOCKETS) // 2
+    allowed = (MAX_SELECT_SOCKETS - SPARE_SOCKETS) // 2
     if wanted <= allowed or not issubclass(selectors.DefaultSelector, selectors.SelectSelector):
         return wanted
     logger.warning(
         "this system can wait for %d sockets: %d downloads at once, not %d",
-        SELECTED,
+        MAX_SELECT_SOCKETS,
         allowed,
         wanted,
     )

@@ -8,16 +8,16 @@ from typing import Any
 import pycurl
 
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.http.ca_bundle import certificates
+from img2dataset.fetch.http.ca_bundle import find_certificates
 from img2dataset.fetch.http.remedies import Remedy
 from img2dataset.fetch.http.response import Response
 
-CHUNK = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 """Bytes that libcurl hands over at most in one piece, and keeps of a body that has to wait; with
 four times as many a request costs the same."""
-LONGEST_CONNECT = 5.0
+CONNECT_TIMEOUT_S = 5.0
 """Seconds to connect and shake hands, or half of the timeout if that is more: a SYN that is lost
-comes again after 1 and after 3 seconds, and who has not answered the third is not there."""
+comes again after 1 and after 3 seconds, and a host that has not answered the third is down."""
 
 SUPPRESS_CONNECT_HEADERS = 265
 IGNORE_CONTENT_LENGTH = 136
@@ -28,7 +28,7 @@ ACCEPT = ["Accept: image/*,*/*;q=0.8", "Accept-Encoding: identity"]
 
 
 def new_handle(config: FetchConfig, response: Response) -> Any:
-    """A handle that feeds `response`.
+    """Return a handle that feeds `response`.
 
     Redirects are not followed: every hop is a request of its own, which has to pass the same
     gates as the first.  The total time is watched by `curl.Transfers`.
@@ -36,9 +36,9 @@ def new_handle(config: FetchConfig, response: Response) -> Any:
     handle = pycurl.Curl()
     handle.setopt(pycurl.WRITEFUNCTION, response.chunk)
     handle.setopt(pycurl.HEADERFUNCTION, response.header)
-    handle.setopt(pycurl.BUFFERSIZE, CHUNK)
+    handle.setopt(pycurl.BUFFERSIZE, CHUNK_BYTES)
     handle.setopt(pycurl.NOSIGNAL, 1)
-    handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(1000 * longest_connect(config.timeout))))
+    handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(1000 * connect_timeout(config.timeout))))
     handle.setopt(pycurl.PROTOCOLS, WEB)
     handle.setopt(pycurl.PATH_AS_IS, 1)
     handle.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -48,12 +48,12 @@ def new_handle(config: FetchConfig, response: Response) -> Any:
     handle.setopt(pycurl.PROXY, "")  # what is set in the environment is for `proxies` to say
     handle.setopt(pycurl.USERAGENT, config.user_agent)
     handle.setopt(pycurl.HTTPHEADER, ACCEPT)
-    set_trust(handle, config)
+    set_certificates(handle, config)
     return handle
 
 
 def apply(handle: Any, remedy: Remedy) -> None:
-    """Let the next request of `handle` be sent in another way."""
+    """Make `handle` send its next request in another way."""
     handle.setopt(pycurl.FRESH_CONNECT, 1)
     match remedy:
         case Remedy.NEW_CONNECTION:
@@ -81,17 +81,17 @@ def restore(handle: Any) -> None:
     handle.setopt(pycurl.HTTPHEADER, ACCEPT)
 
 
-def longest_connect(timeout: float) -> float:
-    """Seconds that a connection may take."""
-    return min(timeout, max(LONGEST_CONNECT, timeout / 2))
+def connect_timeout(timeout: float) -> float:
+    """Return the seconds that a connection may take."""
+    return min(timeout, max(CONNECT_TIMEOUT_S, timeout / 2))
 
 
-def set_trust(handle: Any, config: FetchConfig) -> None:
-    if not config.verify_tls:
+def set_certificates(handle: Any, config: FetchConfig) -> None:
+    if config.ignore_ssl_certificate:
         handle.setopt(pycurl.SSL_VERIFYPEER, 0)
         handle.setopt(pycurl.SSL_VERIFYHOST, 0)
         return
-    file, folder = certificates(os.environ)
+    file, folder = find_certificates(os.environ)
     if file is not None:
         handle.setopt(pycurl.CAINFO, file)
     if folder is not None:

@@ -7,9 +7,10 @@ import re
 from ada_url import join_url
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.http.urls import LONGEST_URL, sendable
+from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, sendable
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+"""Statuses whose Location counts."""
 
 USERINFO = re.compile(r"^(https?://)([^/?#]*@)([^/?#]*/)")
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
@@ -17,18 +18,13 @@ WHITE = b"".join(bytes([code]) for code in range(0x21))
 """What URLs are stripped of: controls and space."""
 
 
-def redirects(status: int) -> bool:
-    """Whether an answer with this status says where to go instead."""
-    return status in REDIRECTS
+def resolve_redirect(base: str, location: bytes) -> str:
+    """Return the URL that a Location header means in an answer from `base`.
 
-
-def target(base: str, location: bytes) -> str:
-    """The URL that a Location header's value means in an answer from `base`.
-
-    The user name and password of `base` are for its origin only, however that is written; those
-    in `location` itself are kept.  Raises RowError if it is not one we may ask for.
+    The user name and password of `base` are kept for its own origin only, those in `location`
+    always.  Raises RowError if it is not one we may ask for.
     """
-    if len(location) > 3 * LONGEST_URL or not location.strip(WHITE):
+    if len(location) > 3 * MAX_URL_CHARACTERS or not location.strip(WHITE):
         raise RowError(Reason.BAD_REDIRECT)
     try:
         url = sendable(join_url(USERINFO.sub(r"\1\3", base), _text(location)))

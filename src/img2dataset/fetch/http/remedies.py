@@ -1,6 +1,6 @@
-"""How a transfer ended -> whether to send it once more, in another way, and no retry counted.
+"""The end of a transfer -> whether to send it once more in another way, which is no retry.
 
-For ends that say something of the connection or of how the server speaks, not of the image:
+For ends that are about the connection or the protocol, not about the image:
 browsers ask again in these cases too, or never see a difference.
 """
 
@@ -19,7 +19,7 @@ class Remedy(Enum):
     NEW_CONNECTION = "new connection"
     """The kept one had been closed, or had something on it that was left from before."""
     HTTP_1 = "HTTP/1.1"
-    """What the server says is not valid in HTTP/2, or it refuses streams."""
+    """The server's HTTP/2 is not valid, or it refuses streams."""
     NO_LENGTH = "no Content-Length"
     """The length is no number: the body ends with the connection."""
     NO_TRANSFER_CODING = "no Transfer-Encoding"
@@ -61,7 +61,7 @@ class Ending:
 
 
 def remedy_for(ending: Ending) -> Remedy | None:
-    """None = it has ended."""
+    """Return how to send the request again; None = it has ended."""
     if _needs_http_1(ending):
         return Remedy.HTTP_1
     if ending.kept and _is_left_over(ending):
@@ -74,7 +74,7 @@ def remedy_for(ending: Ending) -> Remedy | None:
 
 
 def _is_left_over(ending: Ending) -> bool:
-    """Whether what came on a kept connection, or did not, was no answer to this request."""
+    """Return whether the end of a kept connection is no answer to this request."""
     if ending.code in UNANSWERED and ending.untouched:
         return True
     stray = ending.code in NOT_HTTP and ending.status == 0

@@ -1,7 +1,7 @@
-"""Header lines and chunks of one answer -> what it says so far, and whether to read on.
+"""Header lines and chunks of one answer -> what is known of it, and whether to read on.
 
 libcurl calls `header` and `chunk` for everything that arrives, so they do as little as they
-can.  They return None to go on, STOP to abort (`verdict` then says why), and `chunk` returns
+can.  They return None to go on, STOP to abort (`verdict` is the reason), and `chunk` returns
 PAUSE when there is no space for more.
 """
 
@@ -12,10 +12,17 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
-from img2dataset.fetch.http.content_range import whole_size
-from img2dataset.fetch.http.encoding import Decoder, Doubtful, EncodingError, Packed, decoder_for
-from img2dataset.fetch.http.sniff import ENOUGH, cannot_be_image, why_no_image
+from img2dataset.fetch.budget import MAX_PROMISED_BYTES, RESERVE_STEP_BYTES, Budget
+from img2dataset.fetch.http.content_range import read_whole_size
+from img2dataset.fetch.http.encoding import (
+    EncodingError,
+    PassthroughDecoder,
+    StreamDecoder,
+    WholeBodyDecoder,
+    find_decoder,
+)
+from img2dataset.fetch.http.redirects import REDIRECT_STATUSES
+from img2dataset.fetch.http.sniff import MIN_SNIFF_BYTES, cannot_be_image, reason_for_type
 from img2dataset.fetch.policy.refusals import Signals
 
 STOP = -1
@@ -23,37 +30,34 @@ STOP = -1
 PAUSE = 0x10000001
 """What a libcurl callback returns to be given the same data again, once it is asked to go on."""
 
-LARGEST_PAGE = 500 * 1024
+MAX_TEXT_BYTES = 500 * 1024
 """Bytes read of a text for us; RFC 9309 asks for as many of a robots.txt."""
 
-LARGEST_HEADER = 256 * 1024
+MAX_HEADER_BYTES = 256 * 1024
 """Bytes of header lines of one answer."""
 
-DENSEST = 1100
+MAX_DEFLATE_RATIO = 1100
 """Bytes that one byte of deflate can stand for: 1032, and a little that the decoder held back."""
 
-DRAINED = 16 * 1024
+MAX_DRAIN_BYTES = 16 * 1024
 """Bytes of an unwanted body (an error page) that are read and thrown away.
 
 Its connection can then be used again, which is cheaper than a new one; of a longer body the
 rest is not waited for, and the connection is closed.
 """
 
-OBEYED = frozenset({429, 503})
+RETRY_AFTER_STATUSES = frozenset({429, 503})
 """Statuses whose Retry-After counts."""
-
-MOVED = frozenset({301, 302, 303, 307, 308})
-"""Statuses whose Location counts."""
 
 FIRST_LETTERS = frozenset(b"cCeElLrRtTxX")
 """Of the header names that matter, see `_field`."""
-SIGNALS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"content-usage"})
+SIGNAL_FIELDS = frozenset({b"x-robots-tag", b"tdm-reservation", b"tdm-policy", b"content-usage"})
 """Header names that concern our use."""
 
 LINE_ENDS = frozenset(b"\r\n")
 
 
-class Refuses(Protocol):
+class RefusalCheck(Protocol):
     """Says why we may not use what follows."""
 
     def __call__(self, signals: Signals, *, reserved_by_file: bool) -> Reason | None: ...
@@ -80,7 +84,7 @@ class Response:
         "_paused_at",
         "_range",
         "_reading",
-        "_refuses",
+        "_refusal_of",
         "_reserved",
         "_reserved_by_file",
         "_retry_after",
@@ -102,25 +106,30 @@ class Response:
     )
 
     def __init__(
-        self, limit: int, refuses: Refuses | None, budget: Budget, *, drop_pages: bool = True
+        self,
+        limit: int,
+        refusal_of: RefusalCheck | None,
+        budget: Budget,
+        *,
+        drop_pages: bool = True,
     ) -> None:
         self._drops_pages = drop_pages
         self._limit = limit
-        self._refuses = refuses
+        self._refusal_of = refusal_of
         self._budget = budget
         self.owner: Any = None
-        """For whoever made it: whose answer it is."""
+        """The transfer that it belongs to."""
         self.when_unwanted: Callable[[], None] | None = None
-        """Called when all is known, and the rest of the body may come, but need not."""
+        """Called when the verdict is known and the rest of the body is not needed."""
         self.reset()
 
-    def reset(self, *, is_page: bool = False, reserved: bool = False) -> None:
-        """Forget everything; `is_page` = what comes is a text for us (robots.txt): nobody's
-        picture, and of which the beginning will do; `reserved` = as in `curl.Request`."""
+    def reset(self, *, is_text: bool = False, reserved: bool = False) -> None:
+        """Forget everything; `is_text` = a robots.txt or tdmrep.json is expected, of which the
+        beginning will do; `reserved` = as in `curl.Request`."""
         self.status = 0
         """0 = no answer."""
         self.verdict: Reason | None = None
-        """Why there is no image in it, as far as we can tell."""
+        """Why there is no image in it, if that is known."""
         self.stopped = False
         """Whether we told libcurl to stop."""
         self.paused = False
@@ -130,9 +139,9 @@ class Response:
         self._paused_at = 0.0
         self.size = 0
         """Bytes of the body so far."""
-        self._is_page = is_page
+        self._is_page = is_text
         self._reserved_by_file = reserved
-        self._most = LARGEST_PAGE if is_page else self._limit
+        self._most = MAX_TEXT_BYTES if is_text else self._limit
         self._chunks: list[bytes] = []
         self._reading = False  # whether an image's body is expected or under way
         self._reserved = 0
@@ -145,7 +154,7 @@ class Response:
         """Forget what came: it is asked for once more."""
         waited = self.waited
         self.release()
-        self.reset(is_page=self._is_page, reserved=self._reserved_by_file)
+        self.reset(is_text=self._is_page, reserved=self._reserved_by_file)
         self.waited = waited
 
     def _forget_answer(self) -> None:
@@ -153,16 +162,16 @@ class Response:
         self._is_framed = False
         """Whether its body comes in chunks, or in frames of HTTP/2."""
         self._encoding = ""
-        self._decoder: Decoder | Doubtful | None = None
-        self._packed: Packed | None = None
+        self._decoder: StreamDecoder | PassthroughDecoder | None = None
+        self._packed: WholeBodyDecoder | None = None
         self._range = ""
         self._whole_size: int | None = None
         self._retry_after: str | None = None
         self.signals: list[tuple[str, str]] = []
-        """What it says of our use: header names, in lower case, and values."""
+        """Its opt-out signals: header names, in lower case, and values."""
         self.location: bytes | None = None
         self.marked_by_proxy = False
-        """Whether Squid says that the answer is its own."""
+        """Whether Squid marked the answer as its own."""
         self.content_type = ""
         self.etag: str | None = None
         self.last_modified: str | None = None
@@ -170,7 +179,7 @@ class Response:
     @property
     def retry_after(self) -> str | None:
         """When the server wishes to be asked again, in its own words."""
-        return self._retry_after if self.status in OBEYED else None
+        return self._retry_after if self.status in RETRY_AFTER_STATUSES else None
 
     @property
     def whole(self) -> bool:
@@ -178,7 +187,7 @@ class Response:
         return self._decoder is None or self._decoder.finished
 
     @property
-    def lacking(self) -> Reason | None:
+    def missing_part(self) -> Reason | None:
         """What is wrong with a body whose transfer ended well."""
         if not self.whole:
             return Reason.BAD_ENCODING
@@ -200,7 +209,7 @@ class Response:
 
     @property
     def enough(self) -> bool:
-        """Whether we stopped because there is as much as we want."""
+        """Whether we stopped because enough of a text has come."""
         return self.stopped and self._is_page and self.verdict is None
 
     @property
@@ -227,13 +236,15 @@ class Response:
     @property
     def moved(self) -> bool:
         """Whether it is a redirect that says where to; its body, whole or not, says no more."""
-        says_where = self.location is not None and self.status in MOVED and self.verdict is None
+        says_where = (
+            self.location is not None and self.status in REDIRECT_STATUSES and self.verdict is None
+        )
         return says_where and not self.cut_short
 
     def header(self, line: bytes) -> int | None:
         """Take one header line, its line end included; the empty line ends an answer's header."""
         self._header_bytes += len(line)
-        if self._header_bytes > LARGEST_HEADER:
+        if self._header_bytes > MAX_HEADER_BYTES:
             return self._stop(Reason.HEADER_TOO_LARGE)
         first = line[0] if line else 0
         if first in FIRST_LETTERS:
@@ -254,25 +265,25 @@ class Response:
         size = self.size + len(data)
         if not self._reading:
             self.size = size
-            return self._stop(self.verdict) if size > DRAINED else None
+            return self._stop(self.verdict) if size > MAX_DRAIN_BYTES else None
         if size > self._reserved and not self._reserve(size):
             return PAUSE
         if self.size == 0 and self._looks_like_a_page(data):
-            return self._drop(why_no_image(self.content_type), len(data))
+            return self._drop(reason_for_type(self.content_type), len(data))
         self.size = size
         self._chunks.append(data)
         if size > self._most:
             return self._stop(None if self._is_page else Reason.BODY_TOO_LARGE)
         return None
 
-    def _decoded(self, data: bytes, decoder: Decoder | Doubtful) -> bytes | None:
+    def _decoded(self, data: bytes, decoder: StreamDecoder | PassthroughDecoder) -> bytes | None:
         """What `data` stands for; None = it has to wait, or stops.
 
         It gets space for as much as it can be before it is decoded, because a decoder cannot be
         given the same data again.
         """
         before, free = self._reserved, self._most - self.size + 1
-        largest = self.size + min(free, DENSEST * (len(data) + ENOUGH))
+        largest = self.size + min(free, MAX_DEFLATE_RATIO * (len(data) + MIN_SNIFF_BYTES))
         if largest > before and not self._reserve(largest):
             return None
         try:
@@ -287,7 +298,7 @@ class Response:
         wanted = self._is_page or not self._drops_pages
         return not wanted and self._packed is None and cannot_be_image(self.content_type, first)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Say that it no longer waits; `chunk` may find that it has to wait again."""
         if self.paused:
             self.paused = False
@@ -295,7 +306,7 @@ class Response:
             self._mark = None
             self._budget.waiting.remove(self)
 
-    def crawls(self, least: float) -> bool:
+    def is_too_slow(self, least: float) -> bool:
         """Whether the body has brought less than `least` bytes since the last time of asking.
 
         If so, that is the verdict.  A body that had not begun by then, or that waited for us,
@@ -310,7 +321,7 @@ class Response:
 
     def release(self) -> bytes:
         """The body as far as it came; it is no longer held here."""
-        self.go_on()
+        self.resume()
         self._stop_reading()
         chunks, self._chunks = self._chunks, []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -329,10 +340,10 @@ class Response:
     def _reserve(self, size: int) -> bool:
         """Get space for a body of `size` bytes so far; without any, wait."""
         budget = self._budget
-        expected = max(size, min(self._content_length, LARGEST_PROMISE))
+        expected = max(size, min(self._content_length, MAX_PROMISED_BYTES))
         missing = expected - self._reserved
         if self._reserved or not self._content_length:
-            missing = max(missing, STEP)
+            missing = max(missing, RESERVE_STEP_BYTES)
         if budget.take(self, missing):
             self._reserved += missing
             return True
@@ -352,7 +363,7 @@ class Response:
 
     def _field(self, line: bytes) -> None:  # noqa: C901  (a table of fields)
         name, _, value = line.partition(b":")
-        match name.rstrip().lower():  # space there is not valid, but somebody wrote it
+        match name.rstrip().lower():  # space there is not valid, but occurs
             case b"content-length":
                 text = value.strip()
                 self._content_length = int(text) if text.isdigit() and len(text) < 20 else 0
@@ -374,7 +385,7 @@ class Response:
                 self._retry_after = value.decode("latin-1")
             case b"x-squid-error":
                 self.marked_by_proxy = True
-            case field if field in SIGNALS or (field == b"link" and b"rsl+xml" in value):
+            case field if field in SIGNAL_FIELDS or (field == b"link" and b"rsl+xml" in value):
                 self.signals.append((field.decode("ascii"), value.decode("latin-1").strip()))
 
     def _end_header(self) -> int | None:
@@ -382,7 +393,7 @@ class Response:
         self._in_header = False
         if self.status >= 400:
             return self._do_without(None)
-        if self.status < 200:  # it announces an answer, and says nothing about that
+        if self.status < 200:  # it only announces an answer
             return None
         refusal = self._refusal()
         if refusal is not None:
@@ -392,8 +403,8 @@ class Response:
         return self._do_without(None) if self.moved else None
 
     def _do_without(self, verdict: Reason | None) -> int | None:
-        """Leave a body that nobody wants to come to its end by itself, if it is short."""
-        if self._content_length > DRAINED or self.size > DRAINED:
+        """Let an unwanted body come to its end, if it is short, so that its connection is kept."""
+        if self._content_length > MAX_DRAIN_BYTES or self.size > MAX_DRAIN_BYTES:
             return self._stop(verdict)
         self.verdict = verdict
         if self.when_unwanted is not None:
@@ -402,23 +413,23 @@ class Response:
 
     def _refusal(self) -> Reason | None:
         nothing_said = not self.signals and not self._reserved_by_file
-        if nothing_said or self._is_page or self._refuses is None:
+        if nothing_said or self._is_page or self._refusal_of is None:
             return None
-        return self._refuses(self.signals, reserved_by_file=self._reserved_by_file)
+        return self._refusal_of(self.signals, reserved_by_file=self._reserved_by_file)
 
     def _begin_body(self) -> int | None:
         if self.status in {204, 205}:
             self.verdict = Reason.BODY_EMPTY
             return None
         if self.status == 206:  # we asked for the whole
-            total = whole_size(self._range)
+            total = read_whole_size(self._range)
             if total is None or (self._content_length and self._content_length != total):
                 return self._stop(Reason.BODY_INCOMPLETE)
             self._whole_size = None if self._encoding else total
         if self._content_length > self._limit and not self._is_page:
             return self._stop(Reason.BODY_TOO_LARGE)
-        decoder = decoder_for(self._encoding) if self._encoding else None
-        if isinstance(decoder, Packed):
+        decoder = find_decoder(self._encoding) if self._encoding else None
+        if isinstance(decoder, WholeBodyDecoder):
             self._packed = decoder
         else:
             self._decoder = decoder

@@ -8,21 +8,23 @@ from ada_url import normalize_url
 
 from img2dataset.errors import Reason, RowError
 
-LONGEST_URL = 64 * 1024
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+MAX_URL_CHARACTERS = 64 * 1024
 """Characters; what is longer is not a URL, it is a mistake in the list."""
 
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def sendable(url: str | None) -> str:
-    """`url` in ASCII, percent-encoded, its host in Punycode, without a fragment.
+    """Return `url` in ASCII, percent-encoded, its host in Punycode, without a fragment.
 
     Raises RowError if it is none, or not one we may ask for.
     """
     url = url.strip() if url is not None else ""
     if not url:
         raise RowError(Reason.URL_MISSING)
-    if len(url) > LONGEST_URL:
+    if len(url) > MAX_URL_CHARACTERS:
         raise RowError(Reason.URL_INVALID)
     try:
         normal: str = normalize_url(url if url.isascii() else LONE_SURROGATES.sub("\ufffd", url))
@@ -30,6 +32,11 @@ def sendable(url: str | None) -> str:
         raise RowError(Reason.URL_INVALID) from None
     if not normal.startswith(("http://", "https://")):
         raise RowError(Reason.SCHEME_NOT_ALLOWED)
-    if len(normal) > 3 * LONGEST_URL:  # every character may have become three
+    if len(normal) > 3 * MAX_URL_CHARACTERS:  # every character may have become three
         raise RowError(Reason.URL_INVALID)
     return normal.partition("#")[0]
+
+
+def bare_name(host: str) -> str:
+    """Return a host name in lower case, without the dot that may end it."""
+    return host.lower().removesuffix(".")

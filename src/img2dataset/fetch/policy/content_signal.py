@@ -12,7 +12,7 @@ ANSWERS = {"yes": True, "no": False}
 
 
 def preference(line: str, signal: str = TRAINING) -> bool | None:
-    """Whether the use is allowed; None = the line says nothing about it.  Of an answer that is
+    """Return whether the use is allowed; None = the line leaves that open.  Of an answer that is
     given twice, no counts."""
     answers = set()
     for pair in line.split(","):

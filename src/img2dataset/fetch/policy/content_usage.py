@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 TRAINING = "train-ai"
-LONGEST = 4096
+MAX_LINE_CHARACTERS = 4096
 """Characters of a line that is read."""
 
 
 def preference(line: str, category: str = TRAINING) -> bool | None:
-    """Whether the use is allowed; None = the line says nothing about it."""
-    if len(line) > LONGEST:
+    """Return whether the use is allowed; None = the line leaves that open."""
+    if len(line) > MAX_LINE_CHARACTERS:
         return None
     from http_sf import StructuredFieldError, Token, parse  # noqa: PLC0415  (few answers have it)
 
@@ -33,5 +33,5 @@ def preference(line: str, category: str = TRAINING) -> bool | None:
 
 
 def forbids_training(lines: Iterable[str]) -> bool:
-    """Whether any of the lines says train-ai=n."""
+    """Return whether any of the lines has train-ai=n."""
     return any(preference(line) is False for line in lines)

@@ -16,16 +16,16 @@ from protego import Protego
 
 from img2dataset.fetch.policy.usage_rules import NO_RULES, UsageRules, usage_rules
 
-LARGEST = 500 * 1024
+MAX_ROBOTS_BYTES = 500 * 1024
 """Bytes that are read; RFC 9309 asks for as many."""
-MOST_WILDCARDS = 5_000
+MAX_WILDCARDS = 5_000
 """Wildcards in the rules for us.  Each is looked for in every URL: a file with more than that
 (the largest honest ones have some hundreds) is not there to be obeyed, and is taken as a no."""
-LONGEST_DELAY = 60.0
+MAX_CRAWL_DELAY_S = 60.0
 """Seconds between two requests; a list that waits longer is never done."""
-LONGEST_NUMBER = 32
+MAX_NUMBER_CHARACTERS = 32
 """Characters of a delay or a rate."""
-KEPT_FOR = 24 * 3600.0
+MAX_AGE_S = 24 * 3600.0
 """Seconds (RFC 9309, 2.4)."""
 
 EVERYONE = b"*"
@@ -53,16 +53,16 @@ NOT_VISIBLE = re.compile(rb"[^\x20-\x7e]")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an origin's robots.txt says to us."""
+    """The rules of an origin's robots.txt for us."""
 
     crawl_delay: float | None = None
     """Seconds from one request to the next, by Crawl-delay or Request-rate."""
-    expires_after: float = KEPT_FOR
+    expires_after: float = MAX_AGE_S
     """Seconds for which this may be relied on."""
     size: int = 0
     """Characters of the rules that concern us; they take some 15 times as many bytes of memory."""
     usage: UsageRules = NO_RULES
-    """What it says of the training of models."""
+    """Its lines about the training of models."""
     _file: Protego | None = field(default=None, repr=False)
 
     def allows(self, url: str) -> bool:
@@ -71,7 +71,7 @@ class Rules:
 
 
 def robots_url(url: str) -> str:
-    """Where the rules for `url` (as `urls.sendable` gives it) are."""
+    """Return the URL of the robots.txt for `url` (as `urls.sendable` gives it)."""
     return f"{URL(url).origin}/robots.txt"
 
 
@@ -92,7 +92,7 @@ def _parse(body: bytes, agents: Sequence[str]) -> Rules:
     every_line = _lines_for([*names, EVERYONE], body)
     usage = usage_rules([line for line in every_line if line[0] in USAGE])
     lines = [line for line in every_line if line[0] not in USAGE]
-    if sum(value.count(b"*") + value.endswith(b"$") for _, value in lines) > MOST_WILDCARDS:
+    if sum(value.count(b"*") + value.endswith(b"$") for _, value in lines) > MAX_WILDCARDS:
         lines = [("disallow", b"/")]
     text = "\n".join(f"{kind}: {_escaped(value)}" for kind, value in lines)
     file = Protego.parse(f"User-agent: *\n{text}")
@@ -126,14 +126,14 @@ def _lines_for(names: Sequence[bytes | None], body: bytes) -> list[tuple[str, by
 
 def _lines(body: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield (kind, value) of the lines that concern us."""
-    start = body[:LARGEST].removeprefix(b"\xef\xbb\xbf")
+    start = body[:MAX_ROBOTS_BYTES].removeprefix(b"\xef\xbb\xbf")
     lines = start.replace(b"\r", b"\n").split(b"\n")
-    if len(body) > LARGEST:
+    if len(body) > MAX_ROBOTS_BYTES:
         lines.pop()  # half of "/private/" might be "/"
     for match in filter(None, map(LINE.match, lines)):
         spelling, value = match[1].lower(), match[2].strip()
         kind = next(kind for start, kind in KINDS.items() if spelling.startswith(start))
-        if len(value) <= LONGEST_NUMBER or kind not in NUMBERS:
+        if len(value) <= MAX_NUMBER_CHARACTERS or kind not in NUMBERS:
             yield kind, value
 
 
@@ -152,4 +152,4 @@ def _delay(file: Protego) -> float | None:
     rate = file.request_rate("*")
     if rate is not None:
         delay = max(delay, rate.seconds / rate.requests)
-    return min(delay, LONGEST_DELAY) or None
+    return min(delay, MAX_CRAWL_DELAY_S) or None

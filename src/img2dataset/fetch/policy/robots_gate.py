@@ -14,14 +14,8 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.policy.robots import USAGE, Rules, robots_url, rules_for
 from img2dataset.fetch.policy.tdmrep import NONE, Reservations, reservations, tdmrep_url
 from img2dataset.fetch.policy.tdmrep import PATH as TDMREP_PATH
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
-
-UNAVAILABLE_FOR = 300.0
-"""Seconds until a robots.txt that could not be had is asked for again."""
-MOST_ORIGINS = 100_000
-MOST_CHARACTERS = 5_000_000
-"""Origins whose rules are remembered, and characters of these rules (each takes some 15 bytes);
-then the oldest are forgotten."""
 
 A = TypeVar("A")
 
@@ -41,7 +35,7 @@ class Known(Generic[A]):
 
 
 class RobotsGate(Generic[A]):
-    """Knows who may be asked for what."""
+    """Remembers the rules of origins, and lets attempts wait for them."""
 
     def __init__(
         self,
@@ -49,24 +43,26 @@ class RobotsGate(Generic[A]):
         *,
         usage_counts: bool = True,
         reservations_count: bool = False,
+        politeness: Politeness = POLITE,
     ) -> None:
-        """`agents` = the names we go by, most specific first; whether Content-Usage lines and
-        tdmrep.json are looked at."""
+        """`agents` = our names, the most specific first; the others = whether Content-Usage lines and
+        tdmrep.json count."""
         self._agents = tuple(agents)
         self._kinds = [kind for kind in USAGE if usage_counts or kind != "content-usage"]
         self._reservations_count = reservations_count
+        self._politeness = politeness
         self._known: dict[str, Known[A]] = {}
         self._waiting = 0
         self._characters = 0
 
     @staticmethod
     def where(url: str) -> str:
-        """Where the robots.txt is that says of `url`."""
+        """Return the URL of the robots.txt for `url`."""
         return robots_url(url)
 
     @staticmethod
     def where_tdmrep(url: str) -> str:
-        """Where the tdmrep.json is that says of `url`."""
+        """Return the URL of the tdmrep.json for `url`."""
         return tdmrep_url(url)
 
     def __len__(self) -> int:
@@ -74,7 +70,8 @@ class RobotsGate(Generic[A]):
         return self._waiting
 
     def check(self, origin: str, url: str, now: float) -> float | Failure | None:
-        """Seconds to leave between two requests; or why not; None = not known, see `wait`."""
+        """Return the seconds to leave between two requests, or why the URL is not allowed; None = not
+        known yet, see `wait`."""
         known = self._known.get(origin)
         if known is None or known.asked or known.expires <= now:
             return None
@@ -93,12 +90,12 @@ class RobotsGate(Generic[A]):
         return rule is not None and rule.reserved
 
     def signals(self, origin: str, url: str) -> list[tuple[str, str]]:
-        """All that the origin's files say of the use of the URL: (name, value)."""
+        """Return the opt-out signals of the origin's files for the URL: (name, value)."""
         known = self._known.get(origin)
         if known is None or known.rules is None:
             return []
-        said = known.rules.usage.signals(url)
-        signals = [(f"robots.txt:{kind}", text) for kind, text in said]
+        found = known.rules.usage.signals(url)
+        signals = [(f"robots.txt:{kind}", text) for kind, text in found]
         rule = known.reservations.rule_for(url)
         if rule is not None:
             signals.append(("tdmrep.json:tdm-reservation", str(int(rule.reserved))))
@@ -106,7 +103,7 @@ class RobotsGate(Generic[A]):
         return signals
 
     def wait(self, origin: str, attempt: A) -> bool:
-        """Let `attempt` wait for the rules; returns whether somebody has to fetch them."""
+        """Let `attempt` wait for the rules; return whether the caller has to fetch them."""
         known = self._known.get(origin)
         must_fetch = known is None or not known.asked
         if known is None or must_fetch:
@@ -122,7 +119,8 @@ class RobotsGate(Generic[A]):
         have to wait for tdmrep.json too: see `wants_tdmrep`."""
         known = self._known[origin]
         known.rules = rules_for(status, body, self._agents)
-        lasts = UNAVAILABLE_FOR if known.rules is None else known.rules.expires_after
+        unavailable_s = self._politeness.robots_unavailable_s
+        lasts = unavailable_s if known.rules is None else known.rules.expires_after
         known.expires = now + lasts
         if self._reservations_count and known.rules is not None:
             known.wants_tdmrep = known.rules.allows(f"{origin}{TDMREP_PATH}")
@@ -138,7 +136,7 @@ class RobotsGate(Generic[A]):
         known.wants_tdmrep = False
         known.reservations = reservations(status, body)
         if status is None or status >= 500:
-            known.expires = min(known.expires, now + UNAVAILABLE_FOR)
+            known.expires = min(known.expires, now + self._politeness.robots_unavailable_s)
         return self._settle(known)
 
     def _settle(self, known: Known[A]) -> list[A]:
@@ -150,7 +148,10 @@ class RobotsGate(Generic[A]):
         return waiting
 
     def _make_room(self) -> None:
-        while len(self._known) >= MOST_ORIGINS or self._characters >= MOST_CHARACTERS:
+        while (
+            len(self._known) >= self._politeness.max_robots_origins
+            or self._characters >= self._politeness.max_robots_characters
+        ):
             oldest = next((name for name, known in self._known.items() if not known.asked), None)
             if oldest is None:
                 return

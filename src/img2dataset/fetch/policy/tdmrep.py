@@ -2,8 +2,8 @@
 
     [{"location": "/photos/", "tdm-reservation": 1, "tdm-policy": "https://..."}]
 
-Of the rules that fit a path the first counts.  A file that cannot be had, or is not such an
-array, reserves nothing: its owner does not use the protocol.
+Of the rules that fit a path the first counts.  A file that cannot be had, or is no array
+of this form, reserves nothing: its owner does not use the protocol.
 https://www.w3.org/community/reports/tdmrep/CG-FINAL-tdmrep-20240510/
 """
 
@@ -17,14 +17,14 @@ from ada_url import URL
 
 from img2dataset.fetch.policy.path_rules import fits, normal, path_of
 
-MOST_RULES = 1000
+MAX_RULES = 1000
 """Of one file: each is looked at for each URL."""
 PATH = "/.well-known/tdmrep.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is said of the URLs that fit."""
+    """A rule for the URLs that fit its pattern."""
 
     pattern: str
     reserved: bool
@@ -33,12 +33,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reservations:
-    """What an origin's file says."""
+    """The rules of an origin's file."""
 
     rules: tuple[Rule, ...] = ()
 
     def rule_for(self, url: str) -> Rule | None:
-        """What it says of a URL of this origin, as `urls.sendable` gives it."""
+        """Return the rule for a URL of this origin, as `urls.sendable` gives it."""
         if not self.rules:
             return None
         path = path_of(url)
@@ -68,7 +68,7 @@ def reservations(status: int | None, body: bytes) -> Reservations:
         return NONE
     if not isinstance(document, list):
         return NONE
-    rules = (_rule(entry) for entry in document[:MOST_RULES])
+    rules = (_rule(entry) for entry in document[:MAX_RULES])
     return Reservations(tuple(rule for rule in rules if rule is not None))
 
 

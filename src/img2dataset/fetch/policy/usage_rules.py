@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from img2dataset.fetch.policy import content_signal, content_usage
 from img2dataset.fetch.policy.path_rules import fits, most_specific, normal, path_of
 
-MOST_RULES = 1000
+MAX_RULES = 1000
 """Of one group: each is looked at for each URL.  A file with more is taken as a no."""
 
 READERS: dict[str, Callable[[str], bool | None]] = {
     "content-usage": content_usage.preference,
     "content-signal": content_signal.preference,
 }
-"""Kind of line -> what it says of training."""
+"""Kind of line -> whether it allows training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class UsageRule:
     kind: str
     pattern: str
     text: str
-    """What it says, without the path."""
+    """The line without its path."""
     training: bool | None
     """Whether training is allowed; None = it does not say."""
 
@@ -63,7 +63,7 @@ class UsageRules:
         ]
 
     def signals(self, url: str) -> tuple[tuple[str, str], ...]:
-        """All that is said of the URL: (kind, text)."""
+        """Return the signals for the URL: (kind, text)."""
         path = path_of(url) if self.rules else ""
         return tuple((rule.kind, rule.text) for rule in self.rules if fits(rule.pattern, path))
 
@@ -73,7 +73,7 @@ NO_RULES = UsageRules()
 
 def usage_rules(lines: list[tuple[str, bytes]]) -> UsageRules:
     """The rules in lines of the kinds of READERS."""
-    if len(lines) > MOST_RULES:
+    if len(lines) > MAX_RULES:
         return UsageRules((UsageRule("content-usage", "/", "train-ai=n", training=False),))
     return UsageRules(tuple(_rule(kind, value.decode("latin-1")) for kind, value in lines))
 

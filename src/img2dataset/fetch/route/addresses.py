@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from img2dataset.fetch.http.urls import bare_name
+
 NOT_PUBLIC_4 = tuple(
     IPv4Network(network)
     for network in (
@@ -56,7 +58,7 @@ IPV4_AT_THE_END = (
 )
 """As public as the IPv4 address inside.
 
-Networks may have a NAT64 prefix of their own; nothing in an address tells.  64:ff9b:1::/48, which
+Networks may have a NAT64 prefix of their own; an address does not show it.  64:ff9b:1::/48, which
 is set aside for that, is not public: only that network knows where the IPv4 address is in it.
 """
 
@@ -89,11 +91,11 @@ def literal(host: str) -> str | None:
 
 def is_local_name(host: str) -> bool:
     """Whether a name means this machine by definition (RFC 6761)."""
-    return f".{_bare_name(host)}".endswith(".localhost")
+    return f".{bare_name(host)}".endswith(".localhost")
 
 
-def may_ask(policy: str, host: str, *, listed_host: str | None) -> bool:
-    """Whether `host` may be asked, as far as can be told before any look-up.
+def may_request(policy: str, host: str, *, listed_host: str | None) -> bool:
+    """Return whether `host` may be asked, as far as is known before any look-up.
 
     To be called for every hop; `listed_host` = the host of the URL in the list.
     """
@@ -104,8 +106,8 @@ def may_ask(policy: str, host: str, *, listed_host: str | None) -> bool:
     return policy == "listed" and listed_host is not None and _same_host(host, listed_host)
 
 
-def allowed(policy: str, host: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Those of `addresses` on which a `host` that passed `may_ask` may be connected to."""
+def filter_addresses(policy: str, host: str, addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return those of `addresses` on which a `host` that passed `may_request` may be connected to."""
     address = literal(host)
     if address is not None:
         return () if policy == "deny" and not is_public(address) else (address,)
@@ -141,8 +143,4 @@ def _is_public_6(ip: IPv6Address) -> bool:
 
 
 def _same_host(one: str, other: str) -> bool:
-    return (literal(one) or _bare_name(one)) == (literal(other) or _bare_name(other))
-
-
-def _bare_name(host: str) -> str:
-    return host.lower().removesuffix(".")
+    return (literal(one) or bare_name(one)) == (literal(other) or bare_name(other))

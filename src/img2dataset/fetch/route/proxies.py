@@ -10,10 +10,9 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from img2dataset.errors import RowError
-from img2dataset.fetch.http.urls import sendable
+from img2dataset.fetch.http.urls import DEFAULT_PORTS, bare_name, sendable
 
 SCHEMES = ("http", "https")
-DEFAULT_PORTS = {"http": 80, "https": 443}
 PROXY_PORT = 1080
 """libcurl's, for a proxy that is named without its port."""
 
@@ -37,7 +36,7 @@ class Exempt:
         try:
             return cls(network=ip_network(re.sub(r"[\[\]]", "", host), strict=False), port=port)
         except ValueError:
-            return cls(name=_bare_name(host.removeprefix("*").removeprefix(".")), port=port)
+            return cls(name=bare_name(host.removeprefix("*").removeprefix(".")), port=port)
 
     def covers(self, host: str, port: int | None) -> bool:
         if self.port not in (None, port):
@@ -65,7 +64,7 @@ class Proxies:
         proxies = cls(environment)
         if proxies.any or sys.platform not in {"darwin", "win32"}:
             return proxies
-        # only reads these settings; asks nobody
+        # only reads these settings; sends nothing
         from urllib.request import getproxies  # noqa: PLC0415, TID251  (takes 20 ms)
 
         return cls(
@@ -85,7 +84,7 @@ class Proxies:
         proxy = self._proxies.get(scheme, "")
         if not proxy or self._none_for_all:
             return ""
-        bare = _bare_name(host.strip("[]"))
+        bare = bare_name(host.strip("[]"))
         number = DEFAULT_PORTS.get(scheme) if port is None else port
         return "" if any(exempt.covers(bare, number) for exempt in self._exempt) else proxy
 
@@ -117,14 +116,14 @@ def address_of_proxy(url: str) -> tuple[str, int]:
 
 
 def _with_plain_host(proxy: str) -> str:
-    """With the host in ASCII, and an address as such: libcurl does neither, or only for itself."""
+    """Return the proxy with its host in ASCII and an address in normal form: libcurl does neither."""
     host = address_of_proxy(proxy)[0]
     if host.isascii() and not host[-1:].isdigit():
         return proxy
     try:
         plain = sendable(f"http://{host}/").removeprefix("http://").removesuffix("/")
     except RowError:
-        return proxy  # which is then said to be the trouble
+        return proxy  # which then fails, and is named
     before, _, after = proxy.rpartition(host)
     return f"{before}{plain}{after}"
 
@@ -136,7 +135,3 @@ def _setting(name: str, environment: Mapping[str, str]) -> str | None:
         # in a CGI script HTTP_PROXY is a header of the visitor's ("httpoxy")
         value = environment.get(name.upper())
     return None if value is None else value.strip()
-
-
-def _bare_name(host: str) -> str:
-    return host.lower().removesuffix(".")

@@ -1,4 +1,4 @@
-"""A URL -> how to get to its host: an address that we may connect to, or a proxy."""
+"""A URL -> the route to its host: an address that we may connect to, or a proxy."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from functools import lru_cache
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.dns.resolver import Answer, Resolver
+from img2dataset.fetch.http.urls import DEFAULT_PORTS
 from img2dataset.fetch.loop import READ, WRITE, Loop
-from img2dataset.fetch.route.addresses import allowed, literal, may_ask
+from img2dataset.fetch.politeness import POLITE, Politeness
+from img2dataset.fetch.route.addresses import filter_addresses, literal, may_request
 from img2dataset.fetch.route.proxies import Proxies, address_of_proxy
 from img2dataset.records import Failure
-
-PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whom a URL asks."""
+    """The scheme, host and port of a URL: the server that it asks."""
 
-    origin: str
+    name: str
     """Scheme, host and port, as the URL has them, without a dot at the end of the host."""
     scheme: str
     host: str
@@ -39,22 +39,24 @@ class Route:
     proxy: str = ""
 
 
-STRAIGHT = Route()
+DIRECT = Route()
 PROXY_NOT_RESOLVED = "(the name of the proxy is not resolved)"
 
 
 @lru_cache(maxsize=10_000)
-def place_of(origin: str) -> Origin:
-    scheme, _, authority = origin.partition("://")
+def parse_origin(name: str) -> Origin:
+    """Return the parts of an origin, as `find_origin` gives it."""
+    scheme, _, authority = name.partition("://")
     host, _, port = authority.rpartition(":") if authority[-1:].isdigit() else (authority, "", "")
     if not host or host.endswith(":"):  # digits at the end that are no port
         host, port = authority, ""
-    origin = origin.replace(host, host.removesuffix("."), 1)  # the same host, to all who remember
-    return Origin(origin, scheme, host, int(port) if port else PORTS[scheme], literal(host))
+    name = name.replace(host, host.removesuffix("."), 1)  # the same host, for all that remember
+    number = int(port) if port else DEFAULT_PORTS[scheme]
+    return Origin(name, scheme, host, number, literal(host))
 
 
-def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL, as one text; any user and password left out."""
+def find_origin(url: str) -> str:
+    """Return the scheme, host and port of a URL as one text, without user and password."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
     if "@" in authority:
@@ -63,42 +65,42 @@ def origin_of(url: str) -> str:
 
 
 class Router:
-    """Finds ways; names that are not known yet, of hosts or proxies, come later, by `found`."""
+    """Finds routes; names that are not known yet, of hosts or proxies, come later, by `found`."""
 
-    def __init__(self, config: FetchConfig, loop: Loop) -> None:
+    def __init__(self, config: FetchConfig, loop: Loop, politeness: Politeness = POLITE) -> None:
         """Look-ups wait in `loop`."""
         self._policy = config.private_addresses
         self._proxies = Proxies.of_system(os.environ)
         self._loop = loop
-        self._resolver = Resolver(config.dns_servers, self._watch)
+        self._resolver = Resolver(config.dns_servers, self._watch, politeness=politeness)
         self._tick_at = 0.0
 
-    def find(self, place: Origin, listed: str) -> Route | Failure | None:
-        """The way to `place`; None = its name is being looked up.  `listed` = host in the list."""
-        if not _may_ask(self._policy, place.host, listed):
+    def find(self, origin: Origin, listed: str) -> Route | Failure | None:
+        """Return the route to `origin`; None = its name is being looked up.  `listed` = host in the list."""
+        if not _may_ask(self._policy, origin.host, listed):
             return _not_allowed()
-        proxy = self._proxy_for(place)
+        proxy = self._proxy_for(origin)
         if proxy:
-            return self._way_by_proxy(proxy)
-        if place.literal is not None:
-            return STRAIGHT
-        answer = self._resolver.ask(place.host)
-        return None if answer is None else self._way_by(place, answer)
+            return self._route_by_proxy(proxy)
+        if origin.literal is not None:
+            return DIRECT
+        answer = self._resolver.ask(origin.host)
+        return None if answer is None else self._route_by(origin, answer)
 
-    def name_for(self, place: Origin) -> str:
-        """The name that has to be known to get to `place`: its own, or its proxy's."""
-        proxy = self._proxy_for(place)
-        return address_of_proxy(proxy)[0] if proxy else place.host
+    def name_for(self, origin: Origin) -> str:
+        """Return the name that has to be known to get to `origin`: its own, or its proxy's."""
+        proxy = self._proxy_for(origin)
+        return address_of_proxy(proxy)[0] if proxy else origin.host
 
     def found(self, now: float) -> list[str]:
-        """Names that were being looked up and are known now, one way or the other."""
+        """Take the names whose look-up has ended, well or not."""
         if now >= self._tick_at:
             self._resolver.tick()
         return [name for name, _ in self._resolver.answers()]
 
-    def patience(self, now: float) -> float | None:
+    def next_timeout(self, now: float) -> float | None:
         """Seconds until `found` has something to do even if no socket gets ready."""
-        seconds = self._resolver.patience()
+        seconds = self._resolver.next_timeout()
         self._tick_at = now if seconds is None else now + seconds
         return seconds
 
@@ -107,8 +109,10 @@ class Router:
 
     def may_connect(self, url: str, address: str) -> bool:
         """Whether `address`, to which there is a connection now, is one that `url` may use."""
-        place = place_of(origin_of(url))
-        return place.literal is not None or bool(allowed(self._policy, place.host, (address,)))
+        origin = parse_origin(find_origin(url))
+        return origin.literal is not None or bool(
+            filter_addresses(self._policy, origin.host, (address,))
+        )
 
     def _watch(self, file: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (c-ares)
         mask = (READ if reading else 0) | (WRITE if writing else 0)
@@ -117,12 +121,12 @@ class Router:
     def _ready(self, file: int, mask: int) -> None:
         self._resolver.ready(file, bool(mask & ~WRITE), bool(mask & WRITE))
 
-    def _proxy_for(self, place: Origin) -> str:
+    def _proxy_for(self, origin: Origin) -> str:
         if not self._proxies.any:
             return ""
-        return self._proxies.for_url(place.scheme, place.host, place.port)
+        return self._proxies.for_url(origin.scheme, origin.host, origin.port)
 
-    def _way_by_proxy(self, proxy: str) -> Route | Failure | None:
+    def _route_by_proxy(self, proxy: str) -> Route | Failure | None:
         host, port = address_of_proxy(proxy)
         if literal(host) is not None:
             return Route(proxy=proxy)
@@ -131,24 +135,24 @@ class Router:
             return None
         if answer.reason is not None:
             return Failure.of(RowError(Reason.PROXY_FAILED, detail=PROXY_NOT_RESOLVED))
-        return Route(_way_to(host, port, answer.addresses).resolved, proxy)
+        return Route(_direct_route(host, port, answer.addresses).resolved, proxy)
 
-    def _way_by(self, place: Origin, answer: Answer) -> Route | Failure:
+    def _route_by(self, origin: Origin, answer: Answer) -> Route | Failure:
         if answer.reason is not None:
             return Failure.of(RowError(answer.reason))
-        addresses = allowed(self._policy, place.host, answer.addresses)
+        addresses = filter_addresses(self._policy, origin.host, answer.addresses)
         if not addresses:
             return _not_allowed()
-        return _way_to(place.host, place.port, addresses)
+        return _direct_route(origin.host, origin.port, addresses)
 
 
 @lru_cache(maxsize=10_000)
 def _may_ask(policy: str, host: str, listed: str) -> bool:
-    return may_ask(policy, host, listed_host=listed)
+    return may_request(policy, host, listed_host=listed)
 
 
 @lru_cache(maxsize=10_000)
-def _way_to(host: str, port: int, addresses: tuple[str, ...]) -> Route:
+def _direct_route(host: str, port: int, addresses: tuple[str, ...]) -> Route:
     return Route(resolved=f"{host}:{port}:{','.join(addresses)}")
 
 

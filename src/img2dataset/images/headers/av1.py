@@ -11,20 +11,20 @@ from dataclasses import dataclass
 SEQUENCE = 1
 FRAMES = (3, 6)
 """Types of OBUs: a frame's header, and one with its pixels."""
-ENOUGH = 512
-"""Bytes that hold all of a header that is read here."""
-SELECT = 2
+HEADER_BYTES = 512
+"""Bytes within which everything lies that is read of a header."""
+SELECT_PER_FRAME = 2
 SHOWN_KEY = (0, 1)
 SWITCH = 3
 
 
-class Bits:
-    """Reads a number bit by bit, the highest first; zeros behind the end."""
+class MsbBits:
+    """Read numbers bit by bit, the highest first; zeros behind the end."""
 
     def __init__(self, data: bytes) -> None:
         self._all = int.from_bytes(data, "big")
         self.left = 8 * len(data)
-        """Below zero = it ended too early."""
+        """Below zero if the data ended too early."""
 
     def take(self, count: int) -> int:
         self.left -= count
@@ -42,49 +42,49 @@ class Bits:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """What a sequence header says, as far as a frame's size depends on it."""
+    """The parts of a sequence header on which a frame's size depends."""
 
     width: int
     height: int
     """Of its frames, unless they say otherwise."""
-    most_width: int
-    most_height: int
-    """What frames could say."""
+    max_width: int
+    max_height: int
+    """Largest size that a frame can state."""
     reduced: bool = True
-    """Whether frames cannot say anything."""
+    """Whether frames cannot state a size."""
     moment_bits: int = 0
     id_bits: int = 0
-    screen_content: int = SELECT
-    whole_vectors: int = SELECT
+    screen_content: int = SELECT_PER_FRAME
+    integer_vectors: int = SELECT_PER_FRAME
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The largest size that frames may have, and whether they have just that."""
+    """The largest size that frames may have, and whether they have exactly that."""
 
     width: int
     height: int
     exact: bool
 
 
-def coded_sizes(data: bytes, ticks: Iterator[int]) -> set[Coded]:
-    """The sizes of what is coded in `data`, for each sequence header; as far as can be told.
+def read_coded_sizes(data: bytes, ticks: Iterator[int]) -> set[Coded]:
+    """Read the sizes of what is coded in `data`, for each sequence header.
 
-    Each OBU takes one of `ticks`; without any the rest is not looked at.
+    Each OBU takes one of `ticks`; when they run out, the rest is not read.
     """
     found: set[Coded] = set()
     sequence: Sequence | None = None
-    for (kind, body), _ in zip(_obus(data), ticks, strict=False):
+    for (kind, body), _ in zip(_walk_obus(data), ticks, strict=False):
         if kind == SEQUENCE:
             sequence = read_sequence(body)
             if sequence is not None:
                 found.add(Coded(sequence.width, sequence.height, exact=True))
-        elif kind in FRAMES and sequence is not None and _says_its_size(body, sequence):
-            found.add(Coded(sequence.most_width, sequence.most_height, exact=False))
+        elif kind in FRAMES and sequence is not None and _overrides_size(body, sequence):
+            found.add(Coded(sequence.max_width, sequence.max_height, exact=False))
     return found
 
 
-def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _walk_obus(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(type, beginning of the payload) of each OBU."""
     at = 0
     while at < len(data):
@@ -92,12 +92,12 @@ def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += 2 if head & 0x04 else 1
         size = len(data) - at
         if head & 0x02:
-            size, at = _leb128(data, at)
-        yield head >> 3 & 0x0F, data[at : at + min(size, ENOUGH)]
+            size, at = _read_leb128(data, at)
+        yield head >> 3 & 0x0F, data[at : at + min(size, HEADER_BYTES)]
         at += size
 
 
-def _leb128(data: bytes, at: int) -> tuple[int, int]:
+def _read_leb128(data: bytes, at: int) -> tuple[int, int]:
     """(value, where it ends)."""
     value = 0
     for index, byte in enumerate(data[at : at + 8]):
@@ -108,35 +108,35 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_sequence(body: bytes) -> Sequence | None:
-    """None if it ends too early."""
-    bits = Bits(body)
+    """Read a sequence header; None if it ends too early."""
+    bits = MsbBits(body)
     bits.take(4)  # profile, still_picture
     reduced = bool(bits.take(1))
     moment_bits = 0
     if reduced:
         bits.take(5)
     else:
-        moment_bits = _operating_points(bits)
+        moment_bits = _skip_operating_points(bits)
     width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
     width, height = bits.take(width_bits) + 1, bits.take(height_bits) + 1
-    id_bits, screen, vectors = 0, SELECT, SELECT
+    id_bits, screen, vectors = 0, SELECT_PER_FRAME, SELECT_PER_FRAME
     if not reduced:
         if bits.take(1):
             id_bits = bits.take(4) + bits.take(3) + 3
         bits.take(7)  # superblocks, intra tools, inter tools
         if bits.take(1):  # enable_order_hint
             bits.take(2)
-        screen = SELECT if bits.take(1) else bits.take(1)
+        screen = SELECT_PER_FRAME if bits.take(1) else bits.take(1)
         if screen:
-            vectors = SELECT if bits.take(1) else bits.take(1)
+            vectors = SELECT_PER_FRAME if bits.take(1) else bits.take(1)
     if bits.left < 0:
         return None
     most = 1 << width_bits, 1 << height_bits
     return Sequence(width, height, *most, reduced, moment_bits, id_bits, screen, vectors)
 
 
-def _operating_points(bits: Bits) -> int:
-    """Pass over timing and operating points; the bits that a frame spends on its moment."""
+def _skip_operating_points(bits: MsbBits) -> int:
+    """Skip timing and operating points; return the bits of a frame's presentation time."""
     has_model, delay_bits, moment_bits = 0, 0, 0
     if bits.take(1):  # timing_info_present
         bits.take(64)
@@ -161,9 +161,9 @@ def _operating_points(bits: Bits) -> int:
     return moment_bits
 
 
-def _says_its_size(body: bytes, sequence: Sequence) -> bool:
+def _overrides_size(body: bytes, sequence: Sequence) -> bool:
     """Whether a frame has a size of its own (frame_size_override_flag)."""
-    bits = Bits(body)
+    bits = MsbBits(body)
     if sequence.reduced or bits.take(1):  # show_existing_frame
         return False
     kind, shown = bits.take(2), bits.take(1)
@@ -174,8 +174,10 @@ def _says_its_size(body: bytes, sequence: Sequence) -> bool:
     if (kind, shown) != SHOWN_KEY and kind != SWITCH:
         bits.take(1)  # error_resilient_mode
     bits.take(1)  # disable_cdf_update
-    screen = bits.take(1) if sequence.screen_content == SELECT else sequence.screen_content
-    if screen and sequence.whole_vectors == SELECT:
+    screen = (
+        bits.take(1) if sequence.screen_content == SELECT_PER_FRAME else sequence.screen_content
+    )
+    if screen and sequence.integer_vectors == SELECT_PER_FRAME:
         bits.take(1)
     bits.take(sequence.id_bits)
     return kind == SWITCH or bool(bits.take(1))

@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from img2dataset.images.headers.av1 import Coded, coded_sizes
-from img2dataset.images.headers.isobmff import Box, whole
+from img2dataset.images.headers.av1 import Coded, read_coded_sizes
+from img2dataset.images.headers.isobmff import Box, walk_boxes
 
-HEAD_BYTES = 1_000_000
-"""Within which the list of items is looked for."""
+MAX_ITEM_LIST_BYTES = 1_000_000
+"""Bytes within which the list of items is searched."""
 EXIF_ITEM = re.compile(rb"infe(?:\x02.......|\x03.........)Exif", re.DOTALL)
 """An entry of that list (ISO/IEC 14496-12, 8.11.6): version, flags, id, protection, type."""
-MOST_OBUS = 300_000
-"""In all pictures of a file together; a grid has up to 65,536, with 2 or 3 each."""
-OVERHANG, SLACK = 4, 1_000_000
-"""Times a grid's pixels that its cells may have together; pixels that are not worth the question."""
+MAX_OBUS = 300_000
+"""Of all images of a file together; a grid has up to 65,536 cells with 2 or 3 each."""
+MAX_GRID_OVERHANG, UNCHECKED_PIXELS = 4, 1_000_000
+"""How many times a grid's pixels its cells may have together; from how many pixels on."""
 
 Size = tuple[int, int]
 Span = tuple[int, int]
@@ -28,9 +28,9 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Items:
-    """What the boxes say; filled while they are read."""
+    """The items of a file; filled while its boxes are read."""
 
-    kinds: dict[int, bytes] = field(default_factory=dict)
+    types: dict[int, bytes] = field(default_factory=dict)
     sizes: dict[int, Size] = field(default_factory=dict)
     spans: dict[int, tuple[Span, ...]] = field(default_factory=dict)
     cells: dict[int, list[int]] = field(default_factory=dict)
@@ -38,31 +38,31 @@ class Items:
     """Of an animation's tracks."""
 
 
-def is_true(data: bytes) -> bool:
-    """False if what is coded certainly has another size than was promised."""
-    items = _read(data)
+def has_promised_sizes(data: bytes) -> bool:
+    """Return False if what is coded certainly has another size than was promised."""
+    items = _read_items(data)
     promised = [
         (size, items.spans.get(item, ()))
         for item, size in items.sizes.items()
-        if items.kinds.get(item) == b"av01"
+        if items.types.get(item) == b"av01"
     ]
     promised += [(size, (span,)) for size, span in items.first_frames]
-    fit = all(_fits(data, items, grid) for grid in items.cells)
+    fit = all(_grid_fits(data, items, grid) for grid in items.cells)
     return fit and _is_coded(data, promised)
 
 
-def without_exif(data: bytes) -> bytes | None:
-    """The file with its EXIF under a name that no decoder knows; None if it has none."""
-    found = EXIF_ITEM.search(data, 0, HEAD_BYTES)
+def hide_exif(data: bytes) -> bytes | None:
+    """Return the file with its EXIF under a name that no decoder knows; None if it has none."""
+    found = EXIF_ITEM.search(data, 0, MAX_ITEM_LIST_BYTES)
     if found is None:
         return None
     return data[: found.end() - 4] + b"Exi_" + data[found.end() :]
 
 
-def _fits(data: bytes, items: Items, grid: int) -> bool:
+def _grid_fits(data: bytes, items: Items, grid: int) -> bool:
     """Whether a grid has the size that was promised, and its cells do not go far beyond it."""
     size, spans = items.sizes.get(grid), items.spans.get(grid)
-    if items.kinds.get(grid) != b"grid" or size is None or not spans:
+    if items.types.get(grid) != b"grid" or size is None or not spans:
         return True
     says = Box(data, b"", *spans[0])
     large = says.take(2) & 1  # version, flags
@@ -70,32 +70,32 @@ def _fits(data: bytes, items: Items, grid: int) -> bool:
     side = 4 if large else 2
     if (says.take(side), says.take(side)) != size:
         return False
-    pixels = sum(_area(items.sizes.get(cell, (0, 0))) for cell in items.cells[grid])
-    return pixels <= max(SLACK, OVERHANG * _area(size))
+    pixels = sum(_count_pixels(items.sizes.get(cell, (0, 0))) for cell in items.cells[grid])
+    return pixels <= max(UNCHECKED_PIXELS, MAX_GRID_OVERHANG * _count_pixels(size))
 
 
-def _area(size: Size) -> int:
+def _count_pixels(size: Size) -> int:
     return size[0] * size[1]
 
 
 def _is_coded(data: bytes, promised: Iterable[tuple[Size, tuple[Span, ...]]]) -> bool:
     known: dict[tuple[Span, ...], set[Coded]] = {}  # equal cells may be stored once
     left = len(data)
-    ticks = iter(range(MOST_OBUS))
+    ticks = iter(range(MAX_OBUS))
     for size, spans in promised:
         if spans not in known:
             left -= sum(end - start for start, end in spans)
-            if left < 0:  # they lie one over the other
+            if left < 0:  # they overlap
                 return False
-            known[spans] = coded_sizes(b"".join(data[slice(*span)] for span in spans), ticks)
-        if not all(_matches(coded, size) for coded in known[spans]):
+            known[spans] = read_coded_sizes(b"".join(data[slice(*span)] for span in spans), ticks)
+        if not all(_matches_size(coded, size) for coded in known[spans]):
             return False
     return next(ticks, None) is not None
 
 
-def _matches(coded: Coded, size: Size) -> bool:
-    """Frames that have sizes of their own, as in layers, stay below the size as a whole; all that
-    their headers tell without much reading is how large they could be."""
+def _matches_size(coded: Coded, size: Size) -> bool:
+    """Compare with the promised size.  Of frames with sizes of their own, as in layers, only the
+    largest possible size is known."""
     if coded.exact:
         return (coded.width, coded.height) == size
     return coded.width <= 2 * size[0] and coded.height <= 2 * size[1]
@@ -104,9 +104,9 @@ def _matches(coded: Coded, size: Size) -> bool:
 # -- boxes
 
 
-def _read(data: bytes) -> Items:
+def _read_items(data: bytes) -> Items:
     items = Items()
-    for box in whole(data).children():
+    for box in walk_boxes(data):
         if box.kind == b"meta":
             box.take(4)
             _read_meta(box, items, len(data))
@@ -119,16 +119,16 @@ def _read(data: bytes) -> Items:
 
 def _read_meta(meta: Box, items: Items, length: int) -> None:
     boxes = {box.kind: box for box in meta.children()}
-    for kind, read in ((b"iinf", _read_kinds), (b"iprp", _read_sizes), (b"iref", _read_cells)):
+    for kind, read in ((b"iinf", _read_item_types), (b"iprp", _read_sizes), (b"iref", _read_cells)):
         if kind in boxes:
             read(boxes[kind], items)
     if b"iloc" in boxes:
         inside = boxes.get(b"idat")
         own = (inside.at, inside.end) if inside else (0, 0)
-        _read_places(boxes[b"iloc"], items, (0, length), own)
+        _read_locations(boxes[b"iloc"], items, (0, length), own)
 
 
-def _read_kinds(iinf: Box, items: Items) -> None:
+def _read_item_types(iinf: Box, items: Items) -> None:
     version = iinf.take(4) >> 24
     iinf.take(2 if version == 0 else 4)
     for entry in iinf.children():
@@ -136,7 +136,7 @@ def _read_kinds(iinf: Box, items: Items) -> None:
             version = entry.take(4) >> 24
             item = entry.take(2 if version < 3 else 4)
             entry.take(2)
-            items.kinds.setdefault(item, entry.raw(4))
+            items.types.setdefault(item, entry.raw(4))
 
 
 def _read_sizes(iprp: Box, items: Items) -> None:
@@ -172,8 +172,8 @@ def _read_cells(iref: Box, items: Items) -> None:
             items.cells[item] = [box.take(item_bytes) for _ in range(count)]
 
 
-def _read_places(iloc: Box, items: Items, file: Span, inside: Span) -> None:
-    """Where items lie: in the file, or in a box of the same `meta`."""
+def _read_locations(iloc: Box, items: Items, file: Span, inside: Span) -> None:
+    """Read where items lie: in the file, or in a box of the same `meta`."""
     version = iloc.take(4) >> 24
     sizes = iloc.take(2)
     offset_bytes, length_bytes, base_bytes = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
@@ -197,8 +197,8 @@ def _read_places(iloc: Box, items: Items, file: Span, inside: Span) -> None:
 
 
 def _read_track(track: Box, items: Items, end: int) -> None:
-    """The size and the first sample of an animation's track."""
-    found = {box.kind: box for box in _inside(track, (b"mdia", b"minf", b"stbl"))}
+    """Read the size and the first sample of an animation's track."""
+    found = {box.kind: box for box in _walk_containers(track, (b"mdia", b"minf", b"stbl"))}
     needed = (b"tkhd", b"stsd", b"stsz")
     chunks = found.get(b"stco") or found.get(b"co64")
     if chunks is None or any(kind not in found for kind in needed):
@@ -216,10 +216,10 @@ def _read_track(track: Box, items: Items, end: int) -> None:
     items.first_frames.append((size, (start, min(start + length, end))))
 
 
-def _inside(box: Box, containers: tuple[bytes, ...]) -> Iterator[Box]:
-    """The boxes in `box`, and those in its `containers`, which lie one in the other."""
+def _walk_containers(box: Box, containers: tuple[bytes, ...]) -> Iterator[Box]:
+    """Yield the boxes in `box`, and those in its nested `containers`."""
     for child in box.children():
         if containers and child.kind == containers[0]:
-            yield from _inside(child, containers[1:])
+            yield from _walk_containers(child, containers[1:])
         else:
             yield child

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from img2dataset.images.headers.png import SIGNATURE
+from img2dataset.signatures import PNG
 
 if TYPE_CHECKING:
     from img2dataset.images.pixels import Pixels
@@ -32,7 +32,7 @@ class IcoHeader:
 
 
 def read_header(data: bytes) -> IcoHeader | None:
-    """The header; None if there is no picture within the data."""
+    """Read the header; None if no image lies within the data."""
     (count,) = struct.unpack_from("<H", data, 4) if len(data) >= 6 else (0,)
     entries = []
     for at in range(6, min(6 + 16 * count, len(data) - 15), 16):
@@ -43,14 +43,14 @@ def read_header(data: bytes) -> IcoHeader | None:
     if not entries:
         return None
     *_, size, start = max(entries)
-    return _picture(data, start, size)
+    return _read_picture(data, start, size)
 
 
-def _picture(data: bytes, start: int, size: int) -> IcoHeader | None:
+def _read_picture(data: bytes, start: int, size: int) -> IcoHeader | None:
     size = min(size, len(data) - start)  # the mask may be cut off, or never have been there
     if size < 33:
         return None
-    if data.startswith(SIGNATURE, start):
+    if data.startswith(PNG, start):
         width, height = struct.unpack_from(">II", data, start + 16)
         return IcoHeader(width, height, start, size, is_png=True)
     if size < DIB_HEADER:
@@ -73,20 +73,20 @@ def decode(data: bytes, header: IcoHeader) -> Pixels | None:
         return None
     start = head + 4 * colours + (12 if packed == 3 and head == DIB_HEADER else 0)
     stride = (header.width * bits + 31) // 32 * 4
-    rows = _rows(picture, start, stride, header.height)
+    rows = _read_rows(picture, start, stride, header.height)
     if rows is None:
         return None
     palette = np.frombuffer(picture, np.uint8, 4 * colours, head).reshape(-1, 4)
-    pixels = _colours(rows, bits, header.width, palette)
+    pixels = _read_colours(rows, bits, header.width, palette)
     if pixels is None:
         return None
     if pixels.shape[2] == 3 or not pixels[:, :, 3].any():
-        opacity = _opacity(picture, start + stride * header.height, header)
+        opacity = _read_mask(picture, start + stride * header.height, header)
         pixels = np.dstack([pixels[:, :, :3], opacity])
     return pixels if both < 0 else np.ascontiguousarray(pixels[::-1])
 
 
-def _rows(picture: bytes, start: int, stride: int, height: int) -> Pixels | None:
+def _read_rows(picture: bytes, start: int, stride: int, height: int) -> Pixels | None:
     import numpy as np  # noqa: PLC0415
 
     if len(picture) - start < stride * height:
@@ -94,8 +94,9 @@ def _rows(picture: bytes, start: int, stride: int, height: int) -> Pixels | None
     return np.frombuffer(picture, np.uint8, stride * height, start).reshape(height, stride)
 
 
-def _colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | None:
-    """BGR, or BGRA of 32 bits; as the rows lie.  None if an index is beyond the palette."""
+def _read_colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | None:
+    """Read BGR, or BGRA of 32 bits, in the order of the rows; None if an index is beyond the
+    palette."""
     import numpy as np  # noqa: PLC0415
 
     if bits in PALETTED:
@@ -110,11 +111,12 @@ def _colours(rows: Pixels, bits: int, width: int, palette: Pixels) -> Pixels | N
     return rows[:, : width * bits // 8].reshape(len(rows), width, bits // 8)
 
 
-def _opacity(picture: bytes, start: int, header: IcoHeader) -> Pixels:
-    """255 where the mask shows the picture; a mask that is not all there hides nothing."""
+def _read_mask(picture: bytes, start: int, header: IcoHeader) -> Pixels:
+    """Read the opacity from the mask: 255 where it shows the image; an incomplete mask hides
+    nothing."""
     import numpy as np  # noqa: PLC0415
 
-    rows = _rows(picture, start, (header.width + 31) // 32 * 4, header.height)
+    rows = _read_rows(picture, start, (header.width + 31) // 32 * 4, header.height)
     if rows is None:
         return np.full((header.height, header.width), 255, np.uint8)
     hidden = np.unpackbits(rows, axis=1)[:, : header.width]

@@ -9,7 +9,7 @@ MAX_BOXES = 70_000
 
 
 class Box:
-    """A part of a file; read from its beginning, number by number."""
+    """A box of a file; read from its beginning, number by number."""
 
     __slots__ = ("_data", "at", "end", "kind")
 
@@ -24,16 +24,16 @@ class Box:
         return self.at >= self.end
 
     def take(self, size: int) -> int:
-        """The next `size` bytes as a number; behind the end there are zeros."""
+        """Read the next `size` bytes as a number; behind the end there are zeros."""
         return int.from_bytes(self.raw(size).ljust(size, b"\0"), "big")
 
     def raw(self, size: int) -> bytes:
-        """The next bytes, as far as there are any."""
+        """Read the next bytes, as far as there are any."""
         start, self.at = self.at, self.at + size
         return self._data[start : min(self.at, self.end)]
 
     def children(self) -> Iterator[Box]:
-        """The boxes in what has not been read."""
+        """Yield the boxes in what is not read yet."""
         at = self.at
         for _ in range(MAX_BOXES):
             if at + 8 > self.end:
@@ -47,6 +47,6 @@ class Box:
             at += size
 
 
-def whole(data: bytes) -> Box:
-    """All of a file."""
-    return Box(data, b"", 0, len(data))
+def walk_boxes(data: bytes) -> Iterator[Box]:
+    """Yield the boxes of a file."""
+    return Box(data, b"", 0, len(data)).children()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from img2dataset.images.headers.isobmff import whole
+from img2dataset.images.headers.isobmff import walk_boxes
 
-START = b"\xff\x4f\xff\x51"
+SIZ_START = b"\xff\x4f\xff\x51"
 """The codestream begins, and with the segment of sizes."""
 
 
@@ -26,8 +26,8 @@ CIELAB = 14
 
 
 def is_lab(data: bytes) -> bool:
-    """Whether the colours are CIELab, which our decoders take for red, green and blue."""
-    for box in whole(data).children():
+    """Whether the colours are CIELab, which the decoders take for red, green and blue."""
+    for box in walk_boxes(data):
         if box.kind != b"jp2h":
             continue
         for inner in box.children():
@@ -37,9 +37,9 @@ def is_lab(data: bytes) -> bool:
     return False
 
 
-def size_of(data: bytes) -> Jpeg2000Size | None:
-    """None if there is no codestream."""
-    at = data.find(START)
+def read_size(data: bytes) -> Jpeg2000Size | None:
+    """Read the size from the codestream; None if there is none."""
+    at = data.find(SIZ_START)
     if at < 0 or len(data) < at + 42:
         return None
     right, bottom, left, top = struct.unpack_from(">4I", data, at + 8)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from img2dataset.images.headers.isobmff import walk_boxes
 from img2dataset.images.headers.tiff import ORDERS
 from img2dataset.images.orientation import swaps_sides
 
 CODESTREAM = b"\xff\x0a"
-LONG_SIZES = (9, 13, 18, 30)
+SIDE_BITS = (9, 13, 18, 30)
 """Bits of a side, by a selector of two bits."""
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-MAX_BOXES = 1000
-ENOUGH = 32
+HEADER_BYTES = 32
 
 
-class Bits:
-    """Reads a number bit by bit, the lowest first."""
+class LsbBits:
+    """Read numbers bit by bit, the lowest first."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = int.from_bytes(data, "little")
@@ -35,21 +35,21 @@ class JxlHeader:
     height: int
     """As displayed."""
     orientation: int
-    """Which is applied already, by those who decode the codestream."""
+    """Decoders of the codestream have applied it already."""
     exif: bytes
 
 
 def read_header(data: bytes) -> JxlHeader | None:
-    """None if there is no codestream."""
-    start, exif = _inside(data)
+    """Read the header; None if there is no codestream."""
+    start, exif = _find_codestream(data)
     if start is None:
         return None
-    bits = Bits(data[start + 2 : start + ENOUGH])
+    bits = LsbBits(data[start + 2 : start + HEADER_BYTES])
     small = bool(bits.take(1))
-    height = _side(bits, small=small)
+    height = _read_side(bits, small=small)
     ratio = bits.take(3)
     if ratio == 0:
-        width = _side(bits, small=small)
+        width = _read_side(bits, small=small)
     else:
         over, under = RATIOS[ratio - 1]
         width = height * over // under
@@ -59,29 +59,23 @@ def read_header(data: bytes) -> JxlHeader | None:
     return JxlHeader(*sides, orientation, exif)
 
 
-def _side(bits: Bits, *, small: bool) -> int:
+def _read_side(bits: LsbBits, *, small: bool) -> int:
     if small:
         return 8 * (bits.take(5) + 1)
-    return bits.take(LONG_SIZES[bits.take(2)]) + 1
+    return bits.take(SIDE_BITS[bits.take(2)]) + 1
 
 
-def _inside(data: bytes) -> tuple[int | None, bytes]:
-    """Where the codestream begins, at once or in a box of a container; and the EXIF block."""
+def _find_codestream(data: bytes) -> tuple[int | None, bytes]:
+    """Find where the codestream begins, at once or in a box of a container, and the EXIF block."""
     if data.startswith(CODESTREAM):
         return 0, b""
-    start, exif, at = None, b"", 0
-    for _ in range(MAX_BOXES):
-        size, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
-        if size == 1:
-            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        if kind in (b"jxlc", b"jxlp") and start is None:
-            place = at + head + (4 if kind == b"jxlp" else 0)  # parts are numbered
+    start, exif = None, b""
+    for box in walk_boxes(data):
+        if box.kind in (b"jxlc", b"jxlp") and start is None:
+            place = box.at + (4 if box.kind == b"jxlp" else 0)  # parts are numbered
             start = place if data.startswith(CODESTREAM, place) else None
-        if kind == b"Exif" and not exif:
-            exif = data[at + head : at + size]
+        if box.kind == b"Exif" and not exif:
+            exif = data[box.at : box.end]
             # an offset, nearly always 0, goes before; some leave it out
             exif = exif if exif[:4] in ORDERS else exif[4:]
-        if size < head or at + size >= len(data):
-            break
-        at += size
     return start, exif

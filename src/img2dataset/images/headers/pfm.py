@@ -8,7 +8,7 @@ from dataclasses import dataclass
 HEAD = re.compile(
     rb"PF\s+(\d{1,7})\s+(\d{1,7})\s+([+-]?)[\d.]{1,20}(?:[eE][+-]?\d{1,3})?(?:\r\n|\s)"
 )
-ENOUGH = 100
+MAX_HEADER_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class PfmHeader:
 
 
 def read_header(data: bytes) -> PfmHeader | None:
-    """None if it is none."""
-    found = HEAD.match(data[:ENOUGH])
+    """Read the header; None if it is not a colour PFM."""
+    found = HEAD.match(data[:MAX_HEADER_BYTES])
     if found is None:
         return None
     order = "<" if found[3] == b"-" else ">"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from img2dataset.signatures import PNG
+
 ORDER = {b"IHDR": 0, b"PLTE": 1, b"tRNS": 2, b"IDAT": 3, b"IEND": 4}
 """The chunks that make the pixels -> their place.  libpng warns about oddities in others."""
 PASSED_OVER = frozenset({b"PLTE", b"tRNS"})
@@ -41,12 +42,12 @@ class PngHeader:
 
 
 def read_header(data: bytes) -> PngHeader | None:
-    """The header; None if there is none."""
+    """Read the header; None if there is none."""
     if data[12:16] != b"IHDR" or len(data) < 33:
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     exif, transparent = b"", None
-    for kind, start, end in _chunks(data):
+    for kind, start, end in _walk_chunks(data):
         if kind == b"eXIf":
             exif = data[start + 8 : end - 4]
         if kind == b"tRNS" and colour == GREY and end - start == 14:
@@ -54,27 +55,27 @@ def read_header(data: bytes) -> PngHeader | None:
     return PngHeader(width, height, depth, colour, exif, transparent)
 
 
-def pixels_only(data: bytes) -> bytes | None:
-    """The PNG with the chunks that make its pixels; None if it is damaged or not complete.
+def keep_pixels_only(data: bytes) -> bytes | None:
+    """Return the PNG with only the chunks that make its pixels; None if damaged or incomplete.
 
-    Checked here, because libpng would print its complaints on stderr.  What has all its pixels is
-    complete, with or without an end, whatever its chunks' order; where there is a checksum of
-    them it must be right.
+    Checked here, because libpng would print its warnings on stderr.  A file that has all its
+    pixels is complete, with or without an end, whatever its chunks' order; a checksum of the
+    pixels, if there is one, must be right.
     """
     header: list[bytes] = []
     pixels: list[bytes] = []
     place, ended = -1, False
-    for kind, start, end in _chunks(data):
+    for kind, start, end in _walk_chunks(data):
         if kind == b"IEND":
             ended = True
             break
         if kind == b"IDAT" and end > len(data):  # cut off in its pixels, or behind them
             pixels.append(data[start + 8 : min(end - 4, len(data))])
             break
-        use = _use_of(data, kind, (start, end), place)
-        if use is Use.REFUSED:
+        use = _judge_chunk(data, kind, (start, end), place)
+        if use is ChunkUse.REFUSED:
             return None
-        if use is Use.TAKEN:
+        if use is ChunkUse.TAKEN:
             place = ORDER[kind]
             if kind == b"IDAT":
                 pixels.append(data[start + 8 : end - 4])
@@ -82,14 +83,14 @@ def pixels_only(data: bytes) -> bytes | None:
                 header.append(data[start:end])
     packed: bytes | None = b"".join(pixels)
     if packed and not ended:
-        rows = _all_rows(data, packed)
+        rows = _inflate_rows(data, packed)
         packed = None if rows is None else zlib.compress(rows, 0)
     if not packed:
         return None
-    return b"".join([SIGNATURE, *header, _chunk(b"IDAT", _with_window(packed)), END])
+    return b"".join([PNG, *header, _make_chunk(b"IDAT", _widen_window(packed)), END])
 
 
-class Use(Enum):
+class ChunkUse(Enum):
     """What to do with a chunk."""
 
     TAKEN = auto()
@@ -97,32 +98,32 @@ class Use(Enum):
     REFUSED = auto()
 
 
-def _use_of(data: bytes, kind: bytes, span: tuple[int, int], place: int) -> Use:
+def _judge_chunk(data: bytes, kind: bytes, span: tuple[int, int], place: int) -> ChunkUse:
     """`place` is that of the last chunk that was taken."""
     start, end = span
-    if kind not in ORDER:  # critical, and unknown: nobody knows what it does
-        return Use.PASSED_OVER if kind[0] & 0x20 else Use.REFUSED
+    if kind not in ORDER:  # critical and unknown
+        return ChunkUse.PASSED_OVER if kind[0] & 0x20 else ChunkUse.REFUSED
     if end > len(data):
-        return Use.REFUSED
+        return ChunkUse.REFUSED
     early = place < ORDER[b"PLTE"] and data[25] == PALETTE  # its colours are not there yet
     late = ORDER[kind] < place or (ORDER[kind] == place and kind != b"IDAT")
     if late or (early and kind == b"tRNS"):  # as libpng and browsers do
-        return Use.PASSED_OVER if kind in PASSED_OVER else Use.REFUSED
+        return ChunkUse.PASSED_OVER if kind in PASSED_OVER else ChunkUse.REFUSED
     if early and kind == b"IDAT":
-        return Use.REFUSED
-    if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != _u32(data, end - 4):
-        return Use.PASSED_OVER if kind == b"tRNS" else Use.REFUSED
-    return Use.TAKEN
+        return ChunkUse.REFUSED
+    if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != _read_u32(data, end - 4):
+        return ChunkUse.PASSED_OVER if kind == b"tRNS" else ChunkUse.REFUSED
+    return ChunkUse.TAKEN
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def _make_chunk(kind: bytes, body: bytes) -> bytes:
     crc = zlib.crc32(body, zlib.crc32(kind))
     return b"".join([len(body).to_bytes(4, "big"), kind, body, crc.to_bytes(4, "big")])
 
 
-def _with_window(packed: bytes) -> bytes:
-    """The zlib stream with a header that promises the largest window: some encoders promise less
-    than they use, and browsers read on."""
+def _widen_window(packed: bytes) -> bytes:
+    """Make the zlib header promise the largest window: some encoders promise less than they use,
+    which browsers accept."""
     if len(packed) < 2 or packed[0] == FULL_WINDOW:
         return packed
     flags = packed[1] & 0xE0
@@ -130,14 +131,14 @@ def _with_window(packed: bytes) -> bytes:
     return bytes([FULL_WINDOW, flags]) + packed[2:]
 
 
-def _all_rows(data: bytes, packed: bytes) -> bytes | None:
-    """The inflated rows; None if some are missing, or their checksum is there and wrong."""
-    wanted = _inflated_size(data)
+def _inflate_rows(data: bytes, packed: bytes) -> bytes | None:
+    """Inflate the rows; None if some are missing, or their checksum is there and wrong."""
+    wanted = _count_row_bytes(data)
     if wanted is None:
         return None
     inflate = zlib.decompressobj()
     try:
-        rows = inflate.decompress(_with_window(packed), wanted)
+        rows = inflate.decompress(_widen_window(packed), wanted)
         if len(rows) == wanted and not inflate.eof:
             inflate.decompress(inflate.unconsumed_tail, 1)  # reads the checksum, if there is one
     except zlib.error:
@@ -145,8 +146,8 @@ def _all_rows(data: bytes, packed: bytes) -> bytes | None:
     return rows if len(rows) == wanted else None
 
 
-def _inflated_size(data: bytes) -> int | None:
-    """Bytes of all rows, each with the number of its filter; None if that cannot be."""
+def _count_row_bytes(data: bytes) -> int | None:
+    """Count the bytes of all rows, each with the number of its filter; None if that cannot be."""
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     channels = CHANNELS.get(colour)
     if channels is None or data[28] > 1:
@@ -160,14 +161,14 @@ def _inflated_size(data: bytes) -> int | None:
     return size
 
 
-def profile_in(data: bytes, most: int) -> bytes:
-    """The ICC profile; empty if there is none, or it is damaged, or has more than `most` bytes."""
-    for kind, start, end in _chunks(data):
+def read_profile(data: bytes, max_bytes: int) -> bytes:
+    """Read the ICC profile; empty if there is none, it is damaged, or has more than `max_bytes`."""
+    for kind, start, end in _walk_chunks(data):
         if kind == b"iCCP":
             _, _, packed = data[start + 8 : end - 4].partition(b"\0")
             inflate = zlib.decompressobj()
             try:
-                profile = inflate.decompress(packed[1:], most)
+                profile = inflate.decompress(packed[1:], max_bytes)
             except zlib.error:
                 return b""
             return profile if inflate.eof else b""
@@ -176,13 +177,13 @@ def profile_in(data: bytes, most: int) -> bytes:
     return b""
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
-    start = len(SIGNATURE)
+def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
+    start = len(PNG)
     for _ in range(MAX_CHUNKS):
         if start + 12 > len(data):
             return
-        end = start + 12 + _u32(data, start)
+        end = start + 12 + _read_u32(data, start)
         kind = data[start + 4 : start + 8]
         yield kind, start, end
         if kind == b"IEND":
@@ -190,5 +191,5 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         start = end
 
 
-def _u32(data: bytes, offset: int) -> int:
+def _read_u32(data: bytes, offset: int) -> int:
     return int.from_bytes(data[offset : offset + 4], "big")

@@ -21,9 +21,9 @@ WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR, EXTRA, FORMAT = 
 )  # fmt: skip
 STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 0x0111, 0x0117, 0x0144, 0x0145
 TILE_WIDTH, TILE_HEIGHT = 0x0142, 0x0143
-LARGE_TILE = 4_000_000
+LARGE_TILE_PIXELS = 4_000_000
 """Pixels; a tile may have more than the image."""
-PROFILE = 0x8773
+ICC_PROFILE = 0x8773
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, SEPARATED = 0, 1, 2, 5
 STRAIGHT_ALPHA = 2
 
@@ -48,103 +48,104 @@ class TiffHeader:
     bits: int
     samples: int
     photometric: int
-    apart: bool
-    """Whether each channel stands by itself."""
+    planar: bool
+    """Whether each channel is stored apart."""
     straight_alpha: bool
     floats: bool
-    foreign: bool
+    is_big_endian_bigtiff: bool
     """Whether it is a BigTIFF with the highest byte first."""
     whole: bool
     """Whether everything it points to is there."""
-    vast_tiles: bool
-    """Whether its tiles are much larger than the image: space for nothing."""
+    oversized_tiles: bool
+    """Whether its tiles are much larger than the image, which would waste memory."""
 
     @property
     def readable(self) -> bool:
-        """Whether a decoder of ours reads it right: OpenCV and Pillow mix up deep planes."""
+        """Whether a decoder reads it right: OpenCV and Pillow mix up deep planes."""
         inverted_floats = self.floats and self.photometric == WHITE_IS_ZERO
-        deep_planes = self.apart and self.bits > 8
-        return self.whole and not (self.vast_tiles or inverted_floats or deep_planes)
+        deep_planes = self.planar and self.bits > 8
+        return self.whole and not (self.oversized_tiles or inverted_floats or deep_planes)
 
     @property
     def by_opencv(self) -> bool:
-        """Whether it is OpenCV's: grey, RGB, or RGB and straight alpha, of more than 8 bits (or in
-        a BigTIFF whose bytes Pillow cannot tell).
+        """Whether OpenCV decodes it: grey, RGB, or RGB and straight alpha, of more than 8 bits (or
+        in a BigTIFF whose byte order Pillow does not know).
 
-        Everything else is Pillow's, which refuses damaged files that OpenCV fills up.
+        Pillow decodes everything else, and refuses damaged files that OpenCV fills up.
         """
         alike = self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         plain = self.samples in (1, 3) or (self.samples == 4 and self.straight_alpha)
-        return (self.bits > 8 or self.foreign) and alike and plain
+        return (self.bits > 8 or self.is_big_endian_bigtiff) and alike and plain
 
 
-def numbers(block: bytes) -> dict[int, int]:
-    """Tag -> value, for the tags of the first directory that hold one whole number.
+def read_numbers(block: bytes) -> dict[int, int]:
+    """Read tag -> value, for the tags of the first directory that hold one whole number.
 
     A block that ends early gives what was read so far: photos with damaged EXIF are photos.
     """
     found: dict[int, int] = {}
-    order = _order(block)
-    for tag, entry in _entries(block, order):
+    order = _find_byte_order(block)
+    for tag, entry in _walk_entries(block, order):
         if entry.count == 1 and entry.kind in LETTERS:
-            values = _values(block, order, entry, 1)
+            values = _read_values(block, order, entry, 1)
             if values:
                 found.setdefault(tag, values[0])
     return found
 
 
 def read_header(data: bytes) -> TiffHeader | None:
-    """The header; None if there are no sizes in it."""
-    order = _order(data)
-    entries = dict(reversed(list(_entries(data, order))))  # the first of a tag counts
+    """Read the header; None if there are no sizes in it."""
+    order = _find_byte_order(data)
+    entries = dict(reversed(list(_walk_entries(data, order))))  # the first of a tag counts
 
-    def first(tag: int, default: int) -> int:
+    def read_first(tag: int, default: int) -> int:
         entry = entries.get(tag)
-        values = _values(data, order, entry, 1) if entry is not None else ()
+        values = _read_values(data, order, entry, 1) if entry is not None else ()
         return values[0] if values else default
 
-    width, height = first(WIDTH, 0), first(HEIGHT, 0)
+    width, height = read_first(WIDTH, 0), read_first(HEIGHT, 0)
     if not (width and height):
         return None
     return TiffHeader(
         width=width,
         height=height,
-        orientation=first(ORIENTATION, 1),
-        bits=first(BITS, 1),
-        samples=first(SAMPLES, 1),
-        photometric=first(PHOTOMETRIC, BLACK_IS_ZERO),
-        apart=first(PLANAR, 1) == 2 and first(SAMPLES, 1) > 1,
-        straight_alpha=first(EXTRA, 0) == STRAIGHT_ALPHA,
-        floats=first(FORMAT, 1) == 3,
-        foreign=data.startswith(b"MM\0+"),
-        vast_tiles=first(TILE_WIDTH, 0) * first(TILE_HEIGHT, 0) > max(LARGE_TILE, width * height),
-        whole=_whole(data, order, entries),
+        orientation=read_first(ORIENTATION, 1),
+        bits=read_first(BITS, 1),
+        samples=read_first(SAMPLES, 1),
+        photometric=read_first(PHOTOMETRIC, BLACK_IS_ZERO),
+        planar=read_first(PLANAR, 1) == 2 and read_first(SAMPLES, 1) > 1,
+        straight_alpha=read_first(EXTRA, 0) == STRAIGHT_ALPHA,
+        floats=read_first(FORMAT, 1) == 3,
+        is_big_endian_bigtiff=data.startswith(b"MM\0+"),
+        oversized_tiles=read_first(TILE_WIDTH, 0) * read_first(TILE_HEIGHT, 0)
+        > max(LARGE_TILE_PIXELS, width * height),
+        whole=_has_all_parts(data, order, entries),
     )
 
 
-def profile_in(data: bytes) -> bytes:
-    """The ICC profile; empty if there is none."""
-    order = _order(data)
-    for tag, entry in _entries(data, order):
-        if tag == PROFILE and entry.count > 8:
+def read_profile(data: bytes) -> bytes:
+    """Read the ICC profile; empty if there is none."""
+    order = _find_byte_order(data)
+    for tag, entry in _walk_entries(data, order):
+        if tag == ICC_PROFILE and entry.count > 8:
             kind = LONG8 if _is_big(data) else LONG
-            at = _values(data, order, Entry(kind, 1, entry.at), 1)
+            at = _read_values(data, order, Entry(kind, 1, entry.at), 1)
             return data[at[0] : at[0] + entry.count] if at else b""
     return b""
 
 
-def _whole(data: bytes, order: str, entries: dict[int, Entry]) -> bool:
+def _has_all_parts(data: bytes, order: str, entries: dict[int, Entry]) -> bool:
     """Whether every strip or tile lies within the data."""
     for places, sizes in ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES)):
         if places in entries and sizes in entries:
-            starts = _values(data, order, entries[places], MAX_PARTS)
-            lengths = _values(data, order, entries[sizes], MAX_PARTS)
+            starts = _read_values(data, order, entries[places], MAX_PARTS)
+            lengths = _read_values(data, order, entries[sizes], MAX_PARTS)
             ends = (start + length for start, length in zip(starts, lengths, strict=False))
             return len(starts) > 0 and max(ends, default=0) <= len(data)
     return True  # very old files do not say how long their strips are
 
 
-def _order(block: bytes) -> str:
+def _find_byte_order(block: bytes) -> str:
     return ORDERS.get(block[:4]) or BIG_ORDERS.get(block[:4]) or ""
 
 
@@ -152,27 +153,27 @@ def _is_big(block: bytes) -> bool:
     return block[:4] in BIG_ORDERS
 
 
-def _entries(block: bytes, order: str) -> Iterator[tuple[int, Entry]]:
+def _walk_entries(block: bytes, order: str) -> Iterator[tuple[int, Entry]]:
     if not order:
         return
     try:
         if _is_big(block):
             (start,) = _unpack(order + "Q", block, 8)
             (count,) = _unpack(order + "Q", block, start)
-            first, line, size = start + 8, order + "HHQ", 20
+            read_first, line, size = start + 8, order + "HHQ", 20
         else:
             (start,) = _unpack(order + "I", block, 4)
             (count,) = _unpack(order + "H", block, start)
-            first, line, size = start + 2, order + "HHI", 12
-        for at in range(first, first + size * min(count, MAX_ENTRIES), size):
+            read_first, line, size = start + 2, order + "HHI", 12
+        for at in range(read_first, read_first + size * min(count, MAX_ENTRIES), size):
             tag, kind, values = _unpack(line, block, at)
             yield tag, Entry(kind, values, at + struct.calcsize(line))
     except struct.error:
         return
 
 
-def _values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int, ...]:
-    """The first whole numbers of an entry; none if it holds others, or ends early."""
+def _read_values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int, ...]:
+    """Read the first whole numbers of an entry; none if it holds other values, or ends early."""
     letter = LETTERS.get(entry.kind)
     if letter is None:
         return ()
@@ -188,7 +189,7 @@ def _values(block: bytes, order: str, entry: Entry, most: int) -> tuple[int, ...
 
 
 def _unpack(how: str, block: bytes, at: int) -> tuple[int, ...]:
-    """As struct does it; of a place that no offset may name, too, it says struct.error."""
+    """Unpack as struct does, and raise struct.error for an offset behind the end as well."""
     if at > len(block):
         raise struct.error
     return struct.unpack_from(how, block, at)

@@ -1,4 +1,4 @@
-"""Our compiled parts, as far as this installation has them."""
+"""The compiled modules, or None for those that this installation lacks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from importlib import import_module
 from types import ModuleType
 
 
-def _compiled(name: str) -> ModuleType | None:
+def _import_compiled(name: str) -> ModuleType | None:
     try:
-        return import_module(f"img2dataset.images.{name}")
+        return import_module(f"{__name__}.{name}")
     except ImportError:
         return None
 
 
-AREA = _compiled("_area")
+AREA = _import_compiled("_area")
 """Area averages of pixels."""
-JPEG = _compiled("_jpeg")
+JPEG = _import_compiled("_jpeg")
 """From the bytes of a baseline JPEG to the pixels of a smaller picture."""
-SLOWER = (
+SLOWER_NOTICE = (
     None
     if AREA is not None and JPEG is not None
     else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
-"""What a person should know about this installation."""
+"""A notice for the user; None if both modules are there."""

@@ -14,7 +14,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "_module.h"
 #include "_wide.h"
+
+#define MAX_SIDE (1 << 30) /* so that no product of sides and channels overflows */
 
 /* Source positions [first, last] that an output position covers; weights of the two ends, and of
  * each one between them.  They add up to 1. */
@@ -184,7 +187,7 @@ static PyObject *shrink(PyObject *module, PyObject *args)
                           &width, &channels))
         return NULL;
     if ((channels != 1 && channels != 3) || height < 1 || width < 1 || from_height < height ||
-        from_width < width ||
+        from_width < width || from_height > MAX_SIDE || from_width > MAX_SIDE ||
         source.len != (Py_ssize_t)from_height * from_width * channels ||
         out.len != (Py_ssize_t)height * width * channels) {
         PyErr_SetString(PyExc_ValueError, "sizes do not fit");
@@ -208,10 +211,13 @@ static PyMethodDef methods[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "img2dataset.images.native._area", NULL, 0, methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    .m_name = "img2dataset.images.native._area",
+    .m_methods = methods,
+    .m_slots = stateless_slots,
 };
 
 PyMODINIT_FUNC PyInit__area(void)
 {
-    return PyModule_Create(&definition);
+    return PyModuleDef_Init(&definition);
 }

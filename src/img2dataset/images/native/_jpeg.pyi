@@ -1,14 +1,14 @@
 from typing import Any
 
-def pixels_end(data: Any, walks: bool, /) -> int: ...
-def plain(data: Any, /) -> bool: ...
+def find_pixels_end(data: Any, reads_codes: bool, /) -> int: ...
+def has_plain_header(data: Any, /) -> bool: ...
 def shrink(
     out: Any,
     data: Any,
     channels: int,
     width: int,
     height: int,
-    small_width: int,
-    small_height: int,
+    out_width: int,
+    out_height: int,
     /,
 ) -> bool: ...

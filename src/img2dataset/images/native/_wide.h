@@ -13,7 +13,8 @@
 #define INLINE static inline
 #endif
 
-#if defined(__GNUC__) && defined(__x86_64__)
+/* IMG2DATASET_NARROW compiles what other processors run, for tests. */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(IMG2DATASET_NARROW)
 #define WIDE __attribute__((target("avx2,fma,bmi,bmi2")))
 static inline int has_wide(void)
 {

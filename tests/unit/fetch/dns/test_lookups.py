@@ -5,7 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.dns.lookups import LATE, MOST, MOST_YOUNG, Lookups
+from img2dataset.fetch.dns.lookups import Lookups
+from img2dataset.fetch.politeness import POLITE
+
+LATE = POLITE.late_lookup_s
+MOST_YOUNG = POLITE.max_young_lookups
 
 
 def waiting(*waits: tuple[str, int, float]) -> Lookups[int]:
@@ -58,7 +62,7 @@ def test_names_that_are_slow_to_come_do_not_hold_up_others_for_long() -> None:
 
 
 def test_however_many_are_late_there_is_a_limit() -> None:
-    lookups = waiting(*((str(number), number, 60.0) for number in range(MOST)))
+    lookups = waiting(*((str(number), number, 60.0) for number in range(POLITE.max_lookups)))
     assert not lookups.may_begin(50.0)
     lookups.take("7")
     assert lookups.may_begin(50.0)

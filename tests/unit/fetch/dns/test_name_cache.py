@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.dns import name_cache as module
-from img2dataset.fetch.dns.name_cache import Answer, Cache, hosts_in, known_without_asking
+from img2dataset.fetch.dns.name_cache import Answer, Cache, read_hosts_file, resolve_locally
+from img2dataset.fetch.politeness import Politeness
 
 GOOD = Answer(("192.0.2.1",))
 THIS_MACHINE = Answer(("127.0.0.1", "::1"))
@@ -37,9 +37,8 @@ def test_a_failure_is_remembered_much_shorter_than_a_missing_host(
     assert cache.get("a.test", 1000.0 + seconds + 0.1) is None
 
 
-def test_the_oldest_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_NAMES", 3)
-    cache = Cache()
+def test_the_oldest_answers_are_forgotten() -> None:
+    cache = Cache(Politeness(max_names=3))
     for name in ("a", "b", "c", "a", "d"):
         cache.put(name, GOOD, 60.0, now=0.0)
     assert [name for name in "abcd" if cache.get(name, 1.0)] == ["a", "c", "d"]
@@ -67,7 +66,7 @@ def test_the_oldest_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_some_names_need_no_name_server(name: str, answer: Answer | None) -> None:
-    assert known_without_asking(name) == answer
+    assert resolve_locally(name) == answer
 
 
 def test_the_hosts_file_is_read_as_the_system_reads_it(tmp_path: Path) -> None:
@@ -76,7 +75,7 @@ def test_the_hosts_file_is_read_as_the_system_reads_it(tmp_path: Path) -> None:
         b"# a comment\n\n192.0.2.1 One.test two.test. # another\r\n\t2001:db8::1\tone.test\n"
         b"192.0.2.1 one.test\nnonsense three.test\n192.0.2.4\n192.0.2.5 caf\xe9.test five.test"
     )
-    found = hosts_in(file)
+    found = read_hosts_file(file)
     assert found["one.test"] == Answer(("2001:db8::1", "192.0.2.1"))
     assert found["two.test"] == Answer(("192.0.2.1",))
     assert found["five.test"] == Answer(("192.0.2.5",))
@@ -84,4 +83,4 @@ def test_the_hosts_file_is_read_as_the_system_reads_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_hosts_file_is_an_empty_one(tmp_path: Path) -> None:
-    assert hosts_in(tmp_path / "missing") == {}
+    assert read_hosts_file(tmp_path / "missing") == {}

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
 from img2dataset.fetch.dns import resolver as module
 from img2dataset.fetch.dns.resolver import Answer, Resolver
+from img2dataset.fetch.politeness import Politeness
 from tests.site.names import (
     AAAA,
     ALWAYS,
@@ -33,12 +37,15 @@ NO_SUCH_HOST = Answer((), Reason.NO_SUCH_HOST)
 NOT_RESOLVED = Answer((), Reason.HOST_NOT_RESOLVED)
 GOOD = Name(("192.0.2.1",))
 GOOD_ANSWER = Answer(GOOD.addresses)
+QUICK = Politeness(lookup_wait_s=0.1, lookup_retry=Backoff(0.05))
+"""No long waits."""
+SLOW_SERVER: dict[str, Any] = {"lookup_wait_s": 0.25, "patient_after_s": 0.01}
 
 
 class Loop:
     """What the engine does for a resolver; time can be set forward."""
 
-    def __init__(self, servers: Sequence[str], *, ipv6: bool = False) -> None:
+    def __init__(self, servers: Sequence[str], *, ipv6: bool = False, **numbers: Any) -> None:
         self.ahead = 0.0
         self.watched: dict[int, int] = {}
         self._selector = selectors.DefaultSelector()
@@ -47,6 +54,7 @@ class Loop:
             self._watch,
             ipv6=ipv6,
             clock=lambda: time.monotonic() + self.ahead,
+            politeness=replace(QUICK, **numbers),
         )
 
     def _watch(self, fd: int, reading: bool, writing: bool) -> None:  # noqa: FBT001  (as given)
@@ -59,8 +67,8 @@ class Loop:
 
     def resolve(self, *names: str) -> dict[str, Answer]:
         found = {name: self.resolver.ask(name) for name in names}
-        while (patience := self.resolver.patience()) is not None:
-            for key, events in self._selector.select(patience):
+        while (next_timeout := self.resolver.next_timeout()) is not None:
+            for key, events in self._selector.select(next_timeout):
                 self.resolver.ready(
                     key.fd,
                     bool(events & selectors.EVENT_READ),
@@ -92,11 +100,9 @@ nonsense    wrong.test
 
 
 @pytest.fixture(autouse=True)
-def _hosts_file_and_no_long_waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _hosts_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text(HOSTS)
     monkeypatch.setattr(module, "HOSTS_FILE", tmp_path / "hosts")
-    monkeypatch.setattr(module, "FIRST_WAIT", 0.1)
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -106,16 +112,16 @@ def server() -> Iterator[NameServer]:
 
 
 @pytest.fixture
-def loop(server: NameServer) -> Iterator[Loop]:
-    running = Loop([server.address])
+def loop(server: NameServer, request: pytest.FixtureRequest) -> Iterator[Loop]:
+    running = Loop([server.address], **getattr(request, "param", {}))
     yield running
     running.close()
 
 
 @pytest.fixture
-def both(server: NameServer) -> Iterator[Loop]:
+def both(server: NameServer, request: pytest.FixtureRequest) -> Iterator[Loop]:
     """Asks for IPv6 too."""
-    running = Loop([server.address], ipv6=True)
+    running = Loop([server.address], ipv6=True, **getattr(request, "param", {}))
     yield running
     running.close()
 
@@ -177,21 +183,21 @@ def test_a_resolver_that_fails_now_and_then_loses_no_name(
 
 
 def test_what_c_ares_gives_up_is_asked_again(server: NameServer, loop: Loop) -> None:
-    server.say("a.test", Name(("192.0.2.1",), fail=SERVFAIL, times=2 * module.TRIES + 1))
+    server.say("a.test", Name(("192.0.2.1",), fail=SERVFAIL, times=2 * QUICK.lookup_tries + 1))
     assert loop.resolve_one("a.test") == GOOD_ANSWER
 
 
 def test_after_failures_the_last_word_counts(server: NameServer, loop: Loop) -> None:
-    server.say("a.test", Name(code=NXDOMAIN, fail=SERVFAIL, times=module.TRIES + 1))
+    server.say("a.test", Name(code=NXDOMAIN, fail=SERVFAIL, times=QUICK.lookup_tries + 1))
     assert loop.resolve_one("a.test") == NO_SUCH_HOST
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fail", [SERVFAIL, SILENT])
+@pytest.mark.parametrize("loop", [{"max_lookup_s": 0.3}], indirect=True)
 def test_a_failing_resolver_is_not_a_missing_host(
-    server: NameServer, loop: Loop, fail: int, monkeypatch: pytest.MonkeyPatch
+    server: NameServer, loop: Loop, fail: int
 ) -> None:
-    monkeypatch.setattr(module, "LONGEST_LOOKUP", 0.3)
     server.say("a.test", Name(("192.0.2.1",), fail=fail, times=ALWAYS))
     began = time.monotonic()
     assert loop.resolve_one("a.test") == NOT_RESOLVED
@@ -204,39 +210,31 @@ def test_a_failing_resolver_is_not_a_missing_host(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ipv6", [False, True])
-def test_a_server_that_is_slow_with_every_answer_loses_no_name(
-    monkeypatch: pytest.MonkeyPatch, *, ipv6: bool
-) -> None:
+def test_a_server_that_is_slow_with_every_answer_loses_no_name(*, ipv6: bool) -> None:
     """As one that takes 2 to 4 seconds, while c-ares waits for 1, 2 and 4; here 0.25, 0.5 and 1,
     which is the least."""
-    monkeypatch.setattr(module, "FIRST_WAIT", 0.25)
-    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
     names = {f"h{number}.test": GOOD for number in range(50)}
     with NameServer(names, latency=1.1) as server:
-        loop = Loop([server.address], ipv6=ipv6)
+        loop = Loop([server.address], ipv6=ipv6, **SLOW_SERVER)
         found = loop.resolve(*names, "missing.test")
         loop.close()
     assert found == dict.fromkeys(names, GOOD_ANSWER) | {"missing.test": NO_SUCH_HOST}
 
 
 @pytest.mark.slow
-def test_nor_does_one_that_is_slow_while_another_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_WAIT", 0.25)
-    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
+def test_nor_does_one_that_is_slow_while_another_is_silent() -> None:
     silent = Name(fail=SILENT, times=ALWAYS)
     names = [f"h{number}.test" for number in range(20)]
     with NameServer(other=silent) as one, NameServer(other=GOOD, latency=1.1) as two:
-        loop = Loop([one.address, two.address])
+        loop = Loop([one.address, two.address], **SLOW_SERVER)
         assert set(loop.resolve(*names).values()) == {GOOD_ANSWER}
         loop.close()
 
 
 @pytest.mark.slow
-def test_nor_one_that_is_slow_now_and_was_quick_before(
-    server: NameServer, loop: Loop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("loop", [{"patient_after_s": 0.01}], indirect=True)
+def test_nor_one_that_is_slow_now_and_was_quick_before(server: NameServer, loop: Loop) -> None:
     """From quick answers c-ares learns impatience."""
-    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.01)
     for number in range(10):
         server.say(f"h{number}.test", Name(GOOD.addresses, fail=SILENT))
         assert loop.resolve_one(f"h{number}.test") == GOOD_ANSWER
@@ -244,8 +242,7 @@ def test_nor_one_that_is_slow_now_and_was_quick_before(
     assert loop.resolve_one("slow.test") == GOOD_ANSWER
 
 
-def test_a_server_that_is_quick_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENT_AFTER_S", 0.5)
+def test_a_server_that_is_quick_is_asked_once() -> None:
     names = [f"h{number}.test" for number in range(50)]
     with NameServer(other=GOOD) as server:
         loop = Loop([server.address])
@@ -255,24 +252,24 @@ def test_a_server_that_is_quick_is_asked_once(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("loop", [{"max_lookup_s": 0.05, "lookup_wait_s": 2.0}], indirect=True)
 def test_an_answer_that_comes_too_late_is_there_for_the_next_row(
-    server: NameServer, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    server: NameServer, loop: Loop
 ) -> None:
-    monkeypatch.setattr(module, "LONGEST_LOOKUP", 0.05)
-    monkeypatch.setattr(module, "FIRST_WAIT", 2.0)
     server.say("slow.test", Name(("192.0.2.1",), seconds=0.2))
-    server.say("slower.test", Name(("192.0.2.1",), seconds=0.3))
     assert loop.resolve_one("slow.test") == NOT_RESOLVED
-    monkeypatch.setattr(module, "LONGEST_LOOKUP", 5.0)
-    loop.resolve_one("slower.test")
-    assert loop.resolver.ask("slow.test") == GOOD_ANSWER
+    for number in range(100):  # each takes 0.05 seconds
+        if loop.resolver.ask("slow.test") == GOOD_ANSWER:
+            return
+        server.say(f"silent-{number}.test", Name(fail=SILENT, times=ALWAYS))
+        loop.resolve_one(f"silent-{number}.test")
+    pytest.fail("the answer is lost")
 
 
-def test_nobody_at_the_name_servers_address_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_LOOKUP", 0.2)
+def test_nobody_at_the_name_servers_address_is_a_failure() -> None:
     with NameServer() as server:
         address = server.address
-    loop = Loop([address])
+    loop = Loop([address], max_lookup_s=0.2)
     assert loop.resolve_one("a.test") == NOT_RESOLVED
     loop.close()
 
@@ -296,12 +293,10 @@ def test_only_names_without_a_dot_are_searched(
 
 IN_A_WORLD_OF_ITS_OWN = """
 ip link set lo up && mount --bind {conf} /etc/resolv.conf && exec {python} -c '
-from img2dataset.fetch import resolver
 from tests.site.names import Name, NameServer
 from tests.unit.fetch.dns.test_resolver import Loop
-resolver.LONGEST_LOOKUP = 1.0
 with NameServer(other=Name(("192.0.2.1",)), port=53 if {server} else 0) as server:
-    loop = Loop([])
+    loop = Loop([], max_lookup_s=1.0)
     answers = loop.resolve("a.test", "alone")
     loop.close()
 print(answers["a.test"], answers["alone"], *sorted(name for name, _ in server.asked))
@@ -352,7 +347,7 @@ def test_the_hosts_file_comes_first(
 ) -> None:
     assert both.resolver.ask(name) == Answer(addresses), "at once"
     assert both.resolver.answers() == []
-    assert both.resolver.patience() is None
+    assert both.resolver.next_timeout() is None
     assert not server.asked, "not for the other family either"
 
 
@@ -380,7 +375,7 @@ def test_some_names_are_known_without_asking(
     server: NameServer, loop: Loop, name: str, answer: Answer
 ) -> None:
     assert loop.resolver.ask(name) == answer
-    assert loop.resolver.patience() is None
+    assert loop.resolver.next_timeout() is None
     assert not server.asked
 
 
@@ -398,13 +393,13 @@ def test_a_family_that_keeps_silent_is_not_waited_for(server: NameServer, both: 
     server.say("a.test", Name(("192.0.2.1",), fail=SILENT, times=ALWAYS, types=(AAAA,)))
     began = time.monotonic()
     assert both.resolve_one("a.test") == GOOD_ANSWER
-    assert time.monotonic() - began < module.LONGEST_LOOKUP / 2
+    assert time.monotonic() - began < QUICK.max_lookup_s / 2
 
 
+@pytest.mark.parametrize("both", [{"max_lookup_s": 0.3}], indirect=True)
 def test_no_data_in_one_family_and_failure_in_the_other_is_a_failure(
-    server: NameServer, both: Loop, monkeypatch: pytest.MonkeyPatch
+    server: NameServer, both: Loop
 ) -> None:
-    monkeypatch.setattr(module, "LONGEST_LOOKUP", 0.3)
     server.say("a.test", Name(("192.0.2.1",), fail=SERVFAIL, times=ALWAYS, types=(A,)))
     assert both.resolve_one("a.test") == NOT_RESOLVED
 
@@ -474,11 +469,10 @@ def test_thousands_of_names_share_a_socket_and_none_is_lost() -> None:
 
 
 @pytest.mark.slow
-def test_channels_are_replaced_without_losing_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "QUESTIONS_PER_LINE", 50)
+def test_channels_are_replaced_without_losing_a_name() -> None:
     names = [f"h{number}.test" for number in range(300)]
     with NameServer(other=GOOD, latency=0.02, fail=0.02) as server:
-        loop = Loop([server.address])
+        loop = Loop([server.address], max_channel_questions=50)
         for name in names:
             loop.resolver.ask(name)
         assert len(loop.watched) == 6
@@ -493,7 +487,7 @@ def test_a_closed_resolver_watches_nothing(server: NameServer, loop: Loop) -> No
     assert loop.watched
     loop.resolver.close()
     assert not loop.watched
-    assert loop.resolver.patience() is None
+    assert loop.resolver.next_timeout() is None
     assert loop.resolver.answers() == []
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from img2dataset.errors import Reason, RowError, http_label
-from img2dataset.fetch.hosts.host import STREAK, TRIALS
-from img2dataset.fetch.hosts.host_notices import FIRST_PAUSE, MOST_NAMES
 from img2dataset.fetch.hosts.hosts import Hosts
+from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Failure
 
 NAME = "http://slow.example"
@@ -59,7 +58,7 @@ def test_a_long_wish_is_said_as_what_it_means(site: Site) -> None:
 
 
 def test_a_dead_host_is_said_when_it_is_given_up(site: Site) -> None:
-    for _ in range(STREAK + TRIALS - 1):
+    for _ in range(POLITE.max_consecutive_failures + POLITE.max_trials - 1):
         site.hosts.admit(NAME, 0, site.now)
         site.hosts.ended(NAME, REFUSED, 0.0, site.now)
         site.now += 10
@@ -80,7 +79,7 @@ def test_a_delay_that_robots_txt_asks_for_is_said_once(site: Site) -> None:
 
 
 def test_a_delay_that_the_user_asks_for_is_not_said() -> None:
-    site = Site(min_delay=20.0)
+    site = Site(min_delay_per_host=20.0)
     site.hosts.admit(NAME, 0, site.now)
     site.hosts.admit(NAME, 1, site.now)
     site.hosts.ended(NAME, None, 0.01, site.now)
@@ -92,7 +91,7 @@ def test_lines_are_few_and_count_the_hosts_between_them(site: Site) -> None:
     for minute in range(16):
         for number in range(5):
             site.end(TOO_MUCH, wish=30, name=f"http://{minute}.{number}.example")
-        site.now += FIRST_PAUSE
+        site.now += POLITE.notice.first
 
     assert [line.partition(" ")[0] for line in site.said] == [
         f"http://{minute}.0.example" for minute in (0, 1, 3, 7, 15)
@@ -104,9 +103,9 @@ def test_lines_are_few_and_count_the_hosts_between_them(site: Site) -> None:
 
 @pytest.mark.slow
 def test_many_hosts_are_not_all_remembered(site: Site) -> None:
-    for number in range(2 * MOST_NAMES):
+    for number in range(2 * POLITE.max_notice_hosts):
         site.end(TOO_MUCH, wish=30, name=f"http://{number}.example")
-    site.now += FIRST_PAUSE
+    site.now += POLITE.notice.first
     site.end(TOO_MUCH, wish=30, name="http://last.example")
 
     assert "also 1,000 other hosts or more" in site.said[1]

@@ -15,22 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError, http_label
-from img2dataset.fetch.hosts import hosts as module
-from img2dataset.fetch.hosts.host import (
-    BAD_LEVEL_COUNTS,
-    BETWEEN_HALVINGS,
-    GIVEN_UP,
-    LONGEST_GIVEN_UP,
-    STREAK,
-    TOO_MUCH,
-    TRIALS,
-)
+from img2dataset.fetch.hosts.host import TOO_MUCH
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.retry import LONGEST_OBEYED, LONGEST_WAIT
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from tests.quick import few_quick
 
 FIRST = 16
+STREAK = POLITE.max_consecutive_failures
+TRIALS = POLITE.max_trials
 HOST = "http://a"
 GOOD = Body(b"")
 
@@ -113,8 +106,8 @@ class Caller:
         return len(self.running)
 
 
-def caller(ceiling: int = 256, first: int = FIRST, min_delay: float = 0.0) -> Caller:
-    return Caller(Hosts(first, ceiling, min_delay=min_delay))
+def caller(ceiling: int = 256, first: int = FIRST, min_delay_per_host: float = 0.0) -> Caller:
+    return Caller(Hosts(first, ceiling, min_delay_per_host=min_delay_per_host))
 
 
 # -- growing and shrinking --
@@ -162,7 +155,7 @@ def test_a_host_in_trouble_is_still_asked_one_at_a_time() -> None:
     one.ask(1000)
     for _ in range(20):
         one.end_all(LOST)
-        one.wait(BETWEEN_HALVINGS)
+        one.wait(POLITE.halving_interval_s)
 
     assert len(one.running) == 1
     assert one.end() == 2
@@ -200,13 +193,13 @@ def test_a_page_that_is_not_there_or_elsewhere_is_no_trouble(result: Failure | N
 
 
 def test_a_ceiling_below_the_start_holds_from_the_start() -> None:
-    one = Caller(Hosts(FIRST, 256, max_per_host=3))
+    one = Caller(Hosts(FIRST, 256, max_connections_per_host=3))
     assert one.ask(100) == 3
     assert [one.end_all() for _ in range(9)] == [3] * 9
 
 
 def test_nobody_is_overtaken() -> None:
-    one = caller(first=1, min_delay=1.0)
+    one = caller(first=1, min_delay_per_host=1.0)
     one.ask(3)
     one.end()
     one.now += 5.0  # the loop is late: nobody has looked yet
@@ -320,7 +313,7 @@ def test_a_host_that_goes_on_refusing_rests_longer_each_time_up_to_a_limit() -> 
         while one.running:
             one.end_with_wish(status(429), None)
         before = one.now
-        one.wait(LONGEST_WAIT)
+        one.wait(POLITE.rest.longest)
         rests.append(one.started[-1] - before)
         one.now = one.started[-1]
     assert rests == [1, 2, 4, 8, 16, 30, 30, 30]
@@ -365,12 +358,12 @@ def test_a_longer_wish_is_not_cut_short_by_those_that_come_after_it() -> None:
 def test_who_wishes_for_longer_than_we_wait_is_given_up_for_as_long() -> None:
     one = caller()
     one.ask(20)
-    one.end_with_wish(status(429), LONGEST_OBEYED + 30)
+    one.end_with_wish(status(429), POLITE.max_retry_after_s + 30)
 
     assert [failed.reason for failed in one.failed] == [Reason.HOST_ASKS_FOR_REST] * 4
     assert len(one.hosts) == 0
     one.end_all()
-    one.wait(LONGEST_OBEYED + 29)
+    one.wait(POLITE.max_retry_after_s + 29)
     assert one.ask() == 0
     assert one.failed[-1].reason is Reason.HOST_ASKS_FOR_REST
     one.wait(1)
@@ -380,7 +373,7 @@ def test_who_wishes_for_longer_than_we_wait_is_given_up_for_as_long() -> None:
 @pytest.mark.parametrize("level", few_quick(range(1, 40), 13))
 def test_a_number_that_was_refused_is_not_reached_again_for_a_while(level: int) -> None:
     server = Server(Caller(Hosts(FIRST, 64), now=0.0), at_once=level, wish=1.0)
-    server.run(until=BAD_LEVEL_COUNTS)
+    server.run(until=POLITE.bad_level.first)
     bursts = {round(time) for time in server.refused}
 
     assert len(bursts) <= 6  # 16, 8, 4, 2, 1 and one try above what it was halved to
@@ -432,14 +425,14 @@ def test_a_host_that_was_given_up_is_tried_again_singly_and_given_up_for_longer(
         one.end(TIMEOUT, 0.0)
         assert len(one.failed) == 5, "at the first failure"
 
-    assert rests == [min(GIVEN_UP * 2**time, LONGEST_GIVEN_UP) for time in range(6)]
+    assert rests == [60, 120, 240, 480, 600, 600]
 
 
 def test_a_host_that_comes_back_is_trusted_again() -> None:
     one = caller(first=STREAK)
     one.ask(100)
     fall_silent(one)
-    one.now += GIVEN_UP
+    one.now += POLITE.give_up.first
     assert one.ask(100) == 1
     one.end(GOOD)
     for _ in range(10):
@@ -452,7 +445,7 @@ def test_a_host_that_comes_back_is_trusted_again() -> None:
     given_up = one.now
     while one.ask() == 0:
         one.wait(1.0)
-    assert one.now - given_up == GIVEN_UP, "not longer than the first time"
+    assert one.now - given_up == POLITE.give_up.first, "not longer than the first time"
 
 
 @pytest.mark.slow
@@ -463,9 +456,9 @@ def test_any_sign_of_life_ends_the_streak(sign: Body | Failure | None) -> None:
     for _ in range(500):
         for _ in range(STREAK - 1):
             one.end(TIMEOUT, 0.0)
-        one.wait(LONGEST_WAIT)
+        one.wait(POLITE.rest.longest)
         one.end(sign)
-        one.wait(LONGEST_WAIT)
+        one.wait(POLITE.rest.longest)
 
     assert one.failed == []
 
@@ -513,7 +506,7 @@ def test_those_who_wait_for_a_host_that_is_forgiven_go_on_at_once() -> None:
 def test_who_asked_for_a_rest_is_not_forgotten_for_that() -> None:
     one = caller()
     one.ask(20)
-    one.end_with_wish(status(429), LONGEST_OBEYED + 30)
+    one.end_with_wish(status(429), POLITE.max_retry_after_s + 30)
     one.hosts.forgive(one.now)
     assert one.ask() == FIRST - 1
     assert one.failed[-1].reason is Reason.HOST_ASKS_FOR_REST
@@ -534,7 +527,7 @@ def test_a_probe_is_admitted_whatever_is_known_of_its_host() -> None:
 
 
 def test_between_two_starts_there_is_the_delay() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     one.ask(5)
     one.wait(10)
 
@@ -542,7 +535,7 @@ def test_between_two_starts_there_is_the_delay() -> None:
 
 
 def test_no_delay_is_saved_up() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     one.ask()
     one.wait(100)
     one.ask(3)
@@ -552,7 +545,7 @@ def test_no_delay_is_saved_up() -> None:
 
 
 def test_the_delay_is_remembered_when_nobody_asks() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     for _ in range(3):
         one.ask()
         one.wait(0.4)
@@ -563,8 +556,8 @@ def test_the_delay_is_remembered_when_nobody_asks() -> None:
 
 
 def test_the_hosts_own_wish_for_a_delay_counts_if_it_is_longer() -> None:
-    for min_delay, wished, delay in ((0.5, 2.0, 2.0), (2.0, 0.5, 2.0), (0.0, 3.0, 3.0)):
-        one = caller(min_delay=min_delay)
+    for min_delay_per_host, wished, delay in ((0.5, 2.0, 2.0), (2.0, 0.5, 2.0), (0.0, 3.0, 3.0)):
+        one = caller(min_delay_per_host=min_delay_per_host)
         one.ask(3, delay=wished)
         one.wait(10)
         assert [start - 100.0 for start in one.started] == [0.0, delay, 2 * delay]
@@ -582,7 +575,7 @@ def test_a_delay_that_becomes_known_later_counts_from_then_on() -> None:
 
 
 def test_after_a_rest_there_still_is_the_delay() -> None:
-    one = caller(min_delay=1.0)
+    one = caller(min_delay_per_host=1.0)
     one.ask(10)
     one.end_with_wish(status(429), 5.5)
     one.wait(60)
@@ -591,7 +584,7 @@ def test_after_a_rest_there_still_is_the_delay() -> None:
 
 
 def test_a_time_that_could_not_be_used_is_not_used_later() -> None:
-    one = caller(first=4, min_delay=10.0)
+    one = caller(first=4, min_delay_per_host=10.0)
     one.ask(10)
     one.wait(21)  # three are under way, and the next is to start at 30
     one.end(LOST)  # but now two are as many as may be
@@ -629,7 +622,7 @@ STEPS = st.lists(
 def test_everyone_gets_a_turn_or_a_reason_and_no_rule_is_broken(
     steps: Iterable[tuple[object, ...]], delay: float, first: int, most: int | None
 ) -> None:
-    one = Caller(Hosts(first, 20, max_per_host=most, min_delay=delay))
+    one = Caller(Hosts(first, 20, max_connections_per_host=most, min_delay_per_host=delay))
     rest_until = 0.0
     for step in steps:
         begun = len(one.started)
@@ -678,22 +671,16 @@ def test_what_is_well_is_forgotten_and_what_is_not_is_not() -> None:
     assert len(hosts._hosts) == 100
 
 
-def test_hosts_of_which_nothing_good_is_known_are_forgotten_when_there_are_too_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_HOSTS", 100)
-    hosts: Hosts[int] = Hosts(FIRST, 256)
+def test_hosts_of_which_nothing_good_is_known_are_forgotten_when_there_are_too_many() -> None:
+    hosts: Hosts[int] = Hosts(FIRST, 256, politeness=Politeness(max_hosts=100))
     for number in range(5000):
         hosts.admit(f"http://{number}", 1, 0.0)
         hosts.ended(f"http://{number}", TIMEOUT, 0.0, 0.0)
         assert len(hosts._hosts) <= 100
 
 
-def test_who_rests_is_forgotten_last_and_who_is_asked_never(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_HOSTS", 100)
-    hosts: Hosts[int] = Hosts(FIRST, 256)
+def test_who_rests_is_forgotten_last_and_who_is_asked_never() -> None:
+    hosts: Hosts[int] = Hosts(FIRST, 256, politeness=Politeness(max_hosts=100))
     assert hosts.admit("http://asked", 1, 0.0) is True
     for number in range(1000):
         name = "http://resting" if number == 500 else f"http://{number}"
@@ -721,7 +708,7 @@ def test_what_is_ready_waits_all_the_same_if_its_host_asks_for_a_rest_meanwhile(
 
 
 def test_what_became_ready_while_there_was_no_room_starts_one_at_a_time() -> None:
-    one = caller(min_delay=0.5)
+    one = caller(min_delay_per_host=0.5)
     for number in range(5):
         one.hosts.admit(HOST, number, one.now)
     one.hosts.make_ready(HOST, 0)

@@ -10,8 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from img2dataset.fetch.hosts.hosts import ASK_AGAIN, LONGEST_POLL
-from img2dataset.fetch.hosts.shared import MOST_PLACES, NUMBER, SLOTS, TABLE_LOCKS, Shared, _number
+from img2dataset.fetch.hosts.shared import (
+    MAX_SLOTS_PER_HOST,
+    NUMBER,
+    TABLE_LOCKS,
+    TABLE_SIZE,
+    SharedLimits,
+    _hash_host,
+)
+from img2dataset.fetch.politeness import POLITE
 from tests.unit.fetch.asker import HOST, Asker, Elsewhere
 
 
@@ -21,8 +28,8 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def shared(path: str) -> Iterator[Shared]:
-    with_file = Shared(path)
+def shared(path: str) -> Iterator[SharedLimits]:
+    with_file = SharedLimits(path)
     yield with_file
     with_file.close()
 
@@ -30,19 +37,19 @@ def shared(path: str) -> Iterator[Shared]:
 # -- one process --
 
 
-def test_a_host_has_as_many_places_as_it_is_said_to_have(shared: Shared) -> None:
-    places = [shared.take_place("a", 3) for _ in range(5)]
+def test_a_host_has_as_many_places_as_it_is_said_to_have(shared: SharedLimits) -> None:
+    places = [shared.take_slot("a", 3) for _ in range(5)]
     assert len({place for place in places if place is not None}) == 3
     assert places[3:] == [None, None]
 
-    assert shared.take_place("b", 3) is not None
+    assert shared.take_slot("b", 3) is not None
     assert places[1] is not None
     shared.give_back(places[1])
-    assert shared.take_place("a", 3) == places[1]
-    assert shared.take_place("a", 3) is None
+    assert shared.take_slot("a", 3) == places[1]
+    assert shared.take_slot("a", 3) is None
 
 
-def test_times_of_a_host_are_the_delay_apart(shared: Shared) -> None:
+def test_times_of_a_host_are_the_delay_apart(shared: SharedLimits) -> None:
     assert [shared.reserve_time("a", 0.5, 10.0) for _ in range(3)] == [10.0, 10.5, 11.0]
     assert shared.reserve_time("b", 0.5, 10.0) == 10.0
     assert shared.reserve_time("a", 0.5, 20.0) == 20.0
@@ -50,9 +57,9 @@ def test_times_of_a_host_are_the_delay_apart(shared: Shared) -> None:
 
 @given(st.text())
 def test_places_and_times_never_meet(host: str) -> None:
-    number = _number(host.encode("utf-8", "replace").decode())
-    assert 0 <= (number >> 16) * MOST_PLACES < TABLE_LOCKS - MOST_PLACES
-    assert TABLE_LOCKS + SLOTS < 1 << 63
+    number = _hash_host(host.encode("utf-8", "replace").decode())
+    assert 0 <= (number >> 16) * MAX_SLOTS_PER_HOST < TABLE_LOCKS - MAX_SLOTS_PER_HOST
+    assert TABLE_LOCKS + TABLE_SIZE < 1 << 63
 
 
 @pytest.mark.slow
@@ -61,7 +68,7 @@ def test_places_and_times_never_meet(host: str) -> None:
 def test_no_two_times_are_closer_than_the_delay(
     tmp_path_factory: pytest.TempPathFactory, requests: list[tuple[str, float, float]]
 ) -> None:
-    shared = Shared(str(tmp_path_factory.mktemp("shared") / "file"))
+    shared = SharedLimits(str(tmp_path_factory.mktemp("shared") / "file"))
     free: dict[str, float] = {}
     for host, delay, now in requests:
         start = shared.reserve_time(host, delay, now)
@@ -71,16 +78,16 @@ def test_no_two_times_are_closer_than_the_delay(
 
 
 @pytest.mark.slow
-def test_the_file_is_as_large_as_the_table(path: str, shared: Shared) -> None:
+def test_the_file_is_as_large_as_the_table(path: str, shared: SharedLimits) -> None:
     for number in range(2000):
-        shared.take_place(str(number), 1)
+        shared.take_slot(str(number), 1)
         shared.reserve_time(str(number), 1.0, 1.0)
-    assert Path(path).stat().st_size <= SLOTS * NUMBER.size
+    assert Path(path).stat().st_size <= TABLE_SIZE * NUMBER.size
 
 
 def test_who_opens_the_file_again_finds_what_is_in_it(path: str) -> None:
     for start in (10.0, 11.0):
-        shared = Shared(path)
+        shared = SharedLimits(path)
         assert shared.reserve_time("a", 1.0, 10.0) == start
         shared.close()
 
@@ -90,23 +97,25 @@ def test_who_opens_the_file_again_finds_what_is_in_it(path: str) -> None:
 
 @pytest.mark.slow
 def test_places_are_shared_and_come_back_when_their_holder_is_killed(
-    path: str, shared: Shared
+    path: str, shared: SharedLimits
 ) -> None:
     with Elsewhere(path) as other:
         assert [other.do("place", "a", 3) is None for _ in range(2)] == [False, False]
-        assert shared.take_place("a", 3) is not None
-        assert shared.take_place("a", 3) is None
+        assert shared.take_slot("a", 3) is not None
+        assert shared.take_slot("a", 3) is None
         assert other.do("place", "a", 3) is None
-        assert shared.take_place("b", 3) is not None
+        assert shared.take_slot("b", 3) is not None
 
         other.kill()
-        assert shared.take_place("a", 3) is not None
-        assert shared.take_place("a", 3) is not None
-        assert shared.take_place("a", 3) is None
+        assert shared.take_slot("a", 3) is not None
+        assert shared.take_slot("a", 3) is not None
+        assert shared.take_slot("a", 3) is None
 
 
 @pytest.mark.slow
-def test_times_are_shared_and_a_killed_process_holds_up_nobody(path: str, shared: Shared) -> None:
+def test_times_are_shared_and_a_killed_process_holds_up_nobody(
+    path: str, shared: SharedLimits
+) -> None:
     with Elsewhere(path) as other:
         assert other.do("time", "a", 0.5, 10.0) == 10.0
         assert shared.reserve_time("a", 0.5, 10.0) == 10.5
@@ -122,7 +131,7 @@ def test_the_ceiling_of_a_host_holds_for_both_together(path: str) -> None:
         assert len(here.ask(2, 100.0)) == 2
         assert len(other.do("ask", 10, 100.0)) == 1
         assert len(here.ask(10, 100.0)) == 0
-        assert here.look(100.0 + ASK_AGAIN) == []
+        assert here.look(100.0 + POLITE.shared_slot_poll.first) == []
 
         other.do("end", 1, 101.0)  # whose place it takes again at once
         assert here.look(101.1) == []
@@ -143,7 +152,7 @@ def test_who_waits_for_anothers_place_sees_soon_that_it_is_free(path: str) -> No
         other.do("end", 1, 101.0)
         begun = here.look(102.0)
     assert len(begun) == 1
-    assert begun[0] <= 101.0 + LONGEST_POLL
+    assert begun[0] <= 101.0 + POLITE.shared_slot_poll.longest
     here.shared.close()
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from img2dataset.fetch.http.content_range import whole_size
+from img2dataset.fetch.http.content_range import read_whole_size
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from img2dataset.fetch.http.content_range import whole_size
     ],
 )
 def test_what_is_the_whole(value: str, size: int | None) -> None:
-    assert whole_size(value) == size
+    assert read_whole_size(value) == size

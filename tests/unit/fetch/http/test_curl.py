@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.http import curl as module
-from img2dataset.fetch.http.curl import Ended, Moved, Request, Transfers
+from img2dataset.fetch.http.curl import Finished, Moved, Request, Transfers
 from img2dataset.fetch.loop import Loop
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from tests.site import Site
 from tests.unit.fetch.plain import PLAIN
@@ -40,13 +41,19 @@ class Driver:
         config: FetchConfig = CONFIG,
         *,
         may_connect: Callable[[str, str], bool] | None = None,
+        politeness: Politeness = POLITE,
     ) -> None:
         self.free = 10**9
         self.budget = Budget(lambda: self.free)
         self.loop = Loop()
-        self.seen: list[Ended[str]] = []
+        self.seen: list[Finished[str]] = []
         self.transfers: Transfers[str] = Transfers(
-            config, self.loop, budget=self.budget, kept_open=8, may_connect=may_connect
+            config,
+            self.loop,
+            budget=self.budget,
+            kept_open=8,
+            may_connect=may_connect,
+            politeness=politeness,
         )
 
     def start(self, key: str, request: Request | str, seconds: float = PATIENCE) -> None:
@@ -55,8 +62,8 @@ class Driver:
         self.transfers.start(key, request)
 
     def turn(self) -> None:
-        patience = self.transfers.patience(time.monotonic())
-        self.loop.wait(0.1 if patience is None else min(patience, 0.1))
+        next_timeout = self.transfers.next_timeout(time.monotonic())
+        self.loop.wait(0.1 if next_timeout is None else min(next_timeout, 0.1))
         self.seen += self.transfers.ended()
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -69,11 +76,11 @@ class Driver:
         end = time.monotonic() + seconds
         self.until(lambda: time.monotonic() > end)
 
-    def finish(self) -> dict[str, Ended[str]]:
+    def finish(self) -> dict[str, Finished[str]]:
         self.until(lambda: not len(self.transfers))
         return {ended.key: ended for ended in self.seen}
 
-    def one(self, request: Request | str, seconds: float = PATIENCE) -> Ended[str]:
+    def one(self, request: Request | str, seconds: float = PATIENCE) -> Finished[str]:
         self.start("one", request, seconds)
         return self.finish()["one"]
 
@@ -89,10 +96,8 @@ MakeDriver = Callable[..., Driver]
 def make_driver() -> Iterator[MakeDriver]:
     with ExitStack() as stack:
 
-        def make(
-            config: FetchConfig = CONFIG, may_connect: Callable[[str, str], bool] | None = None
-        ) -> Driver:
-            driver = Driver(config, may_connect=may_connect)
+        def make(config: FetchConfig = CONFIG, **others: Any) -> Driver:
+            driver = Driver(config, **others)
             stack.callback(driver.close)
             return driver
 
@@ -104,12 +109,12 @@ def driver(make_driver: MakeDriver) -> Driver:
     return make_driver()
 
 
-def reason_of(ended: Ended[str]) -> Reason:
+def reason_of(ended: Finished[str]) -> Reason:
     assert isinstance(ended.result, Failure)
     return ended.result.reason
 
 
-def size_of(ended: Ended[str]) -> int:
+def size_of(ended: Finished[str]) -> int:
     assert isinstance(ended.result, Body)
     return len(ended.result.data)
 
@@ -170,7 +175,7 @@ def test_a_wish_to_be_left_alone_is_passed_on(driver: Driver, site: Site) -> Non
 
 
 def test_a_text_for_us_is_given_as_it_is(driver: Driver, site: Site) -> None:
-    assert size_of(driver.one(Request(site.url("/html"), PATIENCE, is_page=True))) > 0
+    assert size_of(driver.one(Request(site.url("/html"), PATIENCE, is_text=True))) > 0
 
 
 def test_a_slot_is_used_again_and_nothing_sticks_to_it(driver: Driver, site: Site) -> None:
@@ -190,7 +195,7 @@ def test_connections_are_used_again(driver: Driver) -> None:
 
 
 def test_facts_are_kept_if_somebody_wants_them(make_driver: MakeDriver, site: Site) -> None:
-    driver = make_driver(replace(CONFIG, keep_fetched=True))
+    driver = make_driver(replace(CONFIG, save_fetch_metadata=True))
     body = driver.one(site.url("/image/1.jpg")).result
     failure = driver.one(site.url("/status/404")).result
     assert isinstance(body, Body)
@@ -300,15 +305,15 @@ def test_a_connection_that_does_not_come_about_is_another_matter(driver: Driver,
 
 @pytest.mark.slow
 def test_connections_that_do_not_come_about_are_counted(
-    driver: Driver, site: Site, deaf: int, monkeypatch: pytest.MonkeyPatch
+    make_driver: MakeDriver, site: Site, deaf: int
 ) -> None:
+    driver = make_driver(politeness=Politeness(stalled_after_s=0.05))
     assert driver.transfers.stalled == 0
     driver.start("silent", site.url("/silent"), seconds=0.5)
     for number in range(3):
         driver.start(str(number), f"http://127.0.0.1:{deaf}/", seconds=0.5)
     driver.turn()
     assert driver.transfers.stalled == 0, "not for long yet"
-    monkeypatch.setattr(module, "STALLED", 0.05)
     driver.until(lambda: driver.transfers.stalled == 3)
     driver.finish()
     driver.until(lambda: driver.transfers.stalled == 0)
@@ -321,24 +326,23 @@ def test_a_body_that_crawls_is_given_up_before_its_time(
     site: Site,
     lowest: int,
     reason: Reason,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LOWEST_SPEED", lowest)
-    driver = make_driver(replace(CONFIG, timeout=0.9))
+    politeness = Politeness(min_bytes_per_s=lowest)
+    driver = make_driver(replace(CONFIG, timeout=0.9), politeness=politeness)
     ended = driver.one(site.url("/drip", every=0.05), seconds=0.9)
     assert reason_of(ended) is reason
 
 
 @pytest.mark.slow
 def test_nobody_waits_for_what_is_over(driver: Driver, site: Site) -> None:
-    assert driver.transfers.patience(time.monotonic()) is None
+    assert driver.transfers.next_timeout(time.monotonic()) is None
     driver.start("one", site.url("/silent"), seconds=0.2)
-    patience = driver.transfers.patience(time.monotonic())
-    assert patience is not None
-    assert patience <= 0.2
+    next_timeout = driver.transfers.next_timeout(time.monotonic())
+    assert next_timeout is not None
+    assert next_timeout <= 0.2
     driver.finish()
     driver.one(site.url("/image/1.jpg"))
-    assert driver.transfers.patience(time.monotonic() + PATIENCE) in {None, 0.0}
+    assert driver.transfers.next_timeout(time.monotonic() + PATIENCE) in {None, 0.0}
 
 
 # -- space --

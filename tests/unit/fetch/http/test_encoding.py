@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.fetch.http.encoding import (
-    MOST_MEMBERS,
-    Decoder,
-    Doubtful,
+    MAX_GZIP_MEMBERS,
     EncodingError,
-    Packed,
-    decoder_for,
+    PassthroughDecoder,
+    StreamDecoder,
+    WholeBodyDecoder,
+    find_decoder,
 )
 
 PLAIN = bytes(range(256)) * 20
@@ -30,21 +30,21 @@ IMAGES = [
 ]
 
 
-def stepwise(header: str) -> Decoder:
-    decoder = decoder_for(header)
-    assert isinstance(decoder, Decoder)
+def stepwise(header: str) -> StreamDecoder:
+    decoder = find_decoder(header)
+    assert isinstance(decoder, StreamDecoder)
     return decoder
 
 
-def doubtful(header: str) -> Doubtful:
-    decoder = decoder_for(header)
-    assert isinstance(decoder, Doubtful)
+def doubtful(header: str) -> PassthroughDecoder:
+    decoder = find_decoder(header)
+    assert isinstance(decoder, PassthroughDecoder)
     return decoder
 
 
-def whole(header: str) -> Packed:
-    packed = decoder_for(header)
-    assert isinstance(packed, Packed)
+def whole(header: str) -> WholeBodyDecoder:
+    packed = find_decoder(header)
+    assert isinstance(packed, WholeBodyDecoder)
     return packed
 
 
@@ -53,7 +53,7 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def decoded(decoder: Decoder | Doubtful, data: bytes, piece: int) -> bytes:
+def decoded(decoder: StreamDecoder | PassthroughDecoder, data: bytes, piece: int) -> bytes:
     pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
     return b"".join(decoder.decode(part, 1_000_000) for part in pieces)
 
@@ -132,7 +132,7 @@ def test_without_the_library_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("header", ["identity", "utf-8", "aws-chunked", "none", "", "binary, "])
 def test_what_is_no_encoding_is_ignored(header: str) -> None:
-    assert decoder_for(header) is None
+    assert find_decoder(header) is None
 
 
 @pytest.mark.parametrize("header", ["compress", "dcb", "gzip, gzip", "br, gzip", "zstd, br"])
@@ -150,17 +150,17 @@ def test_what_we_cannot_undo_is_an_error_unless_it_is_an_image(header: str) -> N
 
 def test_a_bomb_is_let_off_in_small_portions() -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
-    assert len(Decoder(31).decode(bomb, 1000)) == 1000
+    assert len(StreamDecoder(31).decode(bomb, 1000)) == 1000
 
 
 def test_so_is_one_of_many_members() -> None:
-    decoder = Decoder(31)
+    decoder = StreamDecoder(31)
     bombs = gzip.compress(b"\0" * 900) * 50
     assert len(decoder.decode(bombs, 1000)) == 1000
 
 
 def test_a_second_member_that_breaks_off_is_known_to_be_incomplete() -> None:
-    decoder = Decoder(31)
+    decoder = StreamDecoder(31)
     decoder.decode(gzip.compress(PLAIN) * 2, 1_000_000)
     assert decoder.finished
     decoder.decode(gzip.compress(PLAIN)[:-1], 1_000_000)
@@ -168,9 +168,9 @@ def test_a_second_member_that_breaks_off_is_known_to_be_incomplete() -> None:
 
 
 def test_members_without_anything_in_them_come_to_an_end() -> None:
-    decoder = Decoder(31)
+    decoder = StreamDecoder(31)
     with pytest.raises(EncodingError):
-        decoder.decode(gzip.compress(b"") * (MOST_MEMBERS + 2), 1000)
+        decoder.decode(gzip.compress(b"") * (MAX_GZIP_MEMBERS + 2), 1000)
 
 
 @given(st.binary(), st.sampled_from(["gzip", "deflate"]))

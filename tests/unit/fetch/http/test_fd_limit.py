@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from img2dataset.fetch.http.fd_limit import SPARE, transfers_allowed
+from img2dataset.fetch.http.fd_limit import SPARE_FILES, transfers_allowed
 
 resource = pytest.importorskip("resource")
 
@@ -38,7 +38,7 @@ def test_a_limit_that_is_high_enough_is_left_alone(monkeypatch: pytest.MonkeyPat
 def test_the_soft_limit_is_raised_as_far_as_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = limited(monkeypatch, 1024, 8192)
     assert transfers_allowed(2000) == 2000
-    assert limit.now == (4000 + SPARE, 8192)
+    assert limit.now == (4000 + SPARE_FILES, 8192)
 
 
 def test_no_limit_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,13 +51,16 @@ def test_where_the_hard_limit_is_low_fewer_run_at_once_and_it_is_said(
 ) -> None:
     limited(monkeypatch, 512, 1024)
     with caplog.at_level(logging.WARNING):
-        assert transfers_allowed(2000) == (1024 - SPARE) // 2
+        assert transfers_allowed(2000) == (1024 - SPARE_FILES) // 2
     assert "ulimit" in caplog.text
 
 
 @pytest.mark.parametrize(("wanted", "allowed"), [(150, 150), (256, 200), (2000, 200)])
 def test_where_there_is_only_select_fewer_run_at_once_and_it_is_said(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wanted: int, allowed: int
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    wanted: int,
+    allowed: int,
 ) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)

@@ -14,7 +14,7 @@ import pytest
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig, user_agent
 from img2dataset.fetch.http import handles as module
-from img2dataset.fetch.http.handles import longest_connect, new_handle, set_trust
+from img2dataset.fetch.http.handles import connect_timeout, new_handle, set_certificates
 from img2dataset.fetch.http.response import Response
 from tests.site import Site
 
@@ -25,8 +25,8 @@ CONFIG = FetchConfig(
     max_image_bytes=1000,
     user_agent=user_agent("mybot", None),
     user_agent_token="mybot",
-    disallowed_directives=(),
-    verify_tls=True,
+    disallowed_header_directives=(),
+    ignore_ssl_certificate=False,
 )
 
 
@@ -37,7 +37,7 @@ CONFIG = FetchConfig(
 def test_a_connection_has_time_for_three_syns_or_half_of_the_timeout(
     timeout: float, connect: float
 ) -> None:
-    assert longest_connect(timeout) == connect
+    assert connect_timeout(timeout) == connect
 
 
 class Recorder:
@@ -65,9 +65,9 @@ def test_certificates_are_checked_unless_the_user_says_otherwise(
     known: tuple[str | None, str | None],
     expected: dict[int, Any],
 ) -> None:
-    monkeypatch.setattr(module, "certificates", lambda _: known)
+    monkeypatch.setattr(module, "find_certificates", lambda _: known)
     recorder = Recorder()
-    set_trust(recorder, replace(CONFIG, verify_tls=verify))
+    set_certificates(recorder, replace(CONFIG, ignore_ssl_certificate=not verify))
     assert recorder.options == expected
 
 
@@ -152,4 +152,7 @@ def test_a_certificate_that_nobody_knows_is_refused_unless_the_user_says_otherwi
             perform(site.url("/image/1.jpg"))
         assert caught.value.args[0] == pycurl.E_PEER_FAILED_VERIFICATION
         assert site.requests == []
-        assert perform(site.url("/image/1.jpg"), replace(CONFIG, verify_tls=False)).status == 200
+        assert (
+            perform(site.url("/image/1.jpg"), replace(CONFIG, ignore_ssl_certificate=True)).status
+            == 200
+        )

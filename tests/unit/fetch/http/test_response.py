@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.budget import LARGEST_PROMISE, STEP, Budget
-from img2dataset.fetch.http.response import DRAINED, LARGEST_HEADER, PAUSE, STOP, Response
+from img2dataset.fetch.budget import MAX_PROMISED_BYTES, RESERVE_STEP_BYTES, Budget
+from img2dataset.fetch.http.response import MAX_DRAIN_BYTES, MAX_HEADER_BYTES, PAUSE, STOP, Response
 from img2dataset.fetch.policy.refusals import Signals
 
 LIMIT = 50_000
@@ -38,11 +38,11 @@ def plenty() -> Budget:
 
 
 def respond(
-    *lines: str, limit: int = LIMIT, budget: Budget | None = None, is_page: bool = False
+    *lines: str, limit: int = LIMIT, budget: Budget | None = None, is_text: bool = False
 ) -> Response:
     """A response that has been given header lines, until it wants no more."""
     response = Response(limit, refuses, budget or plenty())
-    response.reset(is_page=is_page)
+    response.reset(is_text=is_text)
     for line in lines:
         if response.header(line.encode() + b"\r\n") == STOP:
             break
@@ -72,15 +72,15 @@ GOES_ON: list[tuple[list[str], Reason | None]] = [
     ([OK, "Content-Encoding: gzip"], None),
     ([OK, "Content-Encoding: utf-8"], None),
     ([OK, "Content-Type: text/html"], None),
-    ([OK, "X-A: " + "x" * (LARGEST_HEADER - 100)], None),
+    ([OK, "X-A: " + "x" * (MAX_HEADER_BYTES - 100)], None),
     (["HTTP/1.1 100 Continue"], None),
     (["HTTP/1.1 204 No Content"], Reason.BODY_EMPTY),
     (["HTTP/1.1 205 Reset Content"], Reason.BODY_EMPTY),
     (["HTTP/1.1 302 Found", "Location: /x"], None),
-    (["HTTP/1.1 302 Found", "Location: /x", f"Content-Length: {DRAINED}"], None),
+    (["HTTP/1.1 302 Found", "Location: /x", f"Content-Length: {MAX_DRAIN_BYTES}"], None),
     (["HTTP/1.1 304 Not Modified"], None),
     (["HTTP/1.1 404 Not Found"], None),
-    (["HTTP/1.1 404 Not Found", f"Content-Length: {DRAINED}"], None),
+    (["HTTP/1.1 404 Not Found", f"Content-Length: {MAX_DRAIN_BYTES}"], None),
     (["HTTP/1.1 404 Not Found", "X-Robots-Tag: noai"], None),  # it is not there anyway
     (["HTTP/1.1 503 Busy", "Content-Encoding: compress"], None),
     (["HTTP/1.1 103 Early Hints", "X-Robots-Tag: noai"], None),
@@ -105,9 +105,9 @@ STOPS: list[tuple[list[str], Reason | None]] = [
         Reason.BODY_INCOMPLETE,
     ),
     ([OK, "content-usage:  train-ai=n "], Reason.CONTENT_USAGE),
-    ([OK, "X-A: " + "x" * LARGEST_HEADER], Reason.HEADER_TOO_LARGE),
-    (["HTTP/1.1 404 Not Found", f"Content-Length: {DRAINED + 1}"], None),
-    (["HTTP/1.1 302 Found", "Location: /x", f"Content-Length: {DRAINED + 1}"], None),
+    ([OK, "X-A: " + "x" * MAX_HEADER_BYTES], Reason.HEADER_TOO_LARGE),
+    (["HTTP/1.1 404 Not Found", f"Content-Length: {MAX_DRAIN_BYTES + 1}"], None),
+    (["HTTP/1.1 302 Found", "Location: /x", f"Content-Length: {MAX_DRAIN_BYTES + 1}"], None),
 ]
 
 
@@ -127,7 +127,7 @@ def test_it_stops_before_the_body(lines: list[str], verdict: Reason | None) -> N
 
 @pytest.mark.parametrize("line", ["X-Robots-Tag: noai", "tdm-reservation: 1"])
 def test_a_text_for_us_is_not_refused(line: str) -> None:
-    assert not respond(OK, line, "", is_page=True).stopped
+    assert not respond(OK, line, "", is_text=True).stopped
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_of_the_whole_all_has_to_come() -> None:
     head = ["HTTP/1.1 206 Partial Content", "Content-Range: bytes 0-9/10", ""]
     short = respond(*head)
     short.chunk(bytes(9))
-    assert short.lacking is Reason.BODY_INCOMPLETE
+    assert short.missing_part is Reason.BODY_INCOMPLETE
     short.chunk(b"x")
-    assert short.lacking is None
+    assert short.missing_part is None
 
 
 def test_what_is_packed_is_undone_at_its_end() -> None:
@@ -206,7 +206,7 @@ def test_a_refused_redirect_is_not_followed() -> None:
 
 
 def test_headers_of_all_answers_count_towards_their_limit() -> None:
-    hint = ["HTTP/1.1 103 Early Hints", "X-A: " + "x" * (LARGEST_HEADER // 3), ""]
+    hint = ["HTTP/1.1 103 Early Hints", "X-A: " + "x" * (MAX_HEADER_BYTES // 3), ""]
     assert respond(*hint, *hint).verdict is None
     assert respond(*hint, *hint, *hint).verdict is Reason.HEADER_TOO_LARGE
 
@@ -269,9 +269,9 @@ def test_a_body_is_collected_and_its_space_given_back() -> None:
     ("length", "reserved"),
     [
         ("Content-Length: 1000000", 1_000_000),
-        ("Content-Length: 64000000", LARGEST_PROMISE),
-        ("X-A: B", STEP),
-        ("Content-Length: nonsense", STEP),
+        ("Content-Length: 64000000", MAX_PROMISED_BYTES),
+        ("X-A: B", RESERVE_STEP_BYTES),
+        ("Content-Length: nonsense", RESERVE_STEP_BYTES),
     ],
 )
 def test_space_is_reserved_for_as_much_as_is_announced_and_believed(
@@ -291,9 +291,9 @@ def test_a_body_that_grows_gets_space_in_steps() -> None:
     response = respond(OK, "Content-Length: 10", "", limit=10**8, budget=budget)
     response.chunk(bytes(10))
     response.chunk(bytes(10))
-    assert budget.reserved == 10 + STEP
-    response.chunk(bytes(3 * STEP))
-    assert response.size <= budget.reserved <= response.size + STEP
+    assert budget.reserved == 10 + RESERVE_STEP_BYTES
+    response.chunk(bytes(3 * RESERVE_STEP_BYTES))
+    assert response.size <= budget.reserved <= response.size + RESERVE_STEP_BYTES
 
 
 def test_a_small_error_page_is_drained_and_a_large_one_is_not() -> None:
@@ -303,7 +303,7 @@ def test_a_small_error_page_is_drained_and_a_large_one_is_not() -> None:
     assert budget.reserved == 0
     assert small.release() == b""
     unknown = respond("HTTP/1.1 404 Not Found", "")
-    assert unknown.chunk(b"x" * DRAINED) is None
+    assert unknown.chunk(b"x" * MAX_DRAIN_BYTES) is None
     assert unknown.chunk(b"x") == STOP
     assert unknown.verdict is None
 
@@ -319,7 +319,7 @@ def test_a_body_that_grows_too_large_is_stopped_and_given_back() -> None:
 
 
 def test_of_a_text_for_us_the_beginning_will_do() -> None:
-    response = respond(OK, "Content-Length: 99999999", "Content-Type: text/plain", "", is_page=True)
+    response = respond(OK, "Content-Length: 99999999", "Content-Type: text/plain", "", is_text=True)
     pieces = 0
     while response.chunk(b"x" * 100_000) is None:
         pieces += 1
@@ -332,7 +332,7 @@ def test_nothing_of_a_picture_is_enough_before_its_end() -> None:
     response = respond(OK, "")
     response.chunk(b"x" * (LIMIT + 1))
     assert not response.enough
-    assert not respond("HTTP/1.1 404 No", f"Content-Length: {DRAINED + 1}", "").enough
+    assert not respond("HTTP/1.1 404 No", f"Content-Length: {MAX_DRAIN_BYTES + 1}", "").enough
 
 
 # -- looking at what comes --
@@ -346,17 +346,17 @@ def test_a_page_is_no_picture_and_a_short_one_is_read_to_its_end(kind: str, body
     assert response.verdict is Reason.NOT_AN_IMAGE
     assert budget.reserved == 0
     assert response.chunk(bytes(1000)) is None
-    assert response.chunk(bytes(DRAINED)) == STOP
+    assert response.chunk(bytes(MAX_DRAIN_BYTES)) == STOP
     assert response.verdict is Reason.NOT_AN_IMAGE
     assert response.release() == b""
 
 
 def test_a_long_page_is_not_read() -> None:
-    response = respond(OK, f"Content-Length: {DRAINED + 1}", "")
+    response = respond(OK, f"Content-Length: {MAX_DRAIN_BYTES + 1}", "")
     assert response.chunk(PAGE) == STOP
     assert response.verdict is Reason.NOT_AN_IMAGE
     unknown = respond(OK, "")
-    assert unknown.chunk(PAGE + bytes(DRAINED)) == STOP
+    assert unknown.chunk(PAGE + bytes(MAX_DRAIN_BYTES)) == STOP
     assert unknown.verdict is Reason.NOT_AN_IMAGE
 
 
@@ -374,7 +374,7 @@ def test_only_the_beginning_is_looked_at() -> None:
 
 
 def test_a_text_for_us_may_be_a_page() -> None:
-    response = respond(OK, "Content-Type: text/html", "", is_page=True)
+    response = respond(OK, "Content-Type: text/html", "", is_text=True)
     assert response.chunk(PAGE) is None
     assert response.verdict is None
 
@@ -390,7 +390,7 @@ def test_what_was_compressed_is_restored_and_only_that_counts() -> None:
         assert response.chunk(packed[start : start + 20]) is None
     assert response.whole
     assert response.size == len(JPEG) * 10
-    assert budget.reserved <= response.size + 2 * STEP
+    assert budget.reserved <= response.size + 2 * RESERVE_STEP_BYTES
     assert response.release() == JPEG * 10
 
 
@@ -401,7 +401,7 @@ def test_the_limit_counts_what_is_decoded() -> None:
 
 
 def test_space_for_what_comes_of_a_bomb_is_there_before_it_goes_off() -> None:
-    free = STEP
+    free = RESERVE_STEP_BYTES
     budget = Budget(lambda: free)
     bombs = [respond(OK, "Content-Encoding: deflate", "", limit=10**7, budget=budget)
              for _ in range(10)]  # fmt: skip
@@ -411,7 +411,7 @@ def test_space_for_what_comes_of_a_bomb_is_there_before_it_goes_off() -> None:
     assert [bomb.size for bomb in bombs] == [10**7] + [0] * 9
 
     bombs[0].release()
-    bombs[1].go_on()
+    bombs[1].resume()
     assert bombs[1].chunk(packed) is None
     assert bombs[1].release() == bytes(10**7)
 
@@ -420,7 +420,7 @@ def test_space_that_a_decoder_did_not_need_is_given_back_at_once() -> None:
     budget = plenty()
     response = respond(OK, "Content-Encoding: gzip", "", limit=10**8, budget=budget)
     assert response.chunk(gzip.compress(bytes(range(256)) * 200)[:300]) is None
-    assert budget.reserved <= response.size + STEP
+    assert budget.reserved <= response.size + RESERVE_STEP_BYTES
 
 
 def test_a_compressed_body_that_breaks_off_is_known_to_be_incomplete() -> None:
@@ -459,7 +459,7 @@ def test_what_nobody_can_undo_is_stopped_at_its_first_byte_unless_it_is_an_image
 
 
 def test_a_compressed_page_is_drained_as_it_comes() -> None:
-    noise = random.Random(1).randbytes(DRAINED // 2)  # it takes long to come
+    noise = random.Random(1).randbytes(MAX_DRAIN_BYTES // 2)  # it takes long to come
     packed = gzip.compress(PAGE + noise)
     response = respond(OK, "Content-Encoding: gzip", "", limit=100)
     for start in range(0, len(packed), 1000):
@@ -486,7 +486,7 @@ def test_a_body_for_which_there_is_no_space_waits_and_goes_on(
     now = 53.5
     first.release()
     assert budget.has_space
-    second.go_on()
+    second.resume()
     assert (second.paused, second.waited, list(budget.waiting)) == (False, 3.5, [])
     assert second.chunk(JPEG) is None
     assert second.release() == JPEG
@@ -508,21 +508,21 @@ def test_who_ends_while_it_waits_waits_no_longer() -> None:
 
 def test_a_body_crawls_if_it_brings_too_little_between_two_looks() -> None:
     response = respond(OK, "")
-    assert not response.crawls(10)
+    assert not response.is_too_slow(10)
     response.chunk(b"x" * 10)
-    assert not response.crawls(10)
+    assert not response.is_too_slow(10)
     response.chunk(b"x" * 9)
-    assert response.crawls(10)
+    assert response.is_too_slow(10)
     assert response.verdict is Reason.TOO_SLOW
 
 
 def test_an_answer_that_has_not_begun_does_not_crawl() -> None:
     response = respond(OK)
-    assert not response.crawls(10)
-    assert not response.crawls(10)
+    assert not response.is_too_slow(10)
+    assert not response.is_too_slow(10)
     response.header(b"\r\n")
-    assert not response.crawls(10)
-    assert response.crawls(10), "but now it has had its time"
+    assert not response.is_too_slow(10)
+    assert response.is_too_slow(10), "but now it has had its time"
 
 
 @pytest.mark.parametrize("looks_meanwhile", [0, 1])
@@ -530,14 +530,14 @@ def test_a_body_that_waited_for_us_does_not_crawl(looks_meanwhile: int) -> None:
     budget = Budget(lambda: 0)
     first, second = respond(OK, "", budget=budget), respond(OK, "", budget=budget)
     first.chunk(JPEG)
-    assert not second.crawls(10)
+    assert not second.is_too_slow(10)
     assert second.chunk(JPEG) == PAUSE
     for _ in range(looks_meanwhile):
-        assert not second.crawls(10)
+        assert not second.is_too_slow(10)
     first.release()
-    second.go_on()
-    assert not second.crawls(10)
-    assert second.crawls(10), "but now it has had its time"
+    second.resume()
+    assert not second.is_too_slow(10)
+    assert second.is_too_slow(10), "but now it has had its time"
 
 
 # -- whatever comes --
@@ -579,10 +579,10 @@ PIECES = st.sampled_from([
     st.sampled_from([0, 10**9]),
     st.booleans(),
 )
-def test_no_server_breaks_it(steps: list[tuple[str, bytes]], free: int, is_page: bool) -> None:  # noqa: FBT001  (hypothesis)
+def test_no_server_breaks_it(steps: list[tuple[str, bytes]], free: int, is_text: bool) -> None:  # noqa: FBT001  (hypothesis)
     budget = Budget(lambda: free)
     response = Response(100, refuses, budget)
-    response.reset(is_page=is_page)
+    response.reset(is_text=is_text)
     for kind, data in steps:
         said = response.header(data + b"\r\n") if kind == "header" else response.chunk(data)
         if said == STOP:

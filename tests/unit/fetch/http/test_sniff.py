@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.http.sniff import ENOUGH, NOT_IMAGES, cannot_be_image, why_no_image
+from img2dataset.fetch.http.sniff import (
+    MIN_SNIFF_BYTES,
+    NOT_IMAGES,
+    cannot_be_image,
+    reason_for_type,
+)
 from tests.pictures import CASES
 
 FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "PPM", "JPEG2000", "DDS"]
@@ -80,7 +85,7 @@ def test_a_page_is_none_whatever_its_label_says(first: bytes, kind: str) -> None
     assert cannot_be_image(kind, first)
 
 
-@given(st.binary(max_size=ENOUGH - 1), st.sampled_from(["text/html", "", "image/png"]))
+@given(st.binary(max_size=MIN_SNIFF_BYTES - 1), st.sampled_from(["text/html", "", "image/png"]))
 def test_of_too_little_nothing_is_said(first: bytes, kind: str) -> None:
     assert not cannot_be_image(kind, first)
 
@@ -88,10 +93,10 @@ def test_of_too_little_nothing_is_said(first: bytes, kind: str) -> None:
 @given(st.binary(), st.text())
 def test_no_label_and_no_bytes_break_it(first: bytes, kind: str) -> None:
     assert cannot_be_image(kind, first) in {True, False}
-    assert not cannot_be_image(kind, b"\xff\xd8\xff" + first + bytes(ENOUGH))
+    assert not cannot_be_image(kind, b"\xff\xd8\xff" + first + bytes(MIN_SNIFF_BYTES))
 
 
 def test_a_film_is_named_by_its_label() -> None:
-    assert why_no_image(" Video/MP4; codecs=avc1") is Reason.VIDEO
+    assert reason_for_type(" Video/MP4; codecs=avc1") is Reason.VIDEO
     for kind in ("text/html", "audio/mpeg", ""):
-        assert why_no_image(kind) is Reason.NOT_AN_IMAGE
+        assert reason_for_type(kind) is Reason.NOT_AN_IMAGE

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.http.urls import LONGEST_URL, sendable
+from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, sendable
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_url_is_sent_as_a_browser_would(given_url: str, sent: str) -> None:
         ("http://[::1/", Reason.URL_INVALID),
         ("http://example.com:99999/", Reason.URL_INVALID),
         ("\ud800", Reason.URL_INVALID),
-        ("http://example.com/" + "x" * LONGEST_URL, Reason.URL_INVALID),
+        ("http://example.com/" + "x" * MAX_URL_CHARACTERS, Reason.URL_INVALID),
     ],
 )
 def test_what_cannot_be_asked_for_has_a_reason(url: str | None, reason: Reason) -> None:

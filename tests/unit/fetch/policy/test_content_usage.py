@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.policy.content_usage import LONGEST, forbids_training, preference
+from img2dataset.fetch.policy.content_usage import MAX_LINE_CHARACTERS, forbids_training, preference
 
 NO = [
     "train-ai=n",
@@ -43,7 +43,7 @@ NOTHING = [
     "=n",
     "train-ai=n, caf\u00e9",
     "/ train-ai=n",
-    "train-ai=n" + " " * LONGEST,
+    "train-ai=n" + " " * MAX_LINE_CHARACTERS,
 ]
 
 

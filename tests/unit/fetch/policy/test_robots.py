@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.fetch.http.urls import sendable
-from img2dataset.fetch.policy.robots import LARGEST, LONGEST_DELAY, Rules, robots_url, rules_for
+from img2dataset.fetch.policy.robots import (
+    MAX_CRAWL_DELAY_S,
+    MAX_ROBOTS_BYTES,
+    Rules,
+    robots_url,
+    rules_for,
+)
 
 AGENTS = ("MyBot", "img2dataset")
 
@@ -219,7 +225,7 @@ def test_what_is_not_said_is_not_forbidden(text: str) -> None:
         ([], None),
         (["Crawl-delay: 2.5"], 2.5),
         (["crawl-delay:0"], None),
-        (["Crawl-delay: 86400"], LONGEST_DELAY),
+        (["Crawl-delay: 86400"], MAX_CRAWL_DELAY_S),
         (["Crawl-delay: 1e400"], None),
         (["Crawl-delay: nan"], None),
         (["Crawl-delay: -1"], None),
@@ -230,7 +236,7 @@ def test_what_is_not_said_is_not_forbidden(text: str) -> None:
         (["Request-rate: 0/1"], None),
         (["Request-rate: 1/0"], None),
         (["Request-rate: 1/" + "9" * 4000], None),
-        (["Request-rate: 1/" + "9" * 30], LONGEST_DELAY),
+        (["Request-rate: 1/" + "9" * 30], MAX_CRAWL_DELAY_S),
         (["Request-rate: 1/5", "Crawl-delay: 2"], 5.0),
         (["Request-rate: 1/5", "Crawl-delay: 8"], 8.0),
     ],
@@ -242,8 +248,10 @@ def test_the_pause_between_two_requests_is(lines: list[str], delay: float | None
 
 def test_only_the_beginning_of_a_huge_file_is_read_and_no_line_in_part() -> None:
     start = for_all("Disallow: /a\n").encode()
-    body = start + b"#" * (LARGEST - len(start) - 12) + b"\nDisallow: /private\nDisallow: /b"
-    assert body[:LARGEST].endswith(b"\nDisallow: /")
+    body = (
+        start + b"#" * (MAX_ROBOTS_BYTES - len(start) - 12) + b"\nDisallow: /private\nDisallow: /b"
+    )
+    assert body[:MAX_ROBOTS_BYTES].endswith(b"\nDisallow: /")
     assert [allows(body, path) for path in ("/a", "/b", "/private")] == [False, True, True]
 
 
@@ -311,7 +319,7 @@ LINES = st.lists(
 def test_no_file_and_no_path_break_it(body: bytes, path: str) -> None:
     found = rules(body)
     found.allows(sendable(f"https://example.com/{path}"))
-    assert found.crawl_delay is None or 0 < found.crawl_delay <= LONGEST_DELAY
+    assert found.crawl_delay is None or 0 < found.crawl_delay <= MAX_CRAWL_DELAY_S
 
 
 @given(LINES, st.text())

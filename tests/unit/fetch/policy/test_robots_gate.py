@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason
-from img2dataset.fetch.policy import robots_gate as module
-from img2dataset.fetch.policy.robots import KEPT_FOR
-from img2dataset.fetch.policy.robots_gate import UNAVAILABLE_FOR, RobotsGate
+from img2dataset.fetch.policy.robots import MAX_AGE_S
+from img2dataset.fetch.policy.robots_gate import RobotsGate
+from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
 
 ORIGIN = "http://a"
 RULES = b"User-agent: *\nDisallow: /private/\nCrawl-delay: 3\nUser-agent: mybot\nDisallow: /"
 
 
-def gate(*agents: str) -> RobotsGate[int]:
-    return RobotsGate(agents or ("img2dataset",))
+def gate(*agents: str, politeness: Politeness = POLITE) -> RobotsGate[int]:
+    return RobotsGate(agents or ("img2dataset",), politeness=politeness)
 
 
 def known(status: int | None = 200, body: bytes = RULES, *agents: str) -> RobotsGate[int]:
@@ -99,7 +99,9 @@ def test_where_nothing_may_be_asked_for_tdmrep_is_not(status: int | None, body: 
     assert not made.wants_tdmrep(ORIGIN)
 
 
-@pytest.mark.parametrize(("status", "lasts"), [(404, KEPT_FOR), (None, UNAVAILABLE_FOR)])
+@pytest.mark.parametrize(
+    ("status", "lasts"), [(404, MAX_AGE_S), (None, POLITE.robots_unavailable_s)]
+)
 def test_a_tdmrep_that_could_not_be_had_is_asked_for_again(
     status: int | None, lasts: float
 ) -> None:
@@ -129,7 +131,9 @@ def test_our_more_specific_name_comes_first() -> None:
     assert said(known(200, RULES, "img2dataset"), "/1.jpg") == 3.0
 
 
-@pytest.mark.parametrize(("status", "lasts"), [(200, KEPT_FOR), (500, UNAVAILABLE_FOR)])
+@pytest.mark.parametrize(
+    ("status", "lasts"), [(200, MAX_AGE_S), (500, POLITE.robots_unavailable_s)]
+)
 def test_it_is_asked_for_again_after_a_time(status: int, lasts: float) -> None:
     made = known(status)
     assert said(made, "/1.jpg", lasts - 1) is not None
@@ -140,11 +144,8 @@ def test_it_is_asked_for_again_after_a_time(status: int, lasts: float) -> None:
     assert said(made, "/private/1.jpg", lasts + 1) == 0.0
 
 
-def test_the_oldest_are_forgotten_but_not_those_on_their_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_ORIGINS", 10)
-    made = gate()
+def test_the_oldest_are_forgotten_but_not_those_on_their_way() -> None:
+    made = gate(politeness=Politeness(max_robots_origins=10))
     made.wait("http://slow", 1)
     for number in range(100):
         made.wait(f"http://{number}", 1)
@@ -155,18 +156,16 @@ def test_the_oldest_are_forgotten_but_not_those_on_their_way(
     assert made.store("http://slow", 404, b"", 1.0) == [1]
 
 
-def test_many_may_be_on_their_way_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ORIGINS", 10)
-    made = gate()
+def test_many_may_be_on_their_way_at_once() -> None:
+    made = gate(politeness=Politeness(max_robots_origins=10))
     assert all(made.wait(f"http://{number}", number) for number in range(100))
     assert [made.store(f"http://{n}", 200, b"", 0.0) for n in range(100)] == [
         [n] for n in range(100)
     ]
 
 
-def test_long_rules_count_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_CHARACTERS", 10_000)
-    made = gate()
+def test_long_rules_count_by_their_length() -> None:
+    made = gate(politeness=Politeness(max_robots_characters=10_000))
     rules = b"User-agent: *\n" + b"\n".join(b"Disallow: /%04d" % number for number in range(200))
     for number in range(50):
         made.wait(f"http://{number}", 1)

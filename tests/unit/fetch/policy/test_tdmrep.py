@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.policy.tdmrep import MOST_RULES, NONE, reservations, tdmrep_url
+from img2dataset.fetch.policy.tdmrep import MAX_RULES, NONE, reservations, tdmrep_url
 
 
 def rule(location: Any, value: Any = 1, **others: Any) -> dict[str, Any]:
@@ -93,8 +93,8 @@ def test_a_text_that_no_encoding_has_breaks_nothing() -> None:
 
 
 def test_there_is_an_end_to_its_rules() -> None:
-    body = json.dumps([rule(f"/{number}") for number in range(MOST_RULES + 5)]).encode()
-    assert len(reservations(200, body).rules) == MOST_RULES
+    body = json.dumps([rule(f"/{number}") for number in range(MAX_RULES + 5)]).encode()
+    assert len(reservations(200, body).rules) == MAX_RULES
 
 
 def test_where_it_is() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from img2dataset.fetch.policy.content_signal import preference
 from img2dataset.fetch.policy.robots import Rules, rules_for
-from img2dataset.fetch.policy.usage_rules import MOST_RULES
+from img2dataset.fetch.policy.usage_rules import MAX_RULES
 
 USAGE = "content-usage"
 
@@ -153,9 +153,9 @@ def test_what_is_said_of_a_url_is_told() -> None:
 
 
 def test_more_rules_than_anybody_needs_are_a_no() -> None:
-    many = [f"Content-Usage: /{number} train-ai=y" for number in range(MOST_RULES + 1)]
+    many = [f"Content-Usage: /{number} train-ai=y" for number in range(MAX_RULES + 1)]
     assert forbidden("/x", *many)
-    assert not forbidden("/x", *many[:MOST_RULES])
+    assert not forbidden("/x", *many[:MAX_RULES])
 
 
 @given(st.lists(st.text(max_size=20), max_size=5))

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.route.addresses import (
     IPV4_AT_THE_END,
-    allowed,
+    filter_addresses,
     is_local_name,
     is_loopback,
     is_public,
     literal,
-    may_ask,
+    may_request,
 )
 
 POLICIES = ("allow", "listed", "deny")
@@ -173,20 +173,20 @@ def test_this_name_is_not_local(host: str) -> None:
 def test_what_is_private_may_be_asked_only_if(
     host: str, policy: str, listed_host: str | None, *, verdict: bool
 ) -> None:
-    assert may_ask(policy, host, listed_host=listed_host) is verdict
-    assert may_ask(policy, host, listed_host=host) is (policy != "deny")
+    assert may_request(policy, host, listed_host=listed_host) is verdict
+    assert may_request(policy, host, listed_host=host) is (policy != "deny")
 
 
 def test_a_redirect_may_stay_on_the_host_of_the_list_however_it_is_written() -> None:
-    assert may_ask("listed", "localhost.", listed_host="LOCALHOST")
-    assert may_ask("listed", "[::1]", listed_host="[0:0:0:0:0:0:0:1]")
-    assert not may_ask("listed", "127.0.0.1", listed_host="localhost")
+    assert may_request("listed", "localhost.", listed_host="LOCALHOST")
+    assert may_request("listed", "[::1]", listed_host="[0:0:0:0:0:0:0:1]")
+    assert not may_request("listed", "127.0.0.1", listed_host="localhost")
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("host", ["example.com", "localhost.example", "8.8.8.8", "[2606:4700::1]"])
 def test_names_and_public_addresses_may_be_asked(policy: str, host: str) -> None:
-    assert may_ask(policy, host, listed_host=None)
+    assert may_request(policy, host, listed_host=None)
 
 
 MIXED = ("10.0.0.1", "8.8.8.8", "127.0.0.1", "::1", "2606:4700::1", "::ffff:127.0.0.1", "junk")
@@ -209,7 +209,7 @@ MIXED = ("10.0.0.1", "8.8.8.8", "127.0.0.1", "::1", "2606:4700::1", "::ffff:127.
     ],
 )
 def test_of_these_addresses(policy: str, host: str, expected: tuple[str, ...]) -> None:
-    assert allowed(policy, host, MIXED) == expected
+    assert filter_addresses(policy, host, MIXED) == expected
 
 
 HOSTS = st.sampled_from(["example.com", "localhost", "a.localhost", "intranet"]) | st.text()
@@ -217,7 +217,7 @@ HOSTS = st.sampled_from(["example.com", "localhost", "a.localhost", "intranet"])
 
 @given(HOSTS, st.lists(st.ip_addresses().map(str) | st.sampled_from(PUBLIC + NOT_PUBLIC)))
 def test_a_stricter_policy_never_allows_more(host: str, addresses: list[str]) -> None:
-    every, listed, denied = (allowed(policy, host, addresses) for policy in POLICIES)
+    every, listed, denied = (filter_addresses(policy, host, addresses) for policy in POLICIES)
     assert set(denied) <= set(listed) <= set(every)
     assert all(map(is_public, denied))
     if literal(host) is None:
@@ -226,10 +226,10 @@ def test_a_stricter_policy_never_allows_more(host: str, addresses: list[str]) ->
 
 @given(st.lists(st.ip_addresses().map(str)), st.sampled_from(["listed", "deny"]))
 def test_no_public_name_ever_leads_to_a_private_address(addresses: list[str], policy: str) -> None:
-    assert all(map(is_public, allowed(policy, "example.com", addresses)))
+    assert all(map(is_public, filter_addresses(policy, "example.com", addresses)))
 
 
 @given(HOSTS | st.ip_addresses().map(str), HOSTS)
 def test_a_policy_nobody_knows_is_the_strictest(host: str, listed_host: str) -> None:
-    denied = may_ask("deny", host, listed_host=listed_host)
-    assert may_ask("Alow", host, listed_host=listed_host) == denied
+    denied = may_request("deny", host, listed_host=listed_host)
+    assert may_request("Alow", host, listed_host=listed_host) == denied

@@ -15,7 +15,7 @@ from img2dataset.fetch.dns.name_cache import NO_SUCH_HOST, NOT_RESOLVED, Answer
 from img2dataset.fetch.dns.resolver import Resolver
 from img2dataset.fetch.http.urls import sendable
 from img2dataset.fetch.loop import Loop
-from img2dataset.fetch.route.router import STRAIGHT, Route, Router, origin_of, place_of
+from img2dataset.fetch.route.router import DIRECT, Route, Router, find_origin, parse_origin
 from img2dataset.records import Failure
 from tests.unit.fetch.plain import PLAIN
 
@@ -41,20 +41,20 @@ MakeWays = Callable[..., Router]
 
 
 @pytest.fixture
-def make_ways(request: pytest.FixtureRequest) -> MakeWays:
+def make_router(request: pytest.FixtureRequest) -> MakeWays:
     def make(policy: str = "listed", **names: Answer) -> Router:
         loop = Loop()
-        ways = Router(replace(PLAIN, private_addresses=policy), loop)
+        router = Router(replace(PLAIN, private_addresses=policy), loop)
         request.addfinalizer(loop.close)
-        ways.close()
-        ways._resolver = cast("Resolver", Names(names))
-        return ways
+        router.close()
+        router._resolver = cast("Resolver", Names(names))
+        return router
 
     return make
 
 
-def way(ways: Router, url: str, listed: str = "http://a/") -> Route | Reason | None:
-    found = ways.find(place_of(origin_of(url)), place_of(origin_of(listed)).host)
+def way(router: Router, url: str, listed: str = "http://a/") -> Route | Reason | None:
+    found = router.find(parse_origin(find_origin(url)), parse_origin(find_origin(listed)).host)
     return found.reason if isinstance(found, Failure) else found
 
 
@@ -77,8 +77,8 @@ def way(ways: Router, url: str, listed: str = "http://a/") -> Route | Reason | N
     ],
 )  # fmt: skip
 def test_whom_a_url_asks(url: str, origin: str, host: str, port: int, literal: str | None) -> None:
-    place = place_of(origin_of(url))
-    assert (place.origin, place.host, place.port, place.literal) == (origin, host, port, literal)
+    place = parse_origin(find_origin(url))
+    assert (place.name, place.host, place.port, place.literal) == (origin, host, port, literal)
 
 
 @given(
@@ -89,37 +89,37 @@ def test_whom_a_url_asks(url: str, origin: str, host: str, port: int, literal: s
     st.sampled_from(["", "user@", "user:pa%40ss@"]),
     st.text(max_size=10),
 )
-def test_whatever_can_be_sent_has_a_place(
+def test_whatever_can_be_sent_has_an_origin(
     scheme: str, host: str, port: int | None, user: str, path: str
 ) -> None:
     try:
         url = sendable(f"{scheme}://{user}{host}{'' if port is None else f':{port}'}/{path}")
     except Exception:  # noqa: BLE001  (not every name made here is one)
         return
-    place = place_of(origin_of(url))
+    place = parse_origin(find_origin(url))
     assert place.scheme == scheme
     assert place.port == (port or {"http": 80, "https": 443}[scheme])
-    assert "@" not in place.origin
+    assert "@" not in place.name
     assert place.host in url
     assert (place.literal is not None) is (host[0] == "[" or host.replace(".", "").isdigit())
 
 
-# -- ways --
+# -- router --
 
 
-def test_an_address_needs_no_name_server(make_ways: MakeWays) -> None:
-    ways = make_ways()
-    assert way(ways, "http://8.8.8.8/") == STRAIGHT
-    assert way(ways, "http://[2606:4700::1]/") == STRAIGHT
-    assert cast("Names", ways._resolver).asked == []
+def test_an_address_needs_no_name_server(make_router: MakeWays) -> None:
+    router = make_router()
+    assert way(router, "http://8.8.8.8/") == DIRECT
+    assert way(router, "http://[2606:4700::1]/") == DIRECT
+    assert cast("Names", router._resolver).asked == []
 
 
-def test_a_name_that_is_known_comes_with_its_addresses(make_ways: MakeWays) -> None:
-    assert way(make_ways(a=PUBLIC), "https://a/") == Route("a:443:2606:4700::1,8.8.8.8")
+def test_a_name_that_is_known_comes_with_its_addresses(make_router: MakeWays) -> None:
+    assert way(make_router(a=PUBLIC), "https://a/") == Route("a:443:2606:4700::1,8.8.8.8")
 
 
-def test_a_name_that_is_not_known_is_looked_up(make_ways: MakeWays) -> None:
-    assert way(make_ways(), "http://a/") is None
+def test_a_name_that_is_not_known_is_looked_up(make_router: MakeWays) -> None:
+    assert way(make_router(), "http://a/") is None
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_name_that_is_not_known_is_looked_up(make_ways: MakeWays) -> None:
     [(NO_SUCH_HOST, Reason.NO_SUCH_HOST), (NOT_RESOLVED, Reason.HOST_NOT_RESOLVED)],
 )
 def test_a_name_that_cannot_be_looked_up_says_why(
-    make_ways: MakeWays, answer: Answer, reason: Reason
+    make_router: MakeWays, answer: Answer, reason: Reason
 ) -> None:
-    assert way(make_ways(a=answer), "http://a/") is reason
+    assert way(make_router(a=answer), "http://a/") is reason
 
 
 NO = Reason.ADDRESS_NOT_ALLOWED
@@ -153,7 +153,7 @@ NO = Reason.ADDRESS_NOT_ALLOWED
     ],
 )
 def test_who_may_be_asked_by_whom(  # noqa: PLR0917  (a table)
-    make_ways: MakeWays,
+    make_router: MakeWays,
     url: str,
     listed: str,
     answer: Answer | None,
@@ -161,56 +161,56 @@ def test_who_may_be_asked_by_whom(  # noqa: PLR0917  (a table)
     by_list: bool,  # noqa: FBT001
     deny: bool,  # noqa: FBT001
 ) -> None:
-    host = place_of(origin_of(url)).host
+    host = parse_origin(find_origin(url)).host
     names = {} if answer is None else {host: answer}
     for policy, may in (("allow", allow), ("listed", by_list), ("deny", deny)):
-        found = way(make_ways(policy, **names), url, listed)
+        found = way(make_router(policy, **names), url, listed)
         assert isinstance(found, Route) if may else found is NO, policy
 
 
-def test_of_several_addresses_only_those_that_are_allowed_are_used(make_ways: MakeWays) -> None:
-    assert way(make_ways(a=MIXED), "http://a/") == Route("a:80:8.8.8.8")
-    assert way(make_ways("allow", a=MIXED), "http://a/") == Route("a:80:8.8.8.8,10.0.0.1")
+def test_of_several_addresses_only_those_that_are_allowed_are_used(make_router: MakeWays) -> None:
+    assert way(make_router(a=MIXED), "http://a/") == Route("a:80:8.8.8.8")
+    assert way(make_router("allow", a=MIXED), "http://a/") == Route("a:80:8.8.8.8,10.0.0.1")
 
 
 def test_a_proxy_is_asked_instead_of_a_name_server(
-    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch
+    make_router: MakeWays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://192.0.2.7:3128")
     monkeypatch.setenv("no_proxy", "direct")
-    ways = make_ways(direct=PUBLIC, a=PRIVATE)
-    assert way(ways, "http://a/") == Route(proxy="http://192.0.2.7:3128")
-    assert way(ways, "http://8.8.8.8/") == Route(proxy="http://192.0.2.7:3128")
-    assert way(ways, "http://direct/") == Route("direct:80:2606:4700::1,8.8.8.8")
-    assert way(ways, "http://10.0.0.1/", "http://b/") is NO, "nor may a proxy be sent there"
+    router = make_router(direct=PUBLIC, a=PRIVATE)
+    assert way(router, "http://a/") == Route(proxy="http://192.0.2.7:3128")
+    assert way(router, "http://8.8.8.8/") == Route(proxy="http://192.0.2.7:3128")
+    assert way(router, "http://direct/") == Route("direct:80:2606:4700::1,8.8.8.8")
+    assert way(router, "http://10.0.0.1/", "http://b/") is NO, "nor may a proxy be sent there"
 
 
 @pytest.mark.parametrize("url", ["http://a/", "http://8.8.8.8/"])
 def test_a_proxy_has_a_name_too_and_may_be_private(
-    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch, url: str
+    make_router: MakeWays, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://u:p@proxy:3128/")
-    place = place_of(origin_of(url))
-    assert make_ways().name_for(place) == "proxy"
-    assert way(make_ways(), url) is None
-    found = way(make_ways("deny", proxy=PRIVATE), url)
+    place = parse_origin(find_origin(url))
+    assert make_router().name_for(place) == "proxy"
+    assert way(make_router(), url) is None
+    found = way(make_router("deny", proxy=PRIVATE), url)
     assert found == Route("proxy:3128:10.0.0.1,169.254.169.254", "http://u:p@proxy:3128/")
 
 
 @pytest.mark.parametrize("answer", [NO_SUCH_HOST, NOT_RESOLVED])
 def test_a_proxy_without_an_address_says_nothing_of_the_host(
-    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch, answer: Answer
+    make_router: MakeWays, monkeypatch: pytest.MonkeyPatch, answer: Answer
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
-    assert way(make_ways(proxy=answer), "http://a/") is Reason.PROXY_FAILED
+    assert way(make_router(proxy=answer), "http://a/") is Reason.PROXY_FAILED
 
 
 def test_the_name_to_be_known_is_the_hosts_where_no_proxy_is_asked(
-    make_ways: MakeWays, monkeypatch: pytest.MonkeyPatch
+    make_router: MakeWays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "direct")
-    assert make_ways().name_for(place_of("http://direct")) == "direct"
+    assert make_router().name_for(parse_origin("http://direct")) == "direct"
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_the_name_to_be_known_is_the_hosts_where_no_proxy_is_asked(
     ],
 )
 def test_an_address_is_looked_at_again_when_there_is_a_connection(
-    make_ways: MakeWays,
+    make_router: MakeWays,
     url: str,
     address: str,
     may: bool,  # noqa: FBT001  (a column)
 ) -> None:
-    assert make_ways().may_connect(url, address) is may
+    assert make_router().may_connect(url, address) is may

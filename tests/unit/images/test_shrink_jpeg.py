@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from img2dataset.images import shrink
+from img2dataset.images import resize
 from img2dataset.images.geometry import Plan
 from img2dataset.images.native import JPEG
 from img2dataset.images.probe import probe
-from img2dataset.images.shrink import shrunk
+from img2dataset.images.resize import shrink_jpeg
 from tests.unit.images.made import Array, bgr, pixels_of, saved, smooth, to_png
 
 pytestmark = pytest.mark.skipif(JPEG is None, reason="installed without a C compiler")
@@ -48,7 +48,7 @@ def in_two_steps(data: bytes, width: int, height: int) -> Array:
 
 
 def one_pass(data: bytes, width: int, height: int) -> Array:
-    made = shrunk(data, probe(data), planned(width, height), 1)
+    made = shrink_jpeg(data, probe(data), planned(width, height), 1)
     assert made is not None
     return made
 
@@ -124,7 +124,7 @@ def without_quantisers(data: bytes) -> bytes:
 )
 def test_a_damaged_file_is_left_to_libjpeg(damage: Any) -> None:
     data = saved(smooth(200, 150), "JPEG")
-    assert shrunk(damage(data), probe(data), planned(50, 40), 1) is None
+    assert shrink_jpeg(damage(data), probe(data), planned(50, 40), 1) is None
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_a_damaged_file_is_left_to_libjpeg(damage: Any) -> None:
     ids=["progressive", "cmyk", "411", "png"],
 )
 def test_other_files_are_left_to_others(data: bytes) -> None:
-    assert shrunk(data, probe(data), planned(50, 40), 1) is None
+    assert shrink_jpeg(data, probe(data), planned(50, 40), 1) is None
     assert to_png(resize_mode="keep_ratio", image_size=50).process(data).width == 67
 
 
 @pytest.mark.parametrize("plan", [planned(300, 150), Plan(50, 40, cv2.INTER_CUBIC), Plan(200, 150)])
 def test_only_area_averages_that_shrink_are_made(plan: Plan) -> None:
     data = saved(smooth(200, 150), "JPEG")
-    assert shrunk(data, probe(data), plan, 1) is None
+    assert shrink_jpeg(data, probe(data), plan, 1) is None
 
 
 def test_what_is_done_with_damaged_bytes_libjpeg_would_do() -> None:
@@ -173,7 +173,7 @@ def test_what_is_called_a_plain_jpeg_has_a_header_for_libjpeg() -> None:
     rng = random.Random(6)
     assert JPEG is not None
     good = [jpeg(smooth(64, 48, seed=seed), sampling) for seed, sampling in enumerate(SAMPLINGS)]
-    assert all(JPEG.plain(data) for data in good)
+    assert all(JPEG.has_plain_header(data) for data in good)
     found = 0
     for _ in range(3000):
         data = bytearray(rng.choice(good))
@@ -181,10 +181,57 @@ def test_what_is_called_a_plain_jpeg_has_a_header_for_libjpeg() -> None:
             data[rng.randrange(650)] = rng.choice([0, 255, rng.randrange(256)])
         if rng.random() < 0.2:
             del data[rng.randrange(len(data)) :]
-        if JPEG.plain(bytes(data)):
+        if JPEG.has_plain_header(bytes(data)):
             found += 1
             simplejpeg.decode_jpeg_header(bytes(data), strict=False)
     assert 300 < found < 2900
+
+
+JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+
+
+def adobe(transform: int) -> bytes:
+    return b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([transform])
+
+
+@pytest.mark.parametrize(
+    ("front", "ids", "is_ycc"),
+    [
+        (b"", b"RGB", False),
+        (b"", b"\1\2\3", True),
+        (b"", b"BGR", True),
+        (adobe(0), b"\1\2\3", False),
+        (adobe(1), b"RGB", True),
+        (JFIF, b"RGB", True),
+        (JFIF + adobe(0), b"\1\2\3", True),
+        (adobe(7), b"\1\2\3", False),  # libjpeg warns of it
+    ],
+    ids=[
+        "named RGB",
+        "numbered",
+        "BGR",
+        "Adobe 0",
+        "Adobe 1",
+        "JFIF, named RGB",
+        "both",
+        "Adobe 7",
+    ],
+)
+def test_other_colours_than_ycbcr_are_left_to_libjpeg(
+    front: bytes, ids: bytes, *, is_ycc: bool
+) -> None:
+    plain = bytes(simplejpeg.encode_jpeg(smooth(64, 48), 90, "BGR", "444"))
+    assert plain[2:20].startswith(JFIF[:4])
+    frame, scan = plain.index(b"\xff\xc0"), plain.index(b"\xff\xda")
+    data = bytearray(plain)
+    for component, name in enumerate(ids):
+        data[frame + 10 + 3 * component] = data[scan + 5 + 2 * component] = name
+    odd = plain[:2] + front + bytes(data[20:])
+    assert JPEG is not None
+    assert JPEG.shrink(np.empty((24, 32, 3), np.uint8), odd, 3, 64, 48, 32, 24) == is_ycc
+    if front != adobe(7):
+        colours = simplejpeg.decode_jpeg_header(odd)[2]
+        assert (colours == "YCbCr") == is_ycc
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
@@ -208,7 +255,7 @@ def test_without_a_compiler_it_is_done_in_two_steps(monkeypatch: pytest.MonkeyPa
     data = saved(mild(smooth(600, 450)), "JPEG", quality=95)
     made = to_png(resize_mode="keep_ratio", image_size=200)
     quick = pixels_of(made.process(data).data)
-    monkeypatch.setattr(shrink, "JPEG", None)
+    monkeypatch.setattr(resize, "JPEG", None)
     slow = pixels_of(made.process(data).data)
     assert cv2.absdiff(quick, slow).max() <= 2
     assert not np.array_equal(quick, slow)

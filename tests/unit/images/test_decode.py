@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.codec import decode
+from img2dataset.images.decode import decode
 from img2dataset.images.probe import probe
 from tests.unit.images.made import Array, bgr, encoded, pixels_of, processor, saved, smooth, to_png
 

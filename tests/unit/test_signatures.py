@@ -1,4 +1,4 @@
-"""What is no image of ours is refused by name."""
+"""Every file is known by how it begins; what is no image that is read is refused by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ import numpy as np
 import pytest
 
 from img2dataset.errors import Reason, RowError
+from img2dataset.images.probe import probe
+from img2dataset.signatures import (
+    PROOF_PREFIXES,
+    SIGNATURES,
+    find_format,
+    is_maybe_image,
+    is_surely_image,
+)
 from tests.pictures import CASES
 from tests.unit.images.made import processor, saved, smooth, to_png
 
@@ -31,6 +39,32 @@ VIDEOS = {
     "transport stream": b"\x47" + bytes(187) + b"\x47",
     "windows media": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9",
 }
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_fetching_and_decoding_know_the_same_files(kind: str) -> None:
+    data = CASES[kind].data
+    own = probe(data).format
+    assert is_maybe_image(data)
+    assert find_format(data) in ({"AVIF": "HEIF"}.get(own, own), None)
+    if is_surely_image(data):
+        assert data[:2] in PROOF_PREFIXES
+
+
+@pytest.mark.parametrize("data", [b"<svg width='1'>", b"<?XML ?>", b"8BPS\0\1", b"DDS |"])
+def test_what_is_not_read_is_not_refused_for_its_label(data: bytes) -> None:
+    assert is_maybe_image(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"{}", b"GIF", b"\x89PN", b"RIFF1234WAVE"])
+def test_what_begins_otherwise_is_none(data: bytes) -> None:
+    assert not is_maybe_image(data)
+    assert not is_surely_image(data)
+    assert find_format(data) is None
+
+
+def test_a_format_has_one_signature() -> None:
+    assert len({each.format for each in SIGNATURES}) == len(SIGNATURES)
 
 
 def reason(data: bytes, **options: bool) -> Reason:

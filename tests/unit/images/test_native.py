@@ -1,0 +1,57 @@
+"""The compiled modules are found where the build puts them, are loaded, and may run in parallel."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import sysconfig
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+from img2dataset.images import native
+
+FOLDER = Path(native.__file__).parent
+MODULES = {"_area": native.AREA, "_jpeg": native.JPEG}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_compiled_module_is_used(name: str) -> None:
+    """Its absence is no error anywhere else: OpenCV and libjpeg would quietly do the work."""
+    is_built = any((FOLDER / f"{name}{suffix}").exists() for suffix in EXTENSION_SUFFIXES)
+    assert (MODULES[name] is not None) == is_built
+
+
+def test_an_installation_without_one_says_so() -> None:
+    assert (None in MODULES.values()) == (native.SLOWER_NOTICE is not None)
+
+
+@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if module is not None])
+def test_a_module_is_made_in_two_phases(name: str) -> None:
+    """Only then free-threaded Python asks it whether it can do without the GIL (PEP 489, 703)."""
+    library = ctypes.PyDLL(str(MODULES[name].__file__))  # type: ignore[union-attr]
+    make = library[f"PyInit_{name}"]
+    make.restype = ctypes.c_void_p  # its reference is borrowed: no py_object
+    assert type(ctypes.cast(make(), ctypes.py_object).value).__name__ == "moduledef"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ([], False),
+        (["-U__BYTE_ORDER__", "-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__"], True),
+        (["-U__GNUC__"], True),
+    ],
+    ids=["this machine", "highest byte first", "another compiler"],
+)
+def test_where_its_pixels_would_be_wrong_it_does_not_compile(
+    options: list[str], *, refused: bool
+) -> None:
+    include = f"-I{sysconfig.get_paths()['include']}"
+    command = ["gcc", "-E", "-o", "/dev/null", *options, include, str(FOLDER / "_jpeg.c")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ("img2dataset works without this module" in done.stderr) == refused
+    assert refused or done.returncode == 0
