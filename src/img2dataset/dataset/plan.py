@@ -88,9 +88,8 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     try:
         folder.make()
         if mode == "overwrite":
-            roll_back(
-                folder
-            )  # first: staged files must not come back into a folder that is half empty
+            # first: staged files must not come back into a folder that is half empty
+            roll_back(folder)
             folder.empty()
         alone = part_of[1] == 1
         if alone:

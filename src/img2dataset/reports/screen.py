@@ -1,9 +1,7 @@
-"""Lines, tables and a View -> a text stream: as lines only, or (in live.py) with a live display."""
+"""Lines, tables and a View -> a text stream; this module shows them as lines only."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import Protocol, TextIO
 
 from img2dataset.reports.summary import Table
@@ -100,15 +98,3 @@ class PlainScreen:
 
     def close(self) -> None:
         pass
-
-
-def find_screen(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> Screen:
-    """Return the screen that `stream` supports."""
-    unbreakable = Unbreakable(stream)
-    can_move = environ.get("TERM", "").lower() not in ("dumb", "unknown")
-    if not (unbreakable.isatty() and can_move):
-        return PlainScreen(unbreakable)
-    # imported here: it takes a fifth of a second, which only a terminal needs
-    from img2dataset.reports.live import LiveScreen  # noqa: PLC0415
-
-    return LiveScreen(unbreakable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -9,7 +10,7 @@ from typing import Any, TextIO
 from img2dataset.report import Progress, Report
 from img2dataset.reports.advice import make_last_line
 from img2dataset.reports.rates import RecentRate, StoredTotals, compute_shard_rates
-from img2dataset.reports.screen import Screen, find_screen
+from img2dataset.reports.screen import PlainScreen, Screen, Unbreakable
 from img2dataset.reports.summary import list_facts, make_tables
 from img2dataset.reports.view import make_view
 from img2dataset.tally import ShardResult
@@ -68,3 +69,15 @@ class TerminalReporter:
 
     def close(self) -> None:
         self._screen.close()
+
+
+def find_screen(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> Screen:
+    """Return the screen that `stream` supports."""
+    unbreakable = Unbreakable(stream)
+    can_move = environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    if not (unbreakable.isatty() and can_move):
+        return PlainScreen(unbreakable)
+    # imported here: it takes a fifth of a second, which only a terminal needs
+    from img2dataset.reports.live import LiveScreen  # noqa: PLC0415
+
+    return LiveScreen(unbreakable)

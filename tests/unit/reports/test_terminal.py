@@ -10,8 +10,8 @@ import pytest
 
 from img2dataset.options import Options
 from img2dataset.reports import find_reporters
-from img2dataset.reports.screen import PlainScreen, find_screen
-from img2dataset.reports.terminal import TerminalReporter
+from img2dataset.reports.screen import PlainScreen
+from img2dataset.reports.terminal import TerminalReporter, find_screen
 from tests.unit.reports.runs import progress, report, shard, tally
 
 OPTIONS = {"output_format": "webdataset", "url_list": "u.txt"}
