@@ -16,6 +16,8 @@ class OutputFormat(Choice):
 
 
 NAMES = OutputFormat.names()
+WITHOUT_ROWS = frozenset({OutputFormat.DUMMY.value})
+"""Formats that store no rows; here, since to ask the module of a format means to import it."""
 
 
 def describe_formats() -> str:

@@ -48,7 +48,7 @@ class Room:
     free_bytes: int = 1_000_000_000
 
 
-class ResponseInfo:
+class Collected:
     """What an engine delivered, by row; `until` waits for it."""
 
     def __init__(self) -> None:
@@ -80,20 +80,20 @@ class ResponseInfo:
         self.until(lambda: len(self.outcomes) >= count)
 
     @property
-    def sort_addresses(self) -> list[Outcome]:
+    def in_order(self) -> list[Outcome]:
         return [outcome for _, outcome in sorted(self.outcomes, key=lambda pair: pair[0])]
 
     @property
     def reasons(self) -> list[Reason | None]:
         """In the order of the rows."""
-        return [reason_of(outcome) for outcome in self.sort_addresses]
+        return [reason_of(outcome) for outcome in self.in_order]
 
 
 @contextmanager
 def running(
     config: FetchConfig = CONFIG, room: Room | None = None, politeness: Politeness = POLITE
-) -> Iterator[tuple[Engine, ResponseInfo]]:
-    fetched = ResponseInfo()
+) -> Iterator[tuple[Engine, Collected]]:
+    fetched = Collected()
     engine = fetched.engine = Engine(
         config, fetched.deliver, room or Room(), say=fetched.say, politeness=politeness
     )
@@ -130,7 +130,7 @@ def fetch(
         assert engine.in_flight == engine.waiting == engine.reserved_bytes == 0
         assert engine.counts == {}
     assert sorted(index for index, _ in fetched.outcomes) == list(range(len(urls)))
-    return fetched.sort_addresses
+    return fetched.in_order
 
 
 def reason_of(outcome: Outcome) -> Reason | None:

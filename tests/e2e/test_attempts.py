@@ -16,6 +16,7 @@ import pytest
 from img2dataset.dataset.lease import LeaseTimes
 from img2dataset.dataset.shard_lock import FILE_POLL_S, acquire_shard_lock
 from img2dataset.distributors.tasks import TaskOutcome, do_task
+from img2dataset.errors import LeaseLostError
 from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
@@ -159,3 +160,25 @@ def test_a_parquet_table_says_what_its_attempt_found(tmp_path: Path, fresh_site:
 
     statuses = pq.read_table(tmp_path / "00000.parquet").column("status").to_pylist()
     assert statuses.count("success") == ROWS
+
+
+@pytest.mark.parametrize("content", [b"", b"new"], ids=["empty", "small"])
+def test_an_upload_that_arrives_late_replaces_nothing(
+    server: S3Server, name: str, content: bytes
+) -> None:
+    """A lease that is lost is seen before what the other attempt has stored is removed."""
+    server.put(f"{name}/00000.tfrecord", b"of the other attempt")
+    checks = iter([True])
+
+    def check_lease() -> None:
+        if not next(checks, False):
+            raise LeaseLostError
+
+    folder = Folder(f"s3://{BUCKET}/{name}", concurrent_attempts=True)
+    pending = folder.begin("00000.tfrecord")
+    pending.file.write(content)
+    with folder.guarded(check_lease), pytest.raises(LeaseLostError):
+        pending.commit()
+    pending.abort()
+
+    assert server.read(f"{name}/00000.tfrecord") == b"of the other attempt"

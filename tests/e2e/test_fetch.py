@@ -21,8 +21,8 @@ from tests.e2e.fetching import (
     CONFIG,
     PATIENCE,
     UNHURRIED,
+    Collected,
     Outcome,
-    ResponseInfo,
     Room,
     different,
     fetch,
@@ -456,7 +456,7 @@ def test_stop_abandons_what_is_in_flight(site: Site) -> None:
 
 
 def test_an_engine_that_never_started_can_be_stopped() -> None:
-    Engine(CONFIG, ResponseInfo().deliver, Room()).stop()
+    Engine(CONFIG, Collected().deliver, Room()).stop()
 
 
 def test_a_bug_ends_the_thread_and_is_seen(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,7 +300,7 @@ def test_equal_urls_are_fetched_once_and_answered_to_all_their_rows(site: Site) 
     with running() as (engine, fetched):
         engine.submit(rows(*same * 10))
         fetched.until_count(30)
-    assert all(isinstance(outcome, Body) for outcome in fetched.sort_addresses)
+    assert all(isinstance(outcome, Body) for outcome in fetched.in_order)
     assert len([each for each in site.requests if token_of(each) == "same"]) == 1
 
 

@@ -126,7 +126,7 @@ def test_a_connection_that_dies_takes_its_rows_and_no_more(site: Site, tmp_path:
         front.stop()
         fetched.until_count(21)
     site.open_gate("dies")
-    assert isinstance(fetched.sort_addresses[0], Body)
+    assert isinstance(fetched.in_order[0], Body)
     lost = {Reason.CONNECTION_LOST, Reason.BODY_INCOMPLETE, Reason.CONNECT_FAILED}
     assert set(fetched.reasons[1:]) <= lost
 

@@ -127,7 +127,7 @@ def test_an_outage_that_does_not_end_is_waited_for_only_so_long(config: FetchCon
         urls = urls_of(closed.number, hosts=50, each=10)
         engine.submit(rows(*urls))
         fetched.until_count(len(urls))
-    outcomes = fetched.sort_addresses
+    outcomes = fetched.in_order
     assert {reason_of(outcome) for outcome in outcomes} == {Reason.CONNECT_FAILED}
     down, over = fetched.said
     assert "is the network down?" in down

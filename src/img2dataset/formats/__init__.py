@@ -22,7 +22,7 @@ from img2dataset.formats.format import (
     WriterConfig,
 )
 from img2dataset.options import Options
-from img2dataset.output_format import NAMES, OutputFormat
+from img2dataset.output_format import NAMES, WITHOUT_ROWS, OutputFormat
 from img2dataset.storage.folder import Folder
 
 if TYPE_CHECKING:
@@ -85,11 +85,13 @@ def check_options(options: Options) -> None:
         OptionError: rows are to be retried that are not stored, or a column has a taken name.
     """
     name = options.output_format
-    if options.incremental_mode == "retry" and not find_format(name).stores_rows:
+    if options.incremental_mode == "retry" and name in WITHOUT_ROWS:
         raise OptionError(
             f"incremental_mode is 'retry': output_format {name} keeps no rows, so none of them can "
             "be fetched again"
         )
+    if not options.additional_columns:
+        return
     reserved = find_format(name).reserved_columns(options.encode_format)
     clashing = sorted(reserved.intersection(options.additional_columns))
     if clashing:

@@ -38,6 +38,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
     if reporters is None:
         reporters = find_reporters(options)
     options, ignored = drop_ignored_options(options)
+    check_options(options)
     with ExitStack() as stack:
         for reporter in reporters:
             stack.callback(reporter.close)
@@ -45,7 +46,6 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         url_list = save_standard_input(options, stack)
         workers = stack.enter_context(distribute(make_work(options)))
         config = SourceConfig.of(options)
-        check_options(options)
         folder = open_folder(options)
         source = open_source(url_list, config, make_own_file_check(folder, options))
         check_apart(source, folder, options)

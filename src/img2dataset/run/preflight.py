@@ -16,7 +16,7 @@ from img2dataset.dataset.plan import Comparison, Plan, prepare
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import Work, WorkerPool
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.formats import list_shard_names
+from img2dataset.formats import check_options, list_shard_names
 from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
@@ -110,6 +110,7 @@ def find_refused_modes(source: Source, folder: Folder, options: Options) -> froz
     for mode in ("retry", "overwrite"):
         try:
             asked = replace(options, incremental_mode=mode, part=None)
+            check_options(asked)
             check_apart(source, folder, asked)
         except OptionError:  # noqa: PERF203  (twice in a run)
             refused.add(mode)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from errno import EINVAL
+from os import SEEK_END
 from typing import IO, Any, Protocol
 
 from img2dataset.storage.retry import try_once
@@ -81,7 +82,11 @@ class RemoteFile:
         fs.invalidate_cache()
 
     def _create(self) -> None:
-        upload(self._store.fs, self._final, self.file, "xb")
+        if self.file.seek(0, SEEK_END) == 0:
+            # s3fs creates an empty object whatever is there, if it is closed with mode "xb"
+            self._store.fs.pipe_file(self._final, b"", mode="create")
+        else:
+            upload(self._store.fs, self._final, self.file, "xb")
 
     def abort(self) -> None:
         self.file.close()

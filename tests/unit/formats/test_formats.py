@@ -10,7 +10,7 @@ from img2dataset.dataset.layout import compile_shard_pattern, guess_format
 from img2dataset.errors import OptionError
 from img2dataset.formats import NAMES, TABLE, check_options, find_format, list_suffixes
 from img2dataset.options import Options
-from img2dataset.output_format import OutputFormat, describe_formats
+from img2dataset.output_format import WITHOUT_ROWS, OutputFormat, describe_formats
 from tests.unit.process.test_startup import imported_by
 
 every_format = pytest.mark.parametrize("output_format", NAMES)
@@ -36,6 +36,11 @@ def test_verify_knows_every_file_of_a_format(output_format: str) -> None:
         match = compile_shard_pattern().fullmatch(f"00012{suffix}")
         assert match is not None
         assert match.groups() == ("00012", suffix)
+
+
+@every_format
+def test_the_registry_knows_which_formats_store_no_rows(output_format: str) -> None:
+    assert find_format(output_format).stores_rows is (output_format not in WITHOUT_ROWS)
 
 
 def test_other_names_are_no_shards() -> None:
