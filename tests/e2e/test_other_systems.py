@@ -34,7 +34,7 @@ def test_what_is_hidden_is_hidden(tmp_path: Path) -> None:
         "import importlib.util, os, select, sys\n"
         "assert sys.platform == 'freebsd14'\n"
         "assert not hasattr(os, 'sysconf') and not hasattr(select, 'epoll')\n"
-        "import img2dataset.fetch.loop as loop, img2dataset.dataset.run_lock as locks\n"
+        "import img2dataset.fetch.loop as loop, img2dataset.dataset.file_lock as locks\n"
         "assert locks.fcntl is None and isinstance(loop.new_poll(), loop.AnyPoll)\n"
     )
     run(tmp_path, "-c", code)

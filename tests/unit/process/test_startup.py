@@ -48,16 +48,16 @@ def test_a_worker_imports_no_library_that_its_images_may_not_need() -> None:
         "img2dataset.dataset.run_lock",
     )
     code = """
-from img2dataset.process.startup import start_lean
-start_lean()
+from img2dataset.process.startup import start_minimal
+start_minimal()
 import img2dataset.worker.main
 """
     assert not imported_by(code, *large, *others)
 
 
 LEAN = """
-from img2dataset.process.startup import start_lean
-start_lean()
+from img2dataset.process.startup import start_minimal
+start_minimal()
 import gc, os
 assert gc.get_threshold()[0] > 10_000
 try:
@@ -75,7 +75,7 @@ assert pyarrow.py_buffer(numpy.zeros(3, numpy.uint8)).to_pybytes() == bytes(3)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("asked", "threads"), [(None, "1"), ("3", "3")])
-def test_a_lean_process_has_no_pandas_and_no_threads_for_algebra(
+def test_a_minimal_process_has_no_pandas_and_no_threads_for_algebra(
     asked: str | None, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
