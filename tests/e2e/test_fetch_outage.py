@@ -113,8 +113,7 @@ def test_a_resolver_that_is_down_is_named(site: Site, how: int) -> None:
     ):
         engine.submit(rows(*(site.url("/image/1.jpg", host=host) for host in hosts)))
         fetched.until(lambda: bool(fetched.said))
-        for host in hosts:
-            server.say(host, Name((HERE,)))
+        server.say_of_all(hosts, Name((HERE,)))
         fetched.until_count(len(hosts))
     assert fetched.reasons == [None] * len(hosts)
     assert fetched.said[0].startswith("DNS fails for 100% of names: is the resolver down?")

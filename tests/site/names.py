@@ -20,7 +20,7 @@ import threading
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
@@ -145,6 +145,10 @@ class NameServer:
     def say(self, name: str, what: Name) -> None:
         """From now on."""
         self._names[name] = what
+
+    def say_of_all(self, names: Iterable[str], what: Name) -> None:
+        """From now on, of all of them at once."""
+        self._names.update(dict.fromkeys(names, what))
 
     def serve(self) -> None:
         """Until something is written to the other end of `_end`."""

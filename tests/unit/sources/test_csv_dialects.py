@@ -90,7 +90,9 @@ SOUND = [
     pandas_csv(csv.QUOTE_MINIMAL, "\r\n"),
 ]
 """What they write says exactly what the texts were."""
-CARELESS = [*SOUND, spark, bare, bare_crlf, half_quoted]
+UNQUOTED = [bare, bare_crlf, half_quoted]
+"""Where a delimiter or line end in a text moves the cells of its row."""
+CARELESS = [*SOUND, spark, *UNQUOTED]
 
 pieces = st.sampled_from(
     ['"', '""', "\t", ",", "\n", "\r", "\r\n", " ", "\\", "'", "\ufeff", "猫", "é", "\u2028", "\x85",
@@ -212,10 +214,14 @@ TWO_STRAY = [("url", "c"), ("http://h/0.jpg", '"open'), ("http://h/1.jpg", 'clos
 def test_every_row_is_recorded_whatever_wrote_it(
     table: Table, dialect: Dialect, block: int, input_format: str, tmp_path: Path
 ) -> None:
-    """By its URL, or as a malformed line that is one of its own; where nothing quotes a tab that
+    """By its URL, or as a malformed line that is one of its own; where nothing quotes what
     moves the cells, perhaps as a row without its URL, or the list is refused for that."""
-    parts = dialect(table, "," if input_format == "csv" else "\t")
-    moved = [dialect is bare and any("\t" in cell for cell in row) for row in table[1:]]
+    delimiter = "," if input_format == "csv" else "\t"
+    parts = dialect(table, delimiter)
+    moves = {delimiter, "\n", "\r"}
+    moved = [
+        dialect in UNQUOTED and any(moves.intersection(cell) for cell in row) for row in table[1:]
+    ]
 
     try:
         rows = read("".join(parts), table, input_format, tmp_path, block)
