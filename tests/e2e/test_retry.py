@@ -142,6 +142,8 @@ def test_only_what_may_pass_is_fetched_again_and_everything_else_stays(
     ]  # fmt: skip
     assert report.retry is not None
     assert (report.retried, report.recovered, report.retry.shards) == (4, 2, 1)
+    values = report.to_dict()
+    assert (values["retried"], values["recovered"]) == (4, 2)
     assert (report.count, report.shards_done, report.shards_skipped) == (4, 1, 2)
     assert report.exit_code == 0
     # the second shard, where nothing came back, and the third, where nothing failed

@@ -18,7 +18,7 @@ from img2dataset.sources.line_source import LineSource, Types, check_head, scan_
 from img2dataset.sources.reading import Reading
 
 MAX_LINE_BYTES = 16_000_000
-"""Bytes."""
+"""A longer line is a failed row."""
 SHOWN_BYTES = 400
 """Of a malformed line."""
 
