@@ -116,7 +116,7 @@ INLINE void convert_rgb_alpha(uint8_t *to, const uint8_t *samples, int32_t width
     for (int32_t x = 0; x < width; x += 2, samples += 8, to += 6) {
         const Shorts8 made = (Shorts8)blend_two(widen(load_eight(samples)));
         const Shorts8 turned = SHUFFLE_SHORTS(made, 2, 1, 0, 3, 6, 5, 4, 7);
-        const Bytes8 bytes = __builtin_convertvector(turned, Bytes8);
+        const Bytes8 bytes = narrow(turned);
         uint32_t both[2];
         memcpy(both, &bytes, sizeof both);
         store_word(to, both[0]);

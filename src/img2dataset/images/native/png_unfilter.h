@@ -13,6 +13,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
 #include "_wide.h"
 
 #define PADDING_BYTES 16 /* at least two of the largest pixels */
@@ -20,6 +26,7 @@
 enum { NONE, SUB, UP, AVERAGE, PAETH, FILTERS };
 
 typedef uint8_t Bytes8 __attribute__((vector_size(8)));
+typedef uint8_t Bytes16 __attribute__((vector_size(16)));
 typedef int16_t Shorts8 __attribute__((vector_size(16)));
 
 INLINE Bytes8 load_eight(const uint8_t *from)
@@ -38,45 +45,87 @@ INLINE uint32_t load_word(const uint8_t *from)
 
 INLINE void store_word(uint8_t *to, uint32_t value) { memcpy(to, &value, sizeof value); }
 
-INLINE Shorts8 widen(Bytes8 bytes) { return __builtin_convertvector(bytes, Shorts8); }
+/* The first four lanes of `low`, and behind them those of `high`. */
+INLINE Shorts8 join_halves(Shorts8 low, Shorts8 high)
+{
+#if defined(__clang__) || __GNUC__ >= 12
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 8, 9, 10, 11);
+#else
+    return __builtin_shuffle(low, high, (Shorts8){0, 1, 2, 3, 8, 9, 10, 11});
+#endif
+}
 
-/* Eight bytes of two pixels, of four bytes each. */
-INLINE Bytes8 join_words(uint32_t low, uint32_t high)
+/* One instruction each, which compilers do not find by themselves. */
+#if defined(__x86_64__)
+INLINE Shorts8 widen(Bytes8 v)
+{
+    return (Shorts8)_mm_unpacklo_epi8(_mm_cvtsi64_si128((int64_t)v), _mm_setzero_si128());
+}
+/* Of lanes from 0 to 255. */
+INLINE Bytes8 narrow(Shorts8 v)
+{
+    return (Bytes8)_mm_cvtsi128_si64(_mm_packus_epi16((__m128i)v, (__m128i)v));
+}
+INLINE Shorts8 magnitude(Shorts8 v) { return (Shorts8)_mm_max_epi16((__m128i)v, (__m128i)-v); }
+INLINE Shorts8 smaller(Shorts8 v, Shorts8 w)
+{
+    return (Shorts8)_mm_min_epi16((__m128i)v, (__m128i)w);
+}
+#else
+INLINE Shorts8 widen(Bytes8 v) { return __builtin_convertvector(v, Shorts8); }
+INLINE Bytes8 narrow(Shorts8 v) { return __builtin_convertvector(v, Bytes8); }
+#if defined(__ARM_NEON)
+INLINE Shorts8 magnitude(Shorts8 v) { return (Shorts8)vabsq_s16((int16x8_t)v); }
+INLINE Shorts8 smaller(Shorts8 v, Shorts8 w)
+{
+    return (Shorts8)vminq_s16((int16x8_t)v, (int16x8_t)w);
+}
+#else
+INLINE Shorts8 magnitude(Shorts8 v) { return (v ^ v >> 15) - (v >> 15); }
+INLINE Shorts8 smaller(Shorts8 v, Shorts8 w) { return ((v < w) & v) | (~(v < w) & w); }
+#endif
+#endif
+
+/* Two pixels, of four bytes each. */
+INLINE Shorts8 widen_words(uint32_t low, uint32_t high)
 {
     const uint64_t both = low | (uint64_t)high << 32;
     Bytes8 value;
     memcpy(&value, &both, sizeof value);
-    return value;
+    return widen(value);
 }
 
-INLINE Shorts8 magnitude(Shorts8 value)
-{
-    const Shorts8 sign = value >> 15;
-    return (value ^ sign) - sign;
-}
+/* Lanes from 0 to 255, added as bytes are. */
+INLINE Shorts8 add_bytes(Shorts8 v, Shorts8 w) { return (Shorts8)((Bytes16)v + (Bytes16)w); }
 
 INLINE Shorts8 choose(Shorts8 condition, Shorts8 yes, Shorts8 no)
 {
     return (condition & yes) | (~condition & no);
 }
 
-/* Of a (left), b (above) and c (above and left), the one nearest to a + b - c, in this order. */
-INLINE Shorts8 predict_paeth(Shorts8 a, Shorts8 b, Shorts8 c)
+/* `raw` and of a (left), b (above) and c (above and left) the one nearest to a + b - c, in this
+ * order.  What could be added afterwards is added to each of them: the next pixel waits for it. */
+INLINE Shorts8 add_paeth(Shorts8 raw, Shorts8 a, Shorts8 b, Shorts8 c)
 {
     const Shorts8 from_c = b - c, to_c = a - c;
     const Shorts8 pa = magnitude(from_c), pb = magnitude(to_c), pc = magnitude(from_c + to_c);
-    const Shorts8 above = pb < pa;
-    return choose(pc < choose(above, pb, pa), c, choose(above, b, a));
+    const Shorts8 nearer = choose(pb < pa, add_bytes(b, raw), add_bytes(a, raw));
+    return choose(pc < smaller(pa, pb), add_bytes(c, raw), nearer);
+}
+
+INLINE Shorts8 add_average(Shorts8 raw, Shorts8 a, Shorts8 b)
+{
+    return add_bytes(raw, (a + b) >> 1);
 }
 
 /* `filters` is that of the first four lanes, and that of the last four. */
-INLINE Shorts8 predict(const int filters[2], Shorts8 a, Shorts8 b, Shorts8 c)
+INLINE Shorts8 add_prediction(const int filters[2], Shorts8 raw, Shorts8 a, Shorts8 b, Shorts8 c)
 {
     if (filters[0] == filters[1])
-        return filters[0] == PAETH ? predict_paeth(a, b, c) : (a + b) >> 1;
+        return filters[0] == PAETH ? add_paeth(raw, a, b, c) : add_average(raw, a, b);
     const Shorts8 first = {-1, -1, -1, -1, 0, 0, 0, 0};
-    const Shorts8 is_paeth = filters[0] == PAETH ? first : ~first;
-    return choose(is_paeth, predict_paeth(a, b, c), (a + b) >> 1);
+    return choose(filters[0] == PAETH ? first : ~first, add_paeth(raw, a, b, c),
+                  add_average(raw, a, b));
 }
 
 /* ---- one row ---- */
@@ -103,32 +152,32 @@ INLINE void unfilter_serial(uint8_t *to, const uint8_t *above, const uint8_t *ra
     Shorts8 a = {0}, c = {0};
     for (int64_t i = 0; i < bytes; i += step) {
         const Shorts8 b = widen(load_eight(above + i));
-        a = (predict(filters, a, b, c) + widen(load_eight(raw + i))) & 255;
+        a = add_prediction(filters, widen(load_eight(raw + i)), a, b, c);
         c = b;
-        const Bytes8 made = __builtin_convertvector(a, Bytes8);
+        const Bytes8 made = narrow(a);
         memcpy(to + i, &made, 8);
     }
 }
 
 /* ---- two rows ---- */
 
-/* Of `raw`, the rows begin `stride` apart; of `to`, anywhere. */
 INLINE void unfilter_two(uint8_t *const to[2], const uint8_t *above, const uint8_t *const raw[2],
                          int64_t bytes, const int step, const int filters[2])
 {
-    Bytes8 made = {0};
+    uint8_t *const first = to[0], *const second = to[1] - step;
+    const uint8_t *const first_raw = raw[0], *const second_raw = raw[1] - step;
     Shorts8 a = {0}, c = {0};
     for (int64_t i = 0; i < bytes + step; i += step) {
-        uint32_t lanes[2];
-        memcpy(lanes, &made, sizeof lanes); /* the first row's pixel is above the second's */
-        const Shorts8 b = widen(join_words(load_word(above + i), lanes[0]));
-        const uint32_t behind = i == 0 ? 0 : load_word(raw[1] + i - step);
-        a = (predict(filters, a, b, c) + widen(join_words(load_word(raw[0] + i), behind))) & 255;
+        /* the first row's pixel is above the second's */
+        const Shorts8 b = join_halves(widen_words(load_word(above + i), 0), a);
+        const uint32_t behind = i == 0 ? 0 : load_word(second_raw + i);
+        a = add_prediction(filters, widen_words(load_word(first_raw + i), behind), a, b, c);
         c = b;
-        made = __builtin_convertvector(a, Bytes8);
+        const Bytes8 made = narrow(a);
+        uint32_t lanes[2];
         memcpy(lanes, &made, sizeof lanes);
-        store_word(to[0] + i, lanes[0]);
-        store_word(to[1] + i - step, lanes[1]);
+        store_word(first + i, lanes[0]);
+        store_word(second + i, lanes[1]);
     }
 }
 #endif
