@@ -143,8 +143,7 @@ INLINE void convert_grey_alpha(uint8_t *to, const uint8_t *samples, int depth, i
     }
 }
 
-/* `to` and `samples` have PADDING_BYTES behind them. */
-INLINE void convert_row(uint8_t *to, const uint8_t *samples, const Format *format, int32_t width)
+INLINE void convert_row_inline(uint8_t *to, const uint8_t *samples, const Format *format, int32_t width)
 {
     switch (format->colour) {
     case GREY: convert_grey(to, samples, format, width); break;
@@ -162,6 +161,21 @@ INLINE void convert_row(uint8_t *to, const uint8_t *samples, const Format *forma
         else
             convert_deep_rgb_alpha(to, samples, width);
     }
+}
+
+WIDE static void convert_row_wide(uint8_t *to, const uint8_t *samples, const Format *format,
+                                  int32_t width)
+{
+    convert_row_inline(to, samples, format, width);
+}
+
+/* `to` and `samples` have PADDING_BYTES behind them. */
+static void convert_row(uint8_t *to, const uint8_t *samples, const Format *format, int32_t width)
+{
+    if (has_wide())
+        convert_row_wide(to, samples, format, width);
+    else
+        convert_row_inline(to, samples, format, width);
 }
 
 #endif

@@ -9,7 +9,7 @@
 /* ---- all pixels ---- */
 
 /* Put the pixels of a row of a pass into their places. */
-INLINE void spread_pixels(uint8_t *to, const uint8_t *pixels, int channels, const Pass *pass,
+static void spread_pixels(uint8_t *to, const uint8_t *pixels, int channels, const Pass *pass,
                           int32_t columns)
 {
     to += (int64_t)pass->left * channels;
@@ -18,7 +18,7 @@ INLINE void spread_pixels(uint8_t *to, const uint8_t *pixels, int channels, cons
 }
 
 /* Fill the pixels of a pass in `out`; `line` has room for a row. */
-INLINE int decode_pass(uint8_t *out, Rows *rows, const Format *format, const Pass *pass,
+static int decode_pass(uint8_t *out, Rows *rows, const Format *format, const Pass *pass,
                        const uint8_t *raw, uint8_t *line)
 {
     const int channels = count_out_channels(format);
@@ -37,7 +37,7 @@ INLINE int decode_pass(uint8_t *out, Rows *rows, const Format *format, const Pas
     return DONE;
 }
 
-INLINE int decode_inline(uint8_t *out, Rows *rows, const Format *format, int interlaced,
+static int decode_passes(uint8_t *out, Rows *rows, const Format *format, int interlaced,
                          const uint8_t *raw, uint8_t *line)
 {
     if (!interlaced) return decode_pass(out, rows, format, &whole, raw, line);
@@ -51,21 +51,13 @@ INLINE int decode_inline(uint8_t *out, Rows *rows, const Format *format, int int
     return status;
 }
 
-WIDE static int decode_wide(uint8_t *out, Rows *rows, const Format *format, int interlaced,
-                            const uint8_t *raw, uint8_t *line)
-{
-    return decode_inline(out, rows, format, interlaced, raw, line);
-}
-
 static int decode_picture(uint8_t *out, const Format *format, int interlaced, const uint8_t *raw)
 {
     Rows rows;
     if (allocate_rows(&rows, count_row_bytes(format, format->width)) != DONE) return NO_MEMORY;
     uint8_t *line = malloc((size_t)format->width * 3 + PADDING_BYTES);
-    int status = NO_MEMORY;
-    if (line != NULL)
-        status = has_wide() ? decode_wide(out, &rows, format, interlaced, raw, line)
-                            : decode_inline(out, &rows, format, interlaced, raw, line);
+    const int status =
+        line == NULL ? NO_MEMORY : decode_passes(out, &rows, format, interlaced, raw, line);
     free(line);
     free_rows(&rows);
     return status;
@@ -90,7 +82,7 @@ static int is_plain(const Format *format)
 }
 
 /* The pixels of row `y`, which has been made. */
-INLINE const uint8_t *find_pixels(Shrinker *shrinker, const Format *format, int32_t y)
+static const uint8_t *find_pixels(Shrinker *shrinker, const Format *format, int32_t y)
 {
     if (is_plain(format)) return find_row(&shrinker->rows, y);
     uint8_t *line = shrinker->lines[y & 1];
@@ -101,7 +93,7 @@ INLINE const uint8_t *find_pixels(Shrinker *shrinker, const Format *format, int3
     return line;
 }
 
-INLINE void swap_row(uint8_t *pixels, int32_t width)
+static void swap_row(uint8_t *pixels, int32_t width)
 {
     for (int32_t x = 0; x < width; x++, pixels += 3) {
         const uint8_t red = pixels[0];

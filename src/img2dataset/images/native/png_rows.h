@@ -100,19 +100,27 @@ INLINE int unfilter_next(const Rows *rows, const int step)
     return 1;
 }
 
+INLINE int unfilter_next_inline(const Rows *rows)
+{
+    switch (rows->step) { /* a constant inside */
+    case 1: return unfilter_next(rows, 1);
+    case 2: return unfilter_next(rows, 2);
+    case 3: return unfilter_next(rows, 3);
+    case 4: return unfilter_next(rows, 4);
+    case 6: return unfilter_next(rows, 6);
+    default: return unfilter_next(rows, 8);
+    }
+}
+
+WIDE static int unfilter_next_wide(const Rows *rows) { return unfilter_next_inline(rows); }
+
+static int unfilter_next_narrow(const Rows *rows) { return unfilter_next_inline(rows); }
+
 /* Make rows until that of `y` is there. */
-INLINE int make_rows(Rows *rows, int32_t y)
+static int make_rows(Rows *rows, int32_t y)
 {
     while (rows->made <= y) {
-        int count;
-        switch (rows->step) { /* a constant inside */
-        case 1: count = unfilter_next(rows, 1); break;
-        case 2: count = unfilter_next(rows, 2); break;
-        case 3: count = unfilter_next(rows, 3); break;
-        case 4: count = unfilter_next(rows, 4); break;
-        case 6: count = unfilter_next(rows, 6); break;
-        default: count = unfilter_next(rows, 8);
-        }
+        const int count = has_wide() ? unfilter_next_wide(rows) : unfilter_next_narrow(rows);
         if (count == 0) return UNSUPPORTED;
         rows->made += count;
         rows->raw += count * (1 + rows->bytes);
