@@ -26,6 +26,9 @@ ADAM7 = (
     (0, 1, 1, 2),
 )  # fmt: skip
 """Of each pass: first column, first row, steps (PNG 8.2)."""
+CHUNK_HEAD = struct.Struct(">I4s")
+"""Length of the body, kind."""
+CHECKSUM = struct.Struct(">I")
 MAX_CHUNKS = 200_000
 MAX_EXPANSION = 1032
 """Bytes that deflate makes of one, at most."""
@@ -135,14 +138,15 @@ def keep_pixels_only(data: bytes) -> bytes | None:
 def _find_parts(data: bytes) -> Parts | None:
     """Find the chunks that make the pixels; None if one of them is damaged, or out of place."""
     header: dict[bytes, bytes] = {}
-    pixels: list[bytes] = []
+    pixels: list[memoryview] = []
+    view = memoryview(data)
     place, ended = -1, False
     for kind, start, end in _walk_chunks(data):
         if kind == b"IEND":
             ended = True
             break
         if kind == b"IDAT" and end > len(data):  # cut off in its pixels, or behind them
-            pixels.append(data[start + 8 : min(end - 4, len(data))])
+            pixels.append(view[start + 8 : min(end - 4, len(data))])
             break
         use = _judge_chunk(data, kind, (start, end), place)
         if use is ChunkUse.REFUSED:
@@ -150,7 +154,7 @@ def _find_parts(data: bytes) -> Parts | None:
         if use is ChunkUse.TAKEN:
             place = ORDER[kind]
             if kind == b"IDAT":
-                pixels.append(data[start + 8 : end - 4])
+                pixels.append(view[start + 8 : end - 4])
             else:
                 header[kind] = data[start:end]
     return Parts(header, b"".join(pixels), ended)
@@ -177,7 +181,8 @@ def _judge_chunk(data: bytes, kind: bytes, span: tuple[int, int], place: int) ->
         return ChunkUse.PASSED_OVER if kind in PASSED_OVER else ChunkUse.REFUSED
     if early and kind == b"IDAT":
         return ChunkUse.REFUSED
-    if deflate.crc32(memoryview(data)[start + 4 : end - 4]) != _read_u32(data, end - 4):
+    (checksum,) = CHECKSUM.unpack_from(data, end - 4)
+    if deflate.crc32(memoryview(data)[start + 4 : end - 4]) != checksum:
         return ChunkUse.PASSED_OVER if kind == b"tRNS" else ChunkUse.REFUSED
     return ChunkUse.TAKEN
 
@@ -255,13 +260,9 @@ def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     for _ in range(MAX_CHUNKS):
         if start + 12 > len(data):
             return
-        end = start + 12 + _read_u32(data, start)
-        kind = data[start + 4 : start + 8]
+        size, kind = CHUNK_HEAD.unpack_from(data, start)
+        end = start + 12 + size
         yield kind, start, end
         if kind == b"IEND":
             return
         start = end
-
-
-def _read_u32(data: bytes, offset: int) -> int:
-    return int.from_bytes(data[offset : offset + 4], "big")
