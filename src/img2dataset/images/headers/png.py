@@ -32,8 +32,8 @@ CHECKSUM = struct.Struct(">I")
 MAX_CHUNKS = 200_000
 MAX_EXPANSION = 1032
 """Bytes that deflate makes of one, at most."""
-HEADER_BYTES = 25
-"""Of the chunk IHDR."""
+HEADER_BYTES = 13
+"""Of the body of IHDR."""
 GREY, RGB, PALETTE = 0, 2, 3
 
 
@@ -93,16 +93,22 @@ class PngRows:
 
 
 def read_rows(data: bytes, header: PngHeader) -> PngRows | None:
+    """Find the chunks, and inflate the rows; None if the file is damaged, or odd in any way."""
+    parts = find_parts(data)
+    return None if parts is None else inflate_rows(parts, header)
+
+
+def inflate_rows(parts: Parts, header: PngHeader) -> PngRows | None:
     """Inflate the rows.
 
-    None if the file is damaged, or so odd that libpng would warn of it: keep_pixels_only and libpng
-    are to judge it.
+    None if the file is damaged, or so odd that libpng would warn of it: libpng is to judge what
+    `pack_pixels_only` makes of the parts.
     """
-    parts = _find_parts(data)
-    wanted = _count_row_bytes(data)
-    if parts is None or wanted is None or len(parts.header[b"IHDR"]) != HEADER_BYTES:
+    fields = parts.read_body(b"IHDR")
+    wanted = _count_row_bytes(fields)
+    if wanted is None or len(fields) != HEADER_BYTES or fields[10:12] != b"\0\0":
         return None
-    if data[26:28] != b"\0\0" or wanted > MAX_EXPANSION * len(parts.packed):
+    if wanted > MAX_EXPANSION * len(parts.packed):
         return None
     rows = (_inflate_at_once if parts.has_end else _inflate_rows)(parts.packed, wanted)
     if rows is None:
@@ -114,19 +120,16 @@ def read_rows(data: bytes, header: PngHeader) -> PngRows | None:
     return PngRows(rows, parts.read_body(b"PLTE"), transparency)
 
 
-def keep_pixels_only(data: bytes) -> bytes | None:
-    """Return the PNG with only the chunks that make its pixels; None if damaged or incomplete.
+def pack_pixels_only(parts: Parts) -> bytes | None:
+    """Make a PNG with only the chunks that make its pixels; None if pixels are missing.
 
     Checked here, because libpng would print its warnings on stderr.  A file that has all its
     pixels is complete, with or without an end, whatever its chunks' order; a checksum of the
     pixels, if there is one, must be right.
     """
-    parts = _find_parts(data)
-    if parts is None:
-        return None
     packed: bytes | None = parts.packed
     if packed and not parts.has_end:
-        wanted = _count_row_bytes(data)
+        wanted = _count_row_bytes(parts.read_body(b"IHDR"))
         rows = None if wanted is None else _inflate_rows(packed, wanted)
         packed = None if rows is None else zlib.compress(rows, 0)
     if not packed:
@@ -135,7 +138,7 @@ def keep_pixels_only(data: bytes) -> bytes | None:
     return b"".join([PNG, *parts.header.values(), body, END])
 
 
-def _find_parts(data: bytes) -> Parts | None:
+def find_parts(data: bytes) -> Parts | None:
     """Find the chunks that make the pixels; None if one of them is damaged, or out of place."""
     header: dict[bytes, bytes] = {}
     pixels: list[memoryview] = []
@@ -223,13 +226,16 @@ def _inflate_rows(packed: bytes, wanted: int) -> bytes | bytearray | None:
     return rows if len(rows) == wanted else None
 
 
-def _count_row_bytes(data: bytes) -> int | None:
-    """Count the bytes of all rows, each with the number of its filter; None if that cannot be."""
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    channels = CHANNELS.get(colour)
-    if channels is None or data[28] > 1:
+def _count_row_bytes(fields: bytes) -> int | None:
+    """Count the bytes of all rows, each with the number of its filter; None if that cannot be.
+    `fields` are those of IHDR."""
+    if len(fields) < HEADER_BYTES:
         return None
-    passes = ADAM7 if data[28] else ((0, 0, 1, 1),)
+    width, height, depth, colour = struct.unpack_from(">IIBB", fields)
+    channels = CHANNELS.get(colour)
+    if channels is None or fields[12] > 1:
+        return None
+    passes = ADAM7 if fields[12] else ((0, 0, 1, 1),)
     size = 0
     for left, top, right, down in passes:
         columns, rows = -(-(width - left) // right), -(-(height - top) // down)
