@@ -117,7 +117,8 @@ def render(picture: Picture, scenery: Scenery) -> bytes:
     """Return the bytes of the file."""
     chance = np.random.default_rng(picture.seed)
     if picture.kind is Kind.PNG_RGBA:
-        return png(Image.fromarray(draw(chance, picture.width, picture.height)))
+        drawn: Any = draw(chance, picture.width, picture.height)
+        return png(Image.fromarray(drawn))
     if picture.kind is Kind.PNG_PALETTE:
         return palette_png(chance, picture)
     seen = Image.fromarray(look(scenery, chance, picture.width, picture.height))
