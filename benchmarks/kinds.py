@@ -4,7 +4,7 @@ python -m benchmarks.kinds --photos FOLDER [--mixes mix laion] [--files 1500] [-
 python -m benchmarks.kinds --photos FOLDER --before CHECKOUT/.venv/bin/python
 python -m benchmarks.kinds --photos FOLDER --only progressive --format png --files 300
 
-Costs are CPU time of one process, the best of the rounds; in a round each step passes once over
+Costs are CPU time of one process, the best of the rounds; in a round each step passes over
 the files of a kind, in turn.  Beside the image stage stand bare codecs, which decode, resize (area
 average, or Lanczos to enlarge), add the border, encode and do nothing else, and with `--before`
 the image stage of another checkout.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -86,12 +86,12 @@ def read_scenery(paths: Iterable[Path]) -> Scenery:
     photos = [cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) for pixels in read if pixels is not None]
     if not photos:
         raise BenchmarkError("a mix needs photos: no JPEG that OpenCV can read was found")
-    return Scenery(photos, lay_out(photos))
+    return Scenery(photos, lay_out(photos, *MOSAIC))
 
 
-def lay_out(photos: Sequence[Pixels]) -> Pixels:
+def lay_out(photos: Sequence[Pixels], columns: int, rows: int) -> Pixels:
     """Fill the mosaic with the photos in turn, all of them landscape."""
-    (width, height), (columns, rows) = CELL, MOSAIC
+    width, height = CELL
     mosaic = np.empty((rows * height, columns * width, 3), np.uint8)
     for cell in range(rows * columns):
         photo = photos[cell % len(photos)]
@@ -117,8 +117,7 @@ def render(picture: Picture, scenery: Scenery) -> bytes:
     """Return the bytes of the file."""
     chance = np.random.default_rng(picture.seed)
     if picture.kind is Kind.PNG_RGBA:
-        drawn: Any = draw(chance, picture.width, picture.height)
-        return png(Image.fromarray(drawn))
+        return png(Image.fromarray(draw(chance, picture.width, picture.height)))
     if picture.kind is Kind.PNG_PALETTE:
         return palette_png(chance, picture)
     seen = Image.fromarray(look(scenery, chance, picture.width, picture.height))
@@ -197,7 +196,7 @@ def written(image: Image.Image, file_format: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-WRITERS = {
+WRITERS: dict[Kind, Callable[[Image.Image, Picture], bytes]] = {
     Kind.BASELINE: write_jpeg,
     Kind.PROGRESSIVE: write_jpeg,
     Kind.LARGE: write_jpeg,
