@@ -60,7 +60,7 @@ bench: $(VENV)/installed  ## compare whole commands with the old tool and a scri
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 bench-images: $(VENV)/installed  ## measure the image step on photos and on mixes, by kind (PHOTOS=FOLDER)
-	$(BIN)/python -m benchmarks.pixels --photos $(PHOTOS)
+	$(BIN)/python -m benchmarks.pixels --photos $(or $(PHOTOS),$(error say PHOTOS=FOLDER, a folder of JPEGs))
 	$(BIN)/python -m benchmarks.kinds --photos $(PHOTOS) $(ARGS)
 
 fuzz-compiled: $(VENV)/tested  ## feed hostile bytes to the C code, with sanitizers (ARGS="--seconds 1200"; needs gcc)

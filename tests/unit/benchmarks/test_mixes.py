@@ -125,8 +125,8 @@ def test_pictures_are_compared_by_their_largest_difference() -> None:
 
 
 def test_alpha_is_blended_on_white() -> None:
-    pixels = np.array([[[0, 0, 0, 0], [10, 20, 30, 255], [0, 100, 255, 128]]], np.uint8)
-    assert on_white(pixels).tolist() == [[[255, 255, 255], [10, 20, 30], [127, 177, 255]]]
+    pixels = np.array([[[0, 0, 0, 0], [10, 20, 30, 255], [0, 101, 255, 128]]], np.uint8)
+    assert on_white(pixels).tolist() == [[[255, 255, 255], [10, 20, 30], [127, 178, 255]]]
 
 
 def run(cpu: float, stored: int, case: str = "mix") -> Outcome:
