@@ -101,8 +101,9 @@ def reference(data: bytes) -> Pixels:
 def decode_fully(data: bytes) -> Pixels:
     """Decode to grey, BGR or BGRA."""
     if data.startswith(b"\xff\xd8"):
-        grey = simplejpeg.decode_jpeg_header(data)[2] == "Gray"
-        return np.asarray(simplejpeg.decode_jpeg(data, "GRAY" if grey else "BGR"))
+        if simplejpeg.decode_jpeg_header(data)[2] == "Gray":
+            return np.asarray(simplejpeg.decode_jpeg(data, "GRAY"))[:, :, 0]
+        return np.asarray(simplejpeg.decode_jpeg(data, "BGR"))
     if any(mark in data[:16] for mark in BY_PILLOW):
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))[:, :, ::-1].copy()

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from benchmarks.cases import CASES, Outcome, Source
-from benchmarks.closeness import compare, on_white
+from benchmarks.closeness import compare, make_pixels, on_white, reference
 from benchmarks.kinds import cost_table, read_groups
 from benchmarks.measure import Usage
 from benchmarks.mix_pictures import Kind, Picture, Scenery, lay_out, render
@@ -122,6 +122,14 @@ def test_pictures_are_compared_by_their_largest_difference() -> None:
     assert compare(grey, colour).difference == 3
     assert compare(grey, None).difference == 255, "only one of them can read it"
     assert compare(None, None).difference == 0
+
+
+@pytest.mark.parametrize("kind", [Kind.BASELINE, Kind.PNG_RGBA, Kind.GIF])
+def test_what_we_make_is_compared_with_a_full_decode(kind: Kind, scenery: Scenery) -> None:
+    data = render(Picture(kind, 300, 280, 95, "4:4:4", grey=True, seed=5), scenery)
+    made, other = make_pixels(data), reference(data)
+    assert compare(made, other).difference <= 3
+    assert compare(made, np.asarray(255 - other)).difference > 100
 
 
 def test_alpha_is_blended_on_white() -> None:
