@@ -2,9 +2,9 @@
 
 python -m benchmarks.mixes --photos FOLDER [--mixes mix laion thumbnails] [--files 1500] [--seed 1]
 
-* *mix*: longest side 400 to 1600; 199 kB on average with ImageNet's photos.
+* *mix*: longest side 400 to 1600; 210 kB on average with ImageNet's photos.
 * *laion*: the sizes that LAION-400M publishes (of 413M images, 26M have a side of 1024 or more,
-  112M of 512 or more, 268M of 256 or more, so 35 % are smaller than 256); 98 kB on average.
+  112M of 512 or more, 268M of 256 or more, so 35 % are smaller than 256); 102 kB on average.
 * *thumbnails*: baseline JPEGs of 180 to 240 pixels.
 
 The shares of formats are the same in the first two (FORMATS).  Every share is met to the file, and

@@ -1,6 +1,6 @@
 """Compare whole commands of ours, the old tool and a short script, in turn, on the same lists.
 
-python -m benchmarks.run                          # all cases but `few` and its like
+python -m benchmarks.run                          # the short cases and the mixes: half an hour
 python -m benchmarks.run --photos FOLDER --rounds 3 --append TABLE.md
 python -m benchmarks.run --photos FOLDER --cases mixes --before CHECKOUT/.venv/bin/python
 python -m benchmarks.run --cases startup --old /path/to/old/bin/img2dataset
