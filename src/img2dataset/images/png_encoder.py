@@ -22,7 +22,7 @@ MAX_SIDE_PIXELS = 1_000_000
 MAX_PIXEL_BYTES = 1 << 26
 """Larger images are left to OpenCV, which needs a few rows besides the result; here the filtered
 rows and libdeflate's buffer come to twice the pixels."""
-DEFLATE_LEVELS = (0, 1, 1, 2, 2, 3, 4, 6, 8, 10)
+DEFLATE_LEVELS = (0, 1, 1, 2, 3, 4, 5, 6, 8, 10)
 """Level of png (zlib's scale, 0 = stored) -> libdeflate's (0 to 12): the quickest whose files are
 not larger than those of libpng with zlib at the level, on photos (decision 34)."""
 
@@ -54,7 +54,7 @@ def _encode_natively(native: ModuleType, pixels: Pixels, deflate_level: int) -> 
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     filtered = np.empty(height * (1 + width * channels), np.uint8)
-    native.filter(filtered, np.ascontiguousarray(pixels), height, width, channels)
+    native.filter_rows(filtered, np.ascontiguousarray(pixels), height, width, channels)
     compressed = deflate.zlib_compress(filtered, deflate_level)
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
     return b"".join(

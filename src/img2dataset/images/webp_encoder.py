@@ -7,7 +7,7 @@ import io
 
 import cv2
 
-from img2dataset.errors import Reason, RowError
+from img2dataset.errors import Reason
 from img2dataset.images.opencv_encoder import encode_with_opencv
 from img2dataset.images.pillow import translate_pillow_errors
 from img2dataset.images.pixels import Pixels

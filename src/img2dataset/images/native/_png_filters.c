@@ -103,7 +103,7 @@ INLINE void try_filter(Rows *rows, int filter, int channels, int64_t *least, uin
     *chosen = (uint8_t)filter;
 }
 
-INLINE void filter_rows(Rows *rows, uint8_t *out, const uint8_t *pixels, int64_t height,
+INLINE void filter_each(Rows *rows, uint8_t *out, const uint8_t *pixels, int64_t height,
                         int channels)
 {
     for (int64_t y = 0; y < height; y++, pixels += rows->size, out += 1 + rows->size) {
@@ -124,9 +124,9 @@ INLINE void filter_rows(Rows *rows, uint8_t *out, const uint8_t *pixels, int64_t
 INLINE void filter_inline(Rows *rows, uint8_t *out, const uint8_t *pixels, int64_t height)
 {
     if (rows->channels == 3)
-        filter_rows(rows, out, pixels, height, 3);
+        filter_each(rows, out, pixels, height, 3);
     else
-        filter_rows(rows, out, pixels, height, 1);
+        filter_each(rows, out, pixels, height, 1);
 }
 
 WIDE static void filter_wide(Rows *rows, uint8_t *out, const uint8_t *pixels, int64_t height)
@@ -157,13 +157,13 @@ static int filter_image(uint8_t *out, const uint8_t *pixels, int64_t height, int
     return 0;
 }
 
-PyDoc_STRVAR(filter_doc,
-             "filter(out, pixels, height, width, channels)\n--\n\n"
+PyDoc_STRVAR(filter_rows_doc,
+             "filter_rows(out, pixels, height, width, channels)\n--\n\n"
              "Fill `out` with the filtered rows of `pixels`: RGB from BGR, or grey.  Both are\n"
              "contiguous bytes, height x width x channels, 1 or 3 channels; a row of `out` has one\n"
              "byte more, the number of its filter.  The GIL is released.");
 
-static PyObject *filter(PyObject *module, PyObject *args)
+static PyObject *filter_rows(PyObject *module, PyObject *args)
 {
     Py_buffer out, pixels;
     int height, width, channels, failed = 0;
@@ -187,7 +187,7 @@ static PyObject *filter(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"filter", filter, METH_VARARGS, filter_doc},
+    {"filter_rows", filter_rows, METH_VARARGS, filter_rows_doc},
     {NULL, NULL, 0, NULL},
 };
 
