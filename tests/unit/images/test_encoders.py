@@ -105,7 +105,13 @@ def test_each_row_has_the_filter_with_the_smallest_residuals() -> None:
     noise = np.random.default_rng(2).integers(0, 256, (6, 31), np.uint8)
     upright, level = np.repeat(noise[:1], 6, axis=0), np.repeat(noise[:, :1], 31, axis=1)
     dots = np.where(noise > 128, 255, 3).astype(np.uint8)
-    source = np.vstack([photo(31, 20, 1), upright, level, dots])
+    halves = [noise[0].tolist()]  # each value is the average of its neighbours
+    for _ in range(2):
+        row = [halves[-1][0] // 2]
+        for up in halves[-1][1:]:
+            row.append((row[-1] + up) // 2)
+        halves.append(row)
+    source = np.vstack([photo(31, 20, 1), upright, level, dots, halves]).astype(np.uint8)
     rows = zlib.decompress(read_chunks(encode_png(source, 6))[1][1])
     used = [rows[y * 32] for y in range(len(source))]
     above = [0] * 31
