@@ -166,6 +166,26 @@ def test_the_old_tools_messages_are_understood(message: str, reason: Reason | No
     assert is_transient(message) is (reason is not None and reason.transient)
 
 
+def test_every_part_of_a_foreign_message_means_its_own_reason() -> None:
+    for reason in Reason:
+        for part in reason.foreign:
+            assert find_reason(f"<urlopen error {part}>") is reason
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        # each has two parts that are known; the longer one is the more exact
+        ("<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] timed out>", Reason.CERTIFICATE),
+        ("<urlopen error [SSL] the handshake timed out>", Reason.TIMEOUT),
+    ],
+)
+def test_of_two_parts_of_a_foreign_message_the_longer_one_decides(
+    message: str, reason: Reason
+) -> None:
+    assert find_reason(message) is reason
+
+
 def test_a_row_without_a_message_is_left_alone() -> None:
     assert not is_transient(None)
 
