@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -321,13 +322,18 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
     assert elsewhere.create(LEASE, b"another")
     ours = one_way(elsewhere)
     seen = threading.Event()
+    ahead = [0.0]
     back: list[float] = []
+
+    def now() -> float:
+        return time.monotonic() + ahead[0]
 
     def outage() -> None:
         seen.wait(10)
         OneWay.down.set()
-        time.sleep(1.5)  # longer than a lease
-        back.append(time.monotonic())
+        assert OneWay.asked.wait(10)
+        ahead[0] = 1.5 * times.timeout_s
+        back.append(now())
         OneWay.down.clear()
 
     plain = lease.wait_for_holder
@@ -337,10 +343,11 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
         plain(*args)
 
     monkeypatch.setattr(lease, "wait_for_holder", wait_for_holder)
+    monkeypatch.setattr(lease, "time", SimpleNamespace(monotonic=now))
     thread = threading.Thread(target=outage)
     thread.start()
     with acquire_shard_lock(ours, NAME, times):
-        assert time.monotonic() - back[0] > 0.9
+        assert now() - back[0] > 0.9 * times.timeout_s
     thread.join()
 
 
