@@ -66,7 +66,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.slow
-@pytest.mark.parametrize("shards_done", [0, 1, 6])
+@pytest.mark.parametrize("shards_done", [0, 3])
 def test_a_killed_parent_takes_its_workers_with_it_and_the_command_goes_on(
     command: list[str], tmp_path: Path, shards_done: int
 ) -> None:

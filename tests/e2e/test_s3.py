@@ -152,7 +152,6 @@ def test_a_list_that_is_not_reached_for_a_while_is_waited_for(
         (Refuse(503, "SlowDown"), "SlowDown, says the proxy (tried for 1 second)"),
         (Refuse(400, "ExpiredToken"), "the credentials have expired"),
         (Refuse(403, "AccessDenied"), "AccessDenied, says the proxy;"),
-        (Refuse(403, "InvalidAccessKeyId"), "InvalidAccessKeyId, says the proxy;"),
         (Refuse(404, "NoSuchBucket"), "3 shards in a row failed"),
     ],
 )

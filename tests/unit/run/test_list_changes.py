@@ -17,6 +17,7 @@ from img2dataset.records import PROBLEM, shard_name
 from img2dataset.run.list_changes import ListCheck, make_row_check
 from img2dataset.sources import Source, SourceConfig, load_table, open_source
 from img2dataset.storage.folder import Folder
+from tests.quick import few_quick
 from tests.unit.sources.lists import content
 
 SIZE = 3
@@ -89,7 +90,7 @@ def touched(
     }
 
 
-@pytest.mark.parametrize("input_format", FORMATS)
+@pytest.mark.parametrize("input_format", few_quick(FORMATS, every=4))
 @pytest.mark.parametrize(
     ("after", "found"),
     [

@@ -35,17 +35,17 @@ BEGINNINGS = {
 }
 
 
-@pytest.mark.parametrize("kind", [*NOT_IMAGES, "image/jpeg", "", " TEXT/html; charset=utf-8"])
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_image_is_one_whatever_its_label_says(name: str, kind: str) -> None:
+def test_an_image_is_one_whatever_its_label_says(name: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(file, name)
-    assert not cannot_be_image(kind, file.getvalue()[:100])
+    for kind in (*NOT_IMAGES, "image/jpeg", "", " TEXT/html; charset=utf-8"):
+        assert not cannot_be_image(kind, file.getvalue()[:100]), kind
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_nothing_that_we_can_read_is_dropped_for_its_label(kind: str) -> None:
-    assert not cannot_be_image("text/plain", CASES[kind].data[:4096])
+def test_nothing_that_we_can_read_is_dropped_for_its_label() -> None:
+    dropped = [kind for kind in CASES if cannot_be_image("text/plain", CASES[kind].data[:4096])]
+    assert dropped == []
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)
