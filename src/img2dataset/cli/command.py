@@ -78,7 +78,7 @@ def _verify(words: Sequence[str]) -> int:
     asked = parse_verify(words)
     if isinstance(asked, str):
         return _show(asked)
-    from img2dataset.verification.main import summary, verify_folder  # noqa: PLC0415
+    from img2dataset.verification.main import summarize, verify_folder  # noqa: PLC0415
 
     found = verify_folder(
         asked.output_folder,
@@ -87,7 +87,7 @@ def _verify(words: Sequence[str]) -> int:
         allow_gaps=asked.allow_gaps,
         say=_say_found,
     )
-    _say_found(summary(found))
+    _say_found(summarize(found))
     return found.exit_code
 
 

@@ -107,10 +107,10 @@ def elsewhere() -> Folder:
     return folder
 
 
-def one_way(folder: Folder, patience: StorageRetry | None = None) -> Folder:
+def one_way(folder: Folder, storage_retry: StorageRetry | None = None) -> Folder:
     """The same folder, by a connection that may be down."""
     same = Folder(
-        folder.url, patience or StorageRetry(60, lambda _: None), concurrent_attempts=True
+        folder.url, storage_retry or StorageRetry(60, lambda _: None), concurrent_attempts=True
     )  # fmt: skip
     same.fs = OneWay(skip_instance_cache=True)
     return same
@@ -282,14 +282,14 @@ def test_who_waits_for_a_turn_hears_that_the_run_is_to_end(
 ) -> None:
     monkeypatch.setattr(shard_lock, "FILE_POLL_S", 25.0)
     slow = LeaseTimes(heartbeat_s=15.0, timeout_s=60.0, poll_s=25.0)
-    patience = StorageRetry(600)
+    storage_retry = StorageRetry(600)
     url = str(tmp_path) if place == "disk" else elsewhere.url
-    threading.Timer(0.2, patience.end).start()
+    threading.Timer(0.2, storage_retry.end).start()
 
     with acquire_shard_lock(Folder(url), NAME):
         begun = time.monotonic()
         with pytest.raises(TimeoutError, match="another worker is storing 00003"):  # noqa: SIM117
-            with acquire_shard_lock(Folder(url, patience), NAME, slow):
+            with acquire_shard_lock(Folder(url, storage_retry), NAME, slow):
                 pass
 
     assert time.monotonic() - begun < 3

@@ -18,7 +18,13 @@ from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.http.handles import apply, new_handle, restore, use_http_1
-from img2dataset.fetch.http.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
+from img2dataset.fetch.http.remedies import (
+    REQUEST_TIMEOUT,
+    Ending,
+    Http1Hosts,
+    Remedy,
+    choose_remedy,
+)
 from img2dataset.fetch.http.response import RefusalCheck, Response
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import (
@@ -27,7 +33,7 @@ from img2dataset.fetch.outcome import (
     TIMED_OUT,
     TLS_CUT,
     find_proxy_failure,
-    outcome,
+    make_outcome,
     refine_code,
 )
 from img2dataset.fetch.policy.refusals import Signals
@@ -66,7 +72,7 @@ class Request:
     """What to request, and from where."""
 
     url: str
-    """As `urls.sendable` makes it."""
+    """As `urls.make_sendable` makes it."""
     seconds: float
     """Until it has to be over."""
     resolved: str = ""
@@ -306,7 +312,7 @@ class Transfers(Generic[K]):
             has_length=response.has_length,
             secure=transfer.url.startswith("https:"),
         )
-        return remedy_for(ending)
+        return choose_remedy(ending)
 
     def _resend(self, transfer: Transfer[K], remedy: Remedy) -> None:
         """Over a connection of its own, in what is left of its time."""
@@ -328,7 +334,7 @@ class Transfers(Generic[K]):
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
         moved = response.moved
-        result = outcome(code, response, asked=asked)
+        result = make_outcome(code, response, asked=asked)
         status = response.status
         if transfer.proxy and isinstance(result, Failure):
             by_proxy = find_proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)

@@ -14,7 +14,7 @@ from img2dataset.fetch.http.sniff import (
     MIN_SNIFF_BYTES,
     NOT_IMAGES,
     cannot_be_image,
-    reason_for_type,
+    choose_reason,
 )
 from tests.pictures import CASES
 
@@ -97,6 +97,6 @@ def test_no_label_and_no_bytes_break_it(first: bytes, kind: str) -> None:
 
 
 def test_a_film_is_named_by_its_label() -> None:
-    assert reason_for_type(" Video/MP4; codecs=avc1") is Reason.VIDEO
+    assert choose_reason(" Video/MP4; codecs=avc1") is Reason.VIDEO
     for kind in ("text/html", "audio/mpeg", ""):
-        assert reason_for_type(kind) is Reason.NOT_AN_IMAGE
+        assert choose_reason(kind) is Reason.NOT_AN_IMAGE
