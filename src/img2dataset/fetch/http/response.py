@@ -125,7 +125,7 @@ class Response:
 
     def reset(self, *, is_text: bool = False, reserved: bool = False) -> None:
         """Forget everything; `is_text` = a robots.txt or tdmrep.json is expected, of which the
-        beginning will do; `reserved` = as in `curl.Request`."""
+        beginning will do; `reserved` = as in `request.Request`."""
         self.status = 0
         """0 = no answer."""
         self.verdict: Reason | None = None

@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What libcurl needs to know, see `curl.Request`."""
+    """What libcurl needs to know, see `request.Request`."""
 
     resolved: str = ""
     proxy: str = ""
