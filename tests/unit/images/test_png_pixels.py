@@ -23,7 +23,8 @@ from img2dataset.images.png_pixels import shrink_png
 from img2dataset.images.probe import probe
 from img2dataset.images.resize import resize
 from tests.pictures.damage import checksums_made_right, damaged
-from tests.pictures.pngs import ADAM7, chunk, pngs
+from tests.pictures.pngs import ADAM7, chunk, pngs, transparent
+from tests.pictures.pngs import png as png_of
 from tests.pictures.profiles import adobe_rgb
 from tests.unit.images.made import Array, encoded, processor, saved, smooth, to_png
 
@@ -61,13 +62,21 @@ def filtered(
         entries = chance.randint(1, 2**depth)
         before = chunk(b"PLTE", chance.randbytes(3 * entries))
     if colour in (0, 2, 3) and chance.random() < 0.5:
-        shares = chance.randint(1, entries) if colour == 3 else 2 * CHANNELS[colour]
-        before += chunk(b"tRNS", chance.randbytes(shares) if depth == 16 or colour == 3 else bytes(shares))  # fmt: skip
+        before += chunk(b"tRNS", some_transparent(kind, chance))
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, adam7)
     body = zlib.compress(bytes(rows), 1)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         (chunk(b"IHDR", head), before, chunk(b"IDAT", body), chunk(b"IEND", b""))
     )
+
+
+def some_transparent(kind: tuple[int, int], chance: random.Random) -> bytes:
+    """Make a tRNS: of values below 16 bits, black; bits beyond the depth do not count."""
+    colour, depth = kind
+    if colour == 3:
+        return chance.randbytes(1)
+    values = [chance.randbytes(2) if depth == 16 else chance.randbytes(1) + b"\0" for _ in range(3)]
+    return b"".join(values[: CHANNELS[colour]])
 
 
 def by_libpng(data: bytes) -> tuple[Array, bool]:
@@ -104,6 +113,13 @@ def test_pixels_are_those_of_libpng(kind: tuple[int, int]) -> None:
             assert_same(filtered(kind, size, chance, adam7=adam7), (size[0], -(-size[1] // 2)))
     for filters in [(3,), (4,), (3, 4)]:
         assert_same(filtered(kind, (41, 30), chance, filters=filters), (7, 11))
+
+
+def test_bits_of_a_transparent_colour_beyond_the_depth_do_not_count() -> None:
+    photo = smooth(20, 20)
+    data = png_of(photo, 2, 8, transparent(*(int(value) + 256 for value in photo[3, 4])))
+    assert_same(data, (7, 9))
+    assert (by_module(data)[0][3, 4] == 255).all()
 
 
 @pytest.mark.slow

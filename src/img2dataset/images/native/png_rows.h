@@ -1,11 +1,11 @@
-/* Filtered rows -> rows of samples, one after the other, of which the last four are kept. */
+/* Filtered rows -> rows of samples, one after the other, of which the last three are kept. */
 #ifndef IMG2DATASET_PNG_ROWS_H
 #define IMG2DATASET_PNG_ROWS_H
 
 #include "png_picture.h"
 #include "png_unfilter.h"
 
-#define RING_ROWS 4 /* the two that are asked for, one that was made early, one above the next */
+#define RING_ROWS 3 /* the two that are asked for, and one that was made early */
 
 typedef struct {
     const uint8_t *raw, *end; /* of the rows that are not made yet */
