@@ -5,7 +5,8 @@ python -m tests.fuzz.compiled [--seconds 1200] [--seed 0]    (`make fuzz-compile
 Needs gcc.  The modules are compiled with the flags of production, once as this processor runs
 them and once as those without AVX2 do.  Any access out of bounds, overflow or leak of a buffer
 ends the run with the sanitizer's report; else it prints how many inputs were tried.  A mutation
-is a cut, a changed byte, a moved piece, or a forged length in one of many small JPEGs.
+is a cut, a changed byte, a moved piece, or a forged length in one of many small JPEGs, or changed
+filters, sizes and colours of the rows of a small PNG.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from tests.fuzz.png_rows import make_png_seeds, try_png
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -50,6 +53,7 @@ def build(folder: Path) -> None:
     if any(codes):
         sys.exit("gcc failed")
     (folder / "seeds").write_bytes(pickle.dumps(make_seeds()))
+    (folder / "png_seeds").write_bytes(pickle.dumps(make_png_seeds()))
 
 
 def read_extensions() -> list[dict[str, Any]]:
@@ -136,13 +140,16 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
     """Return how many files were tried, and how many of them gave an image."""
     rng = random.Random(seed)
     jpeg, area = load(folder, "_jpeg"), load(folder, "_area")
+    png = load(folder, "_png")
     png_filters = load(folder, "_png_filters")
     good = pickle.loads((folder / "seeds").read_bytes())
+    rows_of_pngs = pickle.loads((folder / "png_seeds").read_bytes())
     tried = done = 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         tried += 1
         done += try_jpeg(rng.choice(jpeg), rng.choice(good), rng)
+        try_png(rng.choice(png), rng.choice(rows_of_pngs), rng)
         if tried % 10 == 0:
             try_area(rng.choice(area), rng)
             try_png_filters(rng.choice(png_filters), rng)

@@ -23,6 +23,7 @@ from img2dataset.images.library_decoders import (
 from img2dataset.images.orientation import turn_upright
 from img2dataset.images.pillow import open_image, translate_pillow_errors
 from img2dataset.images.pixels import Pixels, normalise_pixels
+from img2dataset.images.png_pixels import decode_png, decode_with_libpng
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,12 +50,21 @@ def decode(
             colours, plain = _decode_jpeg(data, header, factor)
             colours, as_stored = normalise_pixels(colours, conversion)
             return colours, plain and as_stored
-        pixels = DECODERS.get(header.format, decode_with_pillow)(data, header)
+        pixels, plain = _decode_others(data, header, conversion)
     except MemoryError as error:
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
-    return normalise_pixels(pixels, conversion)
+    colours, as_stored = normalise_pixels(pixels, conversion)
+    return colours, plain and as_stored
+
+
+def _decode_others(
+    data: bytes, header: Header, conversion: icc.Conversion | None
+) -> tuple[Pixels | None, bool]:
+    if header.format == "PNG":
+        return decode_png(data, header, blend=conversion is None)
+    return DECODERS.get(header.format, decode_with_pillow)(data, header), True
 
 
 def _decode_inks(data: bytes, header: Header, factor: int) -> Pixels | None:
@@ -92,23 +102,6 @@ def _decode_odd_jpeg(
     return None if bare is None else decode_with_pillow(bare, header, of)
 
 
-def _decode_png(data: bytes, header: Header) -> Pixels | None:
-    bare = png.keep_pixels_only(data)
-    pixels = None if bare is None else decode_with_opencv(bare, header)
-    transparent = header.own.transparent_grey
-    if pixels is None or transparent is None:
-        return pixels
-    return _add_alpha(pixels, transparent, header.own.depth)
-
-
-def _add_alpha(pixels: Pixels, value: int, depth: int) -> Pixels:
-    """Add an alpha channel to grey of which one value, of `depth` bits, is transparent."""
-    most = np.iinfo(pixels.dtype).max
-    transparent = value * most // ((1 << depth) - 1)
-    alpha = np.where(pixels == transparent, pixels.dtype.type(0), pixels.dtype.type(most))
-    return np.dstack([pixels, alpha])
-
-
 def _decode_tiff(data: bytes, header: Header) -> Pixels | None:
     own = header.own
     if not own.readable:
@@ -125,8 +118,10 @@ def _decode_ico(data: bytes, header: Header) -> Pixels | None:
     if not own.is_png:
         return ico.decode(data, own)
     inside = data[own.start : own.start + own.size]
-    found = png.read_header(inside)
-    return None if found is None else _decode_png(inside, replace(header, own=found))
+    found, parts = png.read_header(inside), png.find_parts(inside)
+    if found is None or parts is None:
+        return None
+    return decode_with_libpng(parts, replace(header, own=found))
 
 
 def _decode_jpeg2000(data: bytes, header: Header) -> Pixels | None:
@@ -212,7 +207,6 @@ def _decode_sun(data: bytes, header: Header) -> Pixels | None:
 
 
 DECODERS: dict[str, Callable[[bytes, Header], Pixels | None]] = {
-    "PNG": _decode_png,
     "WEBP": _decode_webp,
     "HDR": decode_with_opencv,
     "PFM": _decode_pfm,

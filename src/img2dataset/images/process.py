@@ -20,9 +20,13 @@ from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
+from img2dataset.images.png_pixels import shrink_png
 from img2dataset.images.probe import probe
 from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
+
+SHRINKERS = {"JPEG": shrink_jpeg, "PNG": shrink_png}
+"""Format -> what decodes and averages in one pass, where that can be done."""
 
 
 class ImageProcessor:
@@ -66,7 +70,9 @@ class ImageProcessor:
         geometry.check_plan(config, plan)
 
         recolour = find_conversion(data, header) if config.convert_to_srgb else None
-        pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
+        pixels = None
+        if not boxes and not recolour and header.format in SHRINKERS:
+            pixels = SHRINKERS[header.format](data, header, plan, orientation)
         as_stored = False  # does not matter where the size changes
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)

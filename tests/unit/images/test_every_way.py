@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from img2dataset.images import bare_jpeg, make_processor, resize
+from img2dataset.images import bare_jpeg, make_processor, png_pixels, resize
 from img2dataset.images.headers import bombs, jpeg
 from img2dataset.process.watchdog import Watch
 from img2dataset.worker.sandbox import Sandbox
@@ -124,6 +124,7 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (bare_jpeg, bombs, jpeg, resize):
         monkeypatch.setattr(module, "JPEG", None)
     monkeypatch.setattr(resize, "AREA", None)
+    monkeypatch.setattr(png_pixels, "PNG", None)
 
 
 @pytest.mark.usefixtures("_no_compiler")

@@ -17,6 +17,7 @@ FOLDER = Path(native.__file__).parent
 MODULES = {
     "_area": native.AREA,
     "_jpeg": native.JPEG,
+    "_png": native.PNG,
     "_png_filters": native.PNG_FILTERS,
 }
 
@@ -42,6 +43,7 @@ def test_a_module_is_made_in_two_phases(name: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize("source", ["_jpeg.c", "_png.c"])
 @pytest.mark.parametrize(
     ("options", "refused"),
     [
@@ -52,10 +54,10 @@ def test_a_module_is_made_in_two_phases(name: str) -> None:
     ids=["this machine", "highest byte first", "another compiler"],
 )
 def test_where_its_pixels_would_be_wrong_it_does_not_compile(
-    options: list[str], *, refused: bool
+    source: str, options: list[str], *, refused: bool
 ) -> None:
     include = f"-I{sysconfig.get_paths()['include']}"
-    command = ["gcc", "-E", "-o", "/dev/null", *options, include, str(FOLDER / "_jpeg.c")]
+    command = ["gcc", "-E", "-o", "/dev/null", *options, include, str(FOLDER / source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ("img2dataset works without this module" in done.stderr) == refused
     assert refused or done.returncode == 0

@@ -1,4 +1,4 @@
-"""PNG bytes -> what their chunks say, and the same image without ancillary chunks."""
+"""PNG bytes -> what their chunks say, their rows, and the same image without ancillary chunks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+
+import deflate
 
 from img2dataset.signatures import PNG
 
@@ -24,8 +26,15 @@ ADAM7 = (
     (0, 1, 1, 2),
 )  # fmt: skip
 """Of each pass: first column, first row, steps (PNG 8.2)."""
+CHUNK_HEAD = struct.Struct(">I4s")
+"""Length of the body, kind."""
+CHECKSUM = struct.Struct(">I")
 MAX_CHUNKS = 200_000
-GREY, PALETTE = 0, 3
+MAX_EXPANSION = 1032
+"""Bytes that deflate makes of one, at most."""
+HEADER_BYTES = 13
+"""Of the body of IHDR."""
+GREY, RGB, PALETTE = 0, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class PngHeader:
     height: int
     depth: int
     colour: int
+    is_interlaced: bool
     exif: bytes
     transparent_grey: int | None
     """The grey value that counts as transparent, which OpenCV leaves out."""
@@ -52,25 +62,94 @@ def read_header(data: bytes) -> PngHeader | None:
             exif = data[start + 8 : end - 4]
         if kind == b"tRNS" and colour == GREY and end - start == 14:
             transparent = int.from_bytes(data[start + 8 : start + 10], "big") & ((1 << depth) - 1)
-    return PngHeader(width, height, depth, colour, exif, transparent)
+    return PngHeader(width, height, depth, colour, data[28] == 1, exif, transparent)
 
 
-def keep_pixels_only(data: bytes) -> bytes | None:
-    """Return the PNG with only the chunks that make its pixels; None if damaged or incomplete.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The chunks that make the pixels, checked as far as their order and checksums go."""
+
+    header: dict[bytes, bytes]
+    """IHDR, PLTE and tRNS, whole."""
+    packed: bytes
+    """The bodies of IDAT, put together."""
+    has_end: bool
+    """Whether IEND follows: if not, the last of the packed bytes may be missing."""
+
+    def read_body(self, kind: bytes) -> bytes:
+        """Return the body of a chunk of the header; empty if there is none."""
+        return self.header.get(kind, b"")[8:-4]
+
+
+@dataclass(frozen=True, slots=True)
+class PngRows:
+    """The rows of a PNG without any oddity, and what makes colours of them."""
+
+    rows: bytes | bytearray
+    """All rows, each with the number of its filter before it; of each pass, if interlaced."""
+    palette: bytes
+    transparency: bytes
+    """Bodies of PLTE and tRNS, or empty."""
+
+
+def read_rows(data: bytes, header: PngHeader) -> PngRows | None:
+    """Find the chunks, and inflate the rows; None if the file is damaged, or odd in any way."""
+    parts = find_parts(data)
+    return None if parts is None else inflate_rows(parts, header)
+
+
+def inflate_rows(parts: Parts, header: PngHeader) -> PngRows | None:
+    """Inflate the rows.
+
+    None if the file is damaged, or so odd that libpng would warn of it: libpng is to judge what
+    `pack_pixels_only` makes of the parts.
+    """
+    fields = parts.read_body(b"IHDR")
+    wanted = _count_row_bytes(fields)
+    if wanted is None or len(fields) != HEADER_BYTES or fields[10:12] != b"\0\0":
+        return None
+    if wanted > MAX_EXPANSION * len(parts.packed):
+        return None
+    rows = (_inflate_at_once if parts.has_end else _inflate_rows)(parts.packed, wanted)
+    if rows is None:
+        return None
+    transparency = parts.read_body(b"tRNS")
+    if header.colour == GREY:
+        value = header.transparent_grey
+        transparency = b"" if value is None else value.to_bytes(2, "big")
+    return PngRows(rows, parts.read_body(b"PLTE"), transparency)
+
+
+def pack_pixels_only(parts: Parts) -> bytes | None:
+    """Make a PNG with only the chunks that make its pixels; None if pixels are missing.
 
     Checked here, because libpng would print its warnings on stderr.  A file that has all its
     pixels is complete, with or without an end, whatever its chunks' order; a checksum of the
     pixels, if there is one, must be right.
     """
-    header: list[bytes] = []
-    pixels: list[bytes] = []
+    packed: bytes | None = parts.packed
+    if packed and not parts.has_end:
+        wanted = _count_row_bytes(parts.read_body(b"IHDR"))
+        rows = None if wanted is None else _inflate_rows(packed, wanted)
+        packed = None if rows is None else zlib.compress(rows, 0)
+    if not packed:
+        return None
+    body = _make_chunk(b"IDAT", _widen_window(packed))
+    return b"".join([PNG, *parts.header.values(), body, END])
+
+
+def find_parts(data: bytes) -> Parts | None:
+    """Find the chunks that make the pixels; None if one of them is damaged, or out of place."""
+    header: dict[bytes, bytes] = {}
+    pixels: list[memoryview] = []
+    view = memoryview(data)
     place, ended = -1, False
     for kind, start, end in _walk_chunks(data):
         if kind == b"IEND":
             ended = True
             break
         if kind == b"IDAT" and end > len(data):  # cut off in its pixels, or behind them
-            pixels.append(data[start + 8 : min(end - 4, len(data))])
+            pixels.append(view[start + 8 : min(end - 4, len(data))])
             break
         use = _judge_chunk(data, kind, (start, end), place)
         if use is ChunkUse.REFUSED:
@@ -78,16 +157,10 @@ def keep_pixels_only(data: bytes) -> bytes | None:
         if use is ChunkUse.TAKEN:
             place = ORDER[kind]
             if kind == b"IDAT":
-                pixels.append(data[start + 8 : end - 4])
+                pixels.append(view[start + 8 : end - 4])
             else:
-                header.append(data[start:end])
-    packed: bytes | None = b"".join(pixels)
-    if packed and not ended:
-        rows = _inflate_rows(data, packed)
-        packed = None if rows is None else zlib.compress(rows, 0)
-    if not packed:
-        return None
-    return b"".join([PNG, *header, _make_chunk(b"IDAT", _widen_window(packed)), END])
+                header[kind] = data[start:end]
+    return Parts(header, b"".join(pixels), ended)
 
 
 class ChunkUse(Enum):
@@ -111,13 +184,14 @@ def _judge_chunk(data: bytes, kind: bytes, span: tuple[int, int], place: int) ->
         return ChunkUse.PASSED_OVER if kind in PASSED_OVER else ChunkUse.REFUSED
     if early and kind == b"IDAT":
         return ChunkUse.REFUSED
-    if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != _read_u32(data, end - 4):
+    (checksum,) = CHECKSUM.unpack_from(data, end - 4)
+    if deflate.crc32(memoryview(data)[start + 4 : end - 4]) != checksum:
         return ChunkUse.PASSED_OVER if kind == b"tRNS" else ChunkUse.REFUSED
     return ChunkUse.TAKEN
 
 
 def _make_chunk(kind: bytes, body: bytes) -> bytes:
-    crc = zlib.crc32(body, zlib.crc32(kind))
+    crc = deflate.crc32(body, deflate.crc32(kind))
     return b"".join([len(body).to_bytes(4, "big"), kind, body, crc.to_bytes(4, "big")])
 
 
@@ -131,11 +205,17 @@ def _widen_window(packed: bytes) -> bytes:
     return bytes([FULL_WINDOW, flags]) + packed[2:]
 
 
-def _inflate_rows(data: bytes, packed: bytes) -> bytes | None:
-    """Inflate the rows; None if some are missing, or their checksum is there and wrong."""
-    wanted = _count_row_bytes(data)
-    if wanted is None:
+def _inflate_at_once(packed: bytes, wanted: int) -> bytes | bytearray | None:
+    """Inflate a whole stream; None if it is damaged, or does not have just the `wanted` bytes."""
+    try:
+        rows: bytearray = deflate.zlib_decompress(_widen_window(packed), wanted)
+    except deflate.DeflateError:
         return None
+    return rows if len(rows) == wanted else None
+
+
+def _inflate_rows(packed: bytes, wanted: int) -> bytes | bytearray | None:
+    """Inflate the rows; None if some are missing, or their checksum is there and wrong."""
     inflate = zlib.decompressobj()
     try:
         rows = inflate.decompress(_widen_window(packed), wanted)
@@ -146,13 +226,16 @@ def _inflate_rows(data: bytes, packed: bytes) -> bytes | None:
     return rows if len(rows) == wanted else None
 
 
-def _count_row_bytes(data: bytes) -> int | None:
-    """Count the bytes of all rows, each with the number of its filter; None if that cannot be."""
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    channels = CHANNELS.get(colour)
-    if channels is None or data[28] > 1:
+def _count_row_bytes(fields: bytes) -> int | None:
+    """Count the bytes of all rows, each with the number of its filter; None if that cannot be.
+    `fields` are those of IHDR."""
+    if len(fields) < HEADER_BYTES:
         return None
-    passes = ADAM7 if data[28] else ((0, 0, 1, 1),)
+    width, height, depth, colour = struct.unpack_from(">IIBB", fields)
+    channels = CHANNELS.get(colour)
+    if channels is None or fields[12] > 1:
+        return None
+    passes = ADAM7 if fields[12] else ((0, 0, 1, 1),)
     size = 0
     for left, top, right, down in passes:
         columns, rows = -(-(width - left) // right), -(-(height - top) // down)
@@ -183,13 +266,9 @@ def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     for _ in range(MAX_CHUNKS):
         if start + 12 > len(data):
             return
-        end = start + 12 + _read_u32(data, start)
-        kind = data[start + 4 : start + 8]
+        size, kind = CHUNK_HEAD.unpack_from(data, start)
+        end = start + 12 + size
         yield kind, start, end
         if kind == b"IEND":
             return
         start = end
-
-
-def _read_u32(data: bytes, offset: int) -> int:
-    return int.from_bytes(data[offset : offset + 4], "big")
