@@ -4,8 +4,8 @@
 #ifndef IMG2DATASET_JPEG_DECODER_H
 #define IMG2DATASET_JPEG_DECODER_H
 
-#include "jpeg_huffman.h"
 #include "jpeg_markers.h"
+#include "jpeg_progressive.h"
 #include "jpeg_weights.h"
 
 #define MAX_COMPONENTS_IN_FRAME 3
@@ -25,10 +25,11 @@ typedef struct {
     Floats8 *means;      /* up to eight rows of the small picture, by column */
     int has_qtable;      /* taken over at the first scan of the component */
     int8_t bits_left[64];    /* bits still to come, by coefficient; -1 = nothing came */
-    /* of a file of several scans: the coefficients of the whole picture, in natural order, and
-     * for each block which of 1 to 63 are not 0, by position */
-    int16_t *coefficients;
+    /* of a file of several scans, the whole picture: for each block DC, which of the coefficients
+     * 1 to 63 are not 0, by position, and, if there are such, all of them in natural order */
+    int16_t *dc_coefficients;
     uint64_t *nonzero;
+    int16_t *coefficients;
     int32_t blocks_across, blocks_down; /* in a scan of its own; memory has whole MCUs */
 } Component;
 
@@ -56,6 +57,7 @@ typedef struct {
     Component component[MAX_COMPONENTS_IN_FRAME];
     int is_progressive;
     Scan scan; /* the current one */
+    ZeroFinder zero_finder;
     uint16_t qtables[4][64];
     int is_qtable_defined[4];
     HuffmanTable *tables; /* DC 0 to 3, AC 0 to 3 */

@@ -11,21 +11,21 @@
 #define IMG2DATASET_JPEG_PROGRESSIVE_H
 
 #include "jpeg_huffman.h"
+#include "jpeg_weights.h" /* vectors */
 
 /* ---- tables ---- */
 
 /* What a look finds, in `values` of the table; from the lowest bit on:
- *    6 how many bits to take; 0 = a longer code than LOOKAHEAD_BITS, or one that is not allowed
- *    1 IS_EOB: the value is EOBRUN, or, if the look does not see that whole, what ends_band finds
- *    1 IS_CUT: the code alone was seen, not the bits behind it; its symbol is in place of the value
- *    5 steps to the position behind: zeros, and the coefficient itself
- *    3 unused
- *   16 the value, signed, shifted by Al; 0 of ZRL
- * A look that finds neither a whole symbol nor its code alone is all 0. */
+ *    6 how many bits to take
+ *    1 IS_EOB: the value is EOBRUN
+ *    1 IS_ODD: EOB; or only a code was seen whole, not the bits behind it, and its symbol is in
+ *      the place of the value; or, with 0 bits to take, not even that, or it is not allowed
+ *    8 four times the run of zeros
+ *   16 the value, signed, shifted by Al; 0 of ZRL */
 #define IS_EOB 0x40
-#define IS_CUT 0x80
+#define IS_ODD 0x80
 #define SEEN_BITS(seen) ((int)((seen) & 0x3f))
-#define SEEN_STEPS(seen) ((int)((seen) >> 8 & 0x1f))
+#define SEEN_RUNS(seen) ((int)((seen) >> 8 & 0xff))
 #define SEEN_VALUE(seen) ((int)(int16_t)((seen) >> 16))
 
 #define MAX_AC_BITS 10 /* of a coefficient of 8-bit samples */
@@ -51,10 +51,10 @@ INLINE int find_value(int symbol, uint32_t appended, int al)
 static uint32_t describe_look(int length, int symbol, uint32_t tail, int al)
 {
     const int rest = LOOKAHEAD_BITS - length, appended = count_appended(symbol);
-    const uint32_t flags = (is_eob(symbol) ? IS_EOB : 0) | ((uint32_t)(symbol >> 4) + 1) << 8;
-    if (appended > rest) return flags | IS_CUT | (uint32_t)length | (uint32_t)symbol << 16;
-    const int value = find_value(symbol, tail >> (rest - appended), al);
-    return flags | (uint32_t)(length + appended) | (uint32_t)value << 16;
+    if (appended > rest) return IS_ODD | (uint32_t)length | (uint32_t)symbol << 16;
+    const uint32_t value = (uint32_t)find_value(symbol, tail >> (rest - appended), al) << 16;
+    if (is_eob(symbol)) return value | IS_ODD | IS_EOB | (uint32_t)(length + appended);
+    return value | (uint32_t)(symbol >> 4) << 10 | (uint32_t)(length + appended);
 }
 
 /* Make the codes and the lookahead of a scan; 0 if the codes are none. */
@@ -65,7 +65,7 @@ static int build_progressive_table(HuffmanTable *table, int is_refinement, int a
     int at = 0;
     if (table->built_as == kind) return 1;
     table->built_as = NOT_BUILT;
-    memset(table->values, 0, sizeof table->values);
+    for (int i = 0; i < 1 << LOOKAHEAD_BITS; i++) table->values[i] = IS_ODD;
     for (int length = 1; length <= 16; length++) {
         table->valoffset[length] = at - (int32_t)code;
         for (int i = 0; i < table->code_counts[length]; i++, at++, code++) {
@@ -87,64 +87,113 @@ static int build_progressive_table(HuffmanTable *table, int is_refinement, int a
 /* ---- symbols ---- */
 
 typedef struct {
-    int steps, value, is_eob;
+    int run, value;
+    enum { COEFFICIENT, EOB, NO_CODE } kind;
 } Symbol;
 
-/* Decode a symbol that one look does not see whole; its `steps` are 0 if there is none.  Takes 31
- * bits at most. */
-INLINE Symbol decode_cut_symbol(BitReader *bits, const HuffmanTable *table, uint32_t seen,
+/* Decode a symbol of which a look says that it IS_ODD.  Takes 31 bits at most. */
+INLINE Symbol decode_odd_symbol(BitReader *bits, const HuffmanTable *table, uint32_t seen,
                                 int is_refinement, int al)
 {
-    int symbol, length = SEEN_BITS(seen);
-    if (seen & IS_CUT) {
-        symbol = SEEN_VALUE(seen);
-    } else {
+    int symbol = SEEN_VALUE(seen), length = SEEN_BITS(seen);
+    if (seen & IS_EOB) {
+        skip_bits(bits, length);
+        return (Symbol){0, symbol, EOB};
+    }
+    refill_bits(bits);
+    if (length == 0) {
         const int found = decode_long_code((uint32_t)(bits->buffer >> 48), table, 1);
-        if (found < 0 || !is_allowed(found & 0xff, is_refinement, al)) return (Symbol){0, 0, 0};
         symbol = found & 0xff, length = found >> 8;
+        if (found < 0 || !is_allowed(symbol, is_refinement, al)) return (Symbol){0, 0, NO_CODE};
     }
     skip_bits(bits, length);
     const int appended = count_appended(symbol);
     const uint32_t tail = appended ? receive(bits, appended) : 0;
-    return (Symbol){(symbol >> 4) + 1, find_value(symbol, tail, al), is_eob(symbol)};
+    return (Symbol){symbol >> 4, find_value(symbol, tail, al), is_eob(symbol) ? EOB : COEFFICIENT};
 }
 
-INLINE Symbol decode_symbol_at_once(BitReader *bits, const HuffmanTable *table, int is_refinement,
-                                    int al)
+INLINE uint32_t look(const BitReader *bits, const HuffmanTable *table)
 {
-    const uint32_t seen = table->values[bits->buffer >> (64 - LOOKAHEAD_BITS)];
-    if (__builtin_expect(SEEN_BITS(seen) == 0 || seen & IS_CUT, 0))
-        return decode_cut_symbol(bits, table, seen, is_refinement, al);
-    skip_bits(bits, SEEN_BITS(seen));
-    return (Symbol){SEEN_STEPS(seen), SEEN_VALUE(seen), (seen & IS_EOB) != 0};
+    return table->values[bits->buffer >> (64 - LOOKAHEAD_BITS)];
 }
 
 /* ---- blocks ---- */
 
-/* The part of a scan header that blocks need, and EOBRUN: blocks to come that end at once. */
+#define WINDOW_BITS 8 /* of a mask, that are seen at once */
+#define FAR 15
+
+/* By the next bits of a mask, and in each by a run of zeros, four bits: how many ones come before
+ * the zero behind that run; FAR if they do not show it. */
+typedef struct {
+    uint64_t ones[1 << WINDOW_BITS];
+} ZeroFinder;
+
+static void make_zero_finder(ZeroFinder *finder)
+{
+    for (int window = 0; window < 1 << WINDOW_BITS; window++) {
+        uint64_t ones = ~0ull;
+        for (int at = 0, zeros = 0; at < WINDOW_BITS; at++)
+            if (!(window >> at & 1)) {
+                ones ^= (uint64_t)(FAR ^ (at - zeros)) << 4 * zeros;
+                zeros++;
+            }
+        finder->ones[window] = ones;
+    }
+}
+
+/* How many ones of a mask come before the zero behind a run of zeros. */
+INLINE int count_far_ones(uint64_t mask, int run)
+{
+    uint64_t zeros = ~mask;
+    for (int i = 0; i < run; i++) zeros &= zeros - 1;
+    return zeros ? __builtin_ctzll(zeros) - run : 64;
+}
+
+/* What blocks need of a scan, and EOBRUN: blocks to come that end at once. */
 typedef struct {
     int ss, se, al;
     const HuffmanTable *table;
+    const ZeroFinder *finder;
     int32_t eobrun;
 } Band;
 
-/* Decode the first bits of coefficients into `block`, where they are 0; 0 if there are no such. */
+/* A block whose coefficients are all 0 has none in memory yet. */
+INLINE void begin_block(int16_t *block, uint64_t nonzero)
+{
+    if (nonzero == 0)
+        for (int i = 0; i < 64; i += 16) *(Shorts16 *)(block + i) = (Shorts16){0};
+}
+
+/* Decode the first bits of coefficients; 0 if there are no such. */
 INLINE int decode_ac_first(BitReader *bits, Band *band, int16_t *block, uint64_t *nonzero)
 {
     uint64_t found = 0;
     int at = band->ss;
     if (bits->next > bits->end + DCTSIZE) return 0;
+    begin_block(block, *nonzero);
     while (at <= band->se) {
         refill_bits(bits);
-        const Symbol symbol = decode_symbol_at_once(bits, band->table, 0, band->al);
-        if (symbol.is_eob) {
-            band->eobrun = symbol.value - 1;
-            break;
+        for (int i = 0; i < LOOKS_PER_REFILL && at <= band->se; i++) {
+            const uint32_t seen = look(bits, band->table);
+            int value = SEEN_VALUE(seen), run = SEEN_RUNS(seen) >> 2;
+            if (seen & IS_ODD) {
+                const Symbol symbol = decode_odd_symbol(bits, band->table, seen, 0, band->al);
+                if (symbol.kind == EOB) {
+                    band->eobrun = symbol.value - 1;
+                    *nonzero |= found;
+                    return 1;
+                }
+                if (symbol.kind == NO_CODE) return 0;
+                refill_bits(bits);
+                value = symbol.value, run = symbol.run;
+            } else {
+                skip_bits(bits, SEEN_BITS(seen));
+            }
+            at += run;
+            if (at > band->se) return 0;
+            block[NATURAL_ORDER[at]] = (int16_t)value;
+            found |= (uint64_t)(value != 0) << at++;
         }
-        at += symbol.steps;
-        if (symbol.steps == 0 || at > band->se + 1) return 0;
-        block[NATURAL_ORDER[at - 1]] = (int16_t)symbol.value;
-        found |= (uint64_t)(symbol.value != 0) << (at - 1);
     }
     *nonzero |= found;
     return 1;
@@ -156,29 +205,39 @@ typedef struct {
     int count;
 } Corrections;
 
-/* Read up to 63 correction bits.  At least 32 bits are there. */
+/* Keep the next `count` correction bits, up to 56. */
+INLINE void keep_corrections(uint64_t buffer, int count, Corrections *corrections)
+{
+    corrections->bits |= (buffer & ~(~0ull >> count)) >> corrections->count;
+    corrections->count += count;
+}
+
+/* Read up to 63 correction bits. */
 INLINE void read_corrections(BitReader *bits, int count, Corrections *corrections)
 {
+    refill_bits(bits);
     if (__builtin_expect(count > 32, 0)) {
-        corrections->bits |= (bits->buffer & ~(~0ull >> 32)) >> corrections->count;
-        corrections->count += 32;
+        keep_corrections(bits->buffer, 32, corrections);
         skip_bits(bits, 32);
         refill_bits(bits);
         count -= 32;
     }
-    corrections->bits |= (bits->buffer & ~(~0ull >> count)) >> corrections->count;
-    corrections->count += count;
+    keep_corrections(bits->buffer, count, corrections);
     skip_bits(bits, count);
 }
 
 /* Move the coefficients of `mask` whose correction bit is 1 away from 0. */
 INLINE void apply_corrections(int16_t *block, uint64_t mask, uint64_t bits, int al)
 {
-    for (; bits; mask &= mask - 1, bits <<= 1) {
-        int16_t *coefficient = block + NATURAL_ORDER[__builtin_ctzll(mask)];
-        const int sign = *coefficient >> 15, step = (int)(bits >> 63) << al;
-        *coefficient = (int16_t)(*coefficient + ((step ^ sign) - sign));
-    }
+    while (bits)
+        for (int i = 0; i < 4; i++) { /* behind the last, nothing is added to the last one */
+            const int at = __builtin_ctzll(mask | 1ull << 63);
+            int16_t *coefficient = block + NATURAL_ORDER[at];
+            const int sign = *coefficient >> 15, step = (int)(bits >> 63) << al;
+            *coefficient = (int16_t)(*coefficient + ((step ^ sign) - sign));
+            mask &= mask - 1;
+            bits <<= 1;
+        }
 }
 
 INLINE uint64_t mask_band(const Band *band)
@@ -186,31 +245,62 @@ INLINE uint64_t mask_band(const Band *band)
     return ~0ull >> (63 - band->se) & ~0ull << band->ss;
 }
 
+/* Refine what a look does not see whole, or not as one: the end of the band, a long code, or a
+ * coefficient far away. */
+INLINE int refine_oddly(BitReader *bits, Band *band, uint64_t ahead, uint32_t seen,
+                        Corrections *corrections, Symbol *symbol)
+{
+    *symbol = (Symbol){SEEN_RUNS(seen) >> 2, SEEN_VALUE(seen), COEFFICIENT};
+    if (seen & IS_ODD)
+        *symbol = decode_odd_symbol(bits, band->table, seen, 1, band->al);
+    else
+        skip_bits(bits, SEEN_BITS(seen));
+    if (symbol->kind == NO_CODE) return -1;
+    const int ones = symbol->kind == EOB ? __builtin_popcountll(ahead)
+                                         : count_far_ones(ahead, symbol->run);
+    if (ones > 63) return -1;
+    read_corrections(bits, ones, corrections);
+    if (symbol->kind == EOB) band->eobrun = symbol->value - 1;
+    return ones;
+}
+
+#define REFINEMENTS_PER_REFILL 3 /* of LOOKAHEAD_BITS and, in a window, 7 corrections each */
+
 /* Decode one more bit of coefficients; 0 if that makes no sense. */
 INLINE int decode_ac_refinement(BitReader *bits, Band *band, int16_t *block, uint64_t *nonzero)
 {
-    const uint64_t within = mask_band(band), old = *nonzero & within;
-    uint64_t rest = within, found = 0; /* rest: positions not yet passed */
+    const uint64_t old = *nonzero & mask_band(band);
+    uint64_t found = 0;
     Corrections corrections = {0, 0};
+    int at = band->ss;
     if (bits->next > bits->end + DCTSIZE) return 0;
-    while (rest) {
+    begin_block(block, *nonzero);
+    while (at <= band->se) {
         refill_bits(bits);
-        const Symbol symbol = decode_symbol_at_once(bits, band->table, 1, band->al);
-        if (symbol.is_eob) {
-            band->eobrun = symbol.value - 1;
-            refill_bits(bits);
-            read_corrections(bits, __builtin_popcountll(old & rest), &corrections);
-            break;
+        for (int i = 0; i < REFINEMENTS_PER_REFILL && at <= band->se; i++) {
+            const uint64_t ahead = old >> at;
+            const uint64_t window = band->finder->ones[ahead & ((1 << WINDOW_BITS) - 1)];
+            const uint32_t seen = look(bits, band->table);
+            int ones = (int)(window >> SEEN_RUNS(seen)) & 15;
+            int run = SEEN_RUNS(seen) >> 2, value = SEEN_VALUE(seen);
+            if (__builtin_expect(seen & IS_ODD || ones == FAR, 0)) {
+                Symbol symbol;
+                ones = refine_oddly(bits, band, ahead, seen, &corrections, &symbol);
+                if (ones < 0) return 0;
+                if (symbol.kind == EOB) goto ended;
+                refill_bits(bits);
+                run = symbol.run, value = symbol.value;
+            } else {
+                keep_corrections(bits->buffer << SEEN_BITS(seen), ones, &corrections);
+                skip_bits(bits, SEEN_BITS(seen) + ones);
+            }
+            at += run + ones;
+            if (at > band->se) return 0;
+            block[NATURAL_ORDER[at]] = (int16_t)value;
+            found |= (uint64_t)(value != 0) << at++;
         }
-        uint64_t zeros = rest & ~old;
-        for (int i = 1; i < symbol.steps; i++) zeros &= zeros - 1;
-        if (zeros == 0 || symbol.steps == 0) return 0;
-        const uint64_t here = zeros & -zeros;
-        read_corrections(bits, __builtin_popcountll(old & rest & (here - 1)), &corrections);
-        rest &= ~(here | (here - 1));
-        block[NATURAL_ORDER[__builtin_ctzll(here)]] = (int16_t)symbol.value;
-        found |= symbol.value ? here : 0;
     }
+ended:
     apply_corrections(block, old, corrections.bits, band->al);
     *nonzero |= found;
     return 1;
@@ -223,7 +313,6 @@ INLINE int refine_ended(BitReader *bits, const Band *band, int16_t *block, uint6
     Corrections corrections = {0, 0};
     if (old == 0) return 1;
     if (bits->next > bits->end + DCTSIZE) return 0;
-    refill_bits(bits);
     read_corrections(bits, __builtin_popcountll(old), &corrections);
     apply_corrections(block, old, corrections.bits, band->al);
     return 1;

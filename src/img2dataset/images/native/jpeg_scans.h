@@ -13,7 +13,7 @@
 #include "jpeg_progressive.h"
 
 #define MAX_COEFFICIENT_BYTES ((int64_t)1 << 28)
-#define BYTES_PER_BLOCK (int64_t)(64 * sizeof(int16_t) + sizeof(uint64_t))
+#define BYTES_PER_BLOCK (int64_t)(65 * sizeof(int16_t) + sizeof(uint64_t))
 #define MAX_SCANS 100                       /* real files have 3 to 20 */
 #define MAX_BLOCK_VISITS ((int64_t)1 << 26) /* over all scans; an empty one takes no bits */
 
@@ -43,9 +43,11 @@ static int allocate_coefficients(Decoder *decoder)
     for (int i = 0; i < decoder->components; i++) {
         Component *component = &decoder->component[i];
         const int64_t blocks = count_blocks(decoder, component);
-        component->coefficients = allocate_zeros(blocks, 64 * sizeof(int16_t));
-        component->nonzero = allocate_zeros(blocks, sizeof(uint64_t));
-        if (component->coefficients == NULL || component->nonzero == NULL) return NO_MEMORY;
+        component->coefficients = allocate(blocks, 64 * sizeof(int16_t));
+        component->dc_coefficients = calloc((size_t)blocks, sizeof(int16_t));
+        component->nonzero = calloc((size_t)blocks, sizeof(uint64_t));
+        if (!component->coefficients || !component->dc_coefficients || !component->nonzero)
+            return NO_MEMORY;
         component->blocks_across =
             divide_up(divide_up(decoder->width * component->h, decoder->h_max), DCTSIZE);
         component->blocks_down =
@@ -70,6 +72,7 @@ INLINE int decode_sequential(BitReader *bits, Component *component, int64_t bloc
                                   found.coefficients);
     if (last < 0) return 0;
     memcpy(component->coefficients + 64 * block, found.coefficients, 64 * sizeof(int16_t));
+    component->dc_coefficients[block] = found.coefficients[0];
     component->nonzero[block] = (2ull << last) - 2;
     return 1;
 }
@@ -79,7 +82,7 @@ INLINE int decode_dc_first(BitReader *bits, Component *component, int64_t block,
     refill_bits(bits);
     if (!decode_dc(bits, component->dc, &component->pred)) return 0;
     const int value = component->pred * (1 << al);
-    component->coefficients[64 * block] = (int16_t)value;
+    component->dc_coefficients[block] = (int16_t)value;
     return value >= -2048 && value <= 2047;
 }
 
@@ -91,7 +94,7 @@ INLINE int decode_in_scan(const Decoder *decoder, Component *component, BitReade
     if (kind == SEQUENTIAL) return decode_sequential(bits, component, block);
     if (kind == DC_FIRST) return decode_dc_first(bits, component, block, al);
     refill_bits(bits);
-    component->coefficients[64 * block] |= (int16_t)(receive(bits, 1) << al);
+    component->dc_coefficients[block] |= (int16_t)(receive(bits, 1) << al);
     return 1;
 }
 
@@ -181,7 +184,7 @@ INLINE int decode_ac_scan(Decoder *decoder, BitReader *bits, Progress *progress,
 {
     const Scan *scan = &decoder->scan;
     const Component *component = scan->component[0];
-    Band band = {scan->ss, scan->se, scan->al, component->ac, 0};
+    Band band = {scan->ss, scan->se, scan->al, component->ac, &decoder->zero_finder, 0};
     BitReader local = *bits; /* in registers */
     for (int32_t row = 0; row < component->blocks_down; row++)
         for (int32_t column = 0, end; column < component->blocks_across; column = end) {
@@ -245,6 +248,7 @@ static int is_whole(const Decoder *decoder)
 static int decode_scans(Decoder *decoder)
 {
     int64_t visits = 0;
+    make_zero_finder(&decoder->zero_finder);
     for (int scans = 1; scans <= MAX_SCANS; scans++) {
         BitReader bits;
         visits += count_visits(decoder);

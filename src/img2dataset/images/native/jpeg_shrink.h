@@ -124,6 +124,15 @@ static int decode_scan(Decoder *decoder, uint8_t *out)
 
 /* ---- several scans ---- */
 
+/* Put DC where the other coefficients of a row of blocks are; well before they are read as
+ * vectors, which would wait for so small a write. */
+INLINE void put_dc(const Component *component, int64_t start)
+{
+    for (int64_t block = start; block < start + component->columns.blocks; block++)
+        if (component->nonzero[block])
+            component->coefficients[64 * block] = component->dc_coefficients[block];
+}
+
 /* Add the blocks of a row of MCUs to the rings. */
 INLINE void add_stored_row(const Decoder *decoder, int32_t row)
 {
@@ -133,10 +142,16 @@ INLINE void add_stored_row(const Decoder *decoder, int32_t row)
         for (int down = 0; down < component->v; down++) {
             const int32_t block_row = row * component->v + down;
             const int64_t start = find_block(component, block_row, 0);
+            put_dc(component, start);
             for (int32_t column = 0; column < component->columns.blocks; column++) {
-                const uint64_t nonzero = component->nonzero[start + column];
-                add_block(component->coefficients + 64 * (start + column), component,
-                          nonzero ? 63 - __builtin_clzll(nonzero) : 0, down, block_row, column);
+                const int64_t block = start + column;
+                const uint64_t nonzero = component->nonzero[block];
+                if (nonzero)
+                    add_block(component->coefficients + 64 * block, component,
+                              63 - __builtin_clzll(nonzero), down, block_row, column);
+                else
+                    add_block(component->dc_coefficients + block, component, 0, down, block_row,
+                              column);
             }
         }
     }
@@ -268,6 +283,7 @@ static void free_decoder(Decoder *decoder)
         free(component->target[1]);
         free(component->means);
         free(component->coefficients);
+        free(component->dc_coefficients);
         free(component->nonzero);
     }
     free(decoder->line_buffer);
