@@ -23,6 +23,9 @@
 
 /* ---- the scan ---- */
 
+/* Rows of a block whose last coefficient is at that position. */
+INLINE int count_rows(int last) { return last == 0 ? ONLY_DC : last <= 9 ? HALF : ALL; }
+
 /* Decode the blocks of an MCU, then add them: what has just been written in small pieces is slow
  * to read in large ones. */
 INLINE int decode_mcu(const Decoder *decoder, Component *components, BitReader *bits, int32_t row,
@@ -45,7 +48,7 @@ INLINE int decode_mcu(const Decoder *decoder, Component *components, BitReader *
         const Component *component = &components[i];
         for (int down = 0; down < component->v; down++)
             for (int across = 0; across < component->h; across++, block++)
-                add_block(block->coefficients, component, block->last, down,
+                add_block(block->coefficients, component, count_rows(block->last), down,
                           row * component->v + down, mcu * component->h + across);
     }
     return DONE;
@@ -124,6 +127,9 @@ static int decode_scan(Decoder *decoder, uint8_t *out)
 
 /* ---- several scans ---- */
 
+/* The positions of coefficients in rows 4 to 7. */
+#define LOWER_HALF 0xffdfe0ff00f80400ull
+
 /* Put DC where the other coefficients of a row of blocks are; well before they are read as
  * vectors, which would wait for so small a write. */
 INLINE void put_dc(const Component *component, int64_t start)
@@ -148,10 +154,10 @@ INLINE void add_stored_row(const Decoder *decoder, int32_t row)
                 const uint64_t nonzero = component->nonzero[block];
                 if (nonzero)
                     add_block(component->coefficients + 64 * block, component,
-                              63 - __builtin_clzll(nonzero), down, block_row, column);
+                              nonzero & LOWER_HALF ? ALL : HALF, down, block_row, column);
                 else
-                    add_block(component->dc_coefficients + block, component, 0, down, block_row,
-                              column);
+                    add_block(component->dc_coefficients + block, component, ONLY_DC, down,
+                              block_row, column);
             }
         }
     }
