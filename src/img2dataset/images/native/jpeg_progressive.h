@@ -38,7 +38,8 @@ INLINE int count_appended(int symbol) { return is_eob(symbol) ? symbol >> 4 : sy
 /* Whether a scan of that Al may have the symbol: beyond, coefficients would be too large. */
 INLINE int is_allowed(int symbol, int is_refinement, int al)
 {
-    return (symbol & 15) <= (is_refinement ? 1 : MAX_AC_BITS - al);
+    const int size = symbol & 15;
+    return size == 0 || (is_refinement ? size == 1 : size + al <= MAX_AC_BITS);
 }
 
 /* The value of a symbol with its bits: a coefficient, or EOBRUN. */
