@@ -165,6 +165,8 @@ INLINE void begin_block(int16_t *block, uint64_t nonzero)
         for (int i = 0; i < 64; i += 16) *(Shorts16 *)(block + i) = (Shorts16){0};
 }
 
+#define ENDED 64 /* a position behind every band */
+
 /* Decode the first bits of coefficients; 0 if there are no such. */
 INLINE int decode_ac_first(BitReader *bits, Band *band, int16_t *block, uint64_t *nonzero)
 {
@@ -179,12 +181,12 @@ INLINE int decode_ac_first(BitReader *bits, Band *band, int16_t *block, uint64_t
             int value = SEEN_VALUE(seen), run = SEEN_RUNS(seen) >> 2;
             if (seen & IS_ODD) {
                 const Symbol symbol = decode_odd_symbol(bits, band->table, seen, 0, band->al);
+                if (symbol.kind == NO_CODE) return 0;
                 if (symbol.kind == EOB) {
                     band->eobrun = symbol.value - 1;
-                    *nonzero |= found;
-                    return 1;
+                    at = ENDED;
+                    break;
                 }
-                if (symbol.kind == NO_CODE) return 0;
                 refill_bits(bits);
                 value = symbol.value, run = symbol.run;
             } else {
@@ -288,7 +290,10 @@ INLINE int decode_ac_refinement(BitReader *bits, Band *band, int16_t *block, uin
                 Symbol symbol;
                 ones = refine_oddly(bits, band, ahead, seen, &corrections, &symbol);
                 if (ones < 0) return 0;
-                if (symbol.kind == EOB) goto ended;
+                if (symbol.kind == EOB) {
+                    at = ENDED;
+                    break;
+                }
                 refill_bits(bits);
                 run = symbol.run, value = symbol.value;
             } else {
@@ -301,7 +306,6 @@ INLINE int decode_ac_refinement(BitReader *bits, Band *band, int16_t *block, uin
             found |= (uint64_t)(value != 0) << at++;
         }
     }
-ended:
     apply_corrections(block, old, corrections.bits, band->al);
     *nonzero |= found;
     return 1;
