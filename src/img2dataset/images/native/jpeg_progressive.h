@@ -39,7 +39,7 @@ INLINE int count_appended(int symbol) { return is_eob(symbol) ? symbol >> 4 : sy
 INLINE int is_allowed(int symbol, int is_refinement, int al)
 {
     const int size = symbol & 15;
-    return size == 0 || (is_refinement ? size == 1 : size + al <= MAX_AC_BITS);
+    return size == 0 || (size + al <= MAX_AC_BITS && (size == 1 || !is_refinement));
 }
 
 /* The value of a symbol with its bits: a coefficient, or EOBRUN. */
@@ -165,34 +165,42 @@ INLINE void begin_block(int16_t *block, uint64_t nonzero)
         for (int i = 0; i < 64; i += 16) *(Shorts16 *)(block + i) = (Shorts16){0};
 }
 
-#define ENDED 64 /* a position behind every band */
+/* Instead of a position: the band ended; and nothing that makes sense. */
+#define ENDED 1000
+#define LOST 1001
+
+/* Decode the next coefficient behind `at`; returns its position. */
+INLINE int decode_next(BitReader *bits, Band *band, int at, int *value)
+{
+    const uint32_t seen = look(bits, band->table);
+    if (!(seen & IS_ODD)) {
+        skip_bits(bits, SEEN_BITS(seen));
+        *value = SEEN_VALUE(seen);
+        return at + (SEEN_RUNS(seen) >> 2);
+    }
+    const Symbol symbol = decode_odd_symbol(bits, band->table, seen, 0, band->al);
+    if (symbol.kind == NO_CODE) return LOST;
+    *value = symbol.value;
+    if (symbol.kind == COEFFICIENT) {
+        refill_bits(bits); /* for the looks that are left */
+        return at + symbol.run;
+    }
+    band->eobrun = symbol.value - 1;
+    return ENDED;
+}
 
 /* Decode the first bits of coefficients; 0 if there are no such. */
 INLINE int decode_ac_first(BitReader *bits, Band *band, int16_t *block, uint64_t *nonzero)
 {
     uint64_t found = 0;
-    int at = band->ss;
+    int at = band->ss, value = 0;
     if (bits->next > bits->end + DCTSIZE) return 0;
     begin_block(block, *nonzero);
     while (at <= band->se) {
         refill_bits(bits);
         for (int i = 0; i < LOOKS_PER_REFILL && at <= band->se; i++) {
-            const uint32_t seen = look(bits, band->table);
-            int value = SEEN_VALUE(seen), run = SEEN_RUNS(seen) >> 2;
-            if (seen & IS_ODD) {
-                const Symbol symbol = decode_odd_symbol(bits, band->table, seen, 0, band->al);
-                if (symbol.kind == NO_CODE) return 0;
-                if (symbol.kind == EOB) {
-                    band->eobrun = symbol.value - 1;
-                    at = ENDED;
-                    break;
-                }
-                refill_bits(bits);
-                value = symbol.value, run = symbol.run;
-            } else {
-                skip_bits(bits, SEEN_BITS(seen));
-            }
-            at += run;
+            at = decode_next(bits, band, at, &value);
+            if (at == ENDED) break;
             if (at > band->se) return 0;
             block[NATURAL_ORDER[at]] = (int16_t)value;
             found |= (uint64_t)(value != 0) << at++;
@@ -248,23 +256,45 @@ INLINE uint64_t mask_band(const Band *band)
     return ~0ull >> (63 - band->se) & ~0ull << band->ss;
 }
 
-/* Refine what a look does not see whole, or not as one: the end of the band, a long code, or a
- * coefficient far away. */
-INLINE int refine_oddly(BitReader *bits, Band *band, uint64_t ahead, uint32_t seen,
-                        Corrections *corrections, Symbol *symbol)
+/* Go on as `refine_next` where a look does not see all: at the end of the band, with a long code,
+ * or before a coefficient far away. */
+INLINE int refine_oddly(BitReader *bits, Band *band, uint32_t seen, uint64_t ahead, int at,
+                        Corrections *corrections, int *value)
 {
-    *symbol = (Symbol){SEEN_RUNS(seen) >> 2, SEEN_VALUE(seen), COEFFICIENT};
+    Symbol symbol = {SEEN_RUNS(seen) >> 2, SEEN_VALUE(seen), COEFFICIENT};
     if (seen & IS_ODD)
-        *symbol = decode_odd_symbol(bits, band->table, seen, 1, band->al);
+        symbol = decode_odd_symbol(bits, band->table, seen, 1, band->al);
     else
         skip_bits(bits, SEEN_BITS(seen));
-    if (symbol->kind == NO_CODE) return -1;
-    const int ones = symbol->kind == EOB ? __builtin_popcountll(ahead)
-                                         : count_far_ones(ahead, symbol->run);
-    if (ones > 63) return -1;
+    if (symbol.kind == NO_CODE) return LOST;
+    const int ones = symbol.kind == EOB ? __builtin_popcountll(ahead)
+                                        : count_far_ones(ahead, symbol.run);
+    if (ones > 63) return LOST;
     read_corrections(bits, ones, corrections);
-    if (symbol->kind == EOB) band->eobrun = symbol->value - 1;
-    return ones;
+    *value = symbol.value;
+    if (symbol.kind == COEFFICIENT) {
+        refill_bits(bits); /* for the looks that are left */
+        return at + symbol.run + ones;
+    }
+    band->eobrun = symbol.value - 1;
+    return ENDED;
+}
+
+/* Read the next coefficient behind `at` that was 0 and no longer is, and the correction bits of
+ * those before it that are `old`; returns its position. */
+INLINE int refine_next(BitReader *bits, Band *band, uint64_t old, int at, Corrections *corrections,
+                       int *value)
+{
+    const uint64_t ahead = old >> at;
+    const uint64_t window = band->finder->ones[ahead & ((1 << WINDOW_BITS) - 1)];
+    const uint32_t seen = look(bits, band->table);
+    const int ones = (int)(window >> SEEN_RUNS(seen)) & FAR;
+    if (__builtin_expect(seen & IS_ODD || ones == FAR, 0))
+        return refine_oddly(bits, band, seen, ahead, at, corrections, value);
+    keep_corrections(bits->buffer << SEEN_BITS(seen), ones, corrections);
+    skip_bits(bits, SEEN_BITS(seen) + ones);
+    *value = SEEN_VALUE(seen);
+    return at + (SEEN_RUNS(seen) >> 2) + ones;
 }
 
 #define REFINEMENTS_PER_REFILL 3 /* of LOOKAHEAD_BITS and, in a window, 7 corrections each */
@@ -275,32 +305,14 @@ INLINE int decode_ac_refinement(BitReader *bits, Band *band, int16_t *block, uin
     const uint64_t old = *nonzero & mask_band(band);
     uint64_t found = 0;
     Corrections corrections = {0, 0};
-    int at = band->ss;
+    int at = band->ss, value = 0;
     if (bits->next > bits->end + DCTSIZE) return 0;
     begin_block(block, *nonzero);
     while (at <= band->se) {
         refill_bits(bits);
         for (int i = 0; i < REFINEMENTS_PER_REFILL && at <= band->se; i++) {
-            const uint64_t ahead = old >> at;
-            const uint64_t window = band->finder->ones[ahead & ((1 << WINDOW_BITS) - 1)];
-            const uint32_t seen = look(bits, band->table);
-            int ones = (int)(window >> SEEN_RUNS(seen)) & 15;
-            int run = SEEN_RUNS(seen) >> 2, value = SEEN_VALUE(seen);
-            if (__builtin_expect(seen & IS_ODD || ones == FAR, 0)) {
-                Symbol symbol;
-                ones = refine_oddly(bits, band, ahead, seen, &corrections, &symbol);
-                if (ones < 0) return 0;
-                if (symbol.kind == EOB) {
-                    at = ENDED;
-                    break;
-                }
-                refill_bits(bits);
-                run = symbol.run, value = symbol.value;
-            } else {
-                keep_corrections(bits->buffer << SEEN_BITS(seen), ones, &corrections);
-                skip_bits(bits, SEEN_BITS(seen) + ones);
-            }
-            at += run + ones;
+            at = refine_next(bits, band, old, at, &corrections, &value);
+            if (at == ENDED) break;
             if (at > band->se) return 0;
             block[NATURAL_ORDER[at]] = (int16_t)value;
             found |= (uint64_t)(value != 0) << at++;
