@@ -16,7 +16,7 @@ def _import_compiled(name: str) -> ModuleType | None:
 AREA = _import_compiled("_area")
 """Area averages of pixels."""
 JPEG = _import_compiled("_jpeg")
-"""From the bytes of a baseline JPEG to the pixels of a smaller picture."""
+"""From the bytes of a JPEG to the pixels of a smaller picture."""
 SLOWER_NOTICE = (
     None
     if AREA is not None and JPEG is not None

@@ -1,8 +1,9 @@
-/* Baseline JPEG -> a smaller picture, in one pass.
+/* Baseline and progressive JPEG -> a smaller picture, from its coefficients.
  *
- * Most of the web's photos are baseline JPEGs that become several times smaller.  Decoding them
- * first and averaging areas afterwards writes and reads every pixel of the large picture three
- * times.  Here the large picture is never made: see jpeg_weights.h and jpeg_rows.h.
+ * Most of the web's photos are JPEGs that become several times smaller.  Decoding them first and
+ * averaging areas afterwards writes and reads every pixel of the large picture three times.  Here
+ * the large picture is never made: see jpeg_weights.h and jpeg_rows.h.  A file of one scan is read
+ * in one pass; of several scans the coefficients are kept, see jpeg_scans.h.
  *
  * The result is what libjpeg's full decode (accurate DCT, smooth upsampling of colours) followed
  * by OpenCV's INTER_AREA would give, but for roundings on the way, of which there are none here,
