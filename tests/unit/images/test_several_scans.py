@@ -186,6 +186,13 @@ def test_bits_that_miss_or_are_too_many_are_noticed(number: int) -> None:
     assert one_pass(PROGRESSIVE[:end] + b"\x55" + PROGRESSIVE[end:], 33, 21) is None
 
 
+def test_coefficients_before_their_mean_are_left_to_libjpeg() -> None:
+    """Which warns of them."""
+    dc, ac = Scan((0,)), Scan((0,), 1, 63)
+    assert one_pass(encode("grey", "a photo", [dc, ac]), 33, 21) is not None
+    assert one_pass(encode("grey", "a photo", [ac, dc]), 33, 21) is None
+
+
 def test_without_an_end_the_file_is_left_to_libjpeg() -> None:
     assert one_pass(PROGRESSIVE[:-2], 33, 21) is None
 
