@@ -233,7 +233,7 @@ def encode_scans(
 
     Progressive, but for scans from 0 to 63.  Codes of AC have `code_bits` bits each, 8 or more.
     """
-    progressive = scans[0].end != 63
+    progressive = (scans[0].start, scans[0].end) != (0, 63)
     frame = Frame(
         *make_planes(channels, factors, quantiser), progressive, restart, code_bits=code_bits
     )
