@@ -16,6 +16,7 @@ import importlib.util
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 import sysconfig
@@ -109,6 +110,41 @@ def make_seeds() -> list[tuple[bytes, int, int, int]]:
                 made.append((saved(pixels, "JPEG", **more), 3, width, height))
                 made.append((saved(pixels, "JPEG", progressive=True, **more), 3, width, height))
                 made.append((saved(pixels[:, :, 0].copy(), "JPEG", **more), 1, width, height))
+    return made + make_scan_seeds()
+
+
+def make_scan_seeds() -> list[tuple[bytes, int, int, int]]:
+    """Make JPEGs of several scans, by every kind of script: of spectral selection, successive
+    approximation, components apart, restarts, short codes and long ones."""
+    import numpy as np  # noqa: PLC0415  (see BUILT)
+
+    from tests.pictures import scans  # noqa: PLC0415
+    from tests.unit.images.made import smooth  # noqa: PLC0415
+
+    made = []
+    for width, height in [(8, 8), (40, 33), (67, 21)]:
+        photo = smooth(width, height)
+        noise = np.random.default_rng(width).integers(0, 256, photo.shape, np.uint8)
+        for factors in ([(1, 1)], [(1, 1)] * 3, [(2, 2), (1, 1), (1, 1)], [(2, 1), (2, 1), (1, 1)]):
+            count = len(factors)
+            scripts = [
+                scans.libjpeg_script(count),
+                scans.fine_script(count),
+                scans.sequential(*[(i,) for i in range(count)]),
+            ]
+            made += [
+                (
+                    scans.encode_scans(
+                        pixels[:, :, :count], factors, script, restart=restart, code_bits=code_bits
+                    ),
+                    count,
+                    width,
+                    height,
+                )
+                for pixels, code_bits in ((photo, 8), (noise, 12))
+                for script in scripts
+                for restart in (0, 3)
+            ]
     return made
 
 
@@ -136,6 +172,24 @@ def damage(data: bytes, rng: random.Random) -> bytes:
     return bytes(kept)
 
 
+def damage_scans(data: bytes, rng: random.Random) -> bytes:
+    """Damage the headers of scans, or leave a scan out, or take one twice."""
+    starts = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    if not starts:
+        return data
+    kept = bytearray(data)
+    at, other = rng.choice(starts), rng.choice([*starts, len(data) - 2])
+    match rng.randrange(3):
+        case 0:
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            kept[rng.randrange(at + 4, end)] = rng.choice([0, 1, 2, 5, 6, 62, 63, 64, 0x10, 0x21])
+        case 1:
+            del kept[min(at, other) : max(at, other)]
+        case _:
+            kept[at:at] = data[min(at, other) : max(at, other)]
+    return bytes(kept)
+
+
 def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
     """Return how many files were tried, and how many of them gave an image."""
     rng = random.Random(seed)
@@ -158,7 +212,9 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
 
 def try_jpeg(module: ModuleType, good: tuple[bytes, int, int, int], rng: random.Random) -> bool:
     data, channels, width, height = good
-    if rng.random() < 0.95:
+    if rng.random() < 0.3:
+        data = damage_scans(data, rng)
+    if rng.random() < 0.9:
         data = damage(data, rng)
     small = rng.randint(1, width), rng.randint(1, height)
     out = bytearray(small[0] * small[1] * channels)

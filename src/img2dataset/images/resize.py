@@ -19,11 +19,11 @@ JPEG_CHANNELS = {"YCbCr": 3, "Gray": 1}
 
 
 def shrink_jpeg(data: bytes, header: Header, plan: Plan, orientation: int) -> Pixels | None:
-    """Decode and average in one pass: grey or BGR pixels as displayed, at most a few levels from
-    a full decode's area average.
+    """Average the coefficients of a JPEG: grey or BGR pixels as displayed, at most a few levels
+    from a full decode's area average.
 
-    None if one pass cannot do it: no plain baseline JPEG, odd in any way, or not downscaled by an
-    area average.
+    None if that cannot be done: no plain baseline or progressive JPEG, odd in any way, too large
+    (`native/jpeg_scans.h`), or not downscaled by an area average.
     """
     if JPEG is None or header.format != "JPEG" or plan.interpolation != cv2.INTER_AREA:
         return None

@@ -130,12 +130,11 @@ def test_a_damaged_file_is_left_to_libjpeg(damage: Any) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        saved(smooth(200, 150), "JPEG", progressive=True),
         saved(Image.fromarray(smooth(200, 150)).convert("CMYK"), "JPEG"),
         bytes(simplejpeg.encode_jpeg(smooth(200, 150), 90, "BGR", "411")),
         saved(smooth(200, 150), "PNG"),
     ],
-    ids=["progressive", "cmyk", "411", "png"],
+    ids=["cmyk", "411", "png"],
 )
 def test_other_files_are_left_to_others(data: bytes) -> None:
     assert shrink_jpeg(data, probe(data), planned(50, 40), 1) is None
@@ -155,7 +154,8 @@ def test_what_is_done_with_damaged_bytes_libjpeg_would_do() -> None:
     good = [
         jpeg(mild(smooth(64, 48, seed=seed)), sampling) for seed, sampling in enumerate(SAMPLINGS)
     ]
-    for _ in range(2000):
+    good += [saved(mild(smooth(64, 48)), "JPEG", progressive=True, subsampling=i) for i in (0, 2)]
+    for _ in range(3000):
         data = bytearray(rng.choice(good))
         for _ in range(rng.randint(1, 3)):
             data[rng.randrange(20, len(data))] = rng.randrange(256)

@@ -16,7 +16,7 @@ def _import_compiled(name: str) -> ModuleType | None:
 AREA = _import_compiled("_area")
 """Area averages of pixels."""
 JPEG = _import_compiled("_jpeg")
-"""From the bytes of a baseline JPEG to the pixels of a smaller picture."""
+"""From the bytes of a JPEG to the pixels of a smaller picture."""
 PNG = _import_compiled("_png")
 """From the rows of a PNG to its pixels, or those of a smaller picture."""
 PNG_FILTERS = _import_compiled("_png_filters")

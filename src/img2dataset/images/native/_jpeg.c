@@ -1,6 +1,6 @@
 /* The module img2dataset.images.native._jpeg: what libjpeg does not offer of JPEGs.
  *
- *    shrink            baseline JPEG -> a smaller picture    (jpeg_shrink.h: read it first)
+ *    shrink            JPEG -> a smaller picture             (jpeg_shrink.h: read it first)
  *    find_pixels_end   are all pixels of an odd file there?  (jpeg_completeness.h)
  *    has_plain_header  does a JPEG begin here?               (jpeg_headers.h)
  *
@@ -11,9 +11,12 @@
  *    jpeg_huffman.h       entropy-coded bits -> coefficients
  *    jpeg_weights.h       how much each frequency counts in each sample of the small picture
  *    jpeg_decoder.h       the state of one `shrink`
- *    jpeg_headers.h       header -> that state
+ *    jpeg_headers.h       headers of the file and of its scans -> that state
+ *    jpeg_intervals.h     the entropy-coded bits of a scan, one restart interval at a time
+ *    jpeg_progressive.h   bits of progressive scans -> the coefficients of a block
+ *    jpeg_scans.h         files of several scans -> the coefficients of the whole picture
  *    jpeg_rows.h          coefficients -> rows of the small picture
- *    jpeg_shrink.h        the scan, and the whole
+ *    jpeg_shrink.h        the one scan, and the whole
  *    jpeg_completeness.h  apart from these: a walk through every code of any file
  */
 #define PY_SSIZE_T_CLEAN
@@ -78,8 +81,8 @@ PyDoc_STRVAR(shrink_doc,
              "shrink(out, data, channels, width, height, out_width, out_height)\n--\n\n"
              "Fill `out` (out_height x out_width x channels bytes, BGR or grey) with the JPEG\n"
              "`data` (width x height) made smaller; returns whether that was done: if not, the\n"
-             "file is no plain, whole baseline JPEG in YCbCr or grey, and `out` is undefined.\n"
-             "The GIL is released.");
+             "file is no plain, whole baseline or progressive JPEG in YCbCr or grey, and `out` is\n"
+             "undefined.  The GIL is released.");
 
 static PyObject *shrink_py(PyObject *module, PyObject *args)
 {

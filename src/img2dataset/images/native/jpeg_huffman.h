@@ -14,6 +14,7 @@
 #include "jpeg_markers.h"
 
 #define LOOKAHEAD_BITS 10
+#define BUILT_AL_SHIFT 4
 #define LOOKS_PER_REFILL 5 /* that 56 bits are enough for */
 #define PADDING_BYTES 512  /* 64 codes of 16 bits with 11 bits behind each take 216 */
 
@@ -60,10 +61,14 @@ static const uint8_t NATURAL_ORDER[64 + NO_CODE_STEPS] = {
 #define VALUE(values) ((int16_t)(values) >> 5)
 #define SECOND_VALUE(values) ((int16_t)((values) >> 16))
 
+/* What a table is prepared for; those of progressive scans: see jpeg_progressive.h. */
+enum { NOT_BUILT = 0, BUILT_DC, BUILT_AC, BUILT_AC_FIRST, BUILT_AC_REFINEMENT };
+
 typedef struct {
     uint8_t code_counts[17]; /* by length: BITS */
     uint8_t huffval[256];
-    int is_defined, is_built;
+    int is_defined;
+    int built_as; /* from the bit BUILT_AL_SHIFT on, Al of a progressive scan */
     uint16_t moves[1 << LOOKAHEAD_BITS];
     uint32_t values[1 << LOOKAHEAD_BITS];
     /* for codes longer than LOOKAHEAD_BITS, by length: MAXCODE + 1, left-aligned in 16 bits; and
@@ -127,7 +132,9 @@ static int build_table(HuffmanTable *table, int dc)
 {
     uint32_t code = 0;
     int at = 0;
-    if (table->is_built) return 1; /* for another component */
+    const int kind = dc ? BUILT_DC : BUILT_AC;
+    if (table->built_as == kind) return 1; /* for another component */
+    table->built_as = NOT_BUILT;
     for (int i = 0; i < 1 << LOOKAHEAD_BITS; i++) table->moves[i] = HIDDEN;
     for (int length = 1; length <= 16; length++) {
         table->valoffset[length] = at - (int32_t)code;
@@ -142,7 +149,7 @@ static int build_table(HuffmanTable *table, int dc)
     }
     table->code_end[17] = UINT32_MAX;
     if (!dc) add_second_coefficients(table);
-    table->is_built = 1;
+    table->built_as = kind;
     return 1;
 }
 

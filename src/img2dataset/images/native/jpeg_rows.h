@@ -58,29 +58,31 @@ INLINE Floats8 *find_ring_row(const Decoder *decoder, const Component *component
     return component->ring + (int64_t)(y % decoder->ring_length) * component->columns.blocks;
 }
 
-/* Add a block to the rows of the small picture that it touches.  `last` is the position of its
- * last coefficient: up to 9, only the first four rows have any. */
-INLINE void add_block(const int16_t *block, const Component *component, int last, int down,
+/* Rows of a block, counted so that few cases cover most: DC alone, half of them, all. */
+enum { ONLY_DC = 0, HALF = 4, ALL = 8 };
+
+/* Add a block to the rows of the small picture that it touches; rows of it behind the first `rows`
+ * are all 0. */
+INLINE void add_block(const int16_t *block, const Component *component, int rows, int down,
                       int32_t row, int32_t column)
 {
     const int32_t start = component->rows.start[row];
     const int32_t count = component->rows.start[row + 1] - start;
     const float *weights = (const float *)(component->rows.rows + start);
     Floats8 *const *target = component->target[down];
-    if (last == 0) {
+    if (rows == ONLY_DC) {
         const float level = block[0] * component->qtable[0];
         for (int32_t i = 0; i < count; i++, weights += DCTSIZE)
             *(float *)(target[i] + column) += level * weights[0];
         return;
     }
     Floats8 v[DCTSIZE];
-    const int rows = last <= 9 ? 4 : 8;
     for (int i = 0; i < rows; i++) {
         const Shorts8 shorts = *(const Shorts8 *)(block + DCTSIZE * i);
         v[i] = __builtin_convertvector(__builtin_convertvector(shorts, Ints8), Floats8);
         v[i] *= *(const Floats8 *)(component->qtable + DCTSIZE * i);
     }
-    if (last <= 9)
+    if (rows == HALF)
         for (int32_t i = 0; i < count; i++, weights += DCTSIZE)
             target[i][column] += v[0] * weights[0] + v[1] * weights[1] + v[2] * weights[2] +
                                  v[3] * weights[3];

@@ -1,8 +1,9 @@
-/* Baseline JPEG -> a smaller picture, in one pass.
+/* Baseline and progressive JPEG -> a smaller picture, from its coefficients.
  *
- * Most of the web's photos are baseline JPEGs that become several times smaller.  Decoding them
- * first and averaging areas afterwards writes and reads every pixel of the large picture three
- * times.  Here the large picture is never made: see jpeg_weights.h and jpeg_rows.h.
+ * Most of the web's photos are JPEGs that become several times smaller.  Decoding them first and
+ * averaging areas afterwards writes and reads every pixel of the large picture three times.  Here
+ * the large picture is never made: see jpeg_weights.h and jpeg_rows.h.  A file of one scan is read
+ * in one pass; of several scans the coefficients are kept, see jpeg_scans.h.
  *
  * The result is what libjpeg's full decode (accurate DCT, smooth upsampling of colours) followed
  * by OpenCV's INTER_AREA would give, but for roundings on the way, of which there are none here,
@@ -17,47 +18,14 @@
 #include "jpeg_decoder.h"
 #include "jpeg_headers.h"
 #include "jpeg_huffman.h"
+#include "jpeg_intervals.h"
 #include "jpeg_rows.h"
+#include "jpeg_scans.h"
 
 /* ---- the scan ---- */
 
-/* Copy the bits up to the next marker, without stuffed zeros, and begin to read them.  Returns the
- * marker; 0 if there is none. */
-static int begin_restart_interval(Decoder *decoder, BitReader *bits)
-{
-    uint8_t *to = decoder->unstuffed;
-    const uint8_t *at = decoder->at, *end = decoder->end;
-    int marker = 0;
-    while (at < end) {
-        const uint8_t *found = memchr(at, 0xff, (size_t)(end - at));
-        if (found == NULL || end - found < 2) break;
-        const size_t count = (size_t)(found - at) + (found[1] == 0);
-        memcpy(to, at, count);
-        to += count;
-        at = found + 2;
-        if (found[1] != 0) {
-            marker = found[1];
-            break;
-        }
-    }
-    memset(to, 0, PADDING_BYTES);
-    decoder->at = at;
-    *bits = (BitReader){decoder->unstuffed, to, 0, 0};
-    return marker;
-}
-
-/* Whether all bits of the restart interval are used up but for less than a byte. */
-INLINE int is_used_up(const Decoder *decoder, const BitReader *bits)
-{
-    const int64_t used = (bits->next - decoder->unstuffed) * 8 - bits->count;
-    const int64_t all = (bits->end - decoder->unstuffed) * 8;
-    return used <= all && used > all - 8;
-}
-
-typedef struct {
-    int16_t coefficients[DISCARDED + 16];
-    int last;
-} __attribute__((aligned(64))) Block;
+/* Rows of a block whose last coefficient is at that position. */
+INLINE int count_rows(int last) { return last == 0 ? ONLY_DC : last <= 9 ? HALF : ALL; }
 
 /* Decode the blocks of an MCU, then add them: what has just been written in small pieces is slow
  * to read in large ones. */
@@ -81,7 +49,7 @@ INLINE int decode_mcu(const Decoder *decoder, Component *components, BitReader *
         const Component *component = &components[i];
         for (int down = 0; down < component->v; down++)
             for (int across = 0; across < component->h; across++, block++)
-                add_block(block->coefficients, component, block->last, down,
+                add_block(block->coefficients, component, count_rows(block->last), down,
                           row * component->v + down, mcu * component->h + across);
     }
     return DONE;
@@ -103,20 +71,16 @@ INLINE void set_targets(const Decoder *decoder, int32_t row)
 }
 
 /* Decode a row of MCUs, and add it to the rings. */
-INLINE int decode_mcu_row(Decoder *decoder, BitReader *bits, int32_t row, int *marker,
-                          int *restarts)
+INLINE int decode_mcu_row(Decoder *decoder, BitReader *bits, Progress *progress, int32_t row)
 {
     BitReader local = *bits; /* in registers */
     set_targets(decoder, row);
     for (int32_t mcu = 0; mcu < decoder->mcus_per_row; mcu++) {
-        const int64_t number = (int64_t)row * decoder->mcus_per_row + mcu;
-        if (decoder->restart_interval && number && number % decoder->restart_interval == 0) {
-            if (*marker != RST0 + (*restarts)++ % 8 || !is_used_up(decoder, &local))
-                return UNSUPPORTED;
-            BitReader next;
-            *marker = begin_restart_interval(decoder, &next);
+        if (progress->left-- == 0) {
+            BitReader next = local;
+            if (restart(decoder, &next, progress) != DONE) return UNSUPPORTED;
+            progress->left--;
             local = next;
-            for (int i = 0; i < decoder->components; i++) decoder->component[i].pred = 0;
         }
         if (decode_mcu(decoder, decoder->component, &local, row, mcu) != DONE) return UNSUPPORTED;
     }
@@ -124,22 +88,32 @@ INLINE int decode_mcu_row(Decoder *decoder, BitReader *bits, int32_t row, int *m
     return DONE;
 }
 
+/* Write the rows of the small picture that are complete after so many rows of MCUs; returns how
+ * many are written. */
+INLINE int32_t write_finished_rows(Decoder *decoder, int32_t mcu_rows, int32_t written,
+                                   uint8_t *out)
+{
+    const int32_t finished = count_finished_rows(decoder, mcu_rows);
+    const int32_t least = mcu_rows == decoder->mcu_rows ? 1 : DCTSIZE;
+    while (finished - written >= least) {
+        const int32_t count = finished - written < DCTSIZE ? finished - written : DCTSIZE;
+        write_rows(decoder, written, count, out);
+        written += count;
+    }
+    return written;
+}
+
 INLINE int decode_scan_inline(Decoder *decoder, uint8_t *out)
 {
     BitReader bits;
-    int restarts = 0, marker = begin_restart_interval(decoder, &bits);
+    Progress progress = begin_scan(decoder, &bits);
     int32_t written = 0;
     for (int32_t row = 0; row < decoder->mcu_rows; row++) {
-        if (decode_mcu_row(decoder, &bits, row, &marker, &restarts) != DONE) return UNSUPPORTED;
-        const int32_t finished = count_finished_rows(decoder, row + 1);
-        const int32_t least = row + 1 == decoder->mcu_rows ? 1 : DCTSIZE;
-        while (finished - written >= least) {
-            const int32_t count = finished - written < DCTSIZE ? finished - written : DCTSIZE;
-            write_rows(decoder, written, count, out);
-            written += count;
-        }
+        if (decode_mcu_row(decoder, &bits, &progress, row) != DONE) return UNSUPPORTED;
+        written = write_finished_rows(decoder, row + 1, written, out);
     }
-    return marker == EOI && is_used_up(decoder, &bits) ? DONE : UNSUPPORTED;
+    if (!is_used_up(decoder, &bits)) return UNSUPPORTED;
+    return skip_last_restart(decoder, progress.marker) == EOI ? DONE : UNSUPPORTED;
 }
 
 WIDE static int decode_scan_wide(Decoder *decoder, uint8_t *out)
@@ -150,6 +124,74 @@ WIDE static int decode_scan_wide(Decoder *decoder, uint8_t *out)
 static int decode_scan(Decoder *decoder, uint8_t *out)
 {
     return has_wide() ? decode_scan_wide(decoder, out) : decode_scan_inline(decoder, out);
+}
+
+/* ---- several scans ---- */
+
+/* The positions of coefficients in rows 4 to 7. */
+#define LOWER_HALF 0xffdfe0ff00f80400ull
+
+/* Put DC where the other coefficients of a row of blocks are; well before they are read as
+ * vectors, which would wait for so small a write. */
+INLINE void put_dc(const Component *component, int64_t start)
+{
+    for (int64_t block = start; block < start + component->columns.blocks; block++)
+        if (component->nonzero[block])
+            component->coefficients[64 * block] = component->dc_coefficients[block];
+}
+
+/* Add the blocks of a row of MCUs to the rings. */
+INLINE void add_stored_row(const Decoder *decoder, int32_t row)
+{
+    set_targets(decoder, row);
+    for (int i = 0; i < decoder->components; i++) {
+        const Component *component = &decoder->component[i];
+        for (int down = 0; down < component->v; down++) {
+            const int32_t block_row = row * component->v + down;
+            const int64_t start = find_block(component, block_row, 0);
+            put_dc(component, start);
+            for (int32_t column = 0; column < component->columns.blocks; column++) {
+                const int64_t block = start + column;
+                const uint64_t nonzero = component->nonzero[block];
+                if (nonzero)
+                    add_block(component->coefficients + 64 * block, component,
+                              nonzero & LOWER_HALF ? ALL : HALF, down, block_row, column);
+                else
+                    add_block(component->dc_coefficients + block, component, ONLY_DC, down,
+                              block_row, column);
+            }
+        }
+    }
+}
+
+INLINE void write_stored_inline(Decoder *decoder, uint8_t *out)
+{
+    int32_t written = 0;
+    for (int32_t row = 0; row < decoder->mcu_rows; row++) {
+        add_stored_row(decoder, row);
+        written = write_finished_rows(decoder, row + 1, written, out);
+    }
+}
+
+WIDE static void write_stored_wide(Decoder *decoder, uint8_t *out)
+{
+    write_stored_inline(decoder, out);
+}
+
+static void write_stored(Decoder *decoder, uint8_t *out)
+{
+    if (has_wide())
+        write_stored_wide(decoder, out);
+    else
+        write_stored_inline(decoder, out);
+}
+
+static int decode_several_scans(Decoder *decoder, uint8_t *out)
+{
+    int status = allocate_coefficients(decoder);
+    if (status == DONE) status = decode_scans(decoder);
+    if (status == DONE) write_stored(decoder, out);
+    return status;
 }
 
 /* ---- memory ---- */
@@ -237,7 +279,7 @@ static int allocate_buffers(Decoder *decoder)
 
 static void free_decoder(Decoder *decoder)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < MAX_COMPONENTS_IN_FRAME; i++) {
         Component *component = &decoder->component[i];
         if (!component->shares_weights) {
             free_block_weights(&component->columns);
@@ -247,11 +289,19 @@ static void free_decoder(Decoder *decoder)
         free(component->target[0]);
         free(component->target[1]);
         free(component->means);
+        free(component->coefficients);
+        free(component->dc_coefficients);
+        free(component->nonzero);
     }
     free(decoder->line_buffer);
     free(decoder->unstuffed);
     free(decoder->tables);
     free(decoder);
+}
+
+static int is_one_scan(const Decoder *decoder)
+{
+    return !decoder->is_progressive && decoder->scan.components == decoder->components;
 }
 
 static int shrink_jpeg(uint8_t *out, const uint8_t *data, ptrdiff_t length, int channels,
@@ -265,7 +315,9 @@ static int shrink_jpeg(uint8_t *out, const uint8_t *data, ptrdiff_t length, int 
     int status = decoder->tables == NULL ? NO_MEMORY : read_header(decoder, data, data + length);
     if (status == DONE && decoder->components != channels) status = UNSUPPORTED;
     if (status == DONE) status = allocate_buffers(decoder);
-    if (status == DONE) status = decode_scan(decoder, out);
+    if (status == DONE)
+        status = is_one_scan(decoder) ? decode_scan(decoder, out)
+                                      : decode_several_scans(decoder, out);
     free_decoder(decoder);
     return status;
 }

@@ -22,11 +22,16 @@ typedef int32_t Ints8 __attribute__((vector_size(32)));
 typedef int16_t Shorts16 __attribute__((vector_size(32), aligned(32)));
 typedef int16_t Shorts8 __attribute__((vector_size(16), aligned(16)));
 
-static void *allocate_zeros(int64_t count, size_t size)
+static void *allocate(int64_t count, size_t size)
 {
     void *memory = NULL;
-    if (posix_memalign(&memory, 64, (size_t)count * size) != 0) return NULL;
-    return memset(memory, 0, (size_t)count * size);
+    return posix_memalign(&memory, 64, (size_t)count * size) == 0 ? memory : NULL;
+}
+
+static void *allocate_zeros(int64_t count, size_t size)
+{
+    void *memory = allocate(count, size);
+    return memory == NULL ? NULL : memset(memory, 0, (size_t)count * size);
 }
 
 /* ---- of samples ---- */
