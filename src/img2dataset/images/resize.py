@@ -9,7 +9,7 @@ import numpy as np
 
 from img2dataset.images.geometry import Plan
 from img2dataset.images.header import Header
-from img2dataset.images.native import AREA, JPEG
+from img2dataset.images.native import AREA, JPEG, LANCZOS
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pixels import Pixels
 
@@ -41,7 +41,8 @@ def shrink_jpeg(data: bytes, header: Header, plan: Plan, orientation: int) -> Pi
 def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
     """Resize without cropping and padding, because boxes are blurred in between.
 
-    Area averages are at most one level from OpenCV's; `by_opencv` insists on OpenCV.
+    Area averages and Lanczos interpolation are at most one level from OpenCV's; `by_opencv`
+    insists on OpenCV.
     """
     if plan.interpolation is None:
         return pixels
@@ -49,21 +50,29 @@ def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
         left, top, width, height = plan.window
         pixels = pixels[top : top + height, left : left + width]
     size = plan.width, plan.height
-    ours = plan.interpolation == cv2.INTER_AREA and not by_opencv
-    if ours and AREA is not None and _is_for_native(pixels, plan):
-        return _average_areas(AREA, pixels, plan)
+    if not by_opencv:
+        if plan.interpolation == cv2.INTER_AREA and AREA is not None and _is_averaged(pixels, plan):
+            return _average_areas(AREA, pixels, plan)
+        if plan.interpolation == cv2.INTER_LANCZOS4 and LANCZOS is not None:
+            return _interpolate(LANCZOS, pixels, plan)
     resized: Pixels = cv2.resize(pixels, size, interpolation=plan.interpolation)
     return resized
 
 
-def _is_for_native(pixels: Pixels, plan: Plan) -> bool:
-    """Whether the compiled module does this: smaller on both sides, and not by whole numbers, at
+def _is_averaged(pixels: Pixels, plan: Plan) -> bool:
+    """Whether the compiled module averages this: smaller on both sides, and not by whole numbers, at
     which OpenCV is as quick."""
     height, width = pixels.shape[:2]
     if plan.width > width or plan.height > height or not pixels.flags.c_contiguous:
         return False
     whole = width % plan.width == 0 and height % plan.height == 0
     return not whole and pixels.shape[2:] in {(), (1,), (3,)}
+
+
+def _interpolate(native: ModuleType, pixels: Pixels, plan: Plan) -> Pixels:
+    out: Pixels = np.empty((plan.height, plan.width, *pixels.shape[2:]), np.uint8)
+    native.resize(out, pixels)
+    return out
 
 
 def _average_areas(native: ModuleType, pixels: Pixels, plan: Plan) -> Pixels:

@@ -14,7 +14,7 @@ import pytest
 from img2dataset.images import native
 
 FOLDER = Path(native.__file__).parent
-MODULES = {"_area": native.AREA, "_jpeg": native.JPEG}
+MODULES = {"_area": native.AREA, "_jpeg": native.JPEG, "_lanczos": native.LANCZOS}
 
 
 @pytest.mark.parametrize("name", MODULES)
