@@ -124,6 +124,7 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (bare_jpeg, bombs, jpeg, resize):
         monkeypatch.setattr(module, "JPEG", None)
     monkeypatch.setattr(resize, "AREA", None)
+    monkeypatch.setattr(resize, "LANCZOS", None)
 
 
 @pytest.mark.usefixtures("_no_compiler")
