@@ -21,7 +21,7 @@ from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
 from img2dataset.images.probe import probe
-from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
+from img2dataset.images.resize import crop_or_pad, fit, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
 
 
@@ -72,10 +72,13 @@ class ImageProcessor:
             factor = 1 if boxes else self._factor(header, plan, width, height)
             pixels, as_stored = decode(data, header, factor, recolour)
             pixels = turn_upright(pixels, orientation)
-            pixels = resize(pixels, plan, by_opencv=bool(boxes))
-        if boxes:
-            pixels = blur(pixels, boxes)
-        pixels = crop_or_pad(pixels, plan)
+            if boxes:
+                pixels = blur(resize(pixels, plan, by_opencv=True), boxes)
+                pixels = crop_or_pad(pixels, plan)
+            else:
+                pixels = fit(pixels, plan)
+        else:
+            pixels = crop_or_pad(pixels, plan)
 
         kept = (
             config.skip_reencode

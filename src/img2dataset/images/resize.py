@@ -46,17 +46,34 @@ def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
     """
     if plan.interpolation is None:
         return pixels
-    if plan.window is not None:
-        left, top, width, height = plan.window
-        pixels = pixels[top : top + height, left : left + width]
-    size = plan.width, plan.height
+    pixels = _cut_window(pixels, plan)
     if not by_opencv:
         if plan.interpolation == cv2.INTER_AREA and AREA is not None and _is_averaged(pixels, plan):
             return _average_areas(AREA, pixels, plan)
         if plan.interpolation == cv2.INTER_LANCZOS4 and LANCZOS is not None:
-            return _interpolate(LANCZOS, pixels, plan)
+            out: Pixels = np.empty((plan.height, plan.width, *pixels.shape[2:]), np.uint8)
+            LANCZOS.resize(out, pixels)
+            return out
+    size = plan.width, plan.height
     resized: Pixels = cv2.resize(pixels, size, interpolation=plan.interpolation)
     return resized
+
+
+def fit(pixels: Pixels, plan: Plan) -> Pixels:
+    """Resize, and crop or pad."""
+    is_padded = plan.pad is not None and plan.interpolation == cv2.INTER_LANCZOS4
+    if LANCZOS is None or not is_padded:
+        return crop_or_pad(resize(pixels, plan), plan)
+    padded, inside = _make_padded(plan, pixels.shape[2:])
+    LANCZOS.resize(inside, _cut_window(pixels, plan))
+    return padded
+
+
+def _cut_window(pixels: Pixels, plan: Plan) -> Pixels:
+    if plan.window is None:
+        return pixels
+    left, top, width, height = plan.window
+    return pixels[top : top + height, left : left + width]
 
 
 def _is_averaged(pixels: Pixels, plan: Plan) -> bool:
@@ -67,12 +84,6 @@ def _is_averaged(pixels: Pixels, plan: Plan) -> bool:
         return False
     whole = width % plan.width == 0 and height % plan.height == 0
     return not whole and pixels.shape[2:] in {(), (1,), (3,)}
-
-
-def _interpolate(native: ModuleType, pixels: Pixels, plan: Plan) -> Pixels:
-    out: Pixels = np.empty((plan.height, plan.width, *pixels.shape[2:]), np.uint8)
-    native.resize(out, pixels)
-    return out
 
 
 def _average_areas(native: ModuleType, pixels: Pixels, plan: Plan) -> Pixels:
@@ -89,9 +100,25 @@ def crop_or_pad(pixels: Pixels, plan: Plan) -> Pixels:
         left, top, width, height = plan.crop
         return np.ascontiguousarray(pixels[top : top + height, left : left + width])
     if plan.pad is not None:
-        left, top, _, _ = plan.pad
-        width, height = plan.final
-        padded = np.full((height, width, *pixels.shape[2:]), WHITE, np.uint8)
-        padded[top : top + plan.height, left : left + plan.width] = pixels
+        padded, inside = _make_padded(plan, pixels.shape[2:])
+        inside[:] = pixels
         return padded
     return pixels
+
+
+def _make_padded(plan: Plan, channels: tuple[int, ...]) -> tuple[Pixels, Pixels]:
+    """Make the picture of a plan that pads: all of it, and the part inside the white, which is not
+    filled yet."""
+    assert plan.pad is not None  # noqa: S101  (for the type checker)
+    left, top, _, _ = plan.pad
+    right, bottom = left + plan.width, top + plan.height
+    width, height = plan.final
+    padded: Pixels = np.empty((height, width, *channels), np.uint8)
+    for border in (
+        padded[:top],
+        padded[bottom:],
+        padded[top:bottom, :left],
+        padded[top:bottom, right:],
+    ):
+        border[:] = WHITE
+    return padded, padded[top:bottom, left:right]
