@@ -77,8 +77,6 @@ class ImageProcessor:
                 pixels = crop_or_pad(pixels, plan)
             else:
                 pixels = fit(pixels, plan)
-        else:
-            pixels = crop_or_pad(pixels, plan)
 
         kept = (
             config.skip_reencode

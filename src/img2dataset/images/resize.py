@@ -19,8 +19,8 @@ JPEG_CHANNELS = {"YCbCr": 3, "Gray": 1}
 
 
 def shrink_jpeg(data: bytes, header: Header, plan: Plan, orientation: int) -> Pixels | None:
-    """Decode and average in one pass: grey or BGR pixels as displayed, at most a few levels from
-    a full decode's area average.
+    """Decode and average in one pass, and crop or pad: grey or BGR pixels as displayed, at most a
+    few levels from a full decode's area average.
 
     None if one pass cannot do it: no plain baseline JPEG, odd in any way, or not downscaled by an
     area average.
@@ -33,9 +33,15 @@ def shrink_jpeg(data: bytes, header: Header, plan: Plan, orientation: int) -> Pi
         width, height = height, width
     if channels is None or width > header.width or height > header.height:
         return None
-    out: Pixels = np.empty((height, width, channels) if channels > 1 else (height, width), np.uint8)
-    done = JPEG.shrink(out, data, channels, header.width, header.height, width, height)
-    return turn_upright(out, orientation) if done else None
+    shape = (channels,) if channels > 1 else ()
+    out: Pixels
+    if plan.pad is not None and plan.pad[0] + plan.pad[2] == 0 and orientation == 1:
+        whole, out = _make_padded(plan, shape)  # its rows lie side by side
+    else:
+        whole, out = None, np.empty((height, width, *shape), np.uint8)
+    if not JPEG.shrink(out, data, channels, header.width, header.height, width, height):
+        return None
+    return crop_or_pad(turn_upright(out, orientation), plan) if whole is None else whole
 
 
 def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
