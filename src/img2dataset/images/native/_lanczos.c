@@ -79,12 +79,16 @@ static void find_taps(Taps *taps, int32_t i, int32_t from, int32_t to)
 {
     const double scale = 1 / ((double)to / from);
     const float position = (float)((i + 0.5) * scale - 0.5);
-    const float whole = floorf(position);
+    float whole = floorf(position), part = position - whole;
+    if (part == 1) { /* a little less than a whole number */
+        whole++;
+        part = 0;
+    }
     double weights[TAPS] = {0};
-    if (position == whole)
+    if (part == 0)
         weights[TAPS / 2 - 1] = 1;
     else
-        weigh_lanczos(weights, position - whole);
+        weigh_lanczos(weights, part);
     for (int k = 0; k < TAPS; k++) taps->weights[k] = rintf((float)weights[k] * WEIGHT_STEPS);
     /* far out, floats leave whole numbers out */
     const int32_t before = whole < from - 1 ? (int32_t)whole : from - 1;
