@@ -52,13 +52,15 @@ def resize(pixels: Pixels, plan: Plan, *, by_opencv: bool = False) -> Pixels:
     """
     if plan.interpolation is None:
         return pixels
-    pixels = _cut_window(pixels, plan)
+    if plan.window is not None:
+        left, top, width, height = plan.window
+        pixels = pixels[top : top + height, left : left + width]
     if not by_opencv:
         if plan.interpolation == cv2.INTER_AREA and AREA is not None and _is_averaged(pixels, plan):
             return _average_areas(AREA, pixels, plan)
         if plan.interpolation == cv2.INTER_LANCZOS4 and LANCZOS is not None:
             out: Pixels = np.empty((plan.height, plan.width, *pixels.shape[2:]), np.uint8)
-            LANCZOS.resize(out, pixels)
+            _interpolate(LANCZOS, pixels, out)
             return out
     size = plan.width, plan.height
     resized: Pixels = cv2.resize(pixels, size, interpolation=plan.interpolation)
@@ -71,15 +73,14 @@ def fit(pixels: Pixels, plan: Plan) -> Pixels:
     if LANCZOS is None or not is_padded:
         return crop_or_pad(resize(pixels, plan), plan)
     padded, inside = _make_padded(plan, pixels.shape[2:])
-    LANCZOS.resize(inside, _cut_window(pixels, plan))
+    _interpolate(LANCZOS, pixels, inside)
     return padded
 
 
-def _cut_window(pixels: Pixels, plan: Plan) -> Pixels:
-    if plan.window is None:
-        return pixels
-    left, top, width, height = plan.window
-    return pixels[top : top + height, left : left + width]
+def _interpolate(native: ModuleType, pixels: Pixels, out: Pixels) -> None:
+    """Fill `out`, whose rows may lie apart."""
+    side_by_side = pixels.strides[1:] == out.strides[1:]
+    native.resize(out, pixels if side_by_side else np.ascontiguousarray(pixels))
 
 
 def _is_averaged(pixels: Pixels, plan: Plan) -> bool:

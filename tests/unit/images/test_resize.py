@@ -209,9 +209,18 @@ def test_flat_images_stay_flat_when_they_are_enlarged(level: int) -> None:
     assert (enlarge(np.full((30, 41, 3), level, np.uint8), 100, 77) == level).all()
 
 
-def test_rows_need_not_lie_side_by_side() -> None:
+def test_rows_and_pixels_need_not_lie_side_by_side() -> None:
     whole = noise(40, 50, 3)
-    for part in (whole[5:25, 10:40], whole[::2], whole[::-1]):
+    for part in (
+        whole[5:25, 10:40],
+        whole[::2],
+        whole[::-1],
+        whole[:, ::2],
+        whole[:, :, ::-1],
+        whole[:, ::2][:, :1],
+        np.asfortranarray(whole),
+        whole[:, :, 0],
+    ):
         assert np.array_equal(enlarge(part, 80, 90), enlarge(part.copy(), 80, 90))
 
 
