@@ -137,6 +137,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
     rng = random.Random(seed)
     jpeg, area = load(folder, "_jpeg"), load(folder, "_area")
     lanczos = load(folder, "_lanczos")
+    png_filters = load(folder, "_png_filters")
     good = pickle.loads((folder / "seeds").read_bytes())
     tried = done = 0
     end = time.monotonic() + seconds
@@ -146,6 +147,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
         if tried % 10 == 0:
             try_area(rng.choice(area), rng)
             try_lanczos(rng.choice(lanczos), rng)
+            try_png_filters(rng.choice(png_filters), rng)
     return tried, done
 
 
@@ -202,6 +204,20 @@ def make_rows(channels: int, rng: random.Random) -> memoryview:
     shape = (rows, width, channels) if channels > 1 else (rows, width)
     data = bytearray(rng.randbytes(rows * width * channels))
     return memoryview(data).cast("B", shape)[::step]
+
+
+def try_png_filters(module: ModuleType, rng: random.Random) -> None:
+    """Pixels of any size; some calls promise sizes that the buffers do not have."""
+    channels, width, height = rng.choice([1, 3]), rng.randint(1, 300), rng.randint(1, 60)
+    pixels = rng.randbytes(width * height * channels)
+    out = bytearray(height * (1 + width * channels))
+    sizes = [height, width, channels]
+    module.filter_rows(out, pixels, *sizes)
+    sizes[rng.randrange(3)] = rng.choice([-1, 0, 2, 4, 301, 2**31 - 1])
+    try:
+        module.filter_rows(out, pixels, *sizes)
+    except ValueError:
+        return
 
 
 def main() -> None:

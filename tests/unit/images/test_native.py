@@ -14,7 +14,12 @@ import pytest
 from img2dataset.images import native
 
 FOLDER = Path(native.__file__).parent
-MODULES = {"_area": native.AREA, "_jpeg": native.JPEG, "_lanczos": native.LANCZOS}
+MODULES = {
+    "_area": native.AREA,
+    "_jpeg": native.JPEG,
+    "_lanczos": native.LANCZOS,
+    "_png_filters": native.PNG_FILTERS,
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

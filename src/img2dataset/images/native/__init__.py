@@ -19,9 +19,11 @@ JPEG = _import_compiled("_jpeg")
 """From the bytes of a baseline JPEG to the pixels of a smaller picture."""
 LANCZOS = _import_compiled("_lanczos")
 """Lanczos interpolation of pixels."""
+PNG_FILTERS = _import_compiled("_png_filters")
+"""From pixels to the filtered rows of a PNG image."""
 SLOWER_NOTICE = (
     None
-    if None not in (AREA, JPEG, LANCZOS)
+    if None not in (AREA, JPEG, LANCZOS, PNG_FILTERS)
     else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
 """A notice for the user; None if all modules are there."""
