@@ -195,6 +195,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
     rng = random.Random(seed)
     jpeg, area = load(folder, "_jpeg"), load(folder, "_area")
     png = load(folder, "_png")
+    lanczos = load(folder, "_lanczos")
     png_filters = load(folder, "_png_filters")
     good = pickle.loads((folder / "seeds").read_bytes())
     rows_of_pngs = pickle.loads((folder / "png_seeds").read_bytes())
@@ -206,6 +207,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
         try_png(rng.choice(png), rng.choice(rows_of_pngs), rng)
         if tried % 10 == 0:
             try_area(rng.choice(area), rng)
+            try_lanczos(rng.choice(lanczos), rng)
             try_png_filters(rng.choice(png_filters), rng)
     return tried, done
 
@@ -239,6 +241,32 @@ def try_area(module: ModuleType, rng: random.Random) -> None:
         module.shrink(out, source, *sizes)
     except ValueError:
         return
+
+
+def try_lanczos(module: ModuleType, rng: random.Random) -> None:
+    """Pixels of any size, with gaps of whole rows; some calls get what is no image."""
+    channels = rng.choice([1, 3, 4])
+    source, out = make_rows(channels, rng), make_rows(channels, rng)
+    module.resize(out, source)
+    flat = memoryview(bytearray(rng.randint(0, 99)))
+    other = make_rows(channels % 4 + 1, rng)
+    for wrong in (flat, flat[::-1], other, source.tobytes()):
+        try:
+            module.resize(*rng.choice([(wrong, source), (out, wrong)]))
+        except (ValueError, BufferError):
+            continue
+        raise AssertionError(f"taken for an image of {channels} channels: {wrong!r}")
+
+
+def make_rows(channels: int, rng: random.Random) -> memoryview:
+    """Make an image whose rows may lie apart, or in the opposite order.  (Without numpy: see
+    BUILT.)"""
+    height, width = (rng.choice([rng.randint(1, 9), rng.randint(1, 300)]) for _ in range(2))
+    step = rng.choice([1, 1, 2, 3, -1, -2])
+    rows = (height - 1) * abs(step) + 1
+    shape = (rows, width, channels) if channels > 1 else (rows, width)
+    data = bytearray(rng.randbytes(rows * width * channels))
+    return memoryview(data).cast("B", shape)[::step]
 
 
 def try_png_filters(module: ModuleType, rng: random.Random) -> None:

@@ -14,7 +14,7 @@ MAX_SIGNAL_CHARACTERS = 1000
 """Honest signals are far shorter, and each is stored with every row of its host."""
 
 
-class AttemptState(Enum):
+class AttemptState(str, Enum):
     """Where an attempt is; the table is in `engine`."""
 
     ENTERING = "entering"

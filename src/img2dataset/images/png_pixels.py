@@ -43,7 +43,7 @@ def decode_png(data: bytes, header: Header, *, blend: bool = True) -> tuple[Pixe
 
 
 def shrink_png(data: bytes, header: Header, plan: Plan, orientation: int) -> Pixels | None:
-    """Decode and average in one pass: the pixels of a decode and an area average.
+    """Decode and average in one pass, and crop or pad: the pixels of a decode and an area average.
 
     None if one pass cannot do it: interlaced, turned, or not downscaled by an area average that is
     ours.
@@ -60,11 +60,11 @@ def shrink_png(data: bytes, header: Header, plan: Plan, orientation: int) -> Pix
     found = None if parts is None else png.inflate_rows(parts, header.own)
     small = None if found is None else _shrink_rows(found, header.own, plan)
     if small is not None:
-        return small
+        return crop_or_pad(small, plan)
     pixels = None if parts is None else decode_with_libpng(parts, header)
     if pixels is None:
         raise RowError(Reason.DECODE)
-    return resize(normalise_pixels(pixels)[0], plan)
+    return fit(normalise_pixels(pixels)[0], plan)
 
 
 def decode_with_libpng(parts: Parts, header: Header) -> Pixels | None:

@@ -22,7 +22,7 @@ from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
 from img2dataset.images.png_pixels import shrink_png
 from img2dataset.images.probe import probe
-from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
+from img2dataset.images.resize import crop_or_pad, fit, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
 
 SHRINKERS = {"JPEG": shrink_jpeg, "PNG": shrink_png}
@@ -78,10 +78,11 @@ class ImageProcessor:
             factor = 1 if boxes else self._factor(header, plan, width, height)
             pixels, as_stored = decode(data, header, factor, recolour)
             pixels = turn_upright(pixels, orientation)
-            pixels = resize(pixels, plan, by_opencv=bool(boxes))
-        if boxes:
-            pixels = blur(pixels, boxes)
-        pixels = crop_or_pad(pixels, plan)
+            if boxes:
+                pixels = blur(resize(pixels, plan, by_opencv=True), boxes)
+                pixels = crop_or_pad(pixels, plan)
+            else:
+                pixels = fit(pixels, plan)
 
         kept = (
             config.skip_reencode

@@ -50,6 +50,10 @@ MIN_BATCH = 32
 BATCH_WAIT_S = 0.005
 """Seconds to let MIN_BATCH events come together: to wake up for each of them would cost more than
 to pack it."""
+FEW_EVENTS = 8
+LONG_BATCH_WAIT_S = 0.02
+"""The same where fewer than FEW_EVENTS came in a BATCH_WAIT_S: meanwhile no more than MIN_BATCH come,
+half of what may wait here."""
 
 STOP_TIMEOUT_S = 3.0
 """Seconds for shards that are nearly done, after the order to stop."""
@@ -132,7 +136,9 @@ class Worker:
                         self._store.stopping = True
             self._pipeline.packed(event for event in events if isinstance(event, Sample))
             if len(events) < MIN_BATCH:
-                time.sleep(BATCH_WAIT_S)
+                # a shard that was asked for is begun at once
+                few = len(events) < FEW_EVENTS and not self._wanting
+                time.sleep(LONG_BATCH_WAIT_S if few else BATCH_WAIT_S)
             if time.monotonic() >= next_count:
                 next_count = time.monotonic() + PROGRESS_INTERVAL_S
                 self._count()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from img2dataset.images.crop_window import plan_kept_part
 from img2dataset.images.geometry import INTERPOLATIONS, check_plan, make_plan
-from img2dataset.images.resize import crop_or_pad, resize
+from img2dataset.images.resize import fit
 from tests.unit.images.made import Array, config, encoded, pixels_of, smooth, to_png
 
 
@@ -24,7 +24,7 @@ def both(source: Array, side: int, name: str) -> tuple[Array, Array]:
     whole = make_plan(options, width, height)
     part = plan_kept_part(whole, width, height)
     assert part.final == whole.final
-    made = [crop_or_pad(resize(source, one, by_opencv=True), one) for one in (whole, part)]
+    made = [fit(source, one) for one in (whole, part)]
     return made[0], made[1]
 
 

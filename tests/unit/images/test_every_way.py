@@ -125,6 +125,7 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "JPEG", None)
     monkeypatch.setattr(resize, "AREA", None)
     monkeypatch.setattr(png_pixels, "PNG", None)
+    monkeypatch.setattr(resize, "LANCZOS", None)
 
 
 @pytest.mark.usefixtures("_no_compiler")

@@ -18,6 +18,7 @@ MODULES = {
     "_area": native.AREA,
     "_jpeg": native.JPEG,
     "_png": native.PNG,
+    "_lanczos": native.LANCZOS,
     "_png_filters": native.PNG_FILTERS,
 }
 

@@ -199,7 +199,7 @@ def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.Monke
     def large(*_: object, **__: object) -> None:
         cv2.resize(np.zeros((5, 5, 3), np.uint8), (2**21, 2**21))
 
-    for name in ("resize", "crop_or_pad"):
+    for name in ("decode", "fit"):
         with monkeypatch.context() as patch:
             patch.setattr(process, name, large)
             with pytest.raises(RowError) as caught:

@@ -65,6 +65,22 @@ def test_pixels_are_those_of_two_steps(
     assert cv2.absdiff(one_pass(data, *small), in_two_steps(data, *small)).max() <= 3
 
 
+@pytest.mark.parametrize("sampling", ["420", "Gray"])
+@pytest.mark.parametrize(
+    ("size", "pad"),
+    [((64, 41), (0, 11, 0, 12)), ((41, 64), (11, 0, 12, 0)), ((60, 60), (2, 2, 2, 2))],
+)
+def test_the_border_around_it_is_white(
+    sampling: str, size: tuple[int, int], pad: tuple[int, int, int, int]
+) -> None:
+    data = jpeg(smooth(200, 190), sampling)
+    plan = Plan(*size, cv2.INTER_AREA, pad=pad)
+    got = shrink_jpeg(data, probe(data), plan, 1)
+    inside = one_pass(data, *size)
+    sides = ((pad[1], pad[3]), (pad[0], pad[2]), *[(0, 0)] * (inside.ndim - 2))
+    assert np.array_equal(np.asarray(got), np.pad(inside, sides, constant_values=255))
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("quality", [5, 50, 100])
 def test_noise_is_as_close(sampling: str, quality: int) -> None:

@@ -1,0 +1,3 @@
+from typing import Any
+
+def resize(out: Any, source: Any, /) -> None: ...
