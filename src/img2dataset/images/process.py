@@ -16,6 +16,7 @@ from img2dataset.images.encode import ENCODERS, FORMATS, encode
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import find_conversion
+from img2dataset.images.kept import is_proved_whole
 from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
@@ -66,6 +67,17 @@ class ImageProcessor:
         geometry.check_plan(config, plan)
 
         recolour = find_conversion(data, header) if config.convert_to_srgb else None
+        may_be_kept = (
+            config.skip_reencode
+            and orientation == 1
+            and not boxes
+            and not plan.changes_size
+            and header.format == FORMATS[config.encode_format]
+        )
+        exif = read_image_exif(data, header) if config.extract_exif else None
+        if may_be_kept and recolour is None and is_proved_whole(data, header):
+            return EncodedImage(data, *plan.final, width, height, exif)
+
         pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
         as_stored = False  # does not matter where the size changes
         if pixels is None:
@@ -77,16 +89,8 @@ class ImageProcessor:
             pixels = blur(pixels, boxes)
         pixels = crop_or_pad(pixels, plan)
 
-        kept = (
-            config.skip_reencode
-            and as_stored
-            and orientation == 1
-            and not boxes
-            and not plan.changes_size
-            and header.format == FORMATS[config.encode_format]
-        )
+        kept = may_be_kept and as_stored
         stored = data if kept else encode(pixels, config.encode_format, self._params)
-        exif = read_image_exif(data, header) if config.extract_exif else None
         return EncodedImage(stored, *plan.final, width, height, exif)
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
