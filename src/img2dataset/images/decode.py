@@ -23,6 +23,7 @@ from img2dataset.images.library_decoders import (
 from img2dataset.images.orientation import turn_upright
 from img2dataset.images.pillow import open_image, translate_pillow_errors
 from img2dataset.images.pixels import Pixels, normalise_pixels
+from img2dataset.images.png_pixels import decode_png
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,12 +50,23 @@ def decode(
             colours, plain = _decode_jpeg(data, header, factor)
             colours, as_stored = normalise_pixels(colours, conversion)
             return colours, plain and as_stored
-        pixels = DECODERS.get(header.format, decode_with_pillow)(data, header)
+        pixels, plain = _decode_others(data, header, conversion)
     except MemoryError as error:
         raise RowError(Reason.DECODE) from error
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise RowError(Reason.DECODE)
-    return normalise_pixels(pixels, conversion)
+    colours, as_stored = normalise_pixels(pixels, conversion)
+    return colours, plain and as_stored
+
+
+def _decode_others(
+    data: bytes, header: Header, conversion: icc.Conversion | None
+) -> tuple[Pixels | None, bool]:
+    if header.format == "PNG":
+        made = decode_png(data, header.own, opaque=conversion is not None)
+        if made is not None:
+            return made
+    return DECODERS.get(header.format, decode_with_pillow)(data, header), True
 
 
 def _decode_inks(data: bytes, header: Header, factor: int) -> Pixels | None:

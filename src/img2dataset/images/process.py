@@ -21,9 +21,13 @@ from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
+from img2dataset.images.png_pixels import shrink_png
 from img2dataset.images.probe import probe
 from img2dataset.images.resize import crop_or_pad, resize, shrink_jpeg
 from img2dataset.records import EncodedImage
+
+SHRINKERS = {"JPEG": shrink_jpeg, "PNG": shrink_png}
+"""Format -> what decodes and averages in one pass, where that can be done."""
 
 
 class ImageProcessor:
@@ -74,11 +78,13 @@ class ImageProcessor:
             and not plan.changes_size
             and header.format == FORMATS[config.encode_format]
         )
-        exif = read_image_exif(data, header) if config.extract_exif else None
         if may_be_kept and recolour is None and is_proved_whole(data, header):
+            exif = self._read_exif(data, header)
             return EncodedImage(data, *plan.final, width, height, exif)
 
-        pixels = None if boxes or recolour else shrink_jpeg(data, header, plan, orientation)
+        pixels = None
+        if not boxes and not recolour and header.format in SHRINKERS:
+            pixels = SHRINKERS[header.format](data, header, plan, orientation)
         as_stored = False  # does not matter where the size changes
         if pixels is None:
             factor = 1 if boxes else self._factor(header, plan, width, height)
@@ -91,7 +97,11 @@ class ImageProcessor:
 
         kept = may_be_kept and as_stored
         stored = data if kept else encode(pixels, config.encode_format, self._params)
+        exif = self._read_exif(data, header)
         return EncodedImage(stored, *plan.final, width, height, exif)
+
+    def _read_exif(self, data: bytes, header: Header) -> str | None:
+        return read_image_exif(data, header) if self._config.extract_exif else None
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
         """Choose the factor by which decoding shrinks."""

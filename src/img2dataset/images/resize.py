@@ -60,10 +60,15 @@ def _is_for_native(pixels: Pixels, plan: Plan) -> bool:
     """Whether the compiled module does this: smaller on both sides, and not by whole numbers, at
     which OpenCV is as quick."""
     height, width = pixels.shape[:2]
-    if plan.width > width or plan.height > height or not pixels.flags.c_contiguous:
+    known = pixels.flags.c_contiguous and pixels.shape[2:] in {(), (1,), (3,)}
+    return known and shrinks_unevenly(plan, width, height)
+
+
+def shrinks_unevenly(plan: Plan, width: int, height: int) -> bool:
+    """Whether no side becomes larger, and not both smaller by whole numbers."""
+    if plan.width > width or plan.height > height:
         return False
-    whole = width % plan.width == 0 and height % plan.height == 0
-    return not whole and pixels.shape[2:] in {(), (1,), (3,)}
+    return width % plan.width != 0 or height % plan.height != 0
 
 
 def _average_areas(native: ModuleType, pixels: Pixels, plan: Plan) -> Pixels:

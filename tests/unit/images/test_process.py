@@ -203,12 +203,12 @@ def test_memory_that_opencv_does_not_get_costs_the_row(monkeypatch: pytest.Monke
         with monkeypatch.context() as patch:
             patch.setattr(process, name, large)
             with pytest.raises(RowError) as caught:
-                processor(image_size=20).process(encoded(smooth(60, 40), "png"))
+                processor(image_size=20).process(encoded(smooth(60, 40), "webp"))
             assert caught.value.reason is Reason.DECODE
 
 
 def test_whatever_opencvs_decoders_raise_is_a_bad_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(smooth(60, 40), "png")
+    data = encoded(smooth(60, 40), "webp")
 
     def odd(*_: object, **__: object) -> None:
         cv2.resize(np.zeros((0, 5), np.uint8), (3, 3))

@@ -1,4 +1,4 @@
-"""PNG bytes -> what their chunks say, and the same image without ancillary chunks."""
+"""PNG bytes -> what their chunks say, their rows, and the same image without ancillary chunks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+
+import deflate
 
 from img2dataset.signatures import PNG
 
@@ -25,7 +27,11 @@ ADAM7 = (
 )  # fmt: skip
 """Of each pass: first column, first row, steps (PNG 8.2)."""
 MAX_CHUNKS = 200_000
-GREY, PALETTE = 0, 3
+MAX_EXPANSION = 1032
+"""Bytes that deflate makes of one, at most."""
+HEADER_BYTES = 25
+"""Of the chunk IHDR."""
+GREY, RGB, PALETTE = 0, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class PngHeader:
     height: int
     depth: int
     colour: int
+    is_interlaced: bool
     exif: bytes
     transparent_grey: int | None
     """The grey value that counts as transparent, which OpenCV leaves out."""
@@ -52,7 +59,56 @@ def read_header(data: bytes) -> PngHeader | None:
             exif = data[start + 8 : end - 4]
         if kind == b"tRNS" and colour == GREY and end - start == 14:
             transparent = int.from_bytes(data[start + 8 : start + 10], "big") & ((1 << depth) - 1)
-    return PngHeader(width, height, depth, colour, exif, transparent)
+    return PngHeader(width, height, depth, colour, data[28] == 1, exif, transparent)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The chunks that make the pixels, checked as far as their order and checksums go."""
+
+    header: dict[bytes, bytes]
+    """IHDR, PLTE and tRNS, whole."""
+    packed: bytes
+    """The bodies of IDAT, put together."""
+    has_end: bool
+    """Whether IEND follows: if not, the last of the packed bytes may be missing."""
+
+    def read_body(self, kind: bytes) -> bytes:
+        """Return the body of a chunk of the header; empty if there is none."""
+        return self.header.get(kind, b"")[8:-4]
+
+
+@dataclass(frozen=True, slots=True)
+class PngRows:
+    """The rows of a PNG without any oddity, and what makes colours of them."""
+
+    rows: bytes | bytearray
+    """All rows, each with the number of its filter before it; of each pass, if interlaced."""
+    palette: bytes
+    transparency: bytes
+    """Bodies of PLTE and tRNS, or empty."""
+
+
+def read_rows(data: bytes, header: PngHeader) -> PngRows | None:
+    """Inflate the rows.
+
+    None if the file is damaged, or so odd that libpng would warn of it: keep_pixels_only and libpng
+    are to judge it.
+    """
+    parts = _find_parts(data)
+    wanted = _count_row_bytes(data)
+    if parts is None or wanted is None or len(parts.header[b"IHDR"]) != HEADER_BYTES:
+        return None
+    if data[26:28] != b"\0\0" or wanted > MAX_EXPANSION * len(parts.packed):
+        return None
+    rows = (_inflate_at_once if parts.has_end else _inflate_rows)(parts.packed, wanted)
+    if rows is None:
+        return None
+    transparency = parts.read_body(b"tRNS")
+    if header.colour == GREY:
+        value = header.transparent_grey
+        transparency = b"" if value is None else value.to_bytes(2, "big")
+    return PngRows(rows, parts.read_body(b"PLTE"), transparency)
 
 
 def keep_pixels_only(data: bytes) -> bytes | None:
@@ -62,7 +118,23 @@ def keep_pixels_only(data: bytes) -> bytes | None:
     pixels is complete, with or without an end, whatever its chunks' order; a checksum of the
     pixels, if there is one, must be right.
     """
-    header: list[bytes] = []
+    parts = _find_parts(data)
+    if parts is None:
+        return None
+    packed: bytes | None = parts.packed
+    if packed and not parts.has_end:
+        wanted = _count_row_bytes(data)
+        rows = None if wanted is None else _inflate_rows(packed, wanted)
+        packed = None if rows is None else zlib.compress(rows, 0)
+    if not packed:
+        return None
+    body = _make_chunk(b"IDAT", _widen_window(packed))
+    return b"".join([PNG, *parts.header.values(), body, END])
+
+
+def _find_parts(data: bytes) -> Parts | None:
+    """Find the chunks that make the pixels; None if one of them is damaged, or out of place."""
+    header: dict[bytes, bytes] = {}
     pixels: list[bytes] = []
     place, ended = -1, False
     for kind, start, end in _walk_chunks(data):
@@ -80,14 +152,8 @@ def keep_pixels_only(data: bytes) -> bytes | None:
             if kind == b"IDAT":
                 pixels.append(data[start + 8 : end - 4])
             else:
-                header.append(data[start:end])
-    packed: bytes | None = b"".join(pixels)
-    if packed and not ended:
-        rows = _inflate_rows(data, packed)
-        packed = None if rows is None else zlib.compress(rows, 0)
-    if not packed:
-        return None
-    return b"".join([PNG, *header, _make_chunk(b"IDAT", _widen_window(packed)), END])
+                header[kind] = data[start:end]
+    return Parts(header, b"".join(pixels), ended)
 
 
 class ChunkUse(Enum):
@@ -111,13 +177,13 @@ def _judge_chunk(data: bytes, kind: bytes, span: tuple[int, int], place: int) ->
         return ChunkUse.PASSED_OVER if kind in PASSED_OVER else ChunkUse.REFUSED
     if early and kind == b"IDAT":
         return ChunkUse.REFUSED
-    if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != _read_u32(data, end - 4):
+    if deflate.crc32(memoryview(data)[start + 4 : end - 4]) != _read_u32(data, end - 4):
         return ChunkUse.PASSED_OVER if kind == b"tRNS" else ChunkUse.REFUSED
     return ChunkUse.TAKEN
 
 
 def _make_chunk(kind: bytes, body: bytes) -> bytes:
-    crc = zlib.crc32(body, zlib.crc32(kind))
+    crc = deflate.crc32(body, deflate.crc32(kind))
     return b"".join([len(body).to_bytes(4, "big"), kind, body, crc.to_bytes(4, "big")])
 
 
@@ -131,11 +197,17 @@ def _widen_window(packed: bytes) -> bytes:
     return bytes([FULL_WINDOW, flags]) + packed[2:]
 
 
-def _inflate_rows(data: bytes, packed: bytes) -> bytes | None:
-    """Inflate the rows; None if some are missing, or their checksum is there and wrong."""
-    wanted = _count_row_bytes(data)
-    if wanted is None:
+def _inflate_at_once(packed: bytes, wanted: int) -> bytes | bytearray | None:
+    """Inflate a whole stream; None if it is damaged, or does not have just the `wanted` bytes."""
+    try:
+        rows: bytearray = deflate.zlib_decompress(_widen_window(packed), wanted)
+    except deflate.DeflateError:
         return None
+    return rows if len(rows) == wanted else None
+
+
+def _inflate_rows(packed: bytes, wanted: int) -> bytes | bytearray | None:
+    """Inflate the rows; None if some are missing, or their checksum is there and wrong."""
     inflate = zlib.decompressobj()
     try:
         rows = inflate.decompress(_widen_window(packed), wanted)

@@ -17,9 +17,11 @@ AREA = _import_compiled("_area")
 """Area averages of pixels."""
 JPEG = _import_compiled("_jpeg")
 """From the bytes of a baseline JPEG to the pixels of a smaller picture."""
+PNG = _import_compiled("_png")
+"""From the rows of a PNG to its pixels, or those of a smaller picture."""
 SLOWER_NOTICE = (
     None
-    if AREA is not None and JPEG is not None
+    if AREA is not None and JPEG is not None and PNG is not None
     else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
-"""A notice for the user; None if both modules are there."""
+"""A notice for the user; None if all modules are there."""
