@@ -230,14 +230,24 @@ INLINE int walk_refinement(Walk *walk, WalkBits *bits, const WalkTable *table, u
         read_bits(bits, size);
         uint64_t zeros = rest & ~*nonzero;
         for (int run = symbol >> 4; run > 0; run--) zeros &= zeros - 1;
-        const uint64_t to = zeros & -zeros; /* that the run leads to; 0: beyond the band */
-        pass_many_bits(bits, __builtin_popcountll(rest & *nonzero & (to - 1)));
+        const uint64_t to = zeros & -zeros;      /* where the run leads; 0: beyond the band */
+        const uint64_t passed = to | (to - 1); /* all up to there */
+        pass_many_bits(bits, __builtin_popcountll(rest & *nonzero & passed));
         if (size && !to) return 0;
         if (size) *nonzero |= to;
-        rest &= ~(to - 1) & ~to & (to ? ~0ull : 0);
+        rest &= ~passed;
     }
     if (walk->eobrun == 0) return 1;
     pass_many_bits(bits, __builtin_popcountll(rest & *nonzero));
+    walk->eobrun--;
+    return 1;
+}
+
+/* Pass over a block that a run of ends has no bits for; 0 if it may have some. */
+INLINE int pass_empty_block(Walk *walk, uint64_t nonzero)
+{
+    const uint64_t band = ((2ull << walk->se) - 1) & ~0ull << walk->ss;
+    if (walk->eobrun == 0 || (walk->ah && nonzero & band)) return 0;
     walk->eobrun--;
     return 1;
 }
@@ -246,13 +256,14 @@ INLINE int walk_block(Walk *walk, const WalkComponent *component, int64_t block)
 {
     uint64_t unused = 0;
     uint64_t *nonzero = component->nonzero == NULL ? &unused : component->nonzero + block;
+    if (pass_empty_block(walk, *nonzero)) return 1;
     WalkBits bits = walk->bits; /* in registers */
     int is_sound = 1;
-    if (walk->ss == 0 && walk->ah) pass_many_bits(&bits, 1);
-    else if (walk->ss == 0) is_sound = walk_dc(&bits, component->dc);
-    if (walk->eobrun && !walk->ah)
-        walk->eobrun--;
-    else if (is_sound && walk->se > 0)
+    if (walk->ss == 0 && walk->ah)
+        pass_many_bits(&bits, 1);
+    else if (walk->ss == 0)
+        is_sound = walk_dc(&bits, component->dc);
+    if (is_sound && walk->se > 0)
         is_sound = walk->ah ? walk_refinement(walk, &bits, component->ac, nonzero)
                             : walk_ac(walk, &bits, component->ac, nonzero);
     walk->bits = bits;
