@@ -146,7 +146,7 @@ def changed(data: bytes, at: int, value: int) -> bytes:
 def with_full_table() -> bytes:
     """Sixteen DC codes of four bits, so that one is all ones; the last four are never used."""
     table = PLAIN[DC_COUNTS : DC_COUNTS + 28]
-    full = changed(table, 3, 16) + bytes(range(12, 16))
+    full = changed(table, 3, 16) + bytes(4)
     length = int.from_bytes(PLAIN[TABLES + 2 : TABLES + 4], "big") + 4
     start = PLAIN[: TABLES + 2] + length.to_bytes(2, "big") + PLAIN[TABLES + 4 : DC_COUNTS]
     return start + full + PLAIN[DC_COUNTS + 28 :]

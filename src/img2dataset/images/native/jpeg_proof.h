@@ -42,7 +42,7 @@ static void record_qtables(Proof *proof, ByteReader segment)
     }
 }
 
-/* Whether components have different ids, tables before the first scan, and not too many blocks. */
+/* Whether tables of quantizers come before the first scan, and not too many blocks. */
 static int is_plain_frame(const Proof *proof, const Walk *walk)
 {
     int64_t blocks = 0;
@@ -50,8 +50,6 @@ static int is_plain_frame(const Proof *proof, const Walk *walk)
         const WalkComponent *component = &walk->component[i];
         if (component->tq > 3 || !proof->is_qtable_defined[component->tq]) return 0;
         blocks += (int64_t)component->stride * walk->mcus_down * component->v;
-        for (int k = 0; k < i; k++)
-            if (walk->component[k].id == component->id) return 0;
     }
     return blocks <= MAX_PROVED_BLOCKS;
 }
