@@ -12,7 +12,7 @@ from img2dataset.images.blur import blur, read_boxes
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.crop_window import plan_kept_part
 from img2dataset.images.decode import decode
-from img2dataset.images.encode import ENCODERS, FORMATS, encode
+from img2dataset.images.encode import ENCODERS, FORMATS
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import find_conversion
@@ -35,7 +35,7 @@ class ImageProcessor:
 
     def __init__(self, config: ImageConfig) -> None:
         self._config = config
-        self._params = ENCODERS[config.encode_format](config.encode_quality)
+        self._encode = ENCODERS[config.encode_format]
         self._shrinkable = config.downscale_interpolation.lower() == "area"
         set_up_opencv()
         set_up_pillow(config.max_decoded_pixels)
@@ -96,7 +96,7 @@ class ImageProcessor:
         pixels = crop_or_pad(pixels, plan)
 
         kept = may_be_kept and as_stored
-        stored = data if kept else encode(pixels, config.encode_format, self._params)
+        stored = data if kept else self._encode(pixels, config.encode_quality)
         exif = self._read_exif(data, header)
         return EncodedImage(stored, *plan.final, width, height, exif)
 

@@ -19,9 +19,11 @@ JPEG = _import_compiled("_jpeg")
 """From the bytes of a baseline JPEG to the pixels of a smaller picture."""
 PNG = _import_compiled("_png")
 """From the rows of a PNG to its pixels, or those of a smaller picture."""
+PNG_FILTERS = _import_compiled("_png_filters")
+"""From pixels to the filtered rows of a PNG image."""
 SLOWER_NOTICE = (
     None
-    if AREA is not None and JPEG is not None and PNG is not None
+    if None not in (AREA, JPEG, PNG, PNG_FILTERS)
     else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
 """A notice for the user; None if all modules are there."""
