@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
-        bench-fetch bench-images bench-scale bench-memory chaos fuzz fuzz-compiled clean
+        bench-fetch bench-images bench-scale bench-memory chaos fuzz fuzz-compiled \
+        check-compilers clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -65,6 +66,9 @@ bench-images: $(VENV)/installed  ## measure the image step on photos and on mixe
 
 fuzz-compiled: $(VENV)/tested  ## feed hostile bytes to the C code, with sanitizers (ARGS="--seconds 1200"; needs gcc)
 	$(BIN)/python -m tests.fuzz.compiled $(ARGS)
+
+check-compilers: $(VENV)/tested  ## compile the C by GCC and Clang, and for arm64 (docs/portability.md)
+	$(BIN)/python -m tests.compilers $(ARGS)
 
 bench-fetch: $(VENV)/installed  ## measure fetching, on a site that behaves like the web (same ARGS)
 	$(BIN)/python -m benchmarks.fetch $(ARGS)

@@ -1,10 +1,11 @@
-"""Measure the memory of a worker with default options and photos of 10 megapixels.
+"""Measure the memory of a worker with default options and photos of 4000 x 3000 pixels.
 
 python -m benchmarks.image_memory [--urls 300] [--append TABLE.md]
 
-Baseline JPEGs are never decoded to a whole picture; progressive JPEGs are, at half size or less;
-PNGs wholly.  The limit that the table shows is computed for PNG: what may wait between the
-stages, and for each image thread an image that is decoded whole.
+Baseline JPEGs are never decoded to a whole picture.  Of progressive JPEGs all coefficients are kept
+until the last scan, twice as many without subsampling of colours (4:4:4); of PNGs all rows.  The
+limit that the table shows is computed for these: what may wait between the stages, and for each
+image thread an image that is decoded whole.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.site import serving
 from img2dataset.options import Options
 from img2dataset.worker.resources import image_threads, limit_bytes
 
-WIDTH, HEIGHT = 3872, 2592
+WIDTH, HEIGHT = 4000, 3000
 MB = 1_000_000
 LIBRARIES = 150 * MB
 LARGEST_BODY = 64 * MB
@@ -33,7 +34,21 @@ SLACK = 1.5
 """What the allocator cannot use at once."""
 PER_PIXEL = 12
 """Bytes that decoding a PNG or a progressive JPEG takes at most, see docs/images.md."""
-KINDS = ("baseline", "progressive", "png")
+PROGRESSIVE = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+ENCODERS: dict[str, tuple[str, list[int]]] = {
+    "baseline": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
+    "progressive 4:2:0": (".jpg", PROGRESSIVE),
+    "progressive 4:4:4": (
+        ".jpg",
+        [
+            *PROGRESSIVE,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ],
+    ),
+    "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]),
+}
+"""Kind -> its extension, OpenCV's parameters."""
 
 
 def main() -> int:
@@ -77,7 +92,7 @@ def table(urls: int) -> list[str]:
 
 
 def rows(urls: int, limit: float) -> Iterator[str]:
-    for kind in KINDS:
+    for kind in ENCODERS:
         with tempfile.TemporaryDirectory(prefix="img2dataset-bench-") as name:
             folder = Path(name)
             (folder / "made").mkdir()
@@ -106,11 +121,7 @@ def rows(urls: int, limit: float) -> Iterator[str]:
 
 def make_photos(folder: Path, kind: str) -> None:
     """Write four photos; their names end in .jpg in every format."""
-    extension, params = {
-        "baseline": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
-        "progressive": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),
-        "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]),
-    }[kind]
+    extension, params = ENCODERS[kind]
     for seed in range(4):
         small = cv2.imdecode(np.frombuffer(photo(seed), np.uint8), cv2.IMREAD_COLOR)
         large = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)

@@ -221,6 +221,7 @@ def try_jpeg(module: ModuleType, good: tuple[bytes, int, int, int], rng: random.
     small = rng.randint(1, width), rng.randint(1, height)
     out = bytearray(small[0] * small[1] * channels)
     module.has_plain_header(data)
+    module.prove_whole(data)
     module.find_pixels_end(data, True)
     module.find_pixels_end(data, False)
     return bool(module.shrink(out, data, channels, width, height, *small))

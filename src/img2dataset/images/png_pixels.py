@@ -17,7 +17,7 @@ from img2dataset.images.headers.png import Parts, PngHeader, PngRows
 from img2dataset.images.library_decoders import decode_with_opencv
 from img2dataset.images.native import PNG
 from img2dataset.images.pixels import Pixels, normalise_pixels
-from img2dataset.images.resize import resize, shrinks_unevenly
+from img2dataset.images.resize import crop_or_pad, fit, shrinks_unevenly
 
 WITH_ALPHA = (4, 6)
 """Colour types that have an alpha channel."""

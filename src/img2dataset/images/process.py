@@ -16,6 +16,7 @@ from img2dataset.images.encode import ENCODERS, FORMATS
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import find_conversion
+from img2dataset.images.kept import is_proved_whole
 from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
@@ -70,6 +71,17 @@ class ImageProcessor:
         geometry.check_plan(config, plan)
 
         recolour = find_conversion(data, header) if config.convert_to_srgb else None
+        may_be_kept = (
+            config.skip_reencode
+            and orientation == 1
+            and not boxes
+            and not plan.changes_size
+            and header.format == FORMATS[config.encode_format]
+        )
+        if may_be_kept and recolour is None and is_proved_whole(data, header):
+            exif = self._read_exif(data, header)
+            return EncodedImage(data, *plan.final, width, height, exif)
+
         pixels = None
         if not boxes and not recolour and header.format in SHRINKERS:
             pixels = SHRINKERS[header.format](data, header, plan, orientation)
@@ -84,17 +96,13 @@ class ImageProcessor:
             else:
                 pixels = fit(pixels, plan)
 
-        kept = (
-            config.skip_reencode
-            and as_stored
-            and orientation == 1
-            and not boxes
-            and not plan.changes_size
-            and header.format == FORMATS[config.encode_format]
-        )
+        kept = may_be_kept and as_stored
         stored = data if kept else self._encode(pixels, config.encode_quality)
-        exif = read_image_exif(data, header) if config.extract_exif else None
+        exif = self._read_exif(data, header)
         return EncodedImage(stored, *plan.final, width, height, exif)
+
+    def _read_exif(self, data: bytes, header: Header) -> str | None:
+        return read_image_exif(data, header) if self._config.extract_exif else None
 
     def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
         """Choose the factor by which decoding shrinks."""

@@ -1,14 +1,10 @@
-"""Every kind of picture by every way it may be decoded: the same pixels, and Pillow's."""
+"""Every kind of picture by every way it may be decoded: the same pixels."""
 
 from __future__ import annotations
-
-import io
-import warnings
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 
 from img2dataset.images import bare_jpeg, make_processor, png_pixels, resize
 from img2dataset.images.headers import bombs, jpeg
@@ -25,8 +21,6 @@ LARGE_ENOUGH = [kind for kind, case in CASES.items() if min(case.expected.shape[
 LOSSLESS = {"resize_mode": "no", "encode_format": "png", "encode_quality": 1}
 SMALLER = {**LOSSLESS, "resize_mode": "keep_ratio", "image_size": SMALL}
 PATIENCE_S = 1000.0
-SHADES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"})
-"""What Pillow calls pixels of up to 8 bits, as it understands them all."""
 
 
 def levels_between(one: Array, other: Array) -> int:
@@ -42,53 +36,6 @@ def in_colour(pixels: Array) -> Array:
 def rgb_of(data: bytes) -> Array:
     stored = pixels_of(data)
     return stored if stored.ndim == 2 else stored[:, :, ::-1]
-
-
-def by_pillow(data: bytes) -> Array | None:
-    """RGB as displayed, on white; None for what Pillow does not read, or not to 8 bits."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it says of odd metadata
-        try:
-            image = Image.open(io.BytesIO(data))
-            upright = ImageOps.exif_transpose(image)
-        except OSError:
-            return None
-    if upright.mode not in SHADES:
-        return None
-    if upright.mode == "CMYK":
-        return np.asarray(upright.convert("RGB"))
-    colours = upright.convert("RGBA")
-    white = Image.new("RGBA", colours.size, "white")
-    return np.asarray(Image.alpha_composite(white, colours).convert("RGB"))
-
-
-BY_PILLOW = {kind: by_pillow(case.data) for kind, case in CASES.items()}
-PILLOW_IS_WRONG = {
-    "png 2 bits grey one transparent": "it takes another grey for the transparent one",
-    "png 4 bits grey one transparent": "it takes another grey for the transparent one",
-    "gif small frame": "it is black where the frame does not reach",
-    "jpeg 2000 16 bits": "it makes black what is white",
-    "bmp alpha that is 0 everywhere": "it shows nothing",
-    "ico 32 bits, all alpha 0": "it shows nothing",
-    "ico without its mask": "it takes colours for the mask",
-    **{f"cur {bits} bits": "it takes the hot spot for a depth" for bits in (1, 4, 8)},
-    "png with a palette and alpha before it": "libpng and browsers ignore this alpha",
-}
-READ_BY_PILLOW = [
-    kind for kind, pixels in BY_PILLOW.items() if pixels is not None and kind not in PILLOW_IS_WRONG
-]
-
-
-def test_pillow_is_asked_of_most_kinds() -> None:
-    assert set(PILLOW_IS_WRONG) <= set(CASES)
-    assert len(READ_BY_PILLOW) > 140
-
-
-@pytest.mark.parametrize("kind", few_quick(READ_BY_PILLOW))
-def test_the_pixels_are_pillow_s(kind: str) -> None:
-    wanted = BY_PILLOW[kind]
-    assert wanted is not None
-    assert levels_between(rgb_of(to_png().process(CASES[kind].data).data), wanted) <= 1
 
 
 @pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH))

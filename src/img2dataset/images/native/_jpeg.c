@@ -2,6 +2,7 @@
  *
  *    shrink            JPEG -> a smaller picture             (jpeg_shrink.h: read it first)
  *    find_pixels_end   are all pixels of an odd file there?  (jpeg_completeness.h)
+ *    prove_whole       does libjpeg decode a file wholly?    (jpeg_proof.h)
  *    has_plain_header  does a JPEG begin here?               (jpeg_headers.h)
  *
  * The parts are headers of static functions, compiled as one: what is done for each coefficient
@@ -17,7 +18,9 @@
  *    jpeg_scans.h         files of several scans -> the coefficients of the whole picture
  *    jpeg_rows.h          coefficients -> rows of the small picture
  *    jpeg_shrink.h        the one scan, and the whole
- *    jpeg_completeness.h  apart from these: a walk through every code of any file
+ *    jpeg_codes.h         apart from these: Huffman codes of any file, passed over
+ *    jpeg_completeness.h  a walk through every code of any file
+ *    jpeg_proof.h         the same of files without any oddity
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -32,6 +35,7 @@
 #include "_module.h"
 #include "jpeg_completeness.h"
 #include "jpeg_headers.h"
+#include "jpeg_proof.h"
 #include "jpeg_shrink.h"
 
 PyDoc_STRVAR(has_plain_header_doc,
@@ -55,26 +59,56 @@ PyDoc_STRVAR(find_pixels_end_doc,
              "not.  With `reads_codes`, every Huffman code is read, and behind arithmetic coding\n"
              "there must be a marker; without, scans are believed.  The GIL is released.");
 
+typedef int WalkFunction(Walk *);
+
+/* Walk through `data` without the GIL; sets `end` to where that ended.  Returns DONE, UNSUPPORTED
+ * or NO_MEMORY. */
+static int walk_data(WalkFunction *walk_whole, const Py_buffer *data, int reads_codes,
+                     Py_ssize_t *end)
+{
+    int status;
+    Walk *walk = calloc(1, sizeof *walk);
+    if (walk == NULL) return NO_MEMORY;
+    walk->bits.at = data->buf, walk->bits.end = walk->bits.at + data->len;
+    walk->reads_codes = reads_codes;
+    Py_BEGIN_ALLOW_THREADS
+    status = walk_whole(walk);
+    Py_END_ALLOW_THREADS
+    *end = walk->bits.at - (const uint8_t *)data->buf;
+    for (int i = 0; i < MAX_COMPONENTS; i++) free(walk->component[i].nonzero);
+    free(walk);
+    return status;
+}
+
 static PyObject *find_pixels_end_py(PyObject *module, PyObject *args)
 {
     Py_buffer data;
-    int reads_codes, status = NO_MEMORY;
+    int reads_codes;
     Py_ssize_t end = 0;
     (void)module;
     if (!PyArg_ParseTuple(args, "y*p", &data, &reads_codes)) return NULL;
-    Walk *walk = calloc(1, sizeof *walk);
-    if (walk != NULL) {
-        walk->at = data.buf, walk->end = walk->at + data.len, walk->reads_codes = reads_codes;
-        Py_BEGIN_ALLOW_THREADS
-        status = walk_file(walk);
-        Py_END_ALLOW_THREADS
-        if (status == DONE) end = walk->at - (const uint8_t *)data.buf;
-        for (int i = 0; i < MAX_COMPONENTS; i++) free(walk->component[i].nonzero);
-        free(walk);
-    }
+    const int status = walk_data(walk_file, &data, reads_codes, &end);
     PyBuffer_Release(&data);
     if (status == NO_MEMORY) return PyErr_NoMemory();
-    return PyLong_FromSsize_t(end);
+    return PyLong_FromSsize_t(status == DONE ? end : 0);
+}
+
+PyDoc_STRVAR(prove_whole_doc,
+             "prove_whole(data)\n--\n\n"
+             "Whether the JPEG `data` has no oddity, every Huffman code of its picture, and its\n"
+             "end marker, so that libjpeg decodes it without a warning; if not, it may do so all\n"
+             "the same.  The GIL is released.");
+
+static PyObject *prove_whole_py(PyObject *module, PyObject *object)
+{
+    Py_buffer data;
+    Py_ssize_t end;
+    (void)module;
+    if (PyObject_GetBuffer(object, &data, PyBUF_SIMPLE) != 0) return NULL;
+    const int status = walk_data(prove_whole, &data, 1, &end);
+    PyBuffer_Release(&data);
+    if (status == NO_MEMORY) return PyErr_NoMemory();
+    return PyBool_FromLong(status == DONE);
 }
 
 PyDoc_STRVAR(shrink_doc,
@@ -112,6 +146,7 @@ static PyObject *shrink_py(PyObject *module, PyObject *args)
 static PyMethodDef methods[] = {
     {"find_pixels_end", find_pixels_end_py, METH_VARARGS, find_pixels_end_doc},
     {"has_plain_header", has_plain_header_py, METH_O, has_plain_header_doc},
+    {"prove_whole", prove_whole_py, METH_O, prove_whole_doc},
     {"shrink", shrink_py, METH_VARARGS, shrink_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -13,29 +13,22 @@
 
 #include <stdlib.h>
 
+#include "jpeg_codes.h"
 #include "jpeg_markers.h"
 
 #define MAX_COMPONENTS 4
 #define MAX_BITS_LEFT 13 /* Al of a scan cannot be more */
 
 typedef struct {
-    int32_t code_end[17]; /* by length: MAXCODE + 1 */
-    int32_t valoffset[17];
-    uint8_t huffval[256];
-    int is_sound;
-} WalkTable;
-
-typedef struct {
-    int id, h, v;
+    int id, h, v, tq;
     int32_t blocks_across, blocks_down; /* in a scan of its own */
-    int32_t stride;           /* blocks of a row, in scans of several components */
-    int8_t bits_left[64];     /* bits still to come, by coefficient; -1 = nothing came */
-    uint64_t *nonzero;        /* by block of a progressive file: the coefficients that are not 0 */
-    const WalkTable *dc, *ac; /* of the current scan */
+    int32_t stride;       /* blocks of a row, in scans of several components */
+    int8_t bits_left[64]; /* bits still to come, by coefficient; -1 = nothing came */
+    uint64_t *nonzero;    /* by block of a progressive file: the coefficients that are not 0 */
+    WalkTable *dc, *ac;   /* of the current scan */
 } WalkComponent;
 
 typedef struct {
-    const uint8_t *at, *end;
     int reads_codes; /* 0: scans are believed, and passed over */
     int sof, components;
     int32_t mcus_across, mcus_down, restart_interval;
@@ -45,8 +38,7 @@ typedef struct {
     int scan_components, ss, se, ah, al;
     WalkComponent *scan_component[MAX_COMPONENTS];
     int32_t eobrun; /* blocks to come that end at once */
-    uint32_t buffer;
-    int buffered, padded; /* bits; those of them that are zeros behind the end */
+    WalkBits bits; /* what of the file is still to come */
 } Walk;
 
 static int read_walk_table(Walk *walk, ByteReader *reader)
@@ -59,12 +51,13 @@ static int read_walk_table(Walk *walk, ByteReader *reader)
     int32_t next = 0;
     if (reader->end - reader->at < 16) return 0;
     table->is_sound = 1;
+    table->is_prepared = 0;
     for (int length = 1; length <= 16; length++) {
         counts[length] = (uint8_t)read_byte(reader);
         table->valoffset[length] = all - next;
         all += counts[length];
         next += counts[length];
-        if (next > 1 << length) table->is_sound = 0;
+        if (next > (1 << length) - (counts[length] > 0)) table->is_sound = 0; /* no code is all ones */
         table->code_end[length] = next;
         next = next << 1 & 0x1ffff;
     }
@@ -90,7 +83,7 @@ static int walk_sof(Walk *walk, int marker, ByteReader reader)
         if (component->h < 1 || component->h > 4 || component->v < 1 || component->v > 4) return 0;
         if (component->h > across) across = component->h;
         if (component->v > down) down = component->v;
-        read_byte(&reader);
+        component->tq = read_byte(&reader);
         memset(component->bits_left, -1, sizeof component->bits_left);
     }
     walk->sof = marker;
@@ -110,7 +103,7 @@ static int allocate_nonzero(const Walk *walk, WalkComponent *component)
 {
     const int64_t blocks = (int64_t)component->stride * walk->mcus_down * component->v;
     if (component->nonzero != NULL) return DONE;
-    if (blocks / 8 > walk->end - walk->at) return UNSUPPORTED; /* a block takes a bit at least */
+    if (blocks / 8 > walk->bits.end - walk->bits.at) return UNSUPPORTED; /* each takes a bit */
     component->nonzero = calloc((size_t)blocks, sizeof *component->nonzero);
     return component->nonzero == NULL ? NO_MEMORY : DONE;
 }
@@ -158,123 +151,123 @@ static int walk_sos(Walk *walk, ByteReader reader)
 
 /* ---- codes ---- */
 
-static void fill_bits(Walk *walk)
+INLINE int walk_dc(WalkBits *bits, const WalkTable *table)
 {
-    while (walk->buffered <= 24) {
-        uint32_t byte = 0;
-        const uint8_t *at = walk->at;
-        if (at < walk->end && *at == 0xff)
-            while (at + 1 < walk->end && at[1] == 0xff) at++;
-        if (at < walk->end && *at != 0xff) {
-            byte = *at;
-            walk->at = at + 1;
-        } else if (at + 1 < walk->end && at[1] == 0) {
-            byte = 0xff;
-            walk->at = at + 2;
-        } else {
-            walk->padded += 8;
-        }
-        walk->buffer |= byte << (24 - walk->buffered);
-        walk->buffered += 8;
-    }
-}
-
-static int read_bits(Walk *walk, int count) /* 0 to 16 */
-{
-    if (count == 0) return 0;
-    if (walk->buffered < count) fill_bits(walk);
-    const uint32_t bits = walk->buffer >> (32 - count);
-    walk->buffer <<= count;
-    walk->buffered -= count;
-    return (int)bits;
-}
-
-static int decode_symbol(Walk *walk, const WalkTable *table) /* -1: there is none */
-{
-    if (walk->buffered < 16) fill_bits(walk);
-    for (int length = 1; length <= 16; length++) {
-        const int32_t bits = (int32_t)(walk->buffer >> (32 - length));
-        if (bits >= table->code_end[length]) continue;
-        read_bits(walk, length);
-        return table->huffval[(uint8_t)(bits + table->valoffset[length])];
-    }
-    return -1;
-}
-
-static int walk_dc(Walk *walk, const WalkComponent *component)
-{
-    if (walk->ah) return read_bits(walk, 1) >= 0;
-    const int size = decode_symbol(walk, component->dc);
+    const int size = decode_symbol(bits, table);
     if (size < 0 || size > 15) return 0;
-    read_bits(walk, size);
+    read_bits(bits, size);
     return 1;
 }
 
-static void begin_eobrun(Walk *walk, int run) { walk->eobrun = (1 << run) + read_bits(walk, run); }
-
-static int walk_ac(Walk *walk, const WalkComponent *component, uint64_t *nonzero)
+static void begin_eobrun(Walk *walk, WalkBits *bits, int run)
 {
-    if (walk->eobrun > 0) {
-        walk->eobrun--;
-        return 1;
+    walk->eobrun = (1 << run) + read_bits(bits, run);
+}
+
+/* Pass over one symbol at position `k`; returns the position behind it, END_STEPS if it ends the
+ * block, or -1. */
+INLINE int walk_symbol(Walk *walk, WalkBits *bits, const WalkTable *table, int k,
+                       uint64_t *nonzero)
+{
+    const int symbol = decode_symbol(bits, table);
+    const int run = symbol >> 4, size = symbol & 15;
+    if (symbol < 0) return -1;
+    if (size == 0 && run < 15) {
+        if (is_progressive(walk)) begin_eobrun(walk, bits, run), walk->eobrun--;
+        return END_STEPS;
     }
-    for (int k = walk->ss > 1 ? walk->ss : 1; k <= walk->se; k++) {
-        const int symbol = decode_symbol(walk, component->ac);
-        const int run = symbol >> 4, size = symbol & 15;
-        if (symbol < 0) return 0;
-        if (size == 0 && run < 15) {
-            if (!is_progressive(walk)) return 1;
-            begin_eobrun(walk, run);
-            walk->eobrun--;
-            return 1;
+    k += run;
+    if (size == 0) return k + 1;
+    if (k > walk->se) return -1;
+    read_bits(bits, size);
+    *nonzero |= 1ull << k;
+    return k + 1;
+}
+
+/* Pass over the coefficients of a block that come here first. */
+INLINE int walk_ac(Walk *walk, WalkBits *bits, const WalkTable *table, uint64_t *nonzero)
+{
+    const int limit = walk->se + 1;
+    int k = walk->ss > 1 ? walk->ss : 1, first = k;
+    uint64_t found = *nonzero, before = found;
+    WalkBits saved = *bits;
+    while (k < limit) {
+        fill_bits(bits);
+        saved = *bits, first = k, before = found;
+        for (int i = 0; i < LOOKS_PER_FILL && k < limit; i++) {
+            const uint32_t index = (uint32_t)(bits->buffer >> (64 - LOOK_BITS));
+            const int move = table->moves[index];
+            if (__builtin_expect(move == 0, 0)) { /* no coefficient is seen whole */
+                k = walk_symbol(walk, bits, table, k, &found);
+                if (k < 0) return 0;
+                break;
+            }
+            pass_bits(bits, move & 31);
+            found |= (uint64_t)table->nonzero[index] << k;
+            k += move >> 5;
         }
-        k += run;
-        if (size == 0) continue;
-        if (k > walk->se) return 0;
-        read_bits(walk, size);
-        if (nonzero != NULL) *nonzero |= 1ull << k;
     }
-    return 1;
+    if (k > limit && (k < END_STEPS || k >= END_STEPS + limit)) { /* behind the block, perhaps */
+        *bits = saved, found = before;
+        for (k = first; k >= 0 && k < limit;) k = walk_symbol(walk, bits, table, k, &found);
+    }
+    *nonzero = found;
+    return k >= 0;
 }
 
-/* Read another bit of the coefficients that are not 0, and of those that no longer are. */
-static int walk_refinement(Walk *walk, const WalkComponent *component, uint64_t *nonzero)
+/* Pass over another bit of the coefficients that are not 0, and find those that no longer are. */
+INLINE int walk_refinement(Walk *walk, WalkBits *bits, const WalkTable *table, uint64_t *nonzero)
 {
-    int k = walk->ss;
-    for (; walk->eobrun == 0 && k <= walk->se; k++) {
-        const int symbol = decode_symbol(walk, component->ac), size = symbol & 15;
-        int run = symbol >> 4;
+    const uint64_t band = (2ull << walk->se) - 1;
+    uint64_t rest = band & ~0ull << walk->ss; /* what is still to come of the block */
+    while (walk->eobrun == 0 && rest) {
+        const int symbol = decode_symbol(bits, table), size = symbol & 15;
         if (symbol < 0 || size > 1) return 0;
-        if (size == 0 && run < 15) {
-            begin_eobrun(walk, run);
+        if (size == 0 && symbol >> 4 < 15) {
+            begin_eobrun(walk, bits, symbol >> 4);
             break;
         }
-        read_bits(walk, size);
-        for (; k <= walk->se; k++) {
-            if (*nonzero >> k & 1)
-                read_bits(walk, 1);
-            else if (--run < 0)
-                break;
-        }
-        if (size && k > walk->se) return 0;
-        if (size) *nonzero |= 1ull << k;
+        read_bits(bits, size);
+        uint64_t zeros = rest & ~*nonzero;
+        for (int run = symbol >> 4; run > 0; run--) zeros &= zeros - 1;
+        const uint64_t to = zeros & -zeros;      /* where the run leads; 0: beyond the band */
+        const uint64_t passed = to | (to - 1); /* all up to there */
+        pass_many_bits(bits, __builtin_popcountll(rest & *nonzero & passed));
+        if (size && !to) return 0;
+        if (size) *nonzero |= to;
+        rest &= ~passed;
     }
     if (walk->eobrun == 0) return 1;
-    for (; k <= walk->se; k++)
-        if (*nonzero >> k & 1) read_bits(walk, 1);
+    pass_many_bits(bits, __builtin_popcountll(rest & *nonzero));
     walk->eobrun--;
     return 1;
 }
 
-static int walk_block(Walk *walk, const WalkComponent *component, int64_t block)
+/* Pass over a block that a run of ends has no bits for; 0 if it may have some. */
+INLINE int pass_empty_block(Walk *walk, uint64_t nonzero)
 {
-    uint64_t *nonzero = component->nonzero == NULL ? NULL : component->nonzero + block;
+    const uint64_t band = ((2ull << walk->se) - 1) & ~0ull << walk->ss;
+    if (walk->eobrun == 0 || (walk->ah && nonzero & band)) return 0;
+    walk->eobrun--;
+    return 1;
+}
+
+INLINE int walk_block(Walk *walk, const WalkComponent *component, int64_t block)
+{
+    uint64_t unused = 0;
+    uint64_t *nonzero = component->nonzero == NULL ? &unused : component->nonzero + block;
+    if (pass_empty_block(walk, *nonzero)) return 1;
+    WalkBits bits = walk->bits; /* in registers */
     int is_sound = 1;
-    if (walk->ss == 0) is_sound = walk_dc(walk, component);
+    if (walk->ss == 0 && walk->ah)
+        pass_many_bits(&bits, 1);
+    else if (walk->ss == 0)
+        is_sound = walk_dc(&bits, component->dc);
     if (is_sound && walk->se > 0)
-        is_sound = walk->ah ? walk_refinement(walk, component, nonzero)
-                            : walk_ac(walk, component, nonzero);
-    return is_sound && walk->buffered >= walk->padded;
+        is_sound = walk->ah ? walk_refinement(walk, &bits, component->ac, nonzero)
+                            : walk_ac(walk, &bits, component->ac, nonzero);
+    walk->bits = bits;
+    return is_sound && bits.buffered >= bits.padded;
 }
 
 /* ---- scans ---- */
@@ -283,23 +276,23 @@ static int walk_block(Walk *walk, const WalkComponent *component, int64_t block)
 static int find_next_marker(Walk *walk)
 {
     for (;;) {
-        const size_t left = (size_t)(walk->end - walk->at);
-        const uint8_t *found = left > 0 ? memchr(walk->at, 0xff, left) : NULL;
-        walk->at = found == NULL ? walk->end : found;
+        const size_t left = (size_t)(walk->bits.end - walk->bits.at);
+        const uint8_t *found = left > 0 ? memchr(walk->bits.at, 0xff, left) : NULL;
+        walk->bits.at = found == NULL ? walk->bits.end : found;
         if (found == NULL) return 0;
-        while (walk->at < walk->end && *walk->at == 0xff) walk->at++;
-        if (walk->at < walk->end && *walk->at++ != 0) return walk->at[-1];
+        while (walk->bits.at < walk->bits.end && *walk->bits.at == 0xff) walk->bits.at++;
+        if (walk->bits.at < walk->bits.end && *walk->bits.at++ != 0) return walk->bits.at[-1];
     }
 }
 
 static void reset_bits(Walk *walk)
 {
-    walk->buffer = 0;
-    walk->buffered = walk->padded = 0;
+    walk->bits.buffer = 0;
+    walk->bits.buffered = walk->bits.padded = 0;
     walk->eobrun = 0;
 }
 
-static int walk_mcu(Walk *walk, int32_t across, int32_t down)
+INLINE int walk_mcu(Walk *walk, int32_t across, int32_t down)
 {
     if (walk->scan_components == 1) {
         const WalkComponent *component = walk->scan_component[0];
@@ -317,20 +310,32 @@ static int walk_mcu(Walk *walk, int32_t across, int32_t down)
     return 1;
 }
 
-static int walk_scan(Walk *walk)
+/* Get ready what a scan needs besides its bits. */
+static int prepare_scan(Walk *walk)
+{
+    for (int i = 0; i < walk->scan_components; i++) {
+        WalkComponent *component = walk->scan_component[i];
+        const int status = is_progressive(walk) ? allocate_nonzero(walk, component) : DONE;
+        if (status != DONE) return status;
+        if (walk->ss == 0 && !walk->ah) {
+            if (!component->dc->is_sound) return UNSUPPORTED;
+            prepare_table(component->dc, 0);
+        }
+        if (walk->se) {
+            if (!component->ac->is_sound) return UNSUPPORTED;
+            prepare_table(component->ac, 1);
+        }
+    }
+    return DONE;
+}
+
+INLINE int walk_mcus(Walk *walk)
 {
     const WalkComponent *only = walk->scan_components == 1 ? walk->scan_component[0] : NULL;
     const int32_t mcus_across = only ? only->blocks_across : walk->mcus_across;
     const int32_t mcus_down = only ? only->blocks_down : walk->mcus_down;
     int32_t in_interval = 0;
     int restarts = 0;
-    for (int i = 0; i < walk->scan_components; i++) {
-        WalkComponent *component = walk->scan_component[i];
-        const int status = is_progressive(walk) ? allocate_nonzero(walk, component) : DONE;
-        if (status != DONE) return status;
-        if (walk->ss == 0 && !walk->ah && !component->dc->is_sound) return UNSUPPORTED;
-        if (walk->se && !component->ac->is_sound) return UNSUPPORTED;
-    }
     reset_bits(walk);
     for (int32_t down = 0; down < mcus_down; down++)
         for (int32_t across = 0; across < mcus_across; across++, in_interval++) {
@@ -344,6 +349,15 @@ static int walk_scan(Walk *walk)
     return DONE;
 }
 
+WIDE static int walk_mcus_wide(Walk *walk) { return walk_mcus(walk); }
+
+static int walk_scan(Walk *walk)
+{
+    const int status = prepare_scan(walk);
+    if (status != DONE) return status;
+    return has_wide() ? walk_mcus_wide(walk) : walk_mcus(walk);
+}
+
 /* Go to the marker behind the entropy-coded bits of a scan. */
 static int skip_scan(Walk *walk)
 {
@@ -352,7 +366,7 @@ static int skip_scan(Walk *walk)
         marker = find_next_marker(walk);
     while (marker >= RST0 && marker <= RST7);
     if (marker == 0) return walk->reads_codes ? UNSUPPORTED : DONE;
-    walk->at -= 2;
+    walk->bits.at -= 2;
     return DONE;
 }
 
@@ -371,8 +385,8 @@ static int is_complete(const Walk *walk, int max_bits_left)
  * bytes between them would be the rest of something else. */
 static int is_ended_early(Walk *walk, const uint8_t *scans_end)
 {
-    walk->at -= 2;
-    if (walk->reads_codes && (walk->at != scans_end || walk->buffered - walk->padded >= 8))
+    walk->bits.at -= 2;
+    if (walk->reads_codes && (walk->bits.at != scans_end || walk->bits.buffered - walk->bits.padded >= 8))
         return 0;
     return is_complete(walk, MAX_BITS_LEFT);
 }
@@ -396,20 +410,20 @@ static int walk_segment(Walk *walk, int marker, ByteReader segment)
     return DONE;
 }
 
-/* Walk to the end of the bits that complete the picture: DONE with walk->at behind them. */
+/* Walk to the end of the bits that complete the picture: DONE with walk->bits.at behind them. */
 static int walk_file(Walk *walk)
 {
-    if (walk->end - walk->at < 2 || walk->at[0] != 0xff || walk->at[1] != SOI) return UNSUPPORTED;
-    walk->at += 2;
+    if (walk->bits.end - walk->bits.at < 2 || walk->bits.at[0] != 0xff || walk->bits.at[1] != SOI) return UNSUPPORTED;
+    walk->bits.at += 2;
     while (!is_complete(walk, 0)) {
-        const uint8_t *scans_end = walk->at;
+        const uint8_t *scans_end = walk->bits.at;
         const int marker = find_next_marker(walk);
         if (marker == 0) return UNSUPPORTED;
         if (marker == EOI) return is_ended_early(walk, scans_end) ? DONE : UNSUPPORTED;
         if (marker == TEM || (marker >= RST0 && marker <= SOI)) continue;
-        ByteReader reader = {walk->at, walk->end}, segment;
+        ByteReader reader = {walk->bits.at, walk->bits.end}, segment;
         if (!read_segment(&reader, &segment)) return UNSUPPORTED;
-        walk->at = segment.end;
+        walk->bits.at = segment.end;
         const int status = walk_segment(walk, marker, segment);
         if (status != DONE) return status;
     }
