@@ -68,6 +68,9 @@ def download(
     accept_changed_list: bool = False,
     verbose: bool = False,
     quiet: bool = False,
+    columns: Sequence[str] | None = None,
+    delimiter: str | None = None,
+    quoting: Literal['auto', 'none'] = 'auto',
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -188,6 +191,13 @@ def download(
             False)
         quiet: print nothing but errors; the exit code says the rest (in Python, the report)
             (default: False)
+        columns: names of the columns of csv or tsv files that have no header, in their
+            order (default: None)
+        delimiter: character between the cells of csv or tsv files, also by name (tab,
+            comma, semicolon, pipe, space); None = a comma in csv, a tab in tsv (default: None)
+        quoting: auto: quotes around texts in csv and tsv are understood in every usual
+            style; none: no character quotes: each line is a row, and quotes are part of its
+            texts (default: 'auto')
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

@@ -11,7 +11,9 @@ from typing import Any
 from img2dataset.options.checks import check_type, check_value
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.copying import make_config
-from img2dataset.options.declared import DeclaredOptions
+from img2dataset.options.list_checks import parse_separator
+from img2dataset.options.list_rules import check_list_shape
+from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.option import Group
 from img2dataset.options.rules import QUALITY, check_together
 
@@ -23,12 +25,13 @@ __all__ = [
     "Group",
     "Options",
     "make_config",
+    "parse_separator",
     "shaping_options",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Options(DeclaredOptions):
+class Options(ListShapeOptions):
     """The options of a run: all values, and their combinations, are allowed ones.
 
     Raises:
@@ -42,6 +45,7 @@ class Options(DeclaredOptions):
                 check_type(declared.name, value, str(declared.type))
                 check_value(declared.name, value, declared.metadata["check"])
         check_together(self)
+        check_list_shape(self)
 
 
 def shaping_options(options: Options) -> dict[str, Any]:

@@ -55,6 +55,13 @@ class InputFormat(Choice):
     PARQUET = "parquet"
 
 
+class Quoting(Choice):
+    """What quotes in csv and tsv mean."""
+
+    AUTO = "auto", "quotes around texts in csv and tsv are understood in every usual style"
+    NONE = "none", "no character quotes: each line is a row, and quotes are part of its texts"
+
+
 class HashType(Choice):
     """Which digest of the downloaded bytes is stored."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
+from img2dataset.sources.missing_header import suggest_header
 from img2dataset.sources.separators import suggest_separator
+from img2dataset.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
             f" and {len(there) - MAX_SHOWN_COLUMNS} more" if len(there) > MAX_SHOWN_COLUMNS else ""
         )
         if count == 0:
-            more += suggest_header(there) + (
+            more += (
+                config.columns is None and suggest_header(there, config.url_col, config.caption_col)
+            ) or (
                 suggest_separator(there, config.input_format)
                 or suggest_column(column.source, there)
             )
@@ -78,13 +83,17 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
         )
 
 
-def suggest_header(names: list[str]) -> str:
-    """Give advice if the names of the columns look like the first row; else empty."""
-    if not any(name.strip().lower().startswith(("http://", "https://")) for name in names):
-        return ""
-    if len(names) == 1:
-        return "; a list of URLs without names of columns is input_format=txt"
-    return (
-        "; its first line is taken for the names of the columns, but it reads like a row: "
-        "put a line with the names before it"
-    )
+def check_given_columns(first: Sequence[str], columns: Sequence[str], url: str) -> None:
+    """Refuse a file whose first row does not fit the names that `columns` gives, or has them."""
+    named = f"columns is {','.join(columns)[:200]!r}"
+    if len(first) != len(columns):
+        row = ", ".join(repr(cell[:50]) for cell in first[:MAX_SHOWN_COLUMNS])
+        raise BadListError(
+            f"{named}, {plural(len(columns), 'name')}, but the first row of {url} has "
+            f"{plural(len(first), 'cell')}: {row}"
+        )
+    if [cell.strip().casefold() for cell in first] == [name.casefold() for name in columns]:
+        raise BadListError(
+            f"{named}, but {url} has a header with these names: leave columns out, which is for "
+            "files without one"
+        )

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
-from img2dataset.options import Options, make_config
+from img2dataset.options import Options, make_config, parse_separator
 from img2dataset.records import Shard
+
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+"""Format of a list -> what separates its cells, unless `delimiter` says another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class SourceConfig:
     bbox_col: str | None = None
     verify_hash: tuple[str, str] | None = None
     """(column, hash type)."""
+    columns: tuple[str, ...] | None = None
+    """Of files that have no header."""
+    delimiter: str | None = None
+    """As given: a character or its name."""
+    quoting: str = "auto"
 
     @classmethod
     def of(cls, options: Options) -> SourceConfig:
@@ -33,11 +41,24 @@ class SourceConfig:
             options,
             caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
             verify_hash=None if pair is None else (pair[0], pair[1]),
+            columns=None if options.columns is None else tuple(options.columns),
         )
 
     @property
     def gzipped(self) -> bool:
         return self.input_format.endswith(".gz")
+
+    @property
+    def separator(self) -> str:
+        """What is between the cells of csv or tsv."""
+        if self.delimiter is not None:
+            return parse_separator(self.delimiter)
+        return SEPARATORS[self.base_format]
+
+    @property
+    def has_quotes(self) -> bool:
+        """Whether quotes around a text of csv or tsv are not part of it."""
+        return self.quoting != "none"
 
     @property
     def base_format(self) -> str:

@@ -41,7 +41,8 @@ class RecordParser:
     def parse(self, lines: Lines, *, final: bool) -> Records:
         """Parse the records of some lines; `final` if no more lines follow."""
         with allow_long_fields():
-            quick = None if lines.odd else self._parse_quickly(lines.texts)
+            is_quick = self._shape.has_quotes and not lines.odd
+            quick = self._parse_quickly(lines.texts) if is_quick else None
             return quick if quick is not None else self._parse_carefully(lines, final=final)
 
     def _parse_quickly(self, lines: list[str]) -> Records | None:
@@ -68,7 +69,8 @@ class RecordParser:
         """Parse the lines, record by record where there are quotes."""
         records = Records()
         texts = lines.texts
-        marks = [place for place, line in enumerate(texts) if QUOTE in line]
+        has_quotes = self._shape.has_quotes
+        marks = [place for place, line in enumerate(texts) if has_quotes and QUOTE in line]
         position = 0
         while position < len(texts):
             mark = bisect_left(marks, position)

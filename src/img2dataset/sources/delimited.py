@@ -7,7 +7,7 @@ from operator import itemgetter
 
 import pyarrow as pa
 
-from img2dataset.sources.columns import check_columns, list_columns
+from img2dataset.sources.columns import check_columns, check_given_columns, list_columns
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
 from img2dataset.sources.csv_lines import Lines, Records, infer_row_shape, read_header
 from img2dataset.sources.csv_numbers import NumberTest
@@ -19,8 +19,6 @@ from img2dataset.sources.line_source import LineSource, Types, check_head, scan_
 from img2dataset.sources.quotes import MAX_LINE_CHARACTERS, Record
 from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import add_problem_column
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
@@ -125,16 +123,20 @@ def open_parser(
     Raises:
         BadListError: the header is malformed, or lacks a column.
     """
-    delimiter = DELIMITERS[config.base_format]
-    found, position = read_header(lines, delimiter)
+    delimiter = config.separator
+    found, position = read_header(lines, delimiter, has_quotes=config.has_quotes)
     if found is None:
         return None
     if found.record is None:
-        number = lines.first + position
-        raise BadListError(f"{url}: line {number}, the header, has {found.problem}")
-    check_columns(found.record, config, url)
-    parser = RecordParser(infer_row_shape(found.record, config.url_col, delimiter))
-    return found.record, parser, lines.after(position + found.lines)
+        number, what = lines.first + position, "the header" if config.columns is None else "a row"
+        raise BadListError(f"{url}: line {number}, {what}, has {found.problem}")
+    header = found.record if config.columns is None else list(config.columns)
+    check_columns(header, config, url)
+    if config.columns is not None:
+        check_given_columns(found.record, config.columns, url)
+    shape = infer_row_shape(header, config.url_col, delimiter, has_quotes=config.has_quotes)
+    after = lines.after(position + found.lines) if config.columns is None else lines
+    return header, RecordParser(shape), after
 
 
 def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:

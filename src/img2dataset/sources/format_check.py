@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 from img2dataset.sources.line_blocks import BOM
+from img2dataset.sources.missing_header import guess_names
 from img2dataset.sources.reading import unzip_head
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
@@ -93,7 +94,8 @@ def detect_table(lines: list[str]) -> FormatMismatch | None:
         if not any(is_url(cell) for cell in lines[0].split("\t")):
             return None  # it has names of columns
         why = (
-            "its lines have tabs, and none has the names of the columns: add a first line of names"
+            "its lines have tabs, and none has the names of the columns: give them, as by  "
+            f"--columns={guess_names(lines[0].split(SEPARATORS['tsv']))}"
         )
         return FormatMismatch("tsv", why, certain=True)
     if sum(CAPTIONED.fullmatch(line) is not None for line in lines) * 2 > len(lines):

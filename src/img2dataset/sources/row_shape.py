@@ -27,6 +27,8 @@ class RowShape:
     """Minimum of cells in a row: one less than the header, if that ends in a delimiter."""
     url: int
     """Position of the URL."""
+    has_quotes: bool = True
+    """Whether quotes mean something."""
 
 
 def hides_row(record: Record, shape: RowShape) -> bool:

@@ -151,7 +151,7 @@ def test_a_row_of_columns_instead_of_their_names_is_not_sent_to_txt(tmp_path: Pa
 
     text = refusal(path, "tsv")
 
-    assert "put a line with the names before it" in text
+    assert "--columns=caption,url" in text
     assert "txt" not in text
 
 

@@ -1,0 +1,27 @@
+"""What the options for the shape of a list allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SEPARATOR_NAMES = {
+    "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ",
+}  # fmt: skip
+"""Separators by name: shells make it hard to write some of them."""
+
+
+def parse_separator(text: str) -> str:
+    """Return the character that `text` is or names."""
+    return SEPARATOR_NAMES.get(text.lower(), text)
+
+
+def separator(value: str) -> str | None:
+    character = parse_separator(value)
+    good = len(character) == 1 and not character.isalnum() and character not in "\"'\\\r\n"
+    names = ", ".join(name for name in SEPARATOR_NAMES if name.isalpha())
+    return None if good else f"one character that is no letter, digit or quote, or {names}"
+
+
+def column_names(value: Sequence[str]) -> str | None:
+    good = bool(value) and all(value) and len(set(value)) == len(value)
+    return None if good else "a list of names, each of them once"
