@@ -71,6 +71,7 @@ def download(
     columns: Sequence[str] | None = None,
     delimiter: str | None = None,
     quoting: Literal['auto', 'none'] = 'auto',
+    rename_columns: Sequence[str] | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -114,7 +115,8 @@ def download(
         thread_count: downloads in flight, per process (default: 256)
         number_sample_per_shard: rows per shard (default: 10000)
         extract_exif: add the EXIF tags to the metadata (default: True)
-        save_additional_columns: input columns to copy to the metadata (default: None)
+        save_additional_columns: input columns to copy to the metadata; * = all of them
+            (default: None)
         timeout: seconds for one URL, redirects included (default: 10)
         enable_wandb: log to Weights & Biases (needs img2dataset[wandb]) (default: False)
         wandb_project: its project name (default: 'img2dataset')
@@ -198,6 +200,8 @@ def download(
         quoting: auto: quotes around texts in csv and tsv are understood in every usual
             style; none: no character quotes: each line is a row, and quotes are part of its
             texts (default: 'auto')
+        rename_columns: old=new names of columns of the list, such as
+            width=list_width,key=src_key; every other option takes the new ones (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

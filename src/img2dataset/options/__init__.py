@@ -11,7 +11,7 @@ from typing import Any
 from img2dataset.options.checks import check_type, check_value
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.copying import make_config
-from img2dataset.options.list_checks import parse_separator
+from img2dataset.options.list_checks import parse_renames, parse_separator
 from img2dataset.options.list_rules import check_list_shape
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.option import Group
@@ -25,6 +25,7 @@ __all__ = [
     "Group",
     "Options",
     "make_config",
+    "parse_renames",
     "parse_separator",
     "shaping_options",
 ]
@@ -44,8 +45,8 @@ class Options(ListShapeOptions):
                 value = getattr(self, declared.name)
                 check_type(declared.name, value, str(declared.type))
                 check_value(declared.name, value, declared.metadata["check"])
-        check_together(self)
         check_list_shape(self)
+        check_together(self)
 
 
 def shaping_options(options: Options) -> dict[str, Any]:
@@ -60,5 +61,6 @@ def shaping_options(options: Options) -> dict[str, Any]:
     }
     for name in ("upscale_interpolation", "downscale_interpolation"):
         values[name] = values[name].lower()
-    values["save_additional_columns"] = values["save_additional_columns"] or None
+    for name in ("save_additional_columns", "rename_columns"):
+        values[name] = values[name] or None
     return values

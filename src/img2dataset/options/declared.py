@@ -132,7 +132,10 @@ class DeclaredOptions:
         True, "add the EXIF tags to the metadata", Group.OUTPUT, shapes_output=True
     )
     save_additional_columns: Sequence[str] | None = option(
-        None, "input columns to copy to the metadata", Group.INPUT, shapes_output=True
+        None,
+        "input columns to copy to the metadata; * = all of them",
+        Group.INPUT,
+        shapes_output=True,
     )
     timeout: float = option(
         10, "seconds for one URL, redirects included", Group.DOWNLOAD, check=positive_seconds

@@ -25,3 +25,16 @@ def separator(value: str) -> str | None:
 def column_names(value: Sequence[str]) -> str | None:
     good = bool(value) and all(value) and len(set(value)) == len(value)
     return None if good else "a list of names, each of them once"
+
+
+def parse_renames(value: Sequence[str]) -> dict[str, str]:
+    """Return the new name of each old one; an old name may have a = in it, a new one has not."""
+    pairs = (text.rpartition("=") for text in value)
+    return {old: new for old, _, new in pairs}
+
+
+def renames(value: Sequence[str]) -> str | None:
+    pairs = parse_renames(value)
+    whole = all("=" in text and not text.endswith("=") for text in value)
+    good = whole and len(value) == len(pairs) == len(set(pairs.values()))
+    return None if good else "a list of old=new, each name once, such as width=list_width"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from img2dataset.errors import OptionError
+from img2dataset.options.list_checks import parse_renames
 from img2dataset.options.list_shapes import ListShapeOptions
+from img2dataset.options.star import wants_all_columns
 
 TEXT_TABLES = ("csv", "tsv")
 
@@ -15,6 +19,8 @@ def check_list_shape(options: ListShapeOptions) -> None:
         OptionError: an option has no meaning for it.
     """
     _check_format(options)
+    _check_star(options)
+    _check_renames(options)
 
 
 def _check_format(options: ListShapeOptions) -> None:
@@ -28,3 +34,31 @@ def _check_format(options: ListShapeOptions) -> None:
                 f"{name} is {shown!r}, which is for input_format csv and tsv, but input_format is "
                 f"{options.input_format!r}"
             )
+
+
+def _check_star(options: ListShapeOptions) -> None:
+    if wants_all_columns(options) and len(options.save_additional_columns or ()) > 1:
+        raise OptionError(
+            f"save_additional_columns is {','.join(options.save_additional_columns or ())!r}: * "
+            "alone is all columns of the list"
+        )
+
+
+def _check_renames(options: ListShapeOptions) -> None:
+    """Refuse an option that names a column by its old name."""
+    renames = parse_renames(options.rename_columns or ())
+    new_names = set(renames.values())
+    asked: dict[str, Sequence[str | None]] = {
+        "url_col": [options.url_col],
+        "caption_col": [options.caption_col],
+        "bbox_col": [options.bbox_col],
+        "verify_hash": (options.verify_hash or [])[:1],
+        "save_additional_columns": options.save_additional_columns or (),
+    }
+    for name, columns in asked.items():
+        for column in columns:
+            if column is not None and column in renames and column not in new_names:
+                raise OptionError(
+                    f"{name} has {column!r}, which rename_columns renames to {renames[column]!r}: "
+                    f"write {renames[column]!r} there"
+                )

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from img2dataset.options.checks import OneOf
 from img2dataset.options.choices import Quoting
 from img2dataset.options.declared import DeclaredOptions
-from img2dataset.options.list_checks import column_names, separator
+from img2dataset.options.list_checks import column_names, renames, separator
 from img2dataset.options.option import Group, option
 
 
@@ -34,4 +34,12 @@ class ListShapeOptions(DeclaredOptions):
     )
     quoting: str = option(
         "auto", Quoting.explained(), Group.INPUT, check=OneOf(Quoting), shapes_output=True
+    )
+    rename_columns: Sequence[str] | None = option(
+        None,
+        "old=new names of columns of the list, such as width=list_width,key=src_key; every other "
+        "option takes the new ones",
+        Group.INPUT,
+        check=renames,
+        shapes_output=True,
     )

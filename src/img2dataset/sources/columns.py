@@ -30,16 +30,18 @@ class Column:
 def list_columns(config: SourceConfig) -> tuple[Column, ...]:
     """List the columns of the normalised table, in their order."""
     columns = [
-        Column(name, name, "bbox_col" if name == config.bbox_col else "save_additional_columns",
+        Column(name, config.name_in_files(name), "bbox_col" if name == config.bbox_col else "save_additional_columns",
                is_text=False)
         for name in config.additional_columns
     ]  # fmt: skip
     if config.caption_col is not None:
-        columns.append(Column(CAPTION, config.caption_col, "caption_col", is_text=True))
+        columns.append(
+            Column(CAPTION, config.name_in_files(config.caption_col), "caption_col", is_text=True)
+        )
     if config.verify_hash is not None:
         source, hash_type = config.verify_hash
-        columns.append(Column(hash_type, source, "verify_hash", is_text=True))
-    columns.append(Column(URL, config.url_col, "url_col", is_text=True))
+        columns.append(Column(hash_type, config.name_in_files(source), "verify_hash", is_text=True))
+    columns.append(Column(URL, config.url_source, "url_col", is_text=True))
     return tuple(columns)
 
 
@@ -56,14 +58,12 @@ def suggest_column(name: str, there: list[str]) -> str:
 
 def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
+    check_renames(there, config, url)
     for column in list_columns(config):
         count = there.count(column.source)
         if count == 1:
             continue
-        shown = ", ".join(repr(name[:100]) for name in there[:MAX_SHOWN_COLUMNS])
-        more = (
-            f" and {len(there) - MAX_SHOWN_COLUMNS} more" if len(there) > MAX_SHOWN_COLUMNS else ""
-        )
+        shown, more = show_columns(there)
         if count == 0:
             more += (
                 config.columns is None and suggest_header(there, config.url_col, config.caption_col)
@@ -78,9 +78,32 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
                 "be read from there"
             )
         raise BadListError(
-            f"{column.option} is {column.source!r}: {url} {what}; "
-            f"its columns are {shown or 'none'}{more}"
+            f"{column.option} is {column.source!r}: {url} {what}; its columns are {shown}{more}"
         )
+
+
+def show_columns(there: Sequence[str]) -> tuple[str, str]:
+    """Write the names for a message, and how many more there are."""
+    shown = ", ".join(repr(name[:100]) for name in there[:MAX_SHOWN_COLUMNS])
+    count = len(there) - MAX_SHOWN_COLUMNS
+    return shown or "none", f" and {count} more" if count > 0 else ""
+
+
+def check_renames(there: list[str], config: SourceConfig, url: str) -> None:
+    """Refuse a file that lacks a column which is to be renamed, or has one of the new name."""
+    olds = {old for old, _ in config.renames}
+    for old, new in config.renames:
+        shown, more = show_columns(there)
+        if old not in there:
+            raise BadListError(
+                f"rename_columns has {f'{old}={new}'!r}: {url} has no column {old!r}; its columns "
+                f"are {shown}{more}{suggest_column(old, there)}"
+            )
+        if new in there and new not in olds:
+            raise BadListError(
+                f"rename_columns has {f'{old}={new}'!r}, but {url} has a column {new!r} already: "
+                "rename that one too, or use another name"
+            )
 
 
 def check_given_columns(first: Sequence[str], columns: Sequence[str], url: str) -> None:

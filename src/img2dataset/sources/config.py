@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
-from img2dataset.options import Options, make_config, parse_separator
+from img2dataset.options import Options, make_config, parse_renames, parse_separator
 from img2dataset.records import Shard
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
@@ -31,6 +31,8 @@ class SourceConfig:
     delimiter: str | None = None
     """As given: a character or its name."""
     quoting: str = "auto"
+    renames: tuple[tuple[str, str], ...] = ()
+    """(name in the files, name for all other options)."""
 
     @classmethod
     def of(cls, options: Options) -> SourceConfig:
@@ -42,11 +44,21 @@ class SourceConfig:
             caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
             verify_hash=None if pair is None else (pair[0], pair[1]),
             columns=None if options.columns is None else tuple(options.columns),
+            renames=tuple(parse_renames(options.rename_columns or ()).items()),
         )
 
     @property
     def gzipped(self) -> bool:
         return self.input_format.endswith(".gz")
+
+    def name_in_files(self, name: str) -> str:
+        """The name in the files of the column that options call `name`."""
+        return next((old for old, new in self.renames if new == name), name)
+
+    @property
+    def url_source(self) -> str:
+        """The name of url_col in the files."""
+        return self.name_in_files(self.url_col)
 
     @property
     def separator(self) -> str:
@@ -96,6 +108,10 @@ class Source(Protocol):
 
     def findings(self) -> tuple[str, ...]:
         """Describe odd lines among those that `shards` has read so far, with examples."""
+        ...
+
+    def all_names(self) -> list[str]:
+        """List the columns of the list, as its files name them."""
         ...
 
     def rows_total(self) -> int | None:

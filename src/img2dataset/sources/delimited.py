@@ -44,11 +44,20 @@ class DelimitedFormat:
         tests = {name: NumberTest() for name in config.additional_columns}
         for batch in scan_files(files, config, read_batches):
             for name, test in tests.items():
-                test.feed(batch.values(name))
+                test.feed(batch.values(config.name_in_files(name)))
         return {name: test.type for name, test in tests.items()}
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
         return next(read_batches(reading, config)).names
+
+    def all_names(
+        self,
+        files: tuple[InputFile, ...],  # noqa: ARG002
+        first: InputFile,
+        config: SourceConfig,
+    ) -> list[str]:
+        with Reading(first, config) as reading:
+            return self.column_names(reading, config)
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for batch in read_batches(reading, config):
@@ -134,7 +143,7 @@ def open_parser(
     check_columns(header, config, url)
     if config.columns is not None:
         check_given_columns(found.record, config.columns, url)
-    shape = infer_row_shape(header, config.url_col, delimiter, has_quotes=config.has_quotes)
+    shape = infer_row_shape(header, config.url_source, delimiter, has_quotes=config.has_quotes)
     after = lines.after(position + found.lines) if config.columns is None else lines
     return header, RecordParser(shape), after
 
@@ -142,7 +151,7 @@ def open_parser(
 def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
     """Make a table of the wanted columns of a batch, with their final names."""
     columns = {
-        column.name: cast_texts(batch.values(column.source), types.get(column.source))
+        column.name: cast_texts(batch.values(column.source), types.get(column.name))
         if not column.is_text
         else pa.array(batch.values(column.source), pa.string())
         for column in list_columns(config)

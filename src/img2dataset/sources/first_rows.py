@@ -53,7 +53,7 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
         urls,
         config.url_col,
         lambda name: read_texts(
-            source.first_rows(replace(bare, url_col=name, verify_hash=None)), URL
+            source.first_rows(replace(bare, url_col=name, verify_hash=None, renames=())), URL
         ),
         source.column_names,
     )

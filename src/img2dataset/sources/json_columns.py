@@ -19,13 +19,13 @@ def read_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]
     try:
         check_columns(list(content), config, url)
     except BadListError as error:
-        nesting = describe_nesting(content, config.url_col)
+        nesting = describe_nesting(content, config.url_source)
         if nesting is None:
             raise
         raise BadListError(f"{error}; {nesting}") from error
     wanted = dict.fromkeys(column.source for column in list_columns(config))
     columns = align_columns({name: content[name] for name in wanted}, config, url)
-    length = len(columns[config.url_col])
+    length = len(columns[config.url_source])
     for start in range(0, length, BATCH_ROWS):
         part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
         yield Objects(
@@ -57,7 +57,7 @@ def align_columns(
     content: dict[str, Any], config: SourceConfig, url: str
 ) -> dict[str, Sequence[Any]]:
     """Align the values of each column with the URLs."""
-    urls = content[config.url_col]
+    urls = content[config.url_source]
     if isinstance(urls, dict) and all(isinstance(column, dict) for column in content.values()):
         return {name: [column.get(label) for label in urls] for name, column in content.items()}
     if all(isinstance(column, list) for column in content.values()):

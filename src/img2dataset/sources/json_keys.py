@@ -43,16 +43,17 @@ class KeyCheck:
         """Refuse a file that begins with these objects and lacks a key."""
         keys = collect_keys(first)
         self._seen |= keys
-        if config.url_col not in keys:
-            keys |= self._keys_until({config.url_col}, config, file)
+        if config.url_source not in keys:
+            keys |= self._keys_until({config.url_source}, config, file)
             self._seen |= keys
         wanted = {column.source for column in list_columns(config)}
+        wanted |= {old for old, _ in config.renames}
         others = [each for each in self._files if each.url != file.url]
         for each in (file, *others):
             missing = wanted - self._seen.keys()
             if missing:
                 self._seen |= self._keys_until(missing, config, each)
-        if config.url_col not in keys:
+        if config.url_source not in keys:
             check_columns(list(keys), config, file.url)
         check_columns(list(self._seen), config, file.url)
 
@@ -75,4 +76,12 @@ def collect_keys(objects: Objects) -> dict[str, None]:
 
 def keep_url_only(config: SourceConfig) -> SourceConfig:
     """Copy the config without all columns but the URL."""
-    return replace(config, caption_col=None, additional_columns=(), bbox_col=None, verify_hash=None)
+    renames = tuple(pair for pair in config.renames if pair[1] == config.url_col)
+    return replace(
+        config,
+        caption_col=None,
+        additional_columns=(),
+        bbox_col=None,
+        verify_hash=None,
+        renames=renames,
+    )

@@ -50,6 +50,16 @@ class JsonLinesFormat:
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
         return list_keys(next(iter(read_batches(reading, config))))
 
+    def all_names(
+        self,
+        files: tuple[InputFile, ...],
+        first: InputFile,  # noqa: ARG002
+        config: SourceConfig,
+    ) -> list[str]:
+        """Read the whole list: keys may come late."""
+        batches = scan_files(files, config, read_batches)
+        return list(dict.fromkeys(key for objects in batches for key in list_keys(objects)))
+
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in self._keys.checked(reading, config):
             yield make_table(objects, config, types)

@@ -19,7 +19,7 @@ def make_table(objects: Objects, config: SourceConfig, types: Types) -> pa.Table
     columns = {
         column.name: convert_values(
             [row.get(column.source) for row in objects.rows],
-            pa.string() if column.is_text else types[column.source],
+            pa.string() if column.is_text else types[column.name],
         )
         for column in list_columns(config)
     }

@@ -33,6 +33,11 @@ class LineFormat(Protocol):
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
         """List the columns of a file that has rows."""
 
+    def all_names(
+        self, files: tuple[InputFile, ...], first: InputFile, config: SourceConfig
+    ) -> list[str]:
+        """List the columns of the list, whose first file with rows is `first`."""
+
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         """Read the file as normalised tables of any sizes and one schema.
 
@@ -98,6 +103,11 @@ class LineSource:
         file = self._first_file
         with translate_errors(OptionError, file.url), Reading(file, self._config) as reading:
             return self._format.column_names(reading, self._config)
+
+    def all_names(self) -> list[str]:
+        file = self._first_file
+        with translate_errors(OptionError, file.url):
+            return self._format.all_names(self.files, file, self._config)
 
     def rows_total(self) -> int | None:
         return None

@@ -62,6 +62,11 @@ class ParquetSource:
         with translate_errors(OptionError, file.url):
             return read_once(rows, config)
 
+    def all_names(self) -> list[str]:
+        url = self.files[self._first_number].url
+        with translate_errors(OptionError, url), open_parquet(url) as file:
+            return list(file.schema_arrow.names)
+
     def column_names(self) -> list[str]:
         """List the columns of the first file that can hold URLs."""
         url = self.files[self._first_number].url

@@ -56,7 +56,12 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
     with open_parquet(file.url) as parquet:
         schema = parquet.schema_arrow
         check_columns(list(schema.names), config, file.url)
-        kept = pa.schema([(name, schema.field(name).type) for name in config.additional_columns])
+        kept = pa.schema(
+            [
+                (name, schema.field(config.name_in_files(name)).type)
+                for name in config.additional_columns
+            ]
+        )
         return Footer(int(parquet.metadata.num_rows), kept)
 
 

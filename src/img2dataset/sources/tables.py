@@ -32,10 +32,14 @@ class TableSource:
         if table.num_rows == 0:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
+        self._names = table.column_names
         self._table = table.select(dict.fromkeys(c.source for c in list_columns(config)))
         self._schema = pa.schema(
             [
-                (name, find_common_type([self._table.schema.field(name).type]))
+                (
+                    name,
+                    find_common_type([self._table.schema.field(config.name_in_files(name)).type]),
+                )
                 for name in config.additional_columns
             ]
         )
@@ -51,6 +55,9 @@ class TableSource:
                 next(ids), part.num_rows, copy_table(normalise(part, self._config, self._schema))
             )
 
+    def all_names(self) -> list[str]:
+        return list(self._names)
+
     def findings(self) -> tuple[str, ...]:
         return ()
 
@@ -63,19 +70,17 @@ class TableSource:
 
 def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = None) -> pa.Table:
     """Select the wanted columns in their order, with their final names and the types of `schema`."""
-    for number, name in enumerate(table.column_names):
-        if schema is not None and name in schema.names and name in config.additional_columns:
-            column = cast_column(table.column(number), schema.field(name).type)
-            table = table.set_column(number, name, column)
     wanted = list_columns(config)
-    columns = [table.column(column.source) for column in wanted]
-    return pa.Table.from_arrays(
-        [
-            make_text_column(column, want) if want.is_text else column
-            for want, column in zip(wanted, columns, strict=True)
-        ],
-        names=[want.name for want in wanted],
-    )
+    kinds = {} if schema is None else {field.name: field.type for field in schema}
+    columns = []
+    for want in wanted:
+        column = table.column(want.source)
+        if want.is_text:
+            column = make_text_column(column, want)
+        elif want.name in kinds:
+            column = cast_column(column, kinds[want.name])
+        columns.append(column)
+    return pa.Table.from_arrays(columns, names=[want.name for want in wanted])
 
 
 def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:

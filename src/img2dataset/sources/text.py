@@ -81,6 +81,14 @@ class TextFormat:
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:  # noqa: ARG002
         return [config.url_col]
 
+    def all_names(
+        self,
+        files: tuple[InputFile, ...],  # noqa: ARG002
+        first: InputFile,  # noqa: ARG002
+        config: SourceConfig,
+    ) -> list[str]:
+        return [config.url_col]
+
     def tables(
         self,
         reading: Reading,
