@@ -20,7 +20,7 @@ def download(
     encode_format: Literal['jpg', 'png', 'webp'] = 'jpg',
     skip_reencode: bool = False,
     output_format: Literal['files', 'webdataset', 'parquet', 'tfrecord', 'dummy'] = 'files',
-    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'parquet'] = 'txt',
+    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet'] = 'txt',
     url_col: str = 'url',
     caption_col: str | None = None,
     bbox_col: str | None = None,
@@ -106,8 +106,8 @@ def download(
             format is right (default: False)
         output_format: files, webdataset (tar), parquet, tfrecord, or dummy (download and
             resize, store nothing) (default: 'files')
-        input_format: txt, csv, tsv, json or jsonl, each also with .gz; or parquet (default:
-            'txt')
+        input_format: txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz;
+            or parquet (default: 'txt')
         url_col: column with the URL (not for txt) (default: 'url')
         caption_col: column with the caption; switches captions on (default: None)
         bbox_col: column of boxes to blur: lists of [x_min, y_min, x_max, y_max] in 0..1

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.missing_header import suggest_header
+from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.separators import suggest_separator
 from img2dataset.text import plural
 
@@ -61,7 +62,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     check_renames(there, config, url)
     for column in list_columns(config):
         count = there.count(column.source)
-        if count == 1:
+        if count == 1 or (count == 0 and column.source in parse_partitions(url)):
             continue
         shown, more = show_columns(there)
         if count == 0:
@@ -72,11 +73,6 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
                 or suggest_column(column.source, there)
             )
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
-        if count == 0 and f"/{column.source}=" in url:
-            more += (
-                f"; {column.source!r} is in the names of its folders, not in the files: it cannot "
-                "be read from there"
-            )
         raise BadListError(
             f"{column.option} is {column.source!r}: {url} {what}; its columns are {shown}{more}"
         )
@@ -94,7 +90,7 @@ def check_renames(there: list[str], config: SourceConfig, url: str) -> None:
     olds = {old for old, _ in config.renames}
     for old, new in config.renames:
         shown, more = show_columns(there)
-        if old not in there:
+        if old not in there and old not in parse_partitions(url):
             raise BadListError(
                 f"rename_columns has {f'{old}={new}'!r}: {url} has no column {old!r}; its columns "
                 f"are {shown}{more}{suggest_column(old, there)}"

@@ -9,6 +9,7 @@ from typing import Protocol
 from img2dataset.errors import Img2datasetError
 from img2dataset.options import Options, make_config, parse_renames, parse_separator
 from img2dataset.records import Shard
+from img2dataset.sources.compression import Compression
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 """Format of a list -> what separates its cells, unless `delimiter` says another."""
@@ -48,8 +49,9 @@ class SourceConfig:
         )
 
     @property
-    def gzipped(self) -> bool:
-        return self.input_format.endswith(".gz")
+    def compressed(self) -> bool:
+        """Whether the format says that all files are compressed; others may be all the same."""
+        return "." in self.input_format
 
     def name_in_files(self, name: str) -> str:
         """The name in the files of the column that options call `name`."""
@@ -74,8 +76,8 @@ class SourceConfig:
 
     @property
     def base_format(self) -> str:
-        """The format of the content, without .gz."""
-        return self.input_format.removesuffix(".gz")
+        """The format of the content, without .gz and the like."""
+        return self.input_format.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class InputFile:
     """Hex SHA-256 over its first and last 64 KiB: part of a run's identity."""
     rows: int | None = None
     """If the ends of the file tell."""
+    compression: Compression | None = None
 
 
 class Source(Protocol):

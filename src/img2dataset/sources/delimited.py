@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from img2dataset.sources.encodings import decode_lines
 from img2dataset.sources.findings import describe_line
 from img2dataset.sources.line_blocks import Block, read_line_blocks
 from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
+from img2dataset.sources.partitions import add_partitions, parse_partitions
 from img2dataset.sources.quotes import MAX_LINE_CHARACTERS, Record
 from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import add_problem_column
@@ -56,8 +57,8 @@ class DelimitedFormat:
         first: InputFile,
         config: SourceConfig,
     ) -> list[str]:
-        with Reading(first, config) as reading:
-            return self.column_names(reading, config)
+        with Reading(first) as reading:
+            return add_partitions(self.column_names(reading, config), first.url)
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for batch in read_batches(reading, config):
@@ -67,8 +68,11 @@ class DelimitedFormat:
 class Batch:
     """Some records of a file, and where its columns are."""
 
-    def __init__(self, header: Record, records: Records) -> None:
+    def __init__(
+        self, header: Record, records: Records, folders: Mapping[str, int | str | None]
+    ) -> None:
         self._header = header
+        self._folders = folders
         self.problems = records.problems
         missing: Record = [None] * len(header)  # type: ignore[list-item]
         self._rows = [missing if row is None else row for row in records.rows]
@@ -82,6 +86,9 @@ class Batch:
 
     def values(self, column: str) -> list[str | None]:
         """Return the texts of a column; None in malformed records."""
+        if column not in self._header:
+            value = self._folders[column]
+            return [None if value is None else str(value)] * len(self._rows)
         return list(map(itemgetter(self._header.index(column)), self._rows))
 
 
@@ -90,6 +97,7 @@ def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
     parser: RecordParser | None = None
     header: Record = []
     rest: Lines | None = None
+    folders = parse_partitions(reading.file.url)
     for block, final in flag_last(read_line_blocks(reading, MAX_LINE_CHARACTERS)):
         lines = decode_block(block, reading)
         lines = lines if rest is None else rest.joined(lines)
@@ -101,7 +109,7 @@ def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
         records = parser.parse(lines, final=final)
         rest = records.rest
         reading.findings.add_malformed(reading.file.url, records.problems, records.example)
-        yield Batch(header, records)
+        yield Batch(header, records, folders)
 
 
 def flag_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:

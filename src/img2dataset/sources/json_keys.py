@@ -62,7 +62,7 @@ class KeyCheck:
     ) -> dict[str, None]:
         """Collect the keys of a file, until all wanted ones have been seen."""
         keys: dict[str, None] = {}
-        with Reading(file, config) as reading:
+        with Reading(file) as reading:
             for objects in self._batches(reading, config):
                 keys |= collect_keys(objects)
                 if wanted <= keys.keys():

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
 from img2dataset.sources.json_keys import KeyCheck, keep_url_only
-from img2dataset.sources.json_objects import LONG_NUMBER, Objects, list_keys, parse_json
+from img2dataset.sources.json_objects import LONG_NUMBER, Objects, fill_in, list_keys, parse_json
 from img2dataset.sources.json_tables import make_table
 from img2dataset.sources.json_types import infer_column_types
 from img2dataset.sources.line_blocks import Block, read_line_blocks
@@ -66,6 +66,11 @@ class JsonLinesFormat:
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """Read the objects of a file, with the columns that its folders name."""
+    return fill_in(read_objects(reading, config), reading.file.url)
+
+
+def read_objects(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     """Read the objects of a file.
 
     Raises:

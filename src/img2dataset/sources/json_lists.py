@@ -13,7 +13,7 @@ from img2dataset.sources.json_array import WHITESPACE, ArrayText, BadElement
 from img2dataset.sources.json_columns import BATCH_ROWS, read_columns
 from img2dataset.sources.json_keys import KeyCheck, keep_url_only
 from img2dataset.sources.json_nesting import describe_elements
-from img2dataset.sources.json_objects import Objects, list_keys, replace_surrogates
+from img2dataset.sources.json_objects import Objects, fill_in, list_keys, replace_surrogates
 from img2dataset.sources.json_tables import make_table
 from img2dataset.sources.json_types import infer_column_types
 from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
@@ -63,6 +63,11 @@ class JsonListFormat:
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """Read the objects of a file, with the columns that its folders name."""
+    return fill_in(read_objects(reading, config), reading.file.url)
+
+
+def read_objects(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     """Read the rows of a file, in either layout."""
     texts = reading.text()
     start = skip_whitespace(texts)

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.records import Shard
+from img2dataset.sources.compression import unpack_head
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.findings import Findings
 from img2dataset.sources.opening import translate_errors
-from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import copy_table, cut_into_shards
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class LineSource:
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
         """Read a file, and merge its findings into those of the list."""
-        with translate_errors(SourceError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(SourceError, file.url), Reading(file) as reading:
             try:
                 yield reading
             finally:
@@ -95,13 +96,13 @@ class LineSource:
     def first_rows(self, config: SourceConfig) -> pa.Table:
         """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), Reading(file, config) as reading:
+        with translate_errors(OptionError, file.url), Reading(file) as reading:
             return next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that has rows."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(OptionError, file.url), Reading(file) as reading:
             return self._format.column_names(reading, self._config)
 
     def all_names(self) -> list[str]:
@@ -148,12 +149,14 @@ def begins_well(
     line_format: LineFormat, file: InputFile, head: bytes, config: SourceConfig
 ) -> bool:
     """True if the head of a file is well-formed, as far as the head alone can tell."""
-    plain = unzip_head(head) if config.gzipped else head
+    plain = unpack_head(head, file.compression)
+    if head and not plain:  # the first block is longer than the head
+        return False
     is_whole = file.size is not None and len(head) >= file.size
     text = plain if is_whole else plain[: plain.rfind(b"\n") + 1]
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
     try:
-        with Reading.of_bytes(file, text, config) as reading:
+        with Reading.of_bytes(file, text) as reading:
             next(iter(line_format.tables(reading, config, types)), None)
     except BadListError:
         return False
@@ -178,7 +181,7 @@ def has_rows(
 ) -> tuple[bool, tuple[str, ...]]:
     """Tell whether a file has rows; return that and notices about its encoding."""
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
-    with Reading(file, config) as reading:
+    with Reading(file) as reading:
         found = any(table.num_rows for table in line_format.tables(reading, config, types))
         return found, reading.findings.encoding_notices()
 
@@ -190,5 +193,5 @@ def scan_files(
 ) -> Iterator[T]:
     """Read the batches of all files, before shards are made."""
     for file in files:
-        with translate_errors(SourceError, file.url), Reading(file, config) as reading:
+        with translate_errors(SourceError, file.url), Reading(file) as reading:
             yield from batches(reading, config)

@@ -19,6 +19,7 @@ from img2dataset.sources.parquet_footers import (
     read_footer,
 )
 from img2dataset.sources.parquet_ranges import BATCH_ROWS, open_parquet, read_once
+from img2dataset.sources.partitions import add_partitions
 from img2dataset.sources.values import is_string_like
 
 __all__ = ["inspect_file", "open_files"]
@@ -65,7 +66,7 @@ class ParquetSource:
     def all_names(self) -> list[str]:
         url = self.files[self._first_number].url
         with translate_errors(OptionError, url), open_parquet(url) as file:
-            return list(file.schema_arrow.names)
+            return add_partitions(file.schema_arrow.names, url)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that can hold URLs."""

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from img2dataset.sources.columns import check_columns
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.parquet_ranges import open_parquet
+from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.types import find_common_type
 
 MAGIC = b"PAR1"
@@ -56,11 +57,12 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
     with open_parquet(file.url) as parquet:
         schema = parquet.schema_arrow
         check_columns(list(schema.names), config, file.url)
+        folders = {
+            name: pa.scalar(value).type for name, value in parse_partitions(file.url).items()
+        }
+        kinds = {**folders, **{field.name: field.type for field in schema}}
         kept = pa.schema(
-            [
-                (name, schema.field(config.name_in_files(name)).type)
-                for name in config.additional_columns
-            ]
+            [(name, kinds[config.name_in_files(name)]) for name in config.additional_columns]
         )
         return Footer(int(parquet.metadata.num_rows), kept)
 

@@ -16,6 +16,7 @@ from img2dataset.records import ParquetRange
 from img2dataset.sources.columns import list_columns
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.opening import open_file_system, translate_errors
+from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.tables import normalise
 from img2dataset.storage.failures import one_line
 from img2dataset.storage.file_systems import is_local
@@ -46,6 +47,8 @@ class RangeReader:
         self.url = url
         self.columns = columns
         self._file = open_parquet(url)
+        there = self._file.schema_arrow.names
+        self._columns_in_file = [name for name in columns if name in there]
         self._starts = self._starts_of_row_groups()
         self._position = 0
         self._batches: Iterator[Any] = iter(())
@@ -84,7 +87,7 @@ class RangeReader:
         group = self._group_of(row)
         groups = list(range(group, self._file.metadata.num_row_groups))
         self._batches = self._file.iter_batches(
-            BATCH_ROWS, row_groups=groups, columns=list(self.columns), use_threads=False
+            BATCH_ROWS, row_groups=groups, columns=self._columns_in_file, use_threads=False
         )
         self._position = self._starts[group]
         self._held = None
@@ -110,7 +113,8 @@ def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
     reader = RangeReader(rows.url, columns)
     try:
-        return normalise(reader.read(rows.start, rows.count), config)
+        table = reader.read(rows.start, rows.count)
+        return normalise(table, config, folders=parse_partitions(rows.url))
     finally:
         reader.close()
 
@@ -120,7 +124,8 @@ def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     with translate_errors(SourceError, rows.url):
         columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
         reader = take_idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
-        table = normalise(reader.read(rows.start, rows.count), config, rows.schema)
+        read = reader.read(rows.start, rows.count)
+        table = normalise(read, config, rows.schema, parse_partitions(rows.url))
         _idle.append(reader)
         return table
 

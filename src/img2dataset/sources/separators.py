@@ -10,7 +10,7 @@ MAX_SHOWN_NAMES = 10
 
 def suggest_separator(names: list[str], input_format: str) -> str:
     """Give advice if the header is one name with other separators in it; else empty."""
-    plain = input_format.removesuffix(".gz")
+    plain = input_format.partition(".")[0]
     if len(names) != 1 or plain not in ("csv", "tsv"):
         return ""
     header = names[0]

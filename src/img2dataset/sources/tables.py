@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -68,13 +69,24 @@ class TableSource:
         return float(self._handed_out / self._table.num_rows)
 
 
-def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = None) -> pa.Table:
-    """Select the wanted columns in their order, with their final names and the types of `schema`."""
+def normalise(
+    table: pa.Table,
+    config: SourceConfig,
+    schema: pa.Schema | None = None,
+    folders: Mapping[str, int | str | None] = MappingProxyType({}),
+) -> pa.Table:
+    """Select the wanted columns in their order, with their final names and the types of `schema`.
+
+    A column that the table lacks has the one value that its `folders` give.
+    """
     wanted = list_columns(config)
     kinds = {} if schema is None else {field.name: field.type for field in schema}
     columns = []
     for want in wanted:
-        column = table.column(want.source)
+        if want.source in table.column_names:
+            column = table.column(want.source)
+        else:
+            column = pa.chunked_array([pa.repeat(folders[want.source], table.num_rows)])
         if want.is_text:
             column = make_text_column(column, want)
         elif want.name in kinds:
