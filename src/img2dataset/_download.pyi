@@ -72,6 +72,7 @@ def download(
     delimiter: str | None = None,
     quoting: Literal['auto', 'none'] = 'auto',
     rename_columns: Sequence[str] | None = None,
+    url_template: str | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -202,6 +203,8 @@ def download(
             texts (default: 'auto')
         rename_columns: old=new names of columns of the list, such as
             width=list_width,key=src_key; every other option takes the new ones (default: None)
+        url_template: URL with names of columns in braces, in place of url_col:
+            https://host/photos/{photo_id}/medium.{extension} (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

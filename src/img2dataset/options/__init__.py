@@ -11,7 +11,12 @@ from typing import Any
 from img2dataset.options.checks import check_type, check_value
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.copying import make_config
-from img2dataset.options.list_checks import parse_renames, parse_separator
+from img2dataset.options.list_checks import (
+    list_template_columns,
+    parse_renames,
+    parse_separator,
+    parse_template,
+)
 from img2dataset.options.list_rules import check_list_shape
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.option import Group
@@ -24,9 +29,11 @@ __all__ = [
     "RESERVED_COLUMNS",
     "Group",
     "Options",
+    "list_template_columns",
     "make_config",
     "parse_renames",
     "parse_separator",
+    "parse_template",
     "shaping_options",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import Formatter
 
 SEPARATOR_NAMES = {
     "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ",
@@ -38,3 +39,32 @@ def renames(value: Sequence[str]) -> str | None:
     whole = all("=" in text and not text.endswith("=") for text in value)
     good = whole and len(value) == len(pairs) == len(set(pairs.values()))
     return None if good else "a list of old=new, each name once, such as width=list_width"
+
+
+def parse_template(value: str) -> list[tuple[str, str | None]]:
+    """Split a template into (text, name of the column after it); the last has no name.
+
+    Raises:
+        ValueError: its braces are not those of names.
+    """
+    parts: list[tuple[str, str | None]] = []
+    for text, name, spec, conversion in Formatter().parse(value):
+        if name == "" or spec or conversion:
+            raise ValueError(value)
+        parts.append((text, name))
+    return parts
+
+
+def list_template_columns(value: str) -> list[str]:
+    """List the columns that a template names, each once."""
+    return list(dict.fromkeys(name for _, name in parse_template(value) if name is not None))
+
+
+def template(value: str) -> str | None:
+    try:
+        names = list_template_columns(value)
+    except ValueError:
+        names = []
+    is_web = value.lower().startswith(("http://", "https://", "{"))
+    good = names and is_web
+    return None if good else "a URL with names of columns in braces, as https://host/{id}.jpg"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from img2dataset.errors import OptionError
-from img2dataset.options.list_checks import parse_renames
+from img2dataset.options.list_checks import list_template_columns, parse_renames
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.star import wants_all_columns
 
 TEXT_TABLES = ("csv", "tsv")
+DEFAULT_URL_COL = "url"
 
 
 def check_list_shape(options: ListShapeOptions) -> None:
@@ -21,6 +22,7 @@ def check_list_shape(options: ListShapeOptions) -> None:
     _check_format(options)
     _check_star(options)
     _check_renames(options)
+    _check_template(options)
 
 
 def _check_format(options: ListShapeOptions) -> None:
@@ -54,7 +56,10 @@ def _check_renames(options: ListShapeOptions) -> None:
         "bbox_col": [options.bbox_col],
         "verify_hash": (options.verify_hash or [])[:1],
         "save_additional_columns": options.save_additional_columns or (),
+        "url_template": list_template_columns(options.url_template or ""),
     }
+    if options.url_template is not None:
+        del asked["url_col"]
     for name, columns in asked.items():
         for column in columns:
             if column is not None and column in renames and column not in new_names:
@@ -62,3 +67,18 @@ def _check_renames(options: ListShapeOptions) -> None:
                     f"{name} has {column!r}, which rename_columns renames to {renames[column]!r}: "
                     f"write {renames[column]!r} there"
                 )
+
+
+def _check_template(options: ListShapeOptions) -> None:
+    if options.url_template is None:
+        return
+    if options.url_col != DEFAULT_URL_COL:
+        raise OptionError(
+            f"url_template is {options.url_template!r} and url_col is {options.url_col!r}: leave "
+            "one of the two out"
+        )
+    if options.input_format.partition(".")[0] == "txt" and isinstance(options.url_list, str):
+        raise OptionError(
+            f"url_template is {options.url_template!r}, but input_format is "
+            f"{options.input_format!r}: such a list has no columns"
+        )

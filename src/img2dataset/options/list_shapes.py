@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from img2dataset.options.checks import OneOf
 from img2dataset.options.choices import Quoting
 from img2dataset.options.declared import DeclaredOptions
-from img2dataset.options.list_checks import column_names, renames, separator
+from img2dataset.options.list_checks import column_names, renames, separator, template
 from img2dataset.options.option import Group, option
 
 
@@ -41,5 +41,13 @@ class ListShapeOptions(DeclaredOptions):
         "option takes the new ones",
         Group.INPUT,
         check=renames,
+        shapes_output=True,
+    )
+    url_template: str | None = option(
+        None,
+        "URL with names of columns in braces, in place of url_col: "
+        "https://host/photos/{photo_id}/medium.{extension}",
+        Group.INPUT,
+        check=template,
         shapes_output=True,
     )

@@ -33,7 +33,9 @@ def expand_star(options: O, names: Sequence[str], taken: Collection[str]) -> O:
     """
     renames = parse_renames(options.rename_columns or ())
     free_of = {*taken, *find_reserved(options), *renames.values(), *names, ""}
-    shown_already = {options.url_col, options.caption_col}
+    shown_already = {options.caption_col}
+    if options.url_template is None:
+        shown_already.add(options.url_col)
     kept = []
     for name in dict.fromkeys(names):
         new = renames.get(name, name)

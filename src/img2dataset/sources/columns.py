@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from img2dataset.options import list_template_columns
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.missing_header import suggest_header
@@ -46,6 +47,27 @@ def list_columns(config: SourceConfig) -> tuple[Column, ...]:
     return tuple(columns)
 
 
+MADE_OF = "_made_of:"
+"""Before the name of a column that is read to make others of it, and is not stored."""
+
+
+def list_read_columns(config: SourceConfig) -> tuple[Column, ...]:
+    """List the columns to read from the files: those to store, but for the ones that are made, and
+    those that these are made of."""
+    columns = list_columns(config)
+    if config.url_template is None:
+        return columns
+    return (
+        *columns[:-1],
+        *(
+            Column(MADE_OF + name, config.name_in_files(name), "url_template", is_text=True)
+            for name in list_template_columns(config.url_template)
+        ),
+    )
+
+
+TEXTS_WITH_NAMES = ("url_template",)
+"""Options that name columns inside a text."""
 MAX_SHOWN_COLUMNS = 50
 """In an error message."""
 
@@ -60,7 +82,7 @@ def suggest_column(name: str, there: list[str]) -> str:
 def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
     check_renames(there, config, url)
-    for column in list_columns(config):
+    for column in list_read_columns(config):
         count = there.count(column.source)
         if count == 1 or (count == 0 and column.source in parse_partitions(url)):
             continue
@@ -73,8 +95,9 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
                 or suggest_column(column.source, there)
             )
         what = "has no such column" if count == 0 else f"has {count} columns of that name"
+        verb = "is" if column.option not in TEXTS_WITH_NAMES else "has the column"
         raise BadListError(
-            f"{column.option} is {column.source!r}: {url} {what}; its columns are {shown}{more}"
+            f"{column.option} {verb} {column.source!r}: {url} {what}; its columns are {shown}{more}"
         )
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
-from img2dataset.options import Options, make_config, parse_renames, parse_separator
+from img2dataset.options import (
+    Options,
+    list_template_columns,
+    make_config,
+    parse_renames,
+    parse_separator,
+)
 from img2dataset.records import Shard
 from img2dataset.sources.compression import Compression
 
@@ -32,6 +38,7 @@ class SourceConfig:
     delimiter: str | None = None
     """As given: a character or its name."""
     quoting: str = "auto"
+    url_template: str | None = None
     renames: tuple[tuple[str, str], ...] = ()
     """(name in the files, name for all other options)."""
 
@@ -56,6 +63,13 @@ class SourceConfig:
     def name_in_files(self, name: str) -> str:
         """The name in the files of the column that options call `name`."""
         return next((old for old, new in self.renames if new == name), name)
+
+    @property
+    def url_sources(self) -> tuple[str, ...]:
+        """The names in the files of what the URL is made of."""
+        if self.url_template is None:
+            return (self.url_source,)
+        return tuple(map(self.name_in_files, list_template_columns(self.url_template)))
 
     @property
     def url_source(self) -> str:

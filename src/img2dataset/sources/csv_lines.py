@@ -67,7 +67,7 @@ def allow_long_fields() -> Iterator[None]:
 
 
 def infer_row_shape(
-    header: Record, url_col: str, delimiter: str, *, has_quotes: bool = True
+    header: Record, url_col: str | None, delimiter: str, *, has_quotes: bool = True
 ) -> RowShape:
     """Infer from the header what rows look like.
 
@@ -75,7 +75,8 @@ def infer_row_shape(
     """
     width = len(header)
     may_lack_last = width > 1 and not header[-1]
-    return RowShape(delimiter, width, width - may_lack_last, header.index(url_col), has_quotes)
+    url = None if url_col is None else header.index(url_col)
+    return RowShape(delimiter, width, width - may_lack_last, url, has_quotes)
 
 
 def read_header(

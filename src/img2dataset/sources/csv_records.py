@@ -107,7 +107,8 @@ class RecordParser:
         problem = found.problem
         if found.record is not None and lines.odd:
             oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
-            problem = describe_wrong_bytes(found.record[self._shape.url], oddities)
+            url = self._shape.url
+            problem = "" if url is None else describe_wrong_bytes(found.record[url], oddities)
         if found.record is None or problem:
             records.add_problem(lines.first + place, problem, lines.texts[place])
             return
@@ -154,7 +155,9 @@ class RecordParser:
         found = self._fitted(ReadResult(record))
         if found.record is None:
             return None
-        is_sure = shape.delimiter == "\t" or QUOTE not in found.record[shape.url]
+        is_sure = (
+            shape.delimiter == "\t" or shape.url is None or QUOTE not in found.record[shape.url]
+        )
         return found if is_sure else None
 
     def _checked(self, found: ReadResult) -> ReadResult:

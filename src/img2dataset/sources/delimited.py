@@ -7,7 +7,7 @@ from operator import itemgetter
 
 import pyarrow as pa
 
-from img2dataset.sources.columns import check_columns, check_given_columns, list_columns
+from img2dataset.sources.columns import check_columns, check_given_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
 from img2dataset.sources.csv_lines import Lines, Records, infer_row_shape, read_header
 from img2dataset.sources.csv_numbers import NumberTest
@@ -151,7 +151,9 @@ def open_parser(
     check_columns(header, config, url)
     if config.columns is not None:
         check_given_columns(found.record, config.columns, url)
-    shape = infer_row_shape(header, config.url_source, delimiter, has_quotes=config.has_quotes)
+    # a key of a folder is in no row
+    url_col = config.url_source if config.url_source in header and not config.url_template else None
+    shape = infer_row_shape(header, url_col, delimiter, has_quotes=config.has_quotes)
     after = lines.after(position + found.lines) if config.columns is None else lines
     return header, RecordParser(shape), after
 
@@ -162,7 +164,7 @@ def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
         column.name: cast_texts(batch.values(column.source), types.get(column.name))
         if not column.is_text
         else pa.array(batch.values(column.source), pa.string())
-        for column in list_columns(config)
+        for column in list_read_columns(config)
     }
     return add_problem_column(columns, batch.problems, len(batch))
 

@@ -49,17 +49,29 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
     bare = replace(config, additional_columns=(), bbox_col=None, caption_col=None)
     table = source.first_rows(bare)
     urls = read_texts(table, URL)
-    notices = check_urls(
-        urls,
-        config.url_col,
-        lambda name: read_texts(
-            source.first_rows(replace(bare, url_col=name, verify_hash=None, renames=())), URL
-        ),
-        source.column_names,
-    )
+    notices: tuple[str, ...] = ()
+    if config.url_template is not None:
+        check_made_urls(urls, config.url_template)
+    else:
+        notices = check_urls(
+            urls,
+            config.url_col,
+            lambda name: read_texts(
+                source.first_rows(replace(bare, url_col=name, verify_hash=None, renames=())), URL
+            ),
+            source.column_names,
+        )
     if config.verify_hash is not None:
         check_hashes(read_texts(table, config.verify_hash[1]), *config.verify_hash)
     return notices
+
+
+def check_made_urls(urls: Texts, template: str) -> None:
+    """Refuse a template that makes no URLs."""
+    if not urls or any(map(SCHEME.match, urls)):
+        return
+    problem = describe_missing_schemes(urls) or f"it makes no URL, but {urls[0]!r:.80}"
+    raise OptionError(f"url_template is {template!r}: {problem}")
 
 
 def read_texts(table: pa.Table, name: str) -> Texts:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from img2dataset.sources.columns import list_columns
+from img2dataset.sources.columns import list_read_columns
 from img2dataset.sources.config import SourceConfig
 from img2dataset.sources.json_objects import Objects
 from img2dataset.sources.line_source import Types
@@ -21,7 +21,7 @@ def make_table(objects: Objects, config: SourceConfig, types: Types) -> pa.Table
             [row.get(column.source) for row in objects.rows],
             pa.string() if column.is_text else types[column.name],
         )
-        for column in list_columns(config)
+        for column in list_read_columns(config)
     }
     return add_problem_column(columns, objects.problems, len(objects.rows))
 

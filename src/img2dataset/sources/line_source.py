@@ -14,6 +14,7 @@ from img2dataset.records import Shard
 from img2dataset.sources.compression import unpack_head
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.findings import Findings
+from img2dataset.sources.made_columns import finish_table
 from img2dataset.sources.opening import translate_errors
 from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import copy_table, cut_into_shards
@@ -97,7 +98,8 @@ class LineSource:
         """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
         with translate_errors(OptionError, file.url), Reading(file) as reading:
-            return next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
+            found = next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
+            return finish_table(found, config)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that has rows."""
@@ -128,7 +130,7 @@ class LineSource:
     def _marked(self, reading: Reading, types: Types) -> Iterator[tuple[pa.Table, int]]:
         """Yield the tables of a file, each with the file position after it."""
         for table in self._format.tables(reading, self._config, types):
-            yield table, reading.position
+            yield finish_table(table, self._config), reading.position
 
     def _find_first(self) -> InputFile:
         """Find the first file that has rows."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.errors import SourceError
 from img2dataset.records import ParquetRange
-from img2dataset.sources.columns import list_columns
+from img2dataset.sources.columns import list_read_columns
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.sources.partitions import parse_partitions
@@ -110,7 +110,7 @@ threads never share a reader."""
 
 def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """Read the normalised table of one range of a file, and close the file."""
-    columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
+    columns = tuple(dict.fromkeys(column.source for column in list_read_columns(config)))
     reader = RangeReader(rows.url, columns)
     try:
         table = reader.read(rows.start, rows.count)
@@ -122,7 +122,7 @@ def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
 def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """Read the normalised table of a range of rows; keep the file open for the next one."""
     with translate_errors(SourceError, rows.url):
-        columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
+        columns = tuple(dict.fromkeys(column.source for column in list_read_columns(config)))
         reader = take_idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
         read = reader.read(rows.start, rows.count)
         table = normalise(read, config, rows.schema, parse_partitions(rows.url))

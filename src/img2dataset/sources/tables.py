@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL, Shard
-from img2dataset.sources.columns import Column, check_columns, list_columns
+from img2dataset.sources.columns import Column, check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.digests import format_digest
+from img2dataset.sources.made_columns import finish_table
 from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
@@ -34,7 +35,7 @@ class TableSource:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
         self._names = table.column_names
-        self._table = table.select(dict.fromkeys(c.source for c in list_columns(config)))
+        self._table = table.select(dict.fromkeys(c.source for c in list_read_columns(config)))
         self._schema = pa.schema(
             [
                 (
@@ -75,11 +76,11 @@ def normalise(
     schema: pa.Schema | None = None,
     folders: Mapping[str, int | str | None] = MappingProxyType({}),
 ) -> pa.Table:
-    """Select the wanted columns in their order, with their final names and the types of `schema`.
+    """Make the table to store, with the types of `schema`, from columns as they are in the list.
 
     A column that the table lacks has the one value that its `folders` give.
     """
-    wanted = list_columns(config)
+    wanted = list_read_columns(config)
     kinds = {} if schema is None else {field.name: field.type for field in schema}
     columns = []
     for want in wanted:
@@ -92,7 +93,8 @@ def normalise(
         elif want.name in kinds:
             column = cast_column(column, kinds[want.name])
         columns.append(column)
-    return pa.Table.from_arrays(columns, names=[want.name for want in wanted])
+    read = pa.Table.from_arrays(columns, names=[want.name for want in wanted])
+    return finish_table(read, config)
 
 
 def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
@@ -155,7 +157,7 @@ def convert_frame(frame: Any, config: SourceConfig) -> pa.Table:
         check_columns(names, config, "the DataFrame")
     except BadListError as error:
         raise OptionError(str(error)) from error
-    wanted = dict.fromkeys(column.source for column in list_columns(config))
+    wanted = dict.fromkeys(column.source for column in list_read_columns(config))
     return pa.table({name: convert_series(frame.iloc[:, by_name[name][0]]) for name in wanted})
 
 
