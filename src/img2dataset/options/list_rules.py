@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from img2dataset.errors import OptionError
+from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.list_checks import list_template_columns, parse_renames
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.star import wants_all_columns
@@ -23,6 +24,7 @@ def check_list_shape(options: ListShapeOptions) -> None:
     _check_star(options)
     _check_renames(options)
     _check_template(options)
+    _check_documents(options)
 
 
 def _check_format(options: ListShapeOptions) -> None:
@@ -81,4 +83,15 @@ def _check_template(options: ListShapeOptions) -> None:
         raise OptionError(
             f"url_template is {options.url_template!r}, but input_format is "
             f"{options.input_format!r}: such a list has no columns"
+        )
+
+
+def _check_documents(options: ListShapeOptions) -> None:
+    """Refuse columns with the names that rows of documents get."""
+    made = {DOCUMENT_INDEX, URL_POSITION}
+    taken = sorted(made & set(options.additional_columns))
+    if taken and ("." in options.url_col or "[*]" in options.url_col):
+        raise OptionError(
+            f"save_additional_columns contains {', '.join(taken)}, which the rows of documents get "
+            f"of their own: rename it, as by rename_columns={taken[0]}=list_{taken[0]}"
         )

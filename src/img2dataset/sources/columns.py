@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from img2dataset.options import list_template_columns
+from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.missing_header import suggest_header
@@ -36,6 +37,10 @@ def list_columns(config: SourceConfig) -> tuple[Column, ...]:
                is_text=False)
         for name in config.additional_columns
     ]  # fmt: skip
+    if config.expands:
+        columns += [
+            Column(name, name, "url_col", is_text=False) for name in (DOCUMENT_INDEX, URL_POSITION)
+        ]
     if config.caption_col is not None:
         columns.append(
             Column(CAPTION, config.name_in_files(config.caption_col), "caption_col", is_text=True)
@@ -83,6 +88,8 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column, or has it twice."""
     check_renames(there, config, url)
     for column in list_read_columns(config):
+        if column.source in (DOCUMENT_INDEX, URL_POSITION) and config.expands:
+            continue  # made as the rows are
         count = there.count(column.source)
         if count == 1 or (count == 0 and column.source in parse_partitions(url)):
             continue

@@ -16,6 +16,7 @@ from img2dataset.options import (
 )
 from img2dataset.records import Shard
 from img2dataset.sources.compression import Compression
+from img2dataset.sources.paths import is_path
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 """Format of a list -> what separates its cells, unless `delimiter` says another."""
@@ -63,6 +64,17 @@ class SourceConfig:
     def name_in_files(self, name: str) -> str:
         """The name in the files of the column that options call `name`."""
         return next((old for old, new in self.renames if new == name), name)
+
+    @property
+    def expands(self) -> bool:
+        """Whether url_col is a path into documents, each with any number of URLs."""
+        nested = self.base_format in ("json", "jsonl", "parquet")
+        return nested and self.url_template is None and is_path(self.url_source)
+
+    @property
+    def needs_stream(self) -> bool:
+        """Whether the rows of the list are not those of its files, so that it is read here."""
+        return self.expands
 
     @property
     def url_sources(self) -> tuple[str, ...]:

@@ -89,9 +89,10 @@ def check_urls(
     if not urls or (problem is None and any(map(SCHEME.match, urls))):
         return ()
     if all(map(is_nested, urls)):
+        path = f"url_col={url_col}[*]" if urls[0].lstrip()[0] == "[" else f"url_col={url_col}.KEY"
         raise OptionError(
             f"url_col is {url_col!r}: its values are lists or objects, not URLs ({urls[0]:.80}); "
-            "write a list with one row for each URL (pandas: explode)"
+            f"{path} makes a row of each URL in them, of json, jsonl and parquet"
         )
     others = [name for name in list(names())[:MAX_COLUMNS] if name != url_col]
     found = [name for name in others if are_urls(read(name))]

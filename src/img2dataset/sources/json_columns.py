@@ -9,6 +9,7 @@ from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.json_nesting import describe_nesting
 from img2dataset.sources.json_objects import Objects, parse_json
+from img2dataset.sources.paths import find_root
 
 BATCH_ROWS = 4096
 
@@ -16,6 +17,9 @@ BATCH_ROWS = 4096
 def read_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
     """Read the rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
     content = parse_object(text, config, url)
+    if config.expands and find_root(config.url_source) in content:
+        yield Objects([content])
+        return
     try:
         check_columns(list(content), config, url)
     except BadListError as error:

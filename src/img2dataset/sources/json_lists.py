@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
+from img2dataset.sources.documents import expand_documents, fill_paths
 from img2dataset.sources.json_array import WHITESPACE, ArrayText, BadElement
 from img2dataset.sources.json_columns import BATCH_ROWS, read_columns
 from img2dataset.sources.json_keys import KeyCheck, keep_url_only
@@ -63,8 +64,12 @@ class JsonListFormat:
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """Read the objects of a file, with the columns that its folders name."""
-    return fill_in(read_objects(reading, config), reading.file.url)
+    """Read the rows of a file: its objects, with the columns that its folders name, or the URLs in
+    them."""
+    objects = fill_in(read_objects(reading, config), reading.file.url)
+    if config.expands:
+        return expand_documents(objects, config, reading)
+    return fill_paths(objects, config)
 
 
 def read_objects(reading: Reading, config: SourceConfig) -> Iterator[Objects]:

@@ -19,11 +19,16 @@ def make_table(objects: Objects, config: SourceConfig, types: Types) -> pa.Table
     columns = {
         column.name: convert_values(
             [row.get(column.source) for row in objects.rows],
-            pa.string() if column.is_text else types[column.name],
+            pa.string() if column.is_text else choose_type(column.name, types),
         )
         for column in list_read_columns(config)
     }
     return add_problem_column(columns, objects.problems, len(objects.rows))
+
+
+def choose_type(name: str, types: Types) -> pa.DataType:
+    """The type of a column that is no text: an additional one, or one that is made here."""
+    return types.get(name, pa.int64())
 
 
 def convert_values(values: list[Any], kind: pa.DataType) -> pa.Array:

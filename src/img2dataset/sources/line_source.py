@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from img2dataset.errors import OptionError, SourceError
+from img2dataset.options.columns import DOCUMENT_INDEX
 from img2dataset.records import Shard
 from img2dataset.sources.compression import unpack_head
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
@@ -68,28 +69,32 @@ class LineSource:
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
-        done = 0
+        done = documents = 0
         self._read = 0.0
         self._findings = Findings()
         types = self._column_types()
         for number, file in enumerate(self.files):
             with self._noted_reading(file) as reading:
-                for table, position in cut_into_shards(
-                    self._marked(reading, types), rows_per_shard
-                ):
+                tables = self._marked(reading, types, documents)
+                for table, position in cut_into_shards(tables, rows_per_shard):
                     self._read = done + position
                     yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
                 done += reading.position
+                documents += reading.documents
         self._read = float(done)
 
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
         """Read a file, and merge its findings into those of the list."""
-        with translate_errors(SourceError, file.url), Reading(file) as reading:
+        with translate_errors(SourceError, file.url), self.open_reading(file) as reading:
             try:
                 yield reading
             finally:
                 self._findings.merge(reading.findings)
+
+    def open_reading(self, file: InputFile) -> Reading:
+        """Begin one pass over a file."""
+        return Reading(file)
 
     def findings(self) -> tuple[str, ...]:
         return self._findings.lines()
@@ -97,14 +102,14 @@ class LineSource:
     def first_rows(self, config: SourceConfig) -> pa.Table:
         """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), Reading(file) as reading:
+        with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
             found = next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
             return finish_table(found, config)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that has rows."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), Reading(file) as reading:
+        with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
             return self._format.column_names(reading, self._config)
 
     def all_names(self) -> list[str]:
@@ -127,10 +132,16 @@ class LineSource:
             return {}
         return self._format.column_types(self.files, self._config)
 
-    def _marked(self, reading: Reading, types: Types) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the tables of a file, each with the file position after it."""
+    def _marked(
+        self, reading: Reading, types: Types, documents: int
+    ) -> Iterator[tuple[pa.Table, int]]:
+        """Yield the tables of a file, each with the file position after it.
+
+        `documents` is the number of those in the files before.
+        """
         for table in self._format.tables(reading, self._config, types):
-            yield finish_table(table, self._config), reading.position
+            finished = finish_table(table, self._config)
+            yield count_documents(finished, documents), reading.position
 
     def _find_first(self) -> InputFile:
         """Find the first file that has rows."""
@@ -145,6 +156,16 @@ class LineSource:
             found, notices = has_rows(self._format, file, self._config)
         self.notices += notices
         return found
+
+
+def count_documents(table: pa.Table, before: int) -> pa.Table:
+    """Number documents over the whole list, not only in their file."""
+    if not before:
+        return table
+    import pyarrow.compute as pc  # noqa: PLC0415  (30 ms, for lists of documents)
+
+    place = table.column_names.index(DOCUMENT_INDEX)
+    return table.set_column(place, DOCUMENT_INDEX, pc.add(table.column(place), before))
 
 
 def begins_well(

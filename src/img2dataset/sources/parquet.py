@@ -29,6 +29,10 @@ MAX_FOOTERS_AT_ONCE = 16
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """Open a list in Parquet files."""
+    if config.needs_stream:
+        from img2dataset.sources.parquet_stream import ParquetStream  # noqa: PLC0415  (few lists)
+
+        return ParquetStream(files, config)
     return ParquetSource(files, config)
 
 

@@ -15,6 +15,7 @@ from img2dataset.errors import SourceError
 from img2dataset.records import ParquetRange
 from img2dataset.sources.columns import list_read_columns
 from img2dataset.sources.config import BadListError, SourceConfig
+from img2dataset.sources.nested_columns import list_roots
 from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.tables import normalise
@@ -47,8 +48,7 @@ class RangeReader:
         self.url = url
         self.columns = columns
         self._file = open_parquet(url)
-        there = self._file.schema_arrow.names
-        self._columns_in_file = [name for name in columns if name in there]
+        self._columns_in_file = list_roots(columns, self._file.schema_arrow.names)
         self._starts = self._starts_of_row_groups()
         self._position = 0
         self._batches: Iterator[Any] = iter(())

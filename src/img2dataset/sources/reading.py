@@ -23,6 +23,8 @@ class Reading:
     def __init__(self, file: InputFile, plain: IO[bytes] | None = None) -> None:
         self.file = file
         self.position = 0
+        self.documents = 0
+        """Read so far, of a list whose documents have several URLs."""
         self.findings = Findings()
         self._raw = open_bytes(file.url) if plain is None else plain
         self._plain: Any = None

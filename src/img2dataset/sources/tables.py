@@ -16,6 +16,7 @@ from img2dataset.sources.columns import Column, check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.digests import format_digest
 from img2dataset.sources.made_columns import finish_table
+from img2dataset.sources.nested_columns import find_column
 from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
@@ -76,7 +77,17 @@ def normalise(
     schema: pa.Schema | None = None,
     folders: Mapping[str, int | str | None] = MappingProxyType({}),
 ) -> pa.Table:
-    """Make the table to store, with the types of `schema`, from columns as they are in the list.
+    """Make the table to store, with the types of `schema`, from columns as they are in the list."""
+    return finish_table(select_columns(table, config, schema, folders), config)
+
+
+def select_columns(
+    table: pa.Table,
+    config: SourceConfig,
+    schema: pa.Schema | None = None,
+    folders: Mapping[str, int | str | None] = MappingProxyType({}),
+) -> pa.Table:
+    """Select the columns to read, in their order, with their final names and the types of `schema`.
 
     A column that the table lacks has the one value that its `folders` give.
     """
@@ -84,17 +95,15 @@ def normalise(
     kinds = {} if schema is None else {field.name: field.type for field in schema}
     columns = []
     for want in wanted:
-        if want.source in table.column_names:
-            column = table.column(want.source)
-        else:
+        column = find_column(table, want.source)
+        if column is None:
             column = pa.chunked_array([pa.repeat(folders[want.source], table.num_rows)])
         if want.is_text:
             column = make_text_column(column, want)
         elif want.name in kinds:
             column = cast_column(column, kinds[want.name])
         columns.append(column)
-    read = pa.Table.from_arrays(columns, names=[want.name for want in wanted])
-    return finish_table(read, config)
+    return pa.Table.from_arrays(columns, names=[want.name for want in wanted])
 
 
 def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
