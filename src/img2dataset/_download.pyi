@@ -73,6 +73,7 @@ def download(
     quoting: Literal['auto', 'none'] = 'auto',
     rename_columns: Sequence[str] | None = None,
     url_template: str | None = None,
+    where: str | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -205,6 +206,9 @@ def download(
             width=list_width,key=src_key; every other option takes the new ones (default: None)
         url_template: URL with names of columns in braces, in place of url_col:
             https://host/photos/{photo_id}/medium.{extension} (default: None)
+        where: condition on columns of the list; other rows are left out before the
+            download: similarity > 0.3 AND width >= 512. Of Parquet only row groups are read
+            that can match (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

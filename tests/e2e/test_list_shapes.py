@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +58,45 @@ def test_a_headerless_table_by_a_config_file(tmp_path: Path) -> None:
         rows = make(tmp_path, path, f"--config={config}")
 
     assert [row["caption"] for row in rows] == ['a "big" cat']
+
+
+def test_documents_become_rows_of_which_some_match(tmp_path: Path) -> None:
+    with Site() as site:
+        documents = [
+            {"page": f"p{number}", "images": [
+                {"raw_url": site.url(f"/image/{4 * number + place}.jpg"), "sim": place / 4}
+                for place in range(4)
+            ]}
+            for number in range(3)
+        ]  # fmt: skip
+        path = tmp_path / "docs.jsonl.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("docs.jsonl", "".join(f"{json.dumps(each)}\n" for each in documents))
+        options = (
+            "--input_format=jsonl", "--url_col=images[*].raw_url", "--where=images.sim >= 0.5",
+            "--save_additional_columns=page", "--number_sample_per_shard=4",
+        )  # fmt: skip
+        rows = make(tmp_path, path, *options)
+        again = make(tmp_path, path, *options)
+
+    assert rows == again
+    assert [(row["page"], row["document_index"], row["url_position"]) for row in rows] == [
+        (f"p{number}", number, place) for number in range(3) for place in (2, 3)
+    ]
+    assert {row["status"] for row in rows} == {"success"}
+
+
+def test_urls_are_made_and_a_condition_that_nothing_matches_is_said(tmp_path: Path) -> None:
+    with Site() as site:
+        path = tmp_path / "list.parquet"
+        pq.write_table(pa.table({"id": [1, 2], "kind": ["jpg", "jpg"]}), path)
+        template = f"--url_template={site.url('/image/')}{{id}}.{{kind}}"
+        rows = make(tmp_path, path, "--input_format=parquet", template, "--where=id > 1")
+        code, said = run([
+            f"--url_list={path}", "--input_format=parquet", template, "--where=id > 7",
+            f"--output_folder={tmp_path / 'none'}",
+        ])  # fmt: skip
+
+    assert [row["url"] for row in rows] == [site.url("/image/2.jpg")]
+    assert code == 1
+    assert "no row of the list matches" in said

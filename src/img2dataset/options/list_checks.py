@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Formatter
 
+from img2dataset.options.where import ConditionError, parse_condition
+
 SEPARATOR_NAMES = {
     "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ",
 }  # fmt: skip
@@ -68,3 +70,11 @@ def template(value: str) -> str | None:
     is_web = value.lower().startswith(("http://", "https://", "{"))
     good = names and is_web
     return None if good else "a URL with names of columns in braces, as https://host/{id}.jpg"
+
+
+def condition(value: str) -> str | None:
+    try:
+        parse_condition(value)
+    except ConditionError as error:
+        return f"a condition such as  similarity > 0.3 AND width >= 512, but {error}"
+    return None

@@ -9,6 +9,7 @@ from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.list_checks import list_template_columns, parse_renames
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.star import wants_all_columns
+from img2dataset.options.where import list_names, parse_condition
 
 TEXT_TABLES = ("csv", "tsv")
 DEFAULT_URL_COL = "url"
@@ -59,6 +60,7 @@ def _check_renames(options: ListShapeOptions) -> None:
         "verify_hash": (options.verify_hash or [])[:1],
         "save_additional_columns": options.save_additional_columns or (),
         "url_template": list_template_columns(options.url_template or ""),
+        "where": [] if options.where is None else list_names(parse_condition(options.where)),
     }
     if options.url_template is not None:
         del asked["url_col"]
@@ -72,18 +74,18 @@ def _check_renames(options: ListShapeOptions) -> None:
 
 
 def _check_template(options: ListShapeOptions) -> None:
-    if options.url_template is None:
-        return
-    if options.url_col != DEFAULT_URL_COL:
+    if options.url_template is not None and options.url_col != DEFAULT_URL_COL:
         raise OptionError(
             f"url_template is {options.url_template!r} and url_col is {options.url_col!r}: leave "
             "one of the two out"
         )
-    if options.input_format.partition(".")[0] == "txt" and isinstance(options.url_list, str):
-        raise OptionError(
-            f"url_template is {options.url_template!r}, but input_format is "
-            f"{options.input_format!r}: such a list has no columns"
-        )
+    is_txt = options.input_format.partition(".")[0] == "txt" and isinstance(options.url_list, str)
+    for name in ("url_template", "where", "rename_columns"):
+        if is_txt and getattr(options, name):
+            raise OptionError(
+                f"{name} is {getattr(options, name)!r}, but input_format is "
+                f"{options.input_format!r}: such a list has no columns but the URL"
+            )
 
 
 def _check_documents(options: ListShapeOptions) -> None:

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from img2dataset.options.checks import OneOf
 from img2dataset.options.choices import Quoting
 from img2dataset.options.declared import DeclaredOptions
-from img2dataset.options.list_checks import column_names, renames, separator, template
+from img2dataset.options.list_checks import column_names, condition, renames, separator, template
 from img2dataset.options.option import Group, option
 
 
@@ -49,5 +49,13 @@ class ListShapeOptions(DeclaredOptions):
         "https://host/photos/{photo_id}/medium.{extension}",
         Group.INPUT,
         check=template,
+        shapes_output=True,
+    )
+    where: str | None = option(
+        None,
+        "condition on columns of the list; other rows are left out before the download: "
+        "similarity > 0.3 AND width >= 512. Of Parquet only row groups are read that can match",
+        Group.INPUT,
+        check=condition,
         shapes_output=True,
     )

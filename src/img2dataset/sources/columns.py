@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from img2dataset.options import list_template_columns
 from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
+from img2dataset.options.where import list_names
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.missing_header import suggest_header
@@ -53,25 +54,29 @@ def list_columns(config: SourceConfig) -> tuple[Column, ...]:
 
 
 MADE_OF = "_made_of:"
-"""Before the name of a column that is read to make others of it, and is not stored."""
+CONDITION_ON = "_condition_on:"
+"""Before the name of a column that is read for a template or a condition, and is not stored."""
 
 
 def list_read_columns(config: SourceConfig) -> tuple[Column, ...]:
     """List the columns to read from the files: those to store, but for the ones that are made, and
     those that these are made of."""
-    columns = list_columns(config)
-    if config.url_template is None:
-        return columns
-    return (
-        *columns[:-1],
-        *(
+    columns = list(list_columns(config))
+    if config.url_template is not None:
+        columns.pop()
+        columns += [
             Column(MADE_OF + name, config.name_in_files(name), "url_template", is_text=True)
             for name in list_template_columns(config.url_template)
-        ),
-    )
+        ]
+    if config.condition is not None:
+        columns += [
+            Column(CONDITION_ON + name, config.name_in_files(name), "where", is_text=False)
+            for name in list_names(config.condition)
+        ]
+    return tuple(columns)
 
 
-TEXTS_WITH_NAMES = ("url_template",)
+TEXTS_WITH_NAMES = ("url_template", "where")
 """Options that name columns inside a text."""
 MAX_SHOWN_COLUMNS = 50
 """In an error message."""

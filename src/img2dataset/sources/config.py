@@ -14,6 +14,7 @@ from img2dataset.options import (
     parse_renames,
     parse_separator,
 )
+from img2dataset.options.where import Condition, parse_condition
 from img2dataset.records import Shard
 from img2dataset.sources.compression import Compression
 from img2dataset.sources.paths import is_path
@@ -40,6 +41,8 @@ class SourceConfig:
     """As given: a character or its name."""
     quoting: str = "auto"
     url_template: str | None = None
+    where: str | None = None
+    """The condition, as written."""
     renames: tuple[tuple[str, str], ...] = ()
     """(name in the files, name for all other options)."""
 
@@ -72,9 +75,14 @@ class SourceConfig:
         return nested and self.url_template is None and is_path(self.url_source)
 
     @property
+    def condition(self) -> Condition | None:
+        """What rows of the list must fulfil."""
+        return None if self.where is None else parse_condition(self.where)
+
+    @property
     def needs_stream(self) -> bool:
         """Whether the rows of the list are not those of its files, so that it is read here."""
-        return self.expands
+        return self.expands or self.where is not None
 
     @property
     def url_sources(self) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
         OptionError: all of them would fail.
     """
     bare = replace(config, additional_columns=(), bbox_col=None, caption_col=None)
+    bare = replace(bare, where=None)
+    check_condition(source, config)
     table = source.first_rows(bare)
     urls = read_texts(table, URL)
     notices: tuple[str, ...] = ()
@@ -64,6 +66,18 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
     if config.verify_hash is not None:
         check_hashes(read_texts(table, config.verify_hash[1]), *config.verify_hash)
     return notices
+
+
+def check_condition(source: Previewed, config: SourceConfig) -> None:
+    """Refuse a condition that compares what cannot be compared."""
+    if config.where is None:
+        return
+    from img2dataset.sources.row_filter import ConditionTypeError  # noqa: PLC0415  (few lists)
+
+    try:
+        source.first_rows(replace(config, additional_columns=(), bbox_col=None))
+    except ConditionTypeError as error:
+        raise OptionError(f"where is {config.where!r}: {error}") from error
 
 
 def check_made_urls(urls: Texts, template: str) -> None:

@@ -82,6 +82,9 @@ class LineSource:
                 done += reading.position
                 documents += reading.documents
         self._read = float(done)
+        first = next(ids)
+        if first == first_id and self._config.where is not None:
+            raise SourceError(f"where is {self._config.where!r}: no row of the list matches")
 
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
@@ -103,8 +106,9 @@ class LineSource:
         """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
         with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
-            found = next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
-            return finish_table(found, config)
+            tables = (t for t in self._format.tables(reading, config, {}) if t.num_rows)
+            found = next(tables, None)  # none: no row group can match a condition
+            return pa.table({}) if found is None else finish_table(found, config)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that has rows."""

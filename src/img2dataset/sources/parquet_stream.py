@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pyarrow as pa
 
 from img2dataset.errors import OptionError
+from img2dataset.options.where import list_names
 from img2dataset.sources.columns import list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.documents import expand_documents
@@ -21,8 +22,21 @@ from img2dataset.sources.parquet_footers import read_footer
 from img2dataset.sources.parquet_ranges import BATCH_ROWS, open_parquet
 from img2dataset.sources.partitions import add_partitions, parse_partitions
 from img2dataset.sources.reading import Reading
+from img2dataset.sources.row_filter import can_match, read_ranges
 from img2dataset.sources.tables import select_columns
 from img2dataset.sources.types import find_common_type
+
+GroupTest = Callable[[Any], bool]
+"""Takes the metadata of a row group; false if none of its rows is wanted."""
+
+
+def make_group_test(config: SourceConfig) -> GroupTest:
+    """Make the test of row groups by the ranges of values that their metadata has."""
+    condition = config.condition
+    if condition is None or config.expands:
+        return lambda _: True
+    names = {config.name_in_files(name): name for name in list_names(condition)}
+    return lambda group: can_match(condition, read_ranges(group, names))
 
 
 class ParquetReading:
@@ -45,10 +59,13 @@ class ParquetReading:
     def schema(self) -> pa.Schema:
         return self._parquet.schema_arrow
 
-    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
-        """Yield the rows, and note after each row group how far the file is read."""
-        groups = self._parquet.metadata.num_row_groups
+    def tables(self, columns: list[str], can_match: GroupTest) -> Iterator[pa.Table]:
+        """Yield the rows of the row groups that can match, and note how far the file is read."""
+        metadata = self._parquet.metadata
+        groups = metadata.num_row_groups
         for number in range(groups):
+            if not can_match(metadata.row_group(number)):
+                continue
             for batch in self._parquet.iter_batches(
                 BATCH_ROWS, row_groups=[number], columns=columns, use_threads=False
             ):
@@ -81,7 +98,7 @@ class ParquetFormat:
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         stream = cast("ParquetReading", reading)
         wanted = [column.source for column in list_read_columns(config)]
-        rows = stream.tables(list_roots(wanted, stream.schema.names))
+        rows = stream.tables(list_roots(wanted, stream.schema.names), make_group_test(config))
         if not config.expands:
             folders = parse_partitions(stream.file.url)
             schema = pa.schema(list(types.items()))

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from img2dataset.errors import OptionError
+from img2dataset.options.where import list_names
 from img2dataset.records import URL, Shard
 from img2dataset.sources.columns import Column, check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
@@ -37,6 +38,9 @@ class TableSource:
         self._config = config
         self._names = table.column_names
         self._table = table.select(dict.fromkeys(c.source for c in list_read_columns(config)))
+        self._table = self._table.filter(find_matching(self._table, config))
+        if self._table.num_rows == 0:
+            raise OptionError(f"where is {config.where!r}: no row of {name} matches")
         self._schema = pa.schema(
             [
                 (
@@ -69,6 +73,21 @@ class TableSource:
 
     def fraction_read(self) -> float:
         return float(self._handed_out / self._table.num_rows)
+
+
+def find_matching(table: pa.Table, config: SourceConfig) -> pa.Array:
+    """Find the rows that match the condition, if there is one."""
+    if config.condition is None:
+        return pa.repeat(pa.scalar(True), table.num_rows)
+    from img2dataset.sources.row_filter import ConditionTypeError, match_rows  # noqa: PLC0415
+
+    columns = {
+        each: table.column(config.name_in_files(each)) for each in list_names(config.condition)
+    }
+    try:
+        return match_rows(config.condition, columns, table.num_rows)
+    except ConditionTypeError as error:
+        raise OptionError(f"where is {config.where!r}: {error}") from error
 
 
 def normalise(
