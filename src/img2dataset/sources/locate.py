@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -24,6 +25,8 @@ PACKED = (*(kind.value for kind in Compression), "zip", "tar", "tar.gz", "tgz")
 Location = str | PathLike[str]
 
 
+RUN_ON_STARS = re.compile(r"(^|/)\*\*(?=[^/*])")
+"""**.parquet: any depth, and the rest of a name."""
 MAGIC_OF_GLOBS = frozenset("*?[")
 
 
@@ -102,6 +105,7 @@ def resolve_url(fs: Any, path: str, location: str) -> str:
 
 def match_pattern(fs: Any, pattern: str, search: Search) -> list[LocatedFile] | None:
     """List the files that match a pattern, sorted by path, without hidden ones."""
+    pattern = RUN_ON_STARS.sub(r"\1**/*", pattern)
     matches = fs.glob(pattern, detail=True)
     files = [
         LocatedFile(make_full_url(fs, path), info.get("size"))

@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 import pyarrow as pa
 
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
+from img2dataset.sources.access import describe_refusal
 from img2dataset.sources.config import BadListError
 from img2dataset.storage.failures import is_from_file_system, one_line
 from img2dataset.storage.file_systems import open_url
@@ -76,14 +77,19 @@ def translate_errors(kind: type[Img2datasetError], url: str) -> Iterator[None]:
     except BadListError as error:
         raise kind(str(error)) from error
     except FileNotFoundError as error:
-        raise kind(f"{url} does not exist") from error
+        raise kind(f"{url} {describe_refusal(url, error) or 'does not exist'}") from error
     except PermissionError as error:
         raise kind(f"{url} may not be read: permission denied") from error
     except pa.ArrowException as error:
         raise kind(f"{url} is malformed: {one_line(error)}") from error
     except OSError as error:
-        raise kind(f"{url} cannot be read: {one_line(error)}") from error
+        raise kind(f"{url} {describe_failure(url, error)}") from error
     except Exception as error:
         if not is_from_file_system(error):
             raise
-        raise kind(f"{url} cannot be read: {one_line(error)}") from error
+        raise kind(f"{url} {describe_failure(url, error)}") from error
+
+
+def describe_failure(url: str, error: BaseException) -> str:
+    """Say why a file cannot be read, and what to do if its server refuses it."""
+    return describe_refusal(url, error) or f"cannot be read: {one_line(error)}"
