@@ -10,7 +10,8 @@ TOKENS = f"{HUB}/settings/tokens"
 REPOSITORY = re.compile(
     r"(?:hf://|https?://[^/]+/)(?P<kind>datasets/|spaces/)?(?P<name>[^/@]+/[^/@]+)"
 )
-NO_TOKEN, NOT_ALLOWED = 401, 403
+REFUSALS = (401, 403)
+"""No credentials, or not enough."""
 
 
 def get_hub() -> str:
@@ -38,11 +39,9 @@ def find_status(error: BaseException) -> int | None:
 def describe_refusal(url: str, error: BaseException) -> str | None:
     """Say what to do about an answer that refuses a list; None if that is not the problem."""
     status = find_status(error)
-    if is_on_hub(url) and (
-        status in (NO_TOKEN, NOT_ALLOWED) or isinstance(error, FileNotFoundError)
-    ):
+    if is_on_hub(url) and (status in REFUSALS or isinstance(error, FileNotFoundError)):
         return describe_hub_refusal(url, status)
-    if status in (NO_TOKEN, NOT_ALLOWED):
+    if status in REFUSALS:
         return (
             f"may not be read: the server answers {status}; accept the terms or log in where the list "
             "is offered, and use the link from there, or download the file"

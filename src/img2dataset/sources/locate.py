@@ -9,8 +9,9 @@ from os import PathLike, fspath
 from typing import Any
 
 from img2dataset.errors import OptionError
+from img2dataset.sources.access import REFUSALS, describe_refusal, find_status
 from img2dataset.sources.compression import Compression
-from img2dataset.sources.config import InputFile, SourceConfig
+from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.file_ends import LocatedFile
 from img2dataset.sources.folders import describe_folder
 from img2dataset.sources.hidden_files import is_hidden_match, is_hidden_name
@@ -91,7 +92,9 @@ def find_at(location: str, search: Search) -> list[LocatedFile] | None:
     fs, path = open_file_system(location)
     try:
         info = fs.info(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if find_status(error) in REFUSALS:  # fsspec calls every answer that is none "not found"
+            raise BadListError(f"{location} {describe_refusal(location, error)}") from error
         return match_pattern(fs, path, search) if MAGIC_OF_GLOBS & set(path) else None
     if info["type"] == "directory":
         return list_folder(fs, path, location, search)
