@@ -8,8 +8,13 @@ from typing import IO, Any
 
 from img2dataset.errors import OptionError
 from img2dataset.sources.config import BadListError
-from img2dataset.sources.opening import is_web, open_bytes, open_file_system, translate_errors
-from img2dataset.storage.failures import one_line
+from img2dataset.sources.opening import (
+    describe_failure,
+    is_web,
+    open_bytes,
+    open_file_system,
+    translate_errors,
+)
 
 SAMPLE_BYTES = 1 << 16
 """Bytes of each end of a file that its fingerprint is made of."""
@@ -48,7 +53,7 @@ def check_bytes(answer: Any, url: str) -> bytes:
         if isinstance(answer, FileNotFoundError | PermissionError):
             raise answer
         if isinstance(answer, BaseException):
-            raise BadListError(f"{url} cannot be read: {one_line(answer)}")
+            raise BadListError(f"{url} {describe_failure(url, answer)}")
     return bytes(answer)
 
 

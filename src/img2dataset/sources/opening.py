@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
 from img2dataset.errors import Img2datasetError, MissingExtraError, OptionError
+from img2dataset.sources.access import describe_refusal
 from img2dataset.sources.config import BadListError
 from img2dataset.storage.failures import is_from_file_system, one_line
 from img2dataset.storage.file_systems import open_url
@@ -40,7 +39,28 @@ def open_bytes(url: str) -> IO[bytes]:
     fs, path = open_file_system(url)
     if is_web(fs):
         return fs.open(path, "rb", block_size=0)  # type: ignore[no-any-return]  # as it comes
-    return fs.open(path, "rb")  # type: ignore[no-any-return]
+    stream = fs.open(path, "rb")
+    return cast("IO[bytes]", Member(stream, fs)) if protocols(fs) & {"zip", "tar"} else stream
+
+
+class Member:
+    """An open file in an archive.
+
+    It holds the file system of the archive, which closes the archive when nothing does.
+    """
+
+    def __init__(self, stream: IO[bytes], fs: Any) -> None:
+        self._stream = stream
+        self._fs = fs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __enter__(self) -> Member:  # noqa: PYI034  (Self is new in 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
 
 
 @contextmanager
@@ -57,16 +77,19 @@ def translate_errors(kind: type[Img2datasetError], url: str) -> Iterator[None]:
     except BadListError as error:
         raise kind(str(error)) from error
     except FileNotFoundError as error:
-        raise kind(f"{url} does not exist") from error
+        raise kind(f"{url} {describe_refusal(url, error) or 'does not exist'}") from error
     except PermissionError as error:
         raise kind(f"{url} may not be read: permission denied") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise kind(f"{url} is not a whole gzip file: {one_line(error)}") from error
     except pa.ArrowException as error:
         raise kind(f"{url} is malformed: {one_line(error)}") from error
     except OSError as error:
-        raise kind(f"{url} cannot be read: {one_line(error)}") from error
+        raise kind(f"{url} {describe_failure(url, error)}") from error
     except Exception as error:
         if not is_from_file_system(error):
             raise
-        raise kind(f"{url} cannot be read: {one_line(error)}") from error
+        raise kind(f"{url} {describe_failure(url, error)}") from error
+
+
+def describe_failure(url: str, error: BaseException) -> str:
+    """Say why a file cannot be read, and what to do if its server refuses it."""
+    return describe_refusal(url, error) or f"cannot be read: {one_line(error)}"

@@ -50,6 +50,7 @@ EXTRAS = {
     "gcs": ("gcsfs", "gcs"),
     "sftp": ("paramiko", "sftp"),
     "ssh": ("paramiko", "sftp"),
+    "hf": ("huggingface_hub", "hf"),
 }
 """Protocol of a URL -> (package, extra that installs it)."""
 

@@ -11,7 +11,6 @@ STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "hf", "http",
 PACKAGES = {
     "http": "aiohttp requests",
     "https": "aiohttp requests",
-    "hf": "huggingface_hub",
     "abfs": "adlfs",
     "abfss": "adlfs",
     "az": "adlfs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -20,6 +21,18 @@ def web_options(url: str) -> dict[str, Any]:
     given = conf.get(protocol, {}).get("client_kwargs", {})
     is_escaped = "%" in url and url.isascii() and " " not in url
     return {
-        "client_kwargs": {"requote_redirect_url": False, **given},
+        "client_kwargs": {"requote_redirect_url": False, **authorize(url), **given},
         **({"encoded": True} if is_escaped else {}),
     }
+
+
+def authorize(url: str) -> dict[str, Any]:
+    """Return the headers that show HF_TOKEN to the Hugging Face Hub, and to no other server.
+
+    aiohttp leaves them out where a redirect leads to another host.
+    """
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    token = os.environ.get("HF_TOKEN")
+    if not token or not url.startswith(f"{hub}/"):
+        return {}
+    return {"headers": {"Authorization": f"Bearer {token}"}}

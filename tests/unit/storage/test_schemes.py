@@ -40,7 +40,6 @@ def test_known_schemes_are_let_be(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "what"),
     [
-        ("hf://datasets/a", "pip install huggingface_hub"),
         ("abfs://c/a", "pip install adlfs"),
         ("https://a/b", "pip install aiohttp requests"),
         ("hdfs://a/b", "JAVA_HOME"),
