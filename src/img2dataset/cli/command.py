@@ -12,7 +12,8 @@ from types import FrameType
 from typing import NoReturn
 
 from img2dataset.cli.parse import parse
-from img2dataset.cli.parse_verify import COMMAND, parse_verify
+from img2dataset.cli.parse_verify import COMMAND as VERIFY
+from img2dataset.cli.parse_verify import parse_verify
 from img2dataset.errors import Img2datasetError, OptionError, SourceError
 from img2dataset.options import Options
 from img2dataset.process.startup import start_minimal
@@ -25,6 +26,7 @@ Run = Callable[[Options, Sequence[Reporter]], Report]
 
 BAD_USAGE = 2
 NOT_DONE = 1
+RECIPE = "recipe"
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
@@ -41,9 +43,9 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         with _interruptible():
             words = sys.argv[1:] if argv is None else argv
-            if is_verify(words):
+            if is_command(VERIFY, words):
                 return _verify(words[1:])
-            asked = parse(words)
+            asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
         _say(f"error: {error}")
@@ -66,9 +68,15 @@ def _advise_resuming(asked: Options | str) -> str:
     return f"{SAME_COMMAND}{' with incremental_mode=incremental' if is_new else ''} to go on"
 
 
-def is_verify(words: Sequence[str]) -> bool:
-    """Whether the first word is the command, not a list of that name."""
-    return bool(words) and words[0] == COMMAND and not os.path.lexists(COMMAND)
+def is_command(name: str, words: Sequence[str]) -> bool:
+    """Whether the first word is the command `name`, not a list of that name."""
+    return bool(words) and words[0] == name and not os.path.lexists(name)
+
+
+def _parse_recipe(words: Sequence[str]) -> Options | str:
+    from img2dataset.cli.recipe import parse_recipe  # noqa: PLC0415  (few ask for it)
+
+    return parse_recipe(words)
 
 
 def _verify(words: Sequence[str]) -> int:
