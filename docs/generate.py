@@ -48,7 +48,7 @@ TYPES = {
     "Sequence[str]": "list of str",
     "Any": "str, list, table",
 }
-OUTSIDE: dict[str, Any] = {"int": -math.inf, "float": -math.inf, "str": "", "Sequence[str]": ("?",)}
+OUTSIDE: dict[str, Any] = {"int": -math.inf, "float": -math.inf, "str": "", "Sequence[str]": ("",)}
 """Type of an option -> a value that every check of it refuses: a check tells what it allows."""
 
 

@@ -20,7 +20,7 @@ def download(
     encode_format: Literal['jpg', 'png', 'webp'] = 'jpg',
     skip_reencode: bool = False,
     output_format: Literal['files', 'webdataset', 'parquet', 'tfrecord', 'dummy'] = 'files',
-    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'parquet'] = 'txt',
+    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet'] = 'txt',
     url_col: str = 'url',
     caption_col: str | None = None,
     bbox_col: str | None = None,
@@ -68,6 +68,12 @@ def download(
     accept_changed_list: bool = False,
     verbose: bool = False,
     quiet: bool = False,
+    columns: Sequence[str] | None = None,
+    delimiter: str | None = None,
+    quoting: Literal['auto', 'none'] = 'auto',
+    rename_columns: Sequence[str] | None = None,
+    url_template: str | None = None,
+    where: str | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -102,8 +108,8 @@ def download(
             format is right (default: False)
         output_format: files, webdataset (tar), parquet, tfrecord, or dummy (download and
             resize, store nothing) (default: 'files')
-        input_format: txt, csv, tsv, json or jsonl, each also with .gz; or parquet (default:
-            'txt')
+        input_format: txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz;
+            or parquet (default: 'txt')
         url_col: column with the URL (not for txt) (default: 'url')
         caption_col: column with the caption; switches captions on (default: None)
         bbox_col: column of boxes to blur: lists of [x_min, y_min, x_max, y_max] in 0..1
@@ -111,7 +117,8 @@ def download(
         thread_count: downloads in flight, per process (default: 256)
         number_sample_per_shard: rows per shard (default: 10000)
         extract_exif: add the EXIF tags to the metadata (default: True)
-        save_additional_columns: input columns to copy to the metadata (default: None)
+        save_additional_columns: input columns to copy to the metadata; * = all of them
+            (default: None)
         timeout: seconds for one URL, redirects included (default: 10)
         enable_wandb: log to Weights & Biases (needs img2dataset[wandb]) (default: False)
         wandb_project: its project name (default: 'img2dataset')
@@ -188,6 +195,20 @@ def download(
             False)
         quiet: print nothing but errors; the exit code says the rest (in Python, the report)
             (default: False)
+        columns: names of the columns of csv or tsv files that have no header, in their
+            order (default: None)
+        delimiter: character between the cells of csv or tsv files, also by name (tab,
+            comma, semicolon, pipe, space); None = a comma in csv, a tab in tsv (default: None)
+        quoting: auto: quotes around texts in csv and tsv are understood in every usual
+            style; none: no character quotes: each line is a row, and quotes are part of its
+            texts (default: 'auto')
+        rename_columns: old=new names of columns of the list, such as
+            width=list_width,key=src_key; every other option takes the new ones (default: None)
+        url_template: URL with names of columns in braces, in place of url_col:
+            https://host/photos/{photo_id}/medium.{extension} (default: None)
+        where: condition on columns of the list; other rows are left out before the
+            download: similarity > 0.3 AND width >= 512. Of Parquet only row groups are read
+            that can match (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

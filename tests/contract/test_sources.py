@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import pickle
 from collections.abc import Callable
 from importlib import import_module
@@ -22,6 +21,7 @@ from img2dataset.sources.registry import FORMATS
 from img2dataset.sources.rows import make_rows
 from tests.quick import few_quick
 from tests.unit.sources.lists import (
+    compress,
     config,
     content,
     fields_in,
@@ -32,7 +32,10 @@ from tests.unit.sources.lists import (
     write,
 )
 
-INPUT_FORMATS = InputFormat.names()
+INPUT_FORMATS = [
+    *(name for name in InputFormat.names() if not name.endswith((".zst", ".bz2", ".xz"))),
+    *("txt.bz2", "csv.zst", "jsonl.xz"),
+]
 WITH_COLUMNS = [name for name in INPUT_FORMATS if not name.startswith("txt")]
 OF_LINES = [name for name in INPUT_FORMATS if name != "parquet"]
 every_format = pytest.mark.parametrize("input_format", INPUT_FORMATS)
@@ -69,7 +72,7 @@ def everything(input_format: str) -> Any:
 
 
 def test_every_input_format_has_a_module() -> None:
-    assert {name.removesuffix(".gz") for name in INPUT_FORMATS} == set(FORMATS)
+    assert {name.partition(".")[0] for name in InputFormat.names()} == set(FORMATS)
 
 
 @every_format_with_columns
@@ -269,7 +272,9 @@ def test_what_does_not_exist_is_refused_in_one_line(
 def test_an_empty_file_is_refused(input_format: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"a.{input_format}", b"")
 
-    with pytest.raises(OptionError, match=r"no rows|not a Parquet file|not a gzip file"):
+    with pytest.raises(
+        OptionError, match=r"no rows|not a Parquet file|not a (gzip|xz|bzip2|Zstandard) file"
+    ):
         open_source(path, config(input_format))
 
 
@@ -277,13 +282,13 @@ def test_an_empty_file_is_refused(input_format: str, tmp_path: Path) -> None:
 def test_a_list_without_rows_is_refused(input_format: str, tmp_path: Path) -> None:
     records = [{"url": "http://a"}]
     plain = {"txt": b" \n\n", "csv": b"url\n", "tsv": b"url\n", "json": b"[ ]", "jsonl": b"\n \n"}
-    base = input_format.removesuffix(".gz")
+    base, _, ending = input_format.partition(".")
     if base == "parquet":
         sink = pa.BufferOutputStream()
         pa.parquet.write_table(pa.Table.from_pylist(records).slice(1), sink)
         data = sink.getvalue().to_pybytes()
     else:
-        data = gzip.compress(plain[base]) if input_format.endswith(".gz") else plain[base]
+        data = compress(plain[base], ending)
     path = write(tmp_path / f"a.{input_format}", data)
 
     with pytest.raises(OptionError, match="no rows"):

@@ -11,7 +11,14 @@ from typing import Any
 from img2dataset.options.checks import check_type, check_value
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.copying import make_config
-from img2dataset.options.declared import DeclaredOptions
+from img2dataset.options.list_checks import (
+    list_template_columns,
+    parse_renames,
+    parse_separator,
+    parse_template,
+)
+from img2dataset.options.list_rules import check_list_shape
+from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.option import Group
 from img2dataset.options.rules import QUALITY, check_together
 
@@ -22,13 +29,17 @@ __all__ = [
     "RESERVED_COLUMNS",
     "Group",
     "Options",
+    "list_template_columns",
     "make_config",
+    "parse_renames",
+    "parse_separator",
+    "parse_template",
     "shaping_options",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Options(DeclaredOptions):
+class Options(ListShapeOptions):
     """The options of a run: all values, and their combinations, are allowed ones.
 
     Raises:
@@ -41,6 +52,7 @@ class Options(DeclaredOptions):
                 value = getattr(self, declared.name)
                 check_type(declared.name, value, str(declared.type))
                 check_value(declared.name, value, declared.metadata["check"])
+        check_list_shape(self)
         check_together(self)
 
 
@@ -56,5 +68,6 @@ def shaping_options(options: Options) -> dict[str, Any]:
     }
     for name in ("upscale_interpolation", "downscale_interpolation"):
         values[name] = values[name].lower()
-    values["save_additional_columns"] = values["save_additional_columns"] or None
+    for name in ("save_additional_columns", "rename_columns"):
+        values[name] = values[name] or None
     return values

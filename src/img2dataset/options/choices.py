@@ -52,7 +52,29 @@ class InputFormat(Choice):
     TSV_GZ = "tsv.gz"
     JSON_GZ = "json.gz"
     JSONL_GZ = "jsonl.gz"
+    TXT_ZST = "txt.zst"
+    CSV_ZST = "csv.zst"
+    TSV_ZST = "tsv.zst"
+    JSON_ZST = "json.zst"
+    JSONL_ZST = "jsonl.zst"
+    TXT_BZ2 = "txt.bz2"
+    CSV_BZ2 = "csv.bz2"
+    TSV_BZ2 = "tsv.bz2"
+    JSON_BZ2 = "json.bz2"
+    JSONL_BZ2 = "jsonl.bz2"
+    TXT_XZ = "txt.xz"
+    CSV_XZ = "csv.xz"
+    TSV_XZ = "tsv.xz"
+    JSON_XZ = "json.xz"
+    JSONL_XZ = "jsonl.xz"
     PARQUET = "parquet"
+
+
+class Quoting(Choice):
+    """What quotes in csv and tsv mean."""
+
+    AUTO = "auto", "quotes around texts in csv and tsv are understood in every usual style"
+    NONE = "none", "no character quotes: each line is a row, and quotes are part of its texts"
 
 
 class HashType(Choice):

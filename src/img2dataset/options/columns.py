@@ -30,5 +30,9 @@ FETCH_COLUMNS = (
 )
 """Metadata columns that save_fetch_metadata adds."""
 
+DOCUMENT_INDEX = "document_index"
+URL_POSITION = "url_position"
+"""Metadata columns of a list whose documents have several URLs."""
+
 OPT_OUT = "opt_out"
 """Metadata column that save_opt_out_signals adds."""

@@ -108,7 +108,7 @@ class DeclaredOptions:
         shapes_output=True,
     )
     input_format: str = option(
-        "txt", "txt, csv, tsv, json or jsonl, each also with .gz; or parquet", Group.INPUT,
+        "txt", "txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz; or parquet", Group.INPUT,
         check=OneOf(InputFormat), shapes_output=True,
     )  # fmt: skip
     url_col: str = option(
@@ -132,7 +132,10 @@ class DeclaredOptions:
         True, "add the EXIF tags to the metadata", Group.OUTPUT, shapes_output=True
     )
     save_additional_columns: Sequence[str] | None = option(
-        None, "input columns to copy to the metadata", Group.INPUT, shapes_output=True
+        None,
+        "input columns to copy to the metadata; * = all of them",
+        Group.INPUT,
+        shapes_output=True,
     )
     timeout: float = option(
         10, "seconds for one URL, redirects included", Group.DOWNLOAD, check=positive_seconds

@@ -64,13 +64,15 @@ def _check_columns(options: DeclaredOptions) -> None:
     if options.bbox_col in RESERVED_COLUMNS:
         raise OptionError(
             f"bbox_col is {options.bbox_col!r}: the column keeps its name in the metadata, and "
-            "img2dataset reserves this name there; rename the column"
+            "img2dataset reserves this name there; rename the column, as by "
+            f"rename_columns={options.bbox_col}=list_{options.bbox_col}"
         )
     reserved = sorted(set(options.additional_columns) & set(RESERVED_COLUMNS))
     if reserved:
         raise OptionError(
             f"save_additional_columns contains {', '.join(reserved)}: img2dataset reserves "
-            "these names for its own metadata; rename the columns or leave them out"
+            "these names for its own metadata; rename the columns, as by "
+            f"rename_columns={','.join(f'{name}=list_{name}' for name in reserved)}, or leave them out"
         )
     fetched = sorted(set(options.additional_columns) & set(FETCH_COLUMNS))
     if options.save_fetch_metadata and fetched:

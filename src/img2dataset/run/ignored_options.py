@@ -43,4 +43,4 @@ def drop_ignored_options(options: Options) -> tuple[Options, list[str]]:
 def has_bare_urls(options: Options) -> bool:
     """True if the list holds only URLs; a table in memory has columns whatever input_format says."""
     in_files = isinstance(options.url_list, str | os.PathLike | list | tuple)
-    return in_files and options.input_format.removesuffix(".gz") == "txt"
+    return in_files and options.input_format.partition(".")[0] == "txt"

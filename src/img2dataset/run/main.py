@@ -13,6 +13,7 @@ from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
+from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.run.preflight import (
@@ -45,9 +46,12 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         distribute = find_distributor(options.distributor)
         url_list = save_standard_input(options, stack)
         workers = stack.enter_context(distribute(make_work(options)))
-        config = SourceConfig.of(options)
         folder = open_folder(options)
-        source = open_source(url_list, config, make_own_file_check(folder, options))
+        is_own_file = make_own_file_check(folder, options)
+        options, renamed = name_all_columns(options, url_list, is_own_file)
+        ignored += renamed
+        config = SourceConfig.of(options)
+        source = open_source(url_list, config, is_own_file)
         check_apart(source, folder, options)
         lock_folder(folder, options.part_of, stack, reporters)
         pool = workers.describe_pool()

@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from img2dataset.errors import Img2datasetError
-from img2dataset.options import Options, make_config
+from img2dataset.options import (
+    Options,
+    list_template_columns,
+    make_config,
+    parse_renames,
+    parse_separator,
+)
+from img2dataset.options.where import Condition, parse_condition
 from img2dataset.records import Shard
+from img2dataset.sources.compression import Compression
+from img2dataset.sources.paths import is_path
+
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+"""Format of a list -> what separates its cells, unless `delimiter` says another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,16 @@ class SourceConfig:
     bbox_col: str | None = None
     verify_hash: tuple[str, str] | None = None
     """(column, hash type)."""
+    columns: tuple[str, ...] | None = None
+    """Of files that have no header."""
+    delimiter: str | None = None
+    """As given: a character or its name."""
+    quoting: str = "auto"
+    url_template: str | None = None
+    where: str | None = None
+    """The condition, as written."""
+    renames: tuple[tuple[str, str], ...] = ()
+    """(name in the files, name for all other options)."""
 
     @classmethod
     def of(cls, options: Options) -> SourceConfig:
@@ -33,16 +55,63 @@ class SourceConfig:
             options,
             caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
             verify_hash=None if pair is None else (pair[0], pair[1]),
+            columns=None if options.columns is None else tuple(options.columns),
+            renames=tuple(parse_renames(options.rename_columns or ()).items()),
         )
 
     @property
-    def gzipped(self) -> bool:
-        return self.input_format.endswith(".gz")
+    def compressed(self) -> bool:
+        """Whether the format says that all files are compressed; others may be all the same."""
+        return "." in self.input_format
+
+    def name_in_files(self, name: str) -> str:
+        """The name in the files of the column that options call `name`."""
+        return next((old for old, new in self.renames if new == name), name)
+
+    @property
+    def expands(self) -> bool:
+        """Whether url_col is a path into documents, each with any number of URLs."""
+        nested = self.base_format in ("json", "jsonl", "parquet")
+        return nested and self.url_template is None and is_path(self.url_source)
+
+    @property
+    def condition(self) -> Condition | None:
+        """What rows of the list must fulfil."""
+        return None if self.where is None else parse_condition(self.where)
+
+    @property
+    def needs_stream(self) -> bool:
+        """Whether the rows of the list are not those of its files, so that it is read here."""
+        return self.expands or self.where is not None
+
+    @property
+    def url_sources(self) -> tuple[str, ...]:
+        """The names in the files of what the URL is made of."""
+        if self.url_template is None:
+            return (self.url_source,)
+        return tuple(map(self.name_in_files, list_template_columns(self.url_template)))
+
+    @property
+    def url_source(self) -> str:
+        """The name of url_col in the files."""
+        return self.name_in_files(self.url_col)
+
+    @property
+    def separator(self) -> str:
+        """What is between the cells of csv or tsv."""
+        if self.delimiter is not None:
+            return parse_separator(self.delimiter)
+        return SEPARATORS[self.base_format]
+
+    @property
+    def has_quotes(self) -> bool:
+        """Whether quotes around a text of csv or tsv are not part of it."""
+        return self.quoting != "none"
 
     @property
     def base_format(self) -> str:
-        """The format of the content, without .gz."""
-        return self.input_format.removesuffix(".gz")
+        """The format of the content, without .gz and the like."""
+        return self.input_format.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +124,7 @@ class InputFile:
     """Hex SHA-256 over its first and last 64 KiB: part of a run's identity."""
     rows: int | None = None
     """If the ends of the file tell."""
+    compression: Compression | None = None
 
 
 class Source(Protocol):
@@ -75,6 +145,10 @@ class Source(Protocol):
 
     def findings(self) -> tuple[str, ...]:
         """Describe odd lines among those that `shards` has read so far, with examples."""
+        ...
+
+    def all_names(self) -> list[str]:
+        """List the columns of the list, as its files name them."""
         ...
 
     def rows_total(self) -> int | None:

@@ -66,20 +66,27 @@ def allow_long_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def infer_row_shape(header: Record, url_col: str, delimiter: str) -> RowShape:
+def infer_row_shape(
+    header: Record, url_col: str | None, delimiter: str, *, has_quotes: bool = True
+) -> RowShape:
     """Infer from the header what rows look like.
 
     A header that ends in a delimiter names no last column, so rows may lack it.
     """
     width = len(header)
     may_lack_last = width > 1 and not header[-1]
-    return RowShape(delimiter, width, width - may_lack_last, header.index(url_col))
+    url = None if url_col is None else header.index(url_col)
+    return RowShape(delimiter, width, width - may_lack_last, url, has_quotes)
 
 
-def read_header(lines: Lines, delimiter: str) -> tuple[ReadResult | None, int]:
+def read_header(
+    lines: Lines, delimiter: str, *, has_quotes: bool = True
+) -> tuple[ReadResult | None, int]:
     """Read the first record that is not blank, or its problem; return it with the position of its line."""
     for position, line in enumerate(lines.texts):
         if line.strip():
+            if not has_quotes:
+                return ReadResult(line.rstrip("\r\n").split(delimiter)), position
             with allow_long_fields():
                 header = read_doubled(lines.texts, position, delimiter)
             if header.record is None and delimiter == "\t":

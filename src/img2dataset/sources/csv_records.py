@@ -41,7 +41,8 @@ class RecordParser:
     def parse(self, lines: Lines, *, final: bool) -> Records:
         """Parse the records of some lines; `final` if no more lines follow."""
         with allow_long_fields():
-            quick = None if lines.odd else self._parse_quickly(lines.texts)
+            is_quick = self._shape.has_quotes and not lines.odd
+            quick = self._parse_quickly(lines.texts) if is_quick else None
             return quick if quick is not None else self._parse_carefully(lines, final=final)
 
     def _parse_quickly(self, lines: list[str]) -> Records | None:
@@ -68,7 +69,8 @@ class RecordParser:
         """Parse the lines, record by record where there are quotes."""
         records = Records()
         texts = lines.texts
-        marks = [place for place, line in enumerate(texts) if QUOTE in line]
+        has_quotes = self._shape.has_quotes
+        marks = [place for place, line in enumerate(texts) if has_quotes and QUOTE in line]
         position = 0
         while position < len(texts):
             mark = bisect_left(marks, position)
@@ -105,7 +107,8 @@ class RecordParser:
         problem = found.problem
         if found.record is not None and lines.odd:
             oddities = {lines.odd.get(each) for each in range(place, place + found.lines)}
-            problem = describe_wrong_bytes(found.record[self._shape.url], oddities)
+            url = self._shape.url
+            problem = "" if url is None else describe_wrong_bytes(found.record[url], oddities)
         if found.record is None or problem:
             records.add_problem(lines.first + place, problem, lines.texts[place])
             return
@@ -152,7 +155,9 @@ class RecordParser:
         found = self._fitted(ReadResult(record))
         if found.record is None:
             return None
-        is_sure = shape.delimiter == "\t" or QUOTE not in found.record[shape.url]
+        is_sure = (
+            shape.delimiter == "\t" or shape.url is None or QUOTE not in found.record[shape.url]
+        )
         return found if is_sure else None
 
     def _checked(self, found: ReadResult) -> ReadResult:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 
 import pyarrow as pa
 
-from img2dataset.sources.columns import check_columns, list_columns
+from img2dataset.sources.columns import check_columns, check_given_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
 from img2dataset.sources.csv_lines import Lines, Records, infer_row_shape, read_header
 from img2dataset.sources.csv_numbers import NumberTest
@@ -16,11 +16,10 @@ from img2dataset.sources.encodings import decode_lines
 from img2dataset.sources.findings import describe_line
 from img2dataset.sources.line_blocks import Block, read_line_blocks
 from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
+from img2dataset.sources.partitions import add_partitions, parse_partitions
 from img2dataset.sources.quotes import MAX_LINE_CHARACTERS, Record
 from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import add_problem_column
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
@@ -46,11 +45,20 @@ class DelimitedFormat:
         tests = {name: NumberTest() for name in config.additional_columns}
         for batch in scan_files(files, config, read_batches):
             for name, test in tests.items():
-                test.feed(batch.values(name))
+                test.feed(batch.values(config.name_in_files(name)))
         return {name: test.type for name, test in tests.items()}
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
         return next(read_batches(reading, config)).names
+
+    def all_names(
+        self,
+        files: tuple[InputFile, ...],  # noqa: ARG002
+        first: InputFile,
+        config: SourceConfig,
+    ) -> list[str]:
+        with Reading(first) as reading:
+            return add_partitions(self.column_names(reading, config), first.url)
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for batch in read_batches(reading, config):
@@ -60,8 +68,11 @@ class DelimitedFormat:
 class Batch:
     """Some records of a file, and where its columns are."""
 
-    def __init__(self, header: Record, records: Records) -> None:
+    def __init__(
+        self, header: Record, records: Records, folders: Mapping[str, int | str | None]
+    ) -> None:
         self._header = header
+        self._folders = folders
         self.problems = records.problems
         missing: Record = [None] * len(header)  # type: ignore[list-item]
         self._rows = [missing if row is None else row for row in records.rows]
@@ -75,6 +86,9 @@ class Batch:
 
     def values(self, column: str) -> list[str | None]:
         """Return the texts of a column; None in malformed records."""
+        if column not in self._header:
+            value = self._folders[column]
+            return [None if value is None else str(value)] * len(self._rows)
         return list(map(itemgetter(self._header.index(column)), self._rows))
 
 
@@ -83,6 +97,7 @@ def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
     parser: RecordParser | None = None
     header: Record = []
     rest: Lines | None = None
+    folders = parse_partitions(reading.file.url)
     for block, final in flag_last(read_line_blocks(reading, MAX_LINE_CHARACTERS)):
         lines = decode_block(block, reading)
         lines = lines if rest is None else rest.joined(lines)
@@ -94,7 +109,7 @@ def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Batch]:
         records = parser.parse(lines, final=final)
         rest = records.rest
         reading.findings.add_malformed(reading.file.url, records.problems, records.example)
-        yield Batch(header, records)
+        yield Batch(header, records, folders)
 
 
 def flag_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
@@ -125,25 +140,31 @@ def open_parser(
     Raises:
         BadListError: the header is malformed, or lacks a column.
     """
-    delimiter = DELIMITERS[config.base_format]
-    found, position = read_header(lines, delimiter)
+    delimiter = config.separator
+    found, position = read_header(lines, delimiter, has_quotes=config.has_quotes)
     if found is None:
         return None
     if found.record is None:
-        number = lines.first + position
-        raise BadListError(f"{url}: line {number}, the header, has {found.problem}")
-    check_columns(found.record, config, url)
-    parser = RecordParser(infer_row_shape(found.record, config.url_col, delimiter))
-    return found.record, parser, lines.after(position + found.lines)
+        number, what = lines.first + position, "the header" if config.columns is None else "a row"
+        raise BadListError(f"{url}: line {number}, {what}, has {found.problem}")
+    header = found.record if config.columns is None else list(config.columns)
+    check_columns(header, config, url)
+    if config.columns is not None:
+        check_given_columns(found.record, config.columns, url)
+    # a key of a folder is in no row
+    url_col = config.url_source if config.url_source in header and not config.url_template else None
+    shape = infer_row_shape(header, url_col, delimiter, has_quotes=config.has_quotes)
+    after = lines.after(position + found.lines) if config.columns is None else lines
+    return header, RecordParser(shape), after
 
 
 def make_table(batch: Batch, config: SourceConfig, types: Types) -> pa.Table:
     """Make a table of the wanted columns of a batch, with their final names."""
     columns = {
-        column.name: cast_texts(batch.values(column.source), types.get(column.source))
+        column.name: cast_texts(batch.values(column.source), types.get(column.name))
         if not column.is_text
         else pa.array(batch.values(column.source), pa.string())
-        for column in list_columns(config)
+        for column in list_read_columns(config)
     }
     return add_problem_column(columns, batch.problems, len(batch))
 

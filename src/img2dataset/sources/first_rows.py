@@ -47,19 +47,45 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
         OptionError: all of them would fail.
     """
     bare = replace(config, additional_columns=(), bbox_col=None, caption_col=None)
+    bare = replace(bare, where=None)
+    check_condition(source, config)
     table = source.first_rows(bare)
     urls = read_texts(table, URL)
-    notices = check_urls(
-        urls,
-        config.url_col,
-        lambda name: read_texts(
-            source.first_rows(replace(bare, url_col=name, verify_hash=None)), URL
-        ),
-        source.column_names,
-    )
+    notices: tuple[str, ...] = ()
+    if config.url_template is not None:
+        check_made_urls(urls, config.url_template)
+    else:
+        notices = check_urls(
+            urls,
+            config.url_col,
+            lambda name: read_texts(
+                source.first_rows(replace(bare, url_col=name, verify_hash=None, renames=())), URL
+            ),
+            source.column_names,
+        )
     if config.verify_hash is not None:
         check_hashes(read_texts(table, config.verify_hash[1]), *config.verify_hash)
     return notices
+
+
+def check_condition(source: Previewed, config: SourceConfig) -> None:
+    """Refuse a condition that compares what cannot be compared."""
+    if config.where is None:
+        return
+    from img2dataset.sources.row_filter import ConditionTypeError  # noqa: PLC0415  (few lists)
+
+    try:
+        source.first_rows(replace(config, additional_columns=(), bbox_col=None))
+    except ConditionTypeError as error:
+        raise OptionError(f"where is {config.where!r}: {error}") from error
+
+
+def check_made_urls(urls: Texts, template: str) -> None:
+    """Refuse a template that makes no URLs."""
+    if not urls or any(map(SCHEME.match, urls)):
+        return
+    problem = describe_missing_schemes(urls) or f"it makes no URL, but {urls[0]!r:.80}"
+    raise OptionError(f"url_template is {template!r}: {problem}")
 
 
 def read_texts(table: pa.Table, name: str) -> Texts:
@@ -77,9 +103,10 @@ def check_urls(
     if not urls or (problem is None and any(map(SCHEME.match, urls))):
         return ()
     if all(map(is_nested, urls)):
+        path = f"url_col={url_col}[*]" if urls[0].lstrip()[0] == "[" else f"url_col={url_col}.KEY"
         raise OptionError(
             f"url_col is {url_col!r}: its values are lists or objects, not URLs ({urls[0]:.80}); "
-            "write a list with one row for each URL (pandas: explode)"
+            f"{path} makes a row of each URL in them, of json, jsonl and parquet"
         )
     others = [name for name in list(names())[:MAX_COLUMNS] if name != url_col]
     found = [name for name in others if are_urls(read(name))]

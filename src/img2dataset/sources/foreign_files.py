@@ -10,10 +10,7 @@ ONE_IMAGE = ": a list has the URL of an image in each line"
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs.github.com/spec/",
      "is a Git LFS pointer, not the file itself: fetch it with  git lfs pull"),
-    (b"PK\x03\x04", "is a zip archive (or an Excel file): unzip it, and give the files in it"),
-    (b"\x28\xb5\x2f\xfd", "is compressed by Zstandard: unpack it with  zstd -d  or use gzip"),
-    (b"BZh", "is compressed by bzip2: unpack it with  bunzip2  or use gzip"),
-    (b"\xfd7zXZ\x00", "is compressed by xz: unpack it with  unxz  or use gzip"),
+    (b"PK\x03\x04", "is a zip archive: unzip it, and give the files in it"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it, and give the files in it"),
     (b"Rar!", "is a RAR archive: unpack it, and give the files in it"),
     (b"\x04\x22\x4d\x18", "is compressed by LZ4: unpack it with  lz4 -d  or use gzip"),

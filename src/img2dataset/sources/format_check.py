@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from img2dataset.sources.compression import Compression
 from img2dataset.sources.line_blocks import BOM
-from img2dataset.sources.reading import unzip_head
+from img2dataset.sources.missing_header import guess_names
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 
@@ -53,20 +54,21 @@ class FormatMismatch:
 
 
 def check_format(  # noqa: PLR0911  (one for each kind of file)
-    url: str, head: bytes, *, gzipped: bool = False
+    url: str, head: bytes, *, compression: Compression | None = None
 ) -> FormatMismatch | None:
-    """Check a txt file by its name and beginning; None if it looks like a list of URLs."""
-    lines = split_lines(unzip_head(head) if gzipped else head)
+    """Check a txt file by its name and beginning, unpacked; None if it looks like a list of URLs."""
+    lines = split_lines(head)
+    ending = "" if compression is None else f".{compression.value}"
     named = guess_format_by_name(url)
     other = named or guess_format_by_lines(lines)
     if not lines:
         return None
     table = detect_table(lines)
     if table is not None:
-        return replace(table, input_format=table.input_format + (".gz" if gzipped else ""))
+        return replace(table, input_format=table.input_format + ending)
     if other is None:
         return None
-    suffix = ".gz" if gzipped and other != "parquet" else ""
+    suffix = ending if other != "parquet" else ""
     others = sum(not is_url(line) for line in lines[1:])  # the first may name the only column
     if not any(map(is_url, lines)):
         return FormatMismatch(other + suffix, "not one line at its start is a URL", certain=True)
@@ -93,7 +95,8 @@ def detect_table(lines: list[str]) -> FormatMismatch | None:
         if not any(is_url(cell) for cell in lines[0].split("\t")):
             return None  # it has names of columns
         why = (
-            "its lines have tabs, and none has the names of the columns: add a first line of names"
+            "its lines have tabs, and none has the names of the columns: give them, as by  "
+            f"--columns={guess_names(lines[0].split(SEPARATORS['tsv']))}"
         )
         return FormatMismatch("tsv", why, certain=True)
     if sum(CAPTIONED.fullmatch(line) is not None for line in lines) * 2 > len(lines):
@@ -118,7 +121,10 @@ def is_url(line: str) -> bool:
 
 def guess_format_by_name(url: str) -> str | None:
     """Guess the format of a file, other than txt, by its name."""
-    ending = url.lower().partition("?")[0].removesuffix(".gz").rpartition(".")[2]
+    name = url.lower().partition("?")[0]
+    for kind in Compression:
+        name = name.removesuffix(f".{kind.value}")
+    ending = name.rpartition(".")[2]
     return ending if ending in NAMES else None
 
 

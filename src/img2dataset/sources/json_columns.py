@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from img2dataset.sources.columns import check_columns, list_columns
+from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.json_nesting import describe_nesting
 from img2dataset.sources.json_objects import Objects, parse_json
+from img2dataset.sources.paths import find_root
 
 BATCH_ROWS = 4096
 
@@ -16,16 +17,19 @@ BATCH_ROWS = 4096
 def read_columns(text: str, config: SourceConfig, url: str) -> Iterator[Objects]:
     """Read the rows of {"url": {"0": ..., "1": ...}, ...} or {"url": [...], ...}."""
     content = parse_object(text, config, url)
+    if config.expands and find_root(config.url_source) in content:
+        yield Objects([content])
+        return
     try:
         check_columns(list(content), config, url)
     except BadListError as error:
-        nesting = describe_nesting(content, config.url_col)
+        nesting = describe_nesting(content, config.url_sources[0])
         if nesting is None:
             raise
         raise BadListError(f"{error}; {nesting}") from error
-    wanted = dict.fromkeys(column.source for column in list_columns(config))
+    wanted = dict.fromkeys(column.source for column in list_read_columns(config))
     columns = align_columns({name: content[name] for name in wanted}, config, url)
-    length = len(columns[config.url_col])
+    length = len(columns[config.url_sources[0]])
     for start in range(0, length, BATCH_ROWS):
         part = {name: values[start : start + BATCH_ROWS] for name, values in columns.items()}
         yield Objects(
@@ -57,7 +61,7 @@ def align_columns(
     content: dict[str, Any], config: SourceConfig, url: str
 ) -> dict[str, Sequence[Any]]:
     """Align the values of each column with the URLs."""
-    urls = content[config.url_col]
+    urls = content[config.url_sources[0]]
     if isinstance(urls, dict) and all(isinstance(column, dict) for column in content.values()):
         return {name: [column.get(label) for label in urls] for name, column in content.items()}
     if all(isinstance(column, list) for column in content.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from img2dataset.sources.columns import check_columns, list_columns
+from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.json_objects import Objects
 from img2dataset.sources.reading import Reading
@@ -43,16 +43,18 @@ class KeyCheck:
         """Refuse a file that begins with these objects and lacks a key."""
         keys = collect_keys(first)
         self._seen |= keys
-        if config.url_col not in keys:
-            keys |= self._keys_until({config.url_col}, config, file)
+        url_keys = set(config.url_sources)
+        if not url_keys <= keys.keys():
+            keys |= self._keys_until(url_keys, config, file)
             self._seen |= keys
-        wanted = {column.source for column in list_columns(config)}
+        wanted = {column.source for column in list_read_columns(config)}
+        wanted |= {old for old, _ in config.renames}
         others = [each for each in self._files if each.url != file.url]
         for each in (file, *others):
             missing = wanted - self._seen.keys()
             if missing:
                 self._seen |= self._keys_until(missing, config, each)
-        if config.url_col not in keys:
+        if not url_keys <= keys.keys():
             check_columns(list(keys), config, file.url)
         check_columns(list(self._seen), config, file.url)
 
@@ -61,7 +63,7 @@ class KeyCheck:
     ) -> dict[str, None]:
         """Collect the keys of a file, until all wanted ones have been seen."""
         keys: dict[str, None] = {}
-        with Reading(file, config) as reading:
+        with Reading(file) as reading:
             for objects in self._batches(reading, config):
                 keys |= collect_keys(objects)
                 if wanted <= keys.keys():
@@ -75,4 +77,12 @@ def collect_keys(objects: Objects) -> dict[str, None]:
 
 def keep_url_only(config: SourceConfig) -> SourceConfig:
     """Copy the config without all columns but the URL."""
-    return replace(config, caption_col=None, additional_columns=(), bbox_col=None, verify_hash=None)
+    renames = tuple(pair for pair in config.renames if pair[0] in config.url_sources)
+    return replace(
+        config,
+        caption_col=None,
+        additional_columns=(),
+        bbox_col=None,
+        verify_hash=None,
+        renames=renames,
+    )

@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
+from img2dataset.sources.documents import expand_documents, fill_paths
 from img2dataset.sources.json_array import WHITESPACE, ArrayText, BadElement
 from img2dataset.sources.json_columns import BATCH_ROWS, read_columns
 from img2dataset.sources.json_keys import KeyCheck, keep_url_only
 from img2dataset.sources.json_nesting import describe_elements
-from img2dataset.sources.json_objects import Objects, list_keys, replace_surrogates
+from img2dataset.sources.json_objects import Objects, fill_in, list_keys, replace_surrogates
 from img2dataset.sources.json_tables import make_table
 from img2dataset.sources.json_types import infer_column_types
 from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
@@ -47,12 +48,31 @@ class JsonListFormat:
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
         return list_keys(next(iter(read_batches(reading, config))))
 
+    def all_names(
+        self,
+        files: tuple[InputFile, ...],
+        first: InputFile,  # noqa: ARG002
+        config: SourceConfig,
+    ) -> list[str]:
+        """Read the whole list: keys may come late."""
+        batches = scan_files(files, config, read_batches)
+        return list(dict.fromkeys(key for objects in batches for key in list_keys(objects)))
+
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         for objects in self._keys.checked(reading, config):
             yield make_table(objects, config, types)
 
 
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """Read the rows of a file: its objects, with the columns that its folders name, or the URLs in
+    them."""
+    objects = fill_in(read_objects(reading, config), reading.file.url)
+    if config.expands:
+        return expand_documents(objects, config, reading)
+    return fill_paths(objects, config)
+
+
+def read_objects(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     """Read the rows of a file, in either layout."""
     texts = reading.text()
     start = skip_whitespace(texts)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+from img2dataset.sources.partitions import parse_partitions
 
 LONG_NUMBER = re.compile(rb"[0-9]{20}")
 """Whole numbers beyond 64 bits, which orjson rounds."""
@@ -58,6 +61,16 @@ def replace_surrogates(value: Any) -> Any:
             return {replace_surrogates(k): replace_surrogates(v) for k, v in value.items()}
         case _:
             return value
+
+
+def fill_in(batches: Iterable[Objects], url: str) -> Iterator[Objects]:
+    """Add the columns that the folders of a file name, where an object has no such key."""
+    folders = parse_partitions(url)
+    for objects in batches:
+        for name, value in folders.items():
+            for row in objects.rows:
+                row.setdefault(name, value)
+        yield objects
 
 
 def list_keys(objects: Objects) -> list[str]:

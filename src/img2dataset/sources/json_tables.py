@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from img2dataset.sources.columns import list_columns
+from img2dataset.sources.columns import Column, list_read_columns
 from img2dataset.sources.config import SourceConfig
 from img2dataset.sources.json_objects import Objects
 from img2dataset.sources.line_source import Types
@@ -19,11 +19,19 @@ def make_table(objects: Objects, config: SourceConfig, types: Types) -> pa.Table
     columns = {
         column.name: convert_values(
             [row.get(column.source) for row in objects.rows],
-            pa.string() if column.is_text else types[column.source],
+            pa.string() if column.is_text else choose_type(column, types),
         )
-        for column in list_columns(config)
+        for column in list_read_columns(config)
     }
     return add_problem_column(columns, objects.problems, len(objects.rows))
+
+
+def choose_type(column: Column, types: Types) -> pa.DataType:
+    """Choose the type of a column that is no text to store: an additional one, one of a condition,
+    which compares texts as what they are compared with, or a number that is made here."""
+    if column.option == "where":
+        return pa.string()
+    return types.get(column.name, pa.int64())
 
 
 def convert_values(values: list[Any], kind: pa.DataType) -> pa.Array:

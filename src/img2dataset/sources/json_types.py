@@ -18,7 +18,8 @@ def infer_column_types(batches: Iterable[Objects], config: SourceConfig) -> Type
     for objects in batches:
         for name, kind in found.items():
             if kind is not None:
-                found[name] = merge_types(kind, infer_type([row.get(name) for row in objects.rows]))
+                key = config.name_in_files(name)
+                found[name] = merge_types(kind, infer_type([row.get(key) for row in objects.rows]))
     return {name: choose_stored_type(kind) for name, kind in found.items()}
 
 

@@ -10,11 +10,14 @@ from typing import Protocol, TypeVar
 import pyarrow as pa
 
 from img2dataset.errors import OptionError, SourceError
+from img2dataset.options.columns import DOCUMENT_INDEX
 from img2dataset.records import Shard
+from img2dataset.sources.compression import unpack_head
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.findings import Findings
+from img2dataset.sources.made_columns import finish_table
 from img2dataset.sources.opening import translate_errors
-from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import copy_table, cut_into_shards
 
 T = TypeVar("T")
@@ -32,6 +35,11 @@ class LineFormat(Protocol):
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
         """List the columns of a file that has rows."""
+
+    def all_names(
+        self, files: tuple[InputFile, ...], first: InputFile, config: SourceConfig
+    ) -> list[str]:
+        """List the columns of the list, whose first file with rows is `first`."""
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
         """Read the file as normalised tables of any sizes and one schema.
@@ -61,28 +69,35 @@ class LineSource:
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
-        done = 0
+        done = documents = 0
         self._read = 0.0
         self._findings = Findings()
         types = self._column_types()
         for number, file in enumerate(self.files):
             with self._noted_reading(file) as reading:
-                for table, position in cut_into_shards(
-                    self._marked(reading, types), rows_per_shard
-                ):
+                tables = self._marked(reading, types, documents)
+                for table, position in cut_into_shards(tables, rows_per_shard):
                     self._read = done + position
                     yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
                 done += reading.position
+                documents += reading.documents
         self._read = float(done)
+        first = next(ids)
+        if first == first_id and self._config.where is not None:
+            raise SourceError(f"where is {self._config.where!r}: no row of the list matches")
 
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
         """Read a file, and merge its findings into those of the list."""
-        with translate_errors(SourceError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(SourceError, file.url), self.open_reading(file) as reading:
             try:
                 yield reading
             finally:
                 self._findings.merge(reading.findings)
+
+    def open_reading(self, file: InputFile) -> Reading:
+        """Begin one pass over a file."""
+        return Reading(file)
 
     def findings(self) -> tuple[str, ...]:
         return self._findings.lines()
@@ -90,14 +105,21 @@ class LineSource:
     def first_rows(self, config: SourceConfig) -> pa.Table:
         """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), Reading(file, config) as reading:
-            return next(t for t in self._format.tables(reading, config, {}) if t.num_rows)
+        with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
+            tables = (t for t in self._format.tables(reading, config, {}) if t.num_rows)
+            found = next(tables, None)  # none: no row group can match a condition
+            return pa.table({}) if found is None else finish_table(found, config)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that has rows."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), Reading(file, self._config) as reading:
+        with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
             return self._format.column_names(reading, self._config)
+
+    def all_names(self) -> list[str]:
+        file = self._first_file
+        with translate_errors(OptionError, file.url):
+            return self._format.all_names(self.files, file, self._config)
 
     def rows_total(self) -> int | None:
         return None
@@ -114,10 +136,16 @@ class LineSource:
             return {}
         return self._format.column_types(self.files, self._config)
 
-    def _marked(self, reading: Reading, types: Types) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the tables of a file, each with the file position after it."""
+    def _marked(
+        self, reading: Reading, types: Types, documents: int
+    ) -> Iterator[tuple[pa.Table, int]]:
+        """Yield the tables of a file, each with the file position after it.
+
+        `documents` is the number of those in the files before.
+        """
         for table in self._format.tables(reading, self._config, types):
-            yield table, reading.position
+            finished = finish_table(table, self._config)
+            yield count_documents(finished, documents), reading.position
 
     def _find_first(self) -> InputFile:
         """Find the first file that has rows."""
@@ -134,16 +162,28 @@ class LineSource:
         return found
 
 
+def count_documents(table: pa.Table, before: int) -> pa.Table:
+    """Number documents over the whole list, not only in their file."""
+    if not before:
+        return table
+    import pyarrow.compute as pc  # noqa: PLC0415  (30 ms, for lists of documents)
+
+    place = table.column_names.index(DOCUMENT_INDEX)
+    return table.set_column(place, DOCUMENT_INDEX, pc.add(table.column(place), before))
+
+
 def begins_well(
     line_format: LineFormat, file: InputFile, head: bytes, config: SourceConfig
 ) -> bool:
     """True if the head of a file is well-formed, as far as the head alone can tell."""
-    plain = unzip_head(head) if config.gzipped else head
+    plain = unpack_head(head, file.compression)
+    if head and not plain:  # the first block is longer than the head
+        return False
     is_whole = file.size is not None and len(head) >= file.size
     text = plain if is_whole else plain[: plain.rfind(b"\n") + 1]
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
     try:
-        with Reading.of_bytes(file, text, config) as reading:
+        with Reading.of_bytes(file, text) as reading:
             next(iter(line_format.tables(reading, config, types)), None)
     except BadListError:
         return False
@@ -168,7 +208,7 @@ def has_rows(
 ) -> tuple[bool, tuple[str, ...]]:
     """Tell whether a file has rows; return that and notices about its encoding."""
     types = dict.fromkeys(config.additional_columns, pa.string())  # not looked at
-    with Reading(file, config) as reading:
+    with Reading(file) as reading:
         found = any(table.num_rows for table in line_format.tables(reading, config, types))
         return found, reading.findings.encoding_notices()
 
@@ -180,5 +220,5 @@ def scan_files(
 ) -> Iterator[T]:
     """Read the batches of all files, before shards are made."""
     for file in files:
-        with translate_errors(SourceError, file.url), Reading(file, config) as reading:
+        with translate_errors(SourceError, file.url), Reading(file) as reading:
             yield from batches(reading, config)

@@ -8,13 +8,18 @@ from os import PathLike, fspath
 from typing import Any
 
 from img2dataset.errors import OptionError
+from img2dataset.sources.compression import Compression
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.file_ends import LocatedFile
 from img2dataset.sources.folders import describe_folder
 from img2dataset.sources.hidden_files import is_hidden_match, is_hidden_name
 from img2dataset.sources.identify import InspectFile, identify_files
 from img2dataset.sources.opening import open_file_system, translate_errors
+from img2dataset.sources.partitions import is_partition
 from img2dataset.storage.file_systems import is_local
+
+PACKED = (*(kind.value for kind in Compression), "zip", "tar", "tar.gz", "tgz")
+"""Endings after that of the format, of files that are unpacked as they are read."""
 
 Location = str | PathLike[str]
 
@@ -124,18 +129,16 @@ def list_folder(fs: Any, path: str, location: str, search: Search) -> list[Locat
         if str(info["name"]).rstrip("/") != path.rstrip("/")  # the mark of an empty folder
     }
     folder = resolve_url(fs, path, location).rstrip("/")
-    files = sorted(
-        name
-        for name, info in kinds.items()
-        if info["type"] != "directory" and name.endswith(f".{search.input_format}")
-    )
+    others = sorted(name for name, info in kinds.items() if info["type"] != "directory")
+    files = choose_files(others, search.input_format)
+    if not files and any(is_partition(name) for name in set(kinds).difference(others)):
+        return list_partitioned(fs, path, location, search)
     seen = [name for name in files if not is_hidden_name(name)]
     search.note_missed(name for name in files if is_hidden_name(name))
     wanted = [name for name in seen if not search.leave_out(f"{folder}/{name}")]
     if files and not wanted:
         refuse_all(f"the folder {location!r}", files, are_shards=bool(seen))
     if not wanted:
-        others = sorted(name for name, info in kinds.items() if info["type"] != "directory")
         names = ", ".join((sorted(filter(lambda n: not is_hidden_name(n), others)) or others)[:5])
         raise OptionError(
             f"url_list {location!r} is a folder without *.{search.input_format} files "
@@ -144,6 +147,33 @@ def list_folder(fs: Any, path: str, location: str, search: Search) -> list[Locat
             f"{describe_folder(fs, path, location, search.input_format)}"
         )
     return [LocatedFile(f"{folder}/{name}", kinds[name].get("size")) for name in wanted]
+
+
+def choose_files(names: Sequence[str], input_format: str) -> list[str]:
+    """Choose the names with the ending of the format; if there are none, those of packed files."""
+    plain = [name for name in names if name.endswith(f".{input_format}")]
+    if plain or "." in input_format or input_format == "parquet":
+        return plain
+    endings = tuple(f".{input_format}.{ending}" for ending in PACKED)
+    return [name for name in names if name.endswith(endings)]
+
+
+def list_partitioned(fs: Any, path: str, location: str, search: Search) -> list[LocatedFile]:
+    """List the files in the folders of a folder that are named as key=value, at any depth."""
+    infos = {str(name): info for name, info in fs.find(path, detail=True).items()}
+    inside = {name: name.removeprefix(path).strip("/").split("/") for name in infos}
+    seen = [name for name in sorted(infos) if not any(map(is_hidden_name, inside[name]))]
+    wanted = [
+        name
+        for name in choose_files(seen, search.input_format)
+        if not search.leave_out(make_full_url(fs, name))
+    ]
+    if not wanted:
+        raise OptionError(
+            f"url_list {location!r} has folders named key=value, but no *.{search.input_format} "
+            f"files in them (input_format is {search.input_format!r})"
+        )
+    return [LocatedFile(make_full_url(fs, name), infos[name].get("size")) for name in wanted]
 
 
 def refuse_all(where: str, names: Sequence[str], *, are_shards: bool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
@@ -40,7 +38,28 @@ def open_bytes(url: str) -> IO[bytes]:
     fs, path = open_file_system(url)
     if is_web(fs):
         return fs.open(path, "rb", block_size=0)  # type: ignore[no-any-return]  # as it comes
-    return fs.open(path, "rb")  # type: ignore[no-any-return]
+    stream = fs.open(path, "rb")
+    return cast("IO[bytes]", Member(stream, fs)) if protocols(fs) & {"zip", "tar"} else stream
+
+
+class Member:
+    """An open file in an archive.
+
+    It holds the file system of the archive, which closes the archive when nothing does.
+    """
+
+    def __init__(self, stream: IO[bytes], fs: Any) -> None:
+        self._stream = stream
+        self._fs = fs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __enter__(self) -> Member:  # noqa: PYI034  (Self is new in 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
 
 
 @contextmanager
@@ -60,8 +79,6 @@ def translate_errors(kind: type[Img2datasetError], url: str) -> Iterator[None]:
         raise kind(f"{url} does not exist") from error
     except PermissionError as error:
         raise kind(f"{url} may not be read: permission denied") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise kind(f"{url} is not a whole gzip file: {one_line(error)}") from error
     except pa.ArrowException as error:
         raise kind(f"{url} is malformed: {one_line(error)}") from error
     except OSError as error:

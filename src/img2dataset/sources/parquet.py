@@ -19,6 +19,7 @@ from img2dataset.sources.parquet_footers import (
     read_footer,
 )
 from img2dataset.sources.parquet_ranges import BATCH_ROWS, open_parquet, read_once
+from img2dataset.sources.partitions import add_partitions
 from img2dataset.sources.values import is_string_like
 
 __all__ = ["inspect_file", "open_files"]
@@ -28,6 +29,10 @@ MAX_FOOTERS_AT_ONCE = 16
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """Open a list in Parquet files."""
+    if config.needs_stream:
+        from img2dataset.sources.parquet_stream import ParquetStream  # noqa: PLC0415  (few lists)
+
+        return ParquetStream(files, config)
     return ParquetSource(files, config)
 
 
@@ -61,6 +66,11 @@ class ParquetSource:
         rows = ParquetRange(file.url, 0, min(self._rows[number], BATCH_ROWS))
         with translate_errors(OptionError, file.url):
             return read_once(rows, config)
+
+    def all_names(self) -> list[str]:
+        url = self.files[self._first_number].url
+        with translate_errors(OptionError, url), open_parquet(url) as file:
+            return add_partitions(file.schema_arrow.names, url)
 
     def column_names(self) -> list[str]:
         """List the columns of the first file that can hold URLs."""

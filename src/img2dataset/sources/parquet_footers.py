@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from img2dataset.sources.columns import check_columns
+from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
+from img2dataset.sources.nested_columns import add_paths, find_type
 from img2dataset.sources.parquet_ranges import open_parquet
+from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.types import find_common_type
 
 MAGIC = b"PAR1"
@@ -30,8 +32,14 @@ def inspect_file(
     if footer is None:
         return None
     metadata = pq.read_metadata(pa.BufferReader(MAGIC + footer))
-    check_columns(list(metadata.schema.to_arrow_schema().names), config, file.url)
+    check_schema(metadata.schema.to_arrow_schema(), config, file.url)
     return int(metadata.num_rows)
+
+
+def check_schema(schema: pa.Schema, config: SourceConfig, url: str) -> None:
+    """Refuse a file that lacks a wanted column or path."""
+    wanted = [column.source for column in list_read_columns(config)]
+    check_columns(add_paths(schema, wanted), config, url)
 
 
 def find_footer(tail: bytes) -> bytes | None:
@@ -55,8 +63,17 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
     """Read the footer of a file; refuse it if it lacks a wanted column."""
     with open_parquet(file.url) as parquet:
         schema = parquet.schema_arrow
-        check_columns(list(schema.names), config, file.url)
-        kept = pa.schema([(name, schema.field(name).type) for name in config.additional_columns])
+        check_schema(schema, config, file.url)
+        folders = {
+            name: pa.scalar(value).type for name, value in parse_partitions(file.url).items()
+        }
+        sources = {name: config.name_in_files(name) for name in config.additional_columns}
+        kept = pa.schema(
+            [
+                (name, find_type(schema, source) or folders[source])
+                for name, source in sources.items()
+            ]
+        )
         return Footer(int(parquet.metadata.num_rows), kept)
 
 

@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 
 from img2dataset.errors import SourceError
 from img2dataset.records import ParquetRange
-from img2dataset.sources.columns import list_columns
+from img2dataset.sources.columns import list_read_columns
 from img2dataset.sources.config import BadListError, SourceConfig
+from img2dataset.sources.nested_columns import list_roots
 from img2dataset.sources.opening import open_file_system, translate_errors
+from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.tables import normalise
 from img2dataset.storage.failures import one_line
 from img2dataset.storage.file_systems import is_local
@@ -46,6 +48,7 @@ class RangeReader:
         self.url = url
         self.columns = columns
         self._file = open_parquet(url)
+        self._columns_in_file = list_roots(columns, self._file.schema_arrow.names)
         self._starts = self._starts_of_row_groups()
         self._position = 0
         self._batches: Iterator[Any] = iter(())
@@ -84,7 +87,7 @@ class RangeReader:
         group = self._group_of(row)
         groups = list(range(group, self._file.metadata.num_row_groups))
         self._batches = self._file.iter_batches(
-            BATCH_ROWS, row_groups=groups, columns=list(self.columns), use_threads=False
+            BATCH_ROWS, row_groups=groups, columns=self._columns_in_file, use_threads=False
         )
         self._position = self._starts[group]
         self._held = None
@@ -107,10 +110,11 @@ threads never share a reader."""
 
 def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """Read the normalised table of one range of a file, and close the file."""
-    columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
+    columns = tuple(dict.fromkeys(column.source for column in list_read_columns(config)))
     reader = RangeReader(rows.url, columns)
     try:
-        return normalise(reader.read(rows.start, rows.count), config)
+        table = reader.read(rows.start, rows.count)
+        return normalise(table, config, folders=parse_partitions(rows.url))
     finally:
         reader.close()
 
@@ -118,9 +122,10 @@ def read_once(rows: ParquetRange, config: SourceConfig) -> pa.Table:
 def load_range(rows: ParquetRange, config: SourceConfig) -> pa.Table:
     """Read the normalised table of a range of rows; keep the file open for the next one."""
     with translate_errors(SourceError, rows.url):
-        columns = tuple(dict.fromkeys(column.source for column in list_columns(config)))
+        columns = tuple(dict.fromkeys(column.source for column in list_read_columns(config)))
         reader = take_idle_reader(rows.url, columns) or RangeReader(rows.url, columns)
-        table = normalise(reader.read(rows.start, rows.count), config, rows.schema)
+        read = reader.read(rows.start, rows.count)
+        table = normalise(read, config, rows.schema, parse_partitions(rows.url))
         _idle.append(reader)
         return table
 

@@ -106,6 +106,7 @@ def describe_csv_error(error: csv.Error) -> str:
 @lru_cache
 def compile_escaped_field(delimiter: str) -> re.Pattern[str]:
     """Compile a pattern for a field whose quotes are escaped by backslashes."""
+    delimiter = re.escape(delimiter)
     end = rf"(?=[{delimiter}\r\n]|\Z)"
     return re.compile(
         rf'"([^"\\]*(?:\\.[^"\\]*)*)"{end}|([^{delimiter}"\r\n][^{delimiter}\r\n]*|){end}',

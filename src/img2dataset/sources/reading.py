@@ -1,18 +1,18 @@
-"""InputFile -> its bytes, unzipped; one pass over the file."""
+"""InputFile -> its bytes, unpacked; one pass over the file."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from io import BytesIO
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.compression import BROKEN, NAMES, open_unpacked
+from img2dataset.sources.config import BadListError, InputFile
 from img2dataset.sources.encodings import REPLACED, describe_wide_encoding, detect_wide_encoding
 from img2dataset.sources.findings import Findings, Oddity
 from img2dataset.sources.opening import open_bytes
+from img2dataset.storage.failures import one_line
 
 BLOCK_BYTES = 1 << 20
 
@@ -20,21 +20,21 @@ BLOCK_BYTES = 1 << 20
 class Reading:
     """One pass over a file, which counts the stored (compressed) bytes."""
 
-    def __init__(
-        self, file: InputFile, config: SourceConfig, plain: IO[bytes] | None = None
-    ) -> None:
+    def __init__(self, file: InputFile, plain: IO[bytes] | None = None) -> None:
         self.file = file
         self.position = 0
+        self.documents = 0
+        """Read so far, of a list whose documents have several URLs."""
         self.findings = Findings()
         self._raw = open_bytes(file.url) if plain is None else plain
         self._plain: Any = None
-        if config.gzipped and plain is None:
-            self._plain = gzip.GzipFile(fileobj=cast("Any", self), mode="rb")
+        if file.compression is not None and plain is None:
+            self._plain = open_unpacked(self, file.compression)
 
     @classmethod
-    def of_bytes(cls, file: InputFile, plain: bytes, config: SourceConfig) -> Reading:
-        """Read the beginning of a file, which is in memory and unzipped."""
-        return cls(file, config, BytesIO(plain))
+    def of_bytes(cls, file: InputFile, plain: bytes) -> Reading:
+        """Read the beginning of a file, which is in memory and unpacked."""
+        return cls(file, BytesIO(plain))
 
     def __enter__(self) -> Reading:  # noqa: PYI034  (Self is new in 3.11)
         return self
@@ -42,7 +42,15 @@ class Reading:
     def __exit__(self, *_: object) -> None:
         if self._plain is not None:
             self._plain.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file as stored; pyarrow calls this too."""
         self._raw.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._raw.closed
 
     def read(self, size: int) -> bytes:
         """Read the next bytes as stored; the decompressor calls this."""
@@ -51,8 +59,17 @@ class Reading:
         return data
 
     def content(self, size: int = BLOCK_BYTES) -> bytes:
-        """Read the next bytes, unzipped; empty at the end."""
-        data: bytes = self.read(size) if self._plain is None else self._plain.read(size)
+        """Read the next bytes, unpacked; empty at the end."""
+        if self._plain is None or self.file.compression is None:
+            return self.read(size)
+        try:
+            data: bytes = self._plain.read(size)
+        except (*BROKEN, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of what it is read from
+            name = NAMES[self.file.compression]
+            text = f"{self.file.url} is not a whole {name} file: {one_line(error)}"
+            raise BadListError(text) from error
         return data
 
     def text(self) -> Iterator[str]:
@@ -66,14 +83,6 @@ class Reading:
                 self.findings.add(Oddity.NOT_UTF8, text.count(REPLACED), where)
             yield text
         yield decoder.decode(b"", True)
-
-
-def unzip_head(head: bytes) -> bytes:
-    """Unzip the beginning of a gzip file."""
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-    except zlib.error:  # reported when the file is read
-        return b""
 
 
 def read_chunks(reading: Reading) -> Iterator[bytes]:

@@ -25,14 +25,16 @@ class RowShape:
     width: int
     least: int
     """Minimum of cells in a row: one less than the header, if that ends in a delimiter."""
-    url: int
-    """Position of the URL."""
+    url: int | None
+    """Position of the URL; None if no column has it."""
+    has_quotes: bool = True
+    """Whether quotes mean something."""
 
 
 def hides_row(record: Record, shape: RowShape) -> bool:
     """True if a quoted text of a record has a line that looks like a row, with a URL in its place:
     then a stray quote has swallowed that row."""
-    return any(
+    return shape.url is not None and any(
         "\n" in text and text_hides_row(text, field, len(record), shape)
         for field, text in enumerate(record)
     )
@@ -40,12 +42,13 @@ def hides_row(record: Record, shape: RowShape) -> bool:
 
 def text_hides_row(text: str, field: int, cells: int, shape: RowShape) -> bool:
     """True if this text, a field of a record of so many cells, hides a row."""
+    url = shape.url or 0
     first, *inner, last = (line.split(shape.delimiter) for line in text.split("\n"))
     before, after = field, cells - 1 - field
     return (
-        (shape.url >= field and is_row(first, before, 0, shape))
+        (url >= field and is_row(first, before, 0, shape))
         or any(is_row(line, 0, 0, shape) for line in inner)
-        or (shape.url <= field and is_row(last, 0, after, shape))
+        or (url <= field and is_row(last, 0, after, shape))
     )
 
 
@@ -55,7 +58,8 @@ def is_row(line: Record, before: int, after: int, shape: RowShape) -> bool:
     line that are not among them."""
     if before + len(line) + after < shape.least:
         return False
-    from_left, from_right = shape.url - before, shape.width - shape.url - after
+    url = shape.url or 0
+    from_left, from_right = url - before, shape.width - url - after
     return (0 <= from_left < len(line) and bool(URL_LIKE.match(line[from_left]))) or (
         0 < from_right <= len(line) and bool(URL_LIKE.match(line[-from_right]))
     )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from img2dataset.errors import OptionError
+from img2dataset.options.where import list_names
 from img2dataset.records import URL, Shard
-from img2dataset.sources.columns import Column, check_columns, list_columns
+from img2dataset.sources.columns import Column, check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.digests import format_digest
+from img2dataset.sources.made_columns import finish_table
+from img2dataset.sources.nested_columns import find_column
 from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
@@ -32,10 +36,17 @@ class TableSource:
         if table.num_rows == 0:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
-        self._table = table.select(dict.fromkeys(c.source for c in list_columns(config)))
+        self._names = table.column_names
+        self._table = table.select(dict.fromkeys(c.source for c in list_read_columns(config)))
+        self._table = self._table.filter(find_matching(self._table, config))
+        if self._table.num_rows == 0:
+            raise OptionError(f"where is {config.where!r}: no row of {name} matches")
         self._schema = pa.schema(
             [
-                (name, find_common_type([self._table.schema.field(name).type]))
+                (
+                    name,
+                    find_common_type([self._table.schema.field(config.name_in_files(name)).type]),
+                )
                 for name in config.additional_columns
             ]
         )
@@ -51,6 +62,9 @@ class TableSource:
                 next(ids), part.num_rows, copy_table(normalise(part, self._config, self._schema))
             )
 
+    def all_names(self) -> list[str]:
+        return list(self._names)
+
     def findings(self) -> tuple[str, ...]:
         return ()
 
@@ -61,21 +75,54 @@ class TableSource:
         return float(self._handed_out / self._table.num_rows)
 
 
-def normalise(table: pa.Table, config: SourceConfig, schema: pa.Schema | None = None) -> pa.Table:
-    """Select the wanted columns in their order, with their final names and the types of `schema`."""
-    for number, name in enumerate(table.column_names):
-        if schema is not None and name in schema.names and name in config.additional_columns:
-            column = cast_column(table.column(number), schema.field(name).type)
-            table = table.set_column(number, name, column)
-    wanted = list_columns(config)
-    columns = [table.column(column.source) for column in wanted]
-    return pa.Table.from_arrays(
-        [
-            make_text_column(column, want) if want.is_text else column
-            for want, column in zip(wanted, columns, strict=True)
-        ],
-        names=[want.name for want in wanted],
-    )
+def find_matching(table: pa.Table, config: SourceConfig) -> pa.Array:
+    """Find the rows that match the condition, if there is one."""
+    if config.condition is None:
+        return pa.repeat(pa.scalar(True), table.num_rows)
+    from img2dataset.sources.row_filter import ConditionTypeError, match_rows  # noqa: PLC0415
+
+    columns = {
+        each: table.column(config.name_in_files(each)) for each in list_names(config.condition)
+    }
+    try:
+        return match_rows(config.condition, columns, table.num_rows)
+    except ConditionTypeError as error:
+        raise OptionError(f"where is {config.where!r}: {error}") from error
+
+
+def normalise(
+    table: pa.Table,
+    config: SourceConfig,
+    schema: pa.Schema | None = None,
+    folders: Mapping[str, int | str | None] = MappingProxyType({}),
+) -> pa.Table:
+    """Make the table to store, with the types of `schema`, from columns as they are in the list."""
+    return finish_table(select_columns(table, config, schema, folders), config)
+
+
+def select_columns(
+    table: pa.Table,
+    config: SourceConfig,
+    schema: pa.Schema | None = None,
+    folders: Mapping[str, int | str | None] = MappingProxyType({}),
+) -> pa.Table:
+    """Select the columns to read, in their order, with their final names and the types of `schema`.
+
+    A column that the table lacks has the one value that its `folders` give.
+    """
+    wanted = list_read_columns(config)
+    kinds = {} if schema is None else {field.name: field.type for field in schema}
+    columns = []
+    for want in wanted:
+        column = find_column(table, want.source)
+        if column is None:
+            column = pa.chunked_array([pa.repeat(folders[want.source], table.num_rows)])
+        if want.is_text:
+            column = make_text_column(column, want)
+        elif want.name in kinds:
+            column = cast_column(column, kinds[want.name])
+        columns.append(column)
+    return pa.Table.from_arrays(columns, names=[want.name for want in wanted])
 
 
 def make_text_column(column: pa.ChunkedArray, want: Column) -> pa.ChunkedArray:
@@ -138,7 +185,7 @@ def convert_frame(frame: Any, config: SourceConfig) -> pa.Table:
         check_columns(names, config, "the DataFrame")
     except BadListError as error:
         raise OptionError(str(error)) from error
-    wanted = dict.fromkeys(column.source for column in list_columns(config))
+    wanted = dict.fromkeys(column.source for column in list_read_columns(config))
     return pa.table({name: convert_series(frame.iloc[:, by_name[name][0]]) for name in wanted})
 
 

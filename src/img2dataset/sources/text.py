@@ -13,7 +13,7 @@ from img2dataset.records import URL
 from img2dataset.sources.bare_hosts import describe_missing_schemes
 from img2dataset.sources.columns import list_columns
 from img2dataset.sources.config import InputFile, Source, SourceConfig
-from img2dataset.sources.file_ends import SAMPLE_BYTES, read_fully
+from img2dataset.sources.file_ends import SAMPLE_BYTES
 from img2dataset.sources.format_check import (
     FormatMismatch,
     check_format,
@@ -22,8 +22,8 @@ from img2dataset.sources.format_check import (
 )
 from img2dataset.sources.line_blocks import Block, read_line_blocks
 from img2dataset.sources.line_source import LineSource, Types
-from img2dataset.sources.opening import open_bytes, translate_errors
-from img2dataset.sources.reading import Reading, unzip_head
+from img2dataset.sources.opening import translate_errors
+from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import add_problem_column
 
 MAX_LINE_BYTES = 1_000_000
@@ -33,10 +33,10 @@ MAX_LINE_BYTES = 1_000_000
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """Open a list in txt files."""
     refuse_columns(config)
-    return LineSource(files, config, TextFormat(), check_formats(files, config))
+    return LineSource(files, config, TextFormat(), check_formats(files))
 
 
-def check_formats(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[str, ...]:
+def check_formats(files: tuple[InputFile, ...]) -> tuple[str, ...]:
     """Check the first file, and those that are named like another format; return notices.
 
     Raises:
@@ -46,7 +46,7 @@ def check_formats(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[s
     for file in files:
         if file is not files[0] and guess_format_by_name(file.url) is None:
             continue
-        doubt = check_file(file, config)
+        doubt = check_file(file)
         if doubt is not None and doubt.certain:
             raise OptionError(doubt.about(file.url))
         if doubt is not None:
@@ -54,13 +54,13 @@ def check_formats(files: tuple[InputFile, ...], config: SourceConfig) -> tuple[s
     return tuple(texts[:1])
 
 
-def check_file(file: InputFile, config: SourceConfig) -> FormatMismatch | None:
-    with translate_errors(OptionError, file.url), open_bytes(file.url) as stream:
-        head = read_fully(stream, SAMPLE_BYTES)
-    problem = describe_missing_schemes(split_lines(unzip_head(head) if config.gzipped else head))
+def check_file(file: InputFile) -> FormatMismatch | None:
+    with translate_errors(OptionError, file.url), Reading(file) as reading:
+        head = reading.content(SAMPLE_BYTES)
+    problem = describe_missing_schemes(split_lines(head))
     if problem is not None:
         raise OptionError(f"{file.url}: {problem}")
-    return check_format(file.url, head, gzipped=config.gzipped)
+    return check_format(file.url, head, compression=file.compression)
 
 
 def refuse_columns(config: SourceConfig) -> None:
@@ -79,6 +79,14 @@ class TextFormat:
         return {}
 
     def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:  # noqa: ARG002
+        return [config.url_col]
+
+    def all_names(
+        self,
+        files: tuple[InputFile, ...],  # noqa: ARG002
+        first: InputFile,  # noqa: ARG002
+        config: SourceConfig,
+    ) -> list[str]:
         return [config.url_col]
 
     def tables(

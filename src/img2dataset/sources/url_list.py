@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
+from img2dataset.sources.compression import Compression
 from img2dataset.sources.config import Source, SourceConfig
 from img2dataset.sources.locate import LeaveOut, locate_files
 from img2dataset.sources.registry import import_format
@@ -32,6 +33,9 @@ IMAGES = (
     ".jxl",
 )
 """Endings of image files, in lower case."""
+
+LISTS = (".txt", *(f".txt.{kind.value}" for kind in Compression))
+"""Endings of lists of URLs."""
 
 
 def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
@@ -94,7 +98,7 @@ def are_image_urls(items: list[Any]) -> bool:
 
 def is_image_url(text: str) -> bool:
     web = text.lower().startswith(("http://", "https://"))
-    return web and not get_path(text).endswith((".txt", ".txt.gz"))
+    return web and not get_path(text).endswith(LISTS)
 
 
 def names_image(text: str) -> bool:

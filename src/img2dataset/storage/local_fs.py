@@ -40,6 +40,11 @@ class Disk:
 
         return LocalFileSystem().glob(pattern, detail=detail)
 
+    def find(self, path: str, *, detail: bool) -> Any:
+        from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415  (see above)
+
+        return LocalFileSystem().find(path, detail=detail)
+
     def exists(self, path: str) -> bool:
         return os.path.exists(path)  # noqa: PTH110  (a Path raises where it may not look)
 

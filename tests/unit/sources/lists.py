@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ def config(input_format: str = "txt", url_col: str = "url", **more: Any) -> Sour
 
 def content(records: Records, input_format: str) -> bytes:
     """A list in a format, as another program would write it."""
-    base = input_format.removesuffix(".gz")
+    base, _, ending = input_format.partition(".")
     match base:
         case "txt":
             plain = "".join(f"{record['url']}\n" for record in records).encode()
@@ -44,7 +46,22 @@ def content(records: Records, input_format: str) -> bytes:
             sink = pa.BufferOutputStream()
             pq.write_table(pa.Table.from_pylist(list(records)), sink)
             plain = sink.getvalue().to_pybytes()
-    return gzip.compress(plain) if input_format.endswith(".gz") else plain
+    return compress(plain, ending)
+
+
+def compress(plain: bytes, ending: str) -> bytes:
+    """The bytes as a file with this ending holds them; "" = as they are."""
+    match ending:
+        case "gz":
+            return gzip.compress(plain)
+        case "bz2":
+            return bz2.compress(plain)
+        case "xz":
+            return lzma.compress(plain)
+        case "zst":
+            return bytes(pa.compress(plain, "zstd", asbytes=True))
+        case _:
+            return plain
 
 
 def write(path: Path, data: bytes | str) -> str:

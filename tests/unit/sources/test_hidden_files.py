@@ -107,7 +107,7 @@ def test_a_checksum_file_that_is_named_is_told_what_it_is(folder: Path) -> None:
 
 def test_a_folder_of_folders_shows_the_pattern(folder: Path) -> None:
     (folder / "above").mkdir()
-    (folder / "year=2020").rename(folder / "above" / "year=2020")
+    (folder / "year=2020").rename(folder / "above" / "2020")
 
     with pytest.raises(
         OptionError, match=r"in folders inside it: use url_list='.*/above/\*\*/\*\.parquet'"

@@ -60,13 +60,13 @@ def test_rows_are_left_to_the_run_if_not_all_are_bare_hosts(
 @pytest.mark.parametrize(
     ("input_format", "separator", "words"),
     [
-        ("csv", "\t", "separated by tabs: input_format=tsv reads it"),
-        ("tsv", ",", "separated by commas: input_format=csv reads it"),
-        ("csv", ";", "separated by semicolons: write it with commas or tabs"),
-        ("tsv", ";", "separated by semicolons: write it with commas or tabs"),
-        ("csv", "|", "separated by pipes: write it with commas or tabs"),
-        ("tsv", "|", "separated by pipes: write it with commas or tabs"),
-        ("tsv.gz", ",", "separated by commas: input_format=csv.gz reads it"),
+        ("csv", "\t", "separated by tabs: delimiter=tab or input_format=tsv reads it"),
+        ("tsv", ",", "separated by commas: delimiter=comma or input_format=csv reads it"),
+        ("csv", ";", "separated by semicolons: delimiter=semicolon reads it"),
+        ("tsv", ";", "separated by semicolons: delimiter=semicolon reads it"),
+        ("csv", "|", "separated by pipes: delimiter=pipe reads it"),
+        ("tsv", "|", "separated by pipes: delimiter=pipe reads it"),
+        ("tsv.gz", ",", "separated by commas: delimiter=comma or input_format=csv.gz reads it"),
     ],
 )
 def test_the_separator_that_a_header_has_is_named(

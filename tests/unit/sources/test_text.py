@@ -69,7 +69,7 @@ def test_a_monstrous_line_does_not_fill_the_memory(tmp_path: Path) -> None:
     file_found = open_source(str(path), reading).files[0]
 
     tracemalloc.start()
-    with Reading(file_found, reading) as stream:
+    with Reading(file_found) as stream:
         for block in read_line_blocks(stream, 1_000_000):
             kept = max(kept, len(block.data))
     _, peak = tracemalloc.get_traced_memory()
@@ -103,7 +103,7 @@ def test_blocks_hold_the_lines_whatever_their_size(
     path = write(tmp_path / "a.txt", data)
     file = InputFile(path, None, "")
 
-    with Reading(file, TXT) as reading, pytest.MonkeyPatch.context() as patch:
+    with Reading(file) as reading, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Reading.content, "__defaults__", (block,))
         blocks = list(read_line_blocks(reading, 100))
 

@@ -1,0 +1,61 @@
+"""The options for lists of other shapes than one row with a URL for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+
+from img2dataset.options.checks import OneOf
+from img2dataset.options.choices import Quoting
+from img2dataset.options.declared import DeclaredOptions
+from img2dataset.options.list_checks import column_names, condition, renames, separator, template
+from img2dataset.options.option import Group, option
+
+
+@dataclass(frozen=True, slots=True)
+class ListShapeOptions(DeclaredOptions):
+    """How the rows of a list are found in its files."""
+
+    _: KW_ONLY
+    columns: Sequence[str] | None = option(
+        None,
+        "names of the columns of csv or tsv files that have no header, in their order",
+        Group.INPUT,
+        check=column_names,
+        shapes_output=True,
+    )
+    delimiter: str | None = option(
+        None,
+        "character between the cells of csv or tsv files, also by name (tab, comma, semicolon, "
+        "pipe, space); None = a comma in csv, a tab in tsv",
+        Group.INPUT,
+        check=separator,
+        shapes_output=True,
+    )
+    quoting: str = option(
+        "auto", Quoting.explained(), Group.INPUT, check=OneOf(Quoting), shapes_output=True
+    )
+    rename_columns: Sequence[str] | None = option(
+        None,
+        "old=new names of columns of the list, such as width=list_width,key=src_key; every other "
+        "option takes the new ones",
+        Group.INPUT,
+        check=renames,
+        shapes_output=True,
+    )
+    url_template: str | None = option(
+        None,
+        "URL with names of columns in braces, in place of url_col: "
+        "https://host/photos/{photo_id}/medium.{extension}",
+        Group.INPUT,
+        check=template,
+        shapes_output=True,
+    )
+    where: str | None = option(
+        None,
+        "condition on columns of the list; other rows are left out before the download: "
+        "similarity > 0.3 AND width >= 512. Of Parquet only row groups are read that can match",
+        Group.INPUT,
+        check=condition,
+        shapes_output=True,
+    )

@@ -1,0 +1,168 @@
+"""where: the condition, which rows match, and which row groups are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from img2dataset.errors import OptionError
+from img2dataset.options import Options
+from img2dataset.sources import SourceConfig, open_source
+from tests.unit.sources.lists import content, fields_in, rows_in, shards_of, urls_in, write
+
+RECORDS: list[dict[str, Any]] = [
+    {"url": f"http://a/{number}", "n": number, "score": number / 10, "kind": kind, "rest": rest}
+    for number, (kind, rest) in enumerate(
+        [("cat", "x"), ("dog", None), ("Cat", "it's"), ("cow", "y"), ("dog", "100%")]
+    )
+]
+FORMATS = ["csv", "tsv", "json", "jsonl", "parquet", "table", "frame"]
+
+
+def reading(input_format: str, where: str, **options: Any) -> SourceConfig:
+    return SourceConfig.of(Options("list", input_format=input_format, where=where, **options))
+
+
+def found(url_list: Any, config: SourceConfig) -> str:
+    return "".join(str(url)[-1] for url in urls_in(url_list, config))
+
+
+CONDITIONS = [
+    ("n > 2", "34"), ("n >= 2 AND n <> 3", "24"), ("n = 0 OR score >= 0.4", "04"),
+    ("NOT n < 3", "34"), ("n < 1 or n > 1 and n < 3", "02"), ("(n < 1 OR n > 1) AND n < 3", "02"),
+    ("kind = 'dog'", "14"), ("kind != 'dog'", "023"), ("kind IN ('cow', 'Cat')", "23"),
+    ("kind not in ('cow', 'Cat')", "014"), ("kind LIKE 'c%'", "03"), ("kind NOT LIKE '_o_'", "02"),
+    ("rest IS NULL", "1"), ("rest is not null", "0234"), ("rest = 'it''s'", "2"),
+    ("n BETWEEN 1 AND 2", "12"), ("score = .3", "3"), ("n = 3.0", "3"), ("2 < n", "34"),
+    ("score < n", "1234"), ('"n" == 1', "1"), ("`n` = 1", "1"), ("n > -1", "01234"),
+    ("rest = 'x' OR rest = 'y'", "03"), ("NOT rest = 'x'", "234"), ("n > 1e0", "234"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+def test_rows_that_match_are_those_of_sql(input_format: str, tmp_path: Path) -> None:
+    read_as = "parquet" if input_format in ("table", "frame") else input_format
+    records = RECORDS
+    conditions = CONDITIONS
+    if input_format in ("csv", "tsv"):  # a text of csv is never null
+        conditions = [(text, rows) for text, rows in CONDITIONS if "rest" not in text]
+    url_list: Any = write(tmp_path / f"a.{read_as}", content(records, read_as))
+    if input_format == "table":
+        url_list = pa.Table.from_pylist(records)
+    if input_format == "frame":
+        url_list = pd.DataFrame(records)
+
+    assert [(text, found(url_list, reading(read_as, text))) for text, _ in conditions] == conditions
+
+
+def test_only_what_is_asked_for_is_stored_and_malformed_lines_stay(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv", "url,n\nhttp://a/1,1\nhttp://a/2\nhttp://a/3,x\nhttp://a/4, 4 \n"
+    )
+
+    rows = rows_in(path, reading("csv", "n > 1"))
+
+    assert [row.url for row in rows] == [None, "http://a/4"]
+    assert dict(rows[1].fields) == {"url": "http://a/4"}
+    assert rows[0].problem == "3: 1 column instead of 2"
+
+
+def test_shards_are_full_although_rows_are_left_out(tmp_path: Path) -> None:
+    records = [{"url": f"http://a/{number}", "n": number} for number in range(1000)]
+    path = write(tmp_path / "a.parquet", content(records, "parquet"))
+
+    shards = shards_of(path, reading("parquet", "n >= 900"), 40)
+
+    assert [shard.count for shard in shards] == [40, 40, 20]
+
+
+@pytest.mark.parametrize(
+    ("where", "groups"),
+    [
+        ("n >= 25", [2, 3]), ("n = 12", [1]), ("n < 10 OR n > 35", [0, 3]), ("n < 0", []),
+        ("8 > n", [0]), ("n != 5", [0, 1, 2, 3]), ("NOT n < 35", [0, 1, 2, 3]),
+        ("n > 25 AND word = 'b'", []), ("word = 'b'", [1]), ("n = 'x'", [0, 1, 2, 3]),
+        ("n IN (3, 31)", [0, 3]), ("n BETWEEN 11 AND 22", [1, 2]), ("n IS NULL", [0, 1, 2, 3]),
+        ("gap > 5", [0, 1, 2, 3]),
+    ],
+)  # fmt: skip
+def test_only_row_groups_that_can_match_are_read(
+    where: str, groups: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({
+        "url": [f"http://a/{number}" for number in range(40)],
+        "n": range(40), "word": [word for word in "abcd" for _ in range(10)],
+        "gap": [float("nan")] * 40,
+    })  # fmt: skip
+    pq.write_table(table, path, row_group_size=10)
+    read: list[int] = []
+    plain = pq.ParquetFile.iter_batches
+
+    def noted(self: Any, *args: Any, row_groups: list[int], **named: Any) -> Any:
+        read.extend(row_groups)
+        return plain(self, *args, row_groups=row_groups, **named)
+
+    wanted = reading("parquet", where)
+    source = open_source(str(path), wanted)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
+    list(source.shards(100))
+
+    assert read == groups
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("", "a column or a value is expected at the end"),
+        ("n >", "a column or a value is expected at the end"),
+        ("n 5", "a comparison such as > is expected before '5'"),
+        ("n > 5 m > 2", "AND or OR is expected before 'm'"),
+        ("(n > 5", r"\) is expected at the end"),
+        ("n > 5)", r"AND or OR is expected before '\)'"),
+        ("n LIKE 5", "a text in single quotes is expected before '5'"),
+        ("n IS 5", "NULL is expected before '5'"),
+        ("n > 'a", '"\'a" is not understood'),
+        ("n ; 5", "'; 5' is not understood"),
+        ("n > 5x", "is not understood"),
+    ],
+)
+def test_what_is_no_condition_is_refused(where: str, words: str) -> None:
+    with pytest.raises(OptionError, match=words) as caught:
+        reading("csv", where)
+    assert str(caught.value).startswith("where is ")
+
+
+@pytest.mark.parametrize("input_format", ["csv", "jsonl", "json", "parquet"])
+def test_a_column_that_there_is_not_is_refused_before_work(
+    input_format: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"a.{input_format}", content(RECORDS, input_format))
+
+    with pytest.raises(OptionError, match=r"where has the column 'Score'.*did you mean 'score'"):
+        open_source(path, reading(input_format, "Score > 1"))
+
+
+@pytest.mark.parametrize("where", ["tags > 1", "tags LIKE 'a'", "n LIKE 'a'", "n > TRUE"])
+def test_types_that_cannot_be_compared_are_refused_before_work(where: str, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.parquet", content([{"url": "http://a", "n": 1, "tags": ["x"]}], "parquet")
+    )
+
+    with pytest.raises(OptionError, match=r"where is .*(cannot be compared|holds no texts)"):
+        open_source(path, reading("parquet", where))
+
+
+def test_rows_of_documents_and_made_urls_are_filtered_too(tmp_path: Path) -> None:
+    documents = [{"i": [{"u": "http://a/1", "w": 5}, {"u": "http://a/2", "w": 9}]}]
+    for name in ("jsonl", "parquet"):
+        path = write(tmp_path / f"a.{name}", content(documents, name))
+        fields = fields_in(path, reading(name, "i[*].w > 6", url_col="i[*].u"))
+        assert fields == [{"document_index": 0, "url_position": 1, "url": "http://a/2"}]
+    path = write(tmp_path / "b.csv", content(RECORDS, "csv"))
+    assert urls_in(path, reading("csv", "n = 3", url_template="http://b/{n}")) == ["http://b/3"]
