@@ -95,7 +95,7 @@ def _make_parquet(recipe: Recipe, path: Path, fixed: Callable[[int], Row]) -> Pu
 
 
 def _split_images(fixed: Callable[[int], Row]) -> list[list[str]]:
-    """The URLs of `ROWS` images, by document; one place in ten is null, as in OBELICS."""
+    """The URLs of `ROWS` images, by document."""
     urls = [next(iter(fixed(n).values())) for n in range(ROWS)]
     documents: list[list[str]] = []
     while urls:
@@ -122,7 +122,9 @@ def _make_documents(recipe: Recipe, rows: Sequence[Row]) -> bytes:
     left, lines = list(rows), []
     while left:
         count = IMAGES_PER_DOCUMENT[len(lines) % len(IMAGES_PER_DOCUMENT)]
-        outer = {name: VALUES[kind](len(lines), name) for name, kind in recipe.outer_columns.items()}
+        outer = {
+            name: VALUES[kind](len(lines), name) for name, kind in recipe.outer_columns.items()
+        }
         lines.append(json.dumps({**outer, recipe.nested: left[:count]}))
         for row in left[:count]:
             row |= outer

@@ -66,9 +66,7 @@ def test_the_written_config_is_what_run_runs(
     file = tmp_path / "job.toml"
 
     assert main(["recipe", recipe.name, f"--config={file}"]) == 0
-    assert capsys.readouterr().out == (
-        f"{file} is written: img2dataset --config={file}  runs it\n"
-    )
+    assert capsys.readouterr().out == (f"{file} is written: img2dataset --config={file}  runs it\n")
     assert parse([f"--config={file}"]) == parse_options(recipe.name, "--run", recipe.name)
 
 
@@ -114,7 +112,7 @@ def test_facts_that_nobody_has_checked_are_marked() -> None:
 
 
 def test_a_list_that_is_gone_says_what_to_do() -> None:
-    assert show("laion-face").endswith("withdrawn, and\ncannot be made again.\n")
+    assert "is withdrawn, and cannot be made again." in " ".join(show("laion-face").split())
 
 
 @pytest.mark.parametrize(
