@@ -74,6 +74,8 @@ def download(
     rename_columns: Sequence[str] | None = None,
     url_template: str | None = None,
     where: str | None = None,
+    deduplicate: Literal['url'] | None = None,
+    duplicate_captions: Literal['first', 'all'] = 'first',
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -209,6 +211,11 @@ def download(
         where: condition on columns of the list; other rows are left out before the
             download: similarity > 0.3 AND width >= 512. Of Parquet only row groups are read
             that can match (default: None)
+        deduplicate: url: of rows with the same URL only the first is kept, over the whole
+            list (default: None)
+        duplicate_captions: captions of rows with the same URL, with deduplicate; first:
+            that of the first row; all: those of all rows, as a list in the metadata column
+            all_captions (default: 'first')
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

@@ -77,6 +77,19 @@ class Quoting(Choice):
     NONE = "none", "no character quotes: each line is a row, and quotes are part of its texts"
 
 
+class Deduplicate(Choice):
+    """By what rows of the list are the same."""
+
+    URL = "url", "of rows with the same URL only the first is kept"
+
+
+class DuplicateCaptions(Choice):
+    """Which captions of rows with the same URL are kept."""
+
+    FIRST = "first", "that of the first row"
+    ALL = "all", "those of all rows, as a list in the metadata column all_captions"
+
+
 class HashType(Choice):
     """Which digest of the downloaded bytes is stored."""
 

@@ -34,5 +34,8 @@ DOCUMENT_INDEX = "document_index"
 URL_POSITION = "url_position"
 """Metadata columns of a list whose documents have several URLs."""
 
+ALL_CAPTIONS = "all_captions"
+"""Metadata column of the captions of all rows with one URL."""
+
 OPT_OUT = "opt_out"
 """Metadata column that save_opt_out_signals adds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from img2dataset.errors import OptionError
-from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
+from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.list_checks import list_template_columns, parse_renames
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.star import wants_all_columns
@@ -26,6 +26,7 @@ def check_list_shape(options: ListShapeOptions) -> None:
     _check_renames(options)
     _check_template(options)
     _check_documents(options)
+    _check_duplicates(options)
 
 
 def _check_format(options: ListShapeOptions) -> None:
@@ -96,4 +97,17 @@ def _check_documents(options: ListShapeOptions) -> None:
         raise OptionError(
             f"save_additional_columns contains {', '.join(taken)}, which the rows of documents get "
             f"of their own: rename it, as by rename_columns={taken[0]}=list_{taken[0]}"
+        )
+
+
+def _check_duplicates(options: ListShapeOptions) -> None:
+    if options.duplicate_captions != "all":
+        return
+    if options.deduplicate is None or options.caption_col is None:
+        missing = "deduplicate=url" if options.deduplicate is None else "caption_col"
+        raise OptionError(f"duplicate_captions is 'all', which has no effect without {missing}")
+    if ALL_CAPTIONS in options.additional_columns:
+        raise OptionError(
+            f"save_additional_columns contains {ALL_CAPTIONS}, which duplicate_captions=all stores: "
+            f"rename it, as by rename_columns={ALL_CAPTIONS}=list_{ALL_CAPTIONS}"
         )

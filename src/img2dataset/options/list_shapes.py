@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from img2dataset.options.checks import OneOf
-from img2dataset.options.choices import Quoting
+from img2dataset.options.choices import Deduplicate, DuplicateCaptions, Quoting
 from img2dataset.options.declared import DeclaredOptions
 from img2dataset.options.list_checks import column_names, condition, renames, separator, template
 from img2dataset.options.option import Group, option
@@ -57,5 +57,19 @@ class ListShapeOptions(DeclaredOptions):
         "similarity > 0.3 AND width >= 512. Of Parquet only row groups are read that can match",
         Group.INPUT,
         check=condition,
+        shapes_output=True,
+    )
+    deduplicate: str | None = option(
+        None,
+        f"{Deduplicate.explained()}, over the whole list",
+        Group.INPUT,
+        check=OneOf(Deduplicate),
+        shapes_output=True,
+    )
+    duplicate_captions: str = option(
+        "first",
+        f"captions of rows with the same URL, with deduplicate; {DuplicateCaptions.explained()}",
+        Group.INPUT,
+        check=OneOf(DuplicateCaptions),
         shapes_output=True,
     )

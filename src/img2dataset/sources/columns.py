@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from img2dataset.options import list_template_columns
-from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
+from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.where import list_names
 from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
@@ -42,6 +42,8 @@ def list_columns(config: SourceConfig) -> tuple[Column, ...]:
         columns += [
             Column(name, name, "url_col", is_text=False) for name in (DOCUMENT_INDEX, URL_POSITION)
         ]
+    if config.duplicate_captions == "all":
+        columns.append(Column(ALL_CAPTIONS, ALL_CAPTIONS, "duplicate_captions", is_text=False))
     if config.caption_col is not None:
         columns.append(
             Column(CAPTION, config.name_in_files(config.caption_col), "caption_col", is_text=True)
@@ -61,7 +63,7 @@ CONDITION_ON = "_condition_on:"
 def list_read_columns(config: SourceConfig) -> tuple[Column, ...]:
     """List the columns to read from the files: those to store, but for the ones that are made, and
     those that these are made of."""
-    columns = list(list_columns(config))
+    columns = [each for each in list_columns(config) if each.option != "duplicate_captions"]
     if config.url_template is not None:
         columns.pop()
         columns += [

@@ -43,6 +43,8 @@ class SourceConfig:
     url_template: str | None = None
     where: str | None = None
     """The condition, as written."""
+    deduplicate: str | None = None
+    duplicate_captions: str = "first"
     renames: tuple[tuple[str, str], ...] = ()
     """(name in the files, name for all other options)."""
 
@@ -82,7 +84,7 @@ class SourceConfig:
     @property
     def needs_stream(self) -> bool:
         """Whether the rows of the list are not those of its files, so that it is read here."""
-        return self.expands or self.where is not None
+        return self.expands or self.where is not None or self.deduplicate is not None
 
     @property
     def url_sources(self) -> tuple[str, ...]:

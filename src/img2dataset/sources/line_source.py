@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Protocol, TypeVar
 
@@ -14,6 +14,7 @@ from img2dataset.options.columns import DOCUMENT_INDEX
 from img2dataset.records import Shard
 from img2dataset.sources.compression import unpack_head
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
+from img2dataset.sources.duplicates import Duplicates
 from img2dataset.sources.findings import Findings
 from img2dataset.sources.made_columns import finish_table
 from img2dataset.sources.opening import translate_errors
@@ -69,22 +70,43 @@ class LineSource:
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
-        done = documents = 0
         self._read = 0.0
-        self._findings = Findings()
         types = self._column_types()
+        with self._duplicates(types) as duplicates:
+            self._findings = Findings()
+            for number, tables in self._file_tables(types):
+                kept = (
+                    (table if duplicates is None else duplicates.keep_first(table), position)
+                    for table, position in tables
+                )
+                for table, position in cut_into_shards(kept, rows_per_shard):
+                    self._read = position
+                    yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
+        self._read = float("inf")  # to the end
+        if next(ids) == first_id and self._config.where is not None:
+            raise SourceError(f"where is {self._config.where!r}: no row of the list matches")
+
+    @contextmanager
+    def _duplicates(self, types: Types) -> Iterator[Duplicates | None]:
+        """What is needed to leave out rows with the same URL, if that is asked for."""
+        if self._config.deduplicate is None:
+            yield None
+            return
+        with closing(Duplicates()) as duplicates:
+            if self._config.duplicate_captions == "all":
+                duplicates.note_captions(
+                    table for _, tables in self._file_tables(types) for table, _ in tables
+                )
+            yield duplicates
+
+    def _file_tables(self, types: Types) -> Iterator[tuple[int, Iterator[tuple[pa.Table, float]]]]:
+        """Yield each file with its tables, and with each of them how many bytes of the list are read."""
+        done = documents = 0
         for number, file in enumerate(self.files):
             with self._noted_reading(file) as reading:
-                tables = self._marked(reading, types, documents)
-                for table, position in cut_into_shards(tables, rows_per_shard):
-                    self._read = done + position
-                    yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
+                yield number, self._marked(reading, types, done, documents)
                 done += reading.position
                 documents += reading.documents
-        self._read = float(done)
-        first = next(ids)
-        if first == first_id and self._config.where is not None:
-            raise SourceError(f"where is {self._config.where!r}: no row of the list matches")
 
     @contextmanager
     def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
@@ -137,15 +159,15 @@ class LineSource:
         return self._format.column_types(self.files, self._config)
 
     def _marked(
-        self, reading: Reading, types: Types, documents: int
-    ) -> Iterator[tuple[pa.Table, int]]:
-        """Yield the tables of a file, each with the file position after it.
+        self, reading: Reading, types: Types, done: int, documents: int
+    ) -> Iterator[tuple[pa.Table, float]]:
+        """Yield the tables of a file, each with the position after it.
 
-        `documents` is the number of those in the files before.
+        `done` is the number of bytes in the files before, `documents` that of documents.
         """
         for table in self._format.tables(reading, self._config, types):
             finished = finish_table(table, self._config)
-            yield count_documents(finished, documents), reading.position
+            yield count_documents(finished, documents), float(done + reading.position)
 
     def _find_first(self) -> InputFile:
         """Find the first file that has rows."""

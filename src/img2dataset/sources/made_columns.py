@@ -11,6 +11,9 @@ from img2dataset.sources.columns import CONDITION_ON, MADE_OF, list_columns, lis
 from img2dataset.sources.config import SourceConfig
 from img2dataset.sources.templates import fill_template
 
+NOT_READ = ("duplicate_captions",)
+"""Options whose columns are made of several rows, later."""
+
 
 def finish_table(table: pa.Table, config: SourceConfig) -> pa.Table:
     """Make the table of `list_columns` from one of `list_read_columns`.
@@ -20,7 +23,8 @@ def finish_table(table: pa.Table, config: SourceConfig) -> pa.Table:
     if config.url_template is None and config.where is None:
         return table
     table = keep_matching(table, config)
-    kept = len(list_columns(config)) - (config.url_template is not None)
+    made = sum(column.option in NOT_READ for column in list_columns(config))
+    kept = len(list_columns(config)) - made - (config.url_template is not None)
     columns = list(table.columns[:kept])
     names = list(table.column_names[:kept])
     if config.url_template is not None:

@@ -10,12 +10,12 @@ from img2dataset.records import PROBLEM
 
 
 def cut_into_shards(
-    tables: Iterator[tuple[pa.Table, int]], rows_per_shard: int
+    tables: Iterator[tuple[pa.Table, float]], rows_per_shard: int
 ) -> Iterator[tuple[pa.Table, float]]:
     """Cut tables into ones of `rows_per_shard` rows, the last may be shorter; yield each with its end."""
     held: list[pa.Table] = []
     missing = rows_per_shard
-    before = 0
+    before = 0.0
     for table, after in tables:
         start = 0
         while table.num_rows - start >= missing:

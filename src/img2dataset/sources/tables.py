@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import count
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from img2dataset.records import URL, Shard
 from img2dataset.sources.columns import Column, check_columns, list_read_columns
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.digests import format_digest
+from img2dataset.sources.duplicates import Duplicates
 from img2dataset.sources.made_columns import finish_table
 from img2dataset.sources.nested_columns import find_column
 from img2dataset.sources.row_tables import copy_table
@@ -50,17 +52,18 @@ class TableSource:
                 for name in config.additional_columns
             ]
         )
+        self._rows = leave_out_duplicates(self._table, config, self._schema)
         self._handed_out = 0
         self.files = (InputFile(name, self._table.nbytes, compute_fingerprint(self._table)),)
 
     def shards(self, rows_per_shard: int, first_id: int = 0) -> Iterator[Shard]:
         ids = count(first_id)
-        for start in range(0, self._table.num_rows, rows_per_shard):
-            part = self._table.slice(start, rows_per_shard)
+        for start in range(0, self._rows.num_rows, rows_per_shard):
+            part = self._rows.slice(start, rows_per_shard)
+            if self._config.deduplicate is None:
+                part = normalise(part, self._config, self._schema)
             self._handed_out = start + part.num_rows
-            yield Shard(
-                next(ids), part.num_rows, copy_table(normalise(part, self._config, self._schema))
-            )
+            yield Shard(next(ids), part.num_rows, copy_table(part))
 
     def all_names(self) -> list[str]:
         return list(self._names)
@@ -69,10 +72,22 @@ class TableSource:
         return ()
 
     def rows_total(self) -> int | None:
-        return int(self._table.num_rows)
+        return int(self._rows.num_rows)
 
     def fraction_read(self) -> float:
-        return float(self._handed_out / self._table.num_rows)
+        return float(self._handed_out / self._rows.num_rows)
+
+
+def leave_out_duplicates(table: pa.Table, config: SourceConfig, schema: pa.Schema) -> pa.Table:
+    """Return the normalised table without the rows with the URL of one before, if that is asked
+    for; else the table."""
+    if config.deduplicate is None:
+        return table
+    table = normalise(table, config, schema)
+    with closing(Duplicates()) as duplicates:
+        if config.duplicate_captions == "all":
+            duplicates.note_captions([table])
+        return duplicates.keep_first(table)
 
 
 def find_matching(table: pa.Table, config: SourceConfig) -> pa.Array:
