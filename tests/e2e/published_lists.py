@@ -127,7 +127,7 @@ def _make_documents(recipe: Recipe, rows: Sequence[Row]) -> bytes:
         }
         lines.append(json.dumps({**outer, recipe.nested: left[:count]}))
         for row in left[:count]:
-            row |= outer
+            row.update(outer)
         del left[:count]
     return "\n".join(lines).encode()
 
