@@ -56,11 +56,12 @@ layers: $(VENV)/tested
 docs: $(VENV)/tested  ## check that the generated pages are current (docs/generate.py writes them)
 	$(BIN)/python docs/generate.py --check
 
-bench: $(VENV)/installed  ## compare whole commands with the old tool (ARGS="--photos FOLDER --rounds 3")
+bench: $(VENV)/installed  ## compare whole commands with the old tool and a script (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-bench-images: $(VENV)/installed  ## measure the image step: cost and fidelity (ARGS="--photos FOLDER")
-	$(BIN)/python -m benchmarks.pixels $(ARGS)
+bench-images: $(VENV)/installed  ## measure the image step on photos and on mixes, by kind (PHOTOS=FOLDER)
+	$(BIN)/python -m benchmarks.pixels --photos $(or $(PHOTOS),$(error say PHOTOS=FOLDER, a folder of JPEGs))
+	$(BIN)/python -m benchmarks.kinds --photos $(PHOTOS) $(ARGS)
 
 fuzz-compiled: $(VENV)/tested  ## feed hostile bytes to the C code, with sanitizers (ARGS="--seconds 1200"; needs gcc)
 	$(BIN)/python -m tests.fuzz.compiled $(ARGS)

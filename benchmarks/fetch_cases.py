@@ -141,7 +141,8 @@ def https(bench: Bench, tool: Tool) -> Figures:
 
 def own_hosts(bench: Bench, tool: Tool) -> Figures:
     site = bench.site
-    urls = [f"http://h{n}.test:{site.port}/{n % site.photos}.jpg" for n in range(10_000)]
+    photos = site.names
+    urls = [f"http://h{n}.test:{site.port}/{photos[n % len(photos)]}" for n in range(10_000)]
     with bench.names() as names:
         return costs(bench.run(tool, urls, tool.sized(2, 64, shard=SMALL_SHARD), [names]))
 

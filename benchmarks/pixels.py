@@ -20,18 +20,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 
 from benchmarks.run import heading
-from img2dataset.images import ImageConfig, make_processor
+from benchmarks.stage import SIDE, Pixels, bordered, fitted, make_png, processor
 from img2dataset.images.native import JPEG
-from img2dataset.images.process import ImageProcessor
 
 PROCESSES = 2
-SIDE = 256
 MODES = [(mode, side) for side in (256, 512) for mode in ("border", "keep_ratio", "center_crop")]
-Pixels = npt.NDArray[np.uint8]
 
 
 def main() -> int:
@@ -71,19 +67,6 @@ def readable(folder: Path) -> list[bytes]:
 
 
 # -- what it costs --
-
-
-def fitted(width: int, height: int) -> tuple[int, int]:
-    scale = SIDE / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def bordered(small: Pixels) -> Pixels:
-    height, width = small.shape[:2]
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    padded = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    padded[top : top + height, left : left + width] = small
-    return padded
 
 
 def decoded(data: bytes) -> Pixels:
@@ -127,7 +110,7 @@ def bare_two_steps(data: bytes) -> None:
 
 
 def ours(data: bytes) -> None:
-    processor(side=SIDE).process(data)
+    processor().process(data)
 
 
 STEPS: dict[str, Callable[[bytes], object]] = {
@@ -173,7 +156,7 @@ def cpu_of(title: str, photos: Sequence[bytes], seconds: float) -> float:
 
 def rate(photos: Sequence[bytes], seconds: float, *, threads: int) -> float:
     """Return the images per second of the image stage in threads of this process."""
-    step = processor(side=SIDE).process
+    step = processor().process
     began = time.monotonic()
     end = began + seconds
 
@@ -190,38 +173,6 @@ def rate(photos: Sequence[bytes], seconds: float, *, threads: int) -> float:
 
 
 # -- how close it comes --
-
-
-SHAPERS: dict[tuple[str, int, str], ImageProcessor] = {}
-
-
-def processor(*, side: int, mode: str = "border", encode_format: str = "jpg") -> ImageProcessor:
-    """Return the image stage with default options."""
-    key = mode, side, encode_format
-    if key not in SHAPERS:
-        made = make_processor(
-            ImageConfig(
-                image_size=side,
-                resize_mode=mode,
-                resize_only_if_bigger=False,
-                upscale_interpolation="lanczos",
-                downscale_interpolation="area",
-                encode_format=encode_format,
-                encode_quality=95 if encode_format == "jpg" else 1,
-                skip_reencode=False,
-                disable_all_reencoding=False,
-                min_image_size=0,
-                max_image_area=float("inf"),
-                max_aspect_ratio=float("inf"),
-                max_decoded_pixels=256_000_000,
-                apply_exif_orientation=False,
-                extract_exif=True,
-                convert_to_srgb=False,
-            )
-        )
-        assert isinstance(made, ImageProcessor)
-        SHAPERS[key] = made
-    return SHAPERS[key]
 
 
 AGAINST = "OpenCV's resize; PSNR in dB, of the photos that become smaller"
@@ -253,7 +204,7 @@ def closeness(data: bytes, mode: str, side: int) -> float | None:
     scale = side / tested
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-    made = processor(side=side, mode=mode, encode_format="png").process(data).data
+    made = make_png(data, image_size=side, resize_mode=mode)
     got = np.asarray(cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR))
     return float(cv2.PSNR(inner(got, small.shape[:2]), inner(small, got.shape[:2])))
 

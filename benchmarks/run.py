@@ -1,8 +1,13 @@
-"""Compare whole commands of both tools, in turn, on the same lists.
+"""Compare whole commands of ours, the old tool and a short script, in turn, on the same lists.
 
-python -m benchmarks.run                          # every short case, with photos it makes
+python -m benchmarks.run                          # the short cases and the mixes: half an hour
 python -m benchmarks.run --photos FOLDER --rounds 3 --append TABLE.md
+python -m benchmarks.run --photos FOLDER --cases mixes --before CHECKOUT/.venv/bin/python
 python -m benchmarks.run --cases startup --old /path/to/old/bin/img2dataset
+
+The mixes are made from the photos (see benchmarks/mixes.py).  *60-line script* is
+benchmarks/peer.py, in the cases whose output it makes.  CPU and rates count every URL, also of an
+image that a tool did not store; how many it stored is said beside.
 """
 
 from __future__ import annotations
@@ -15,17 +20,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import old_tool
-from benchmarks.cases import CASES, SHORT, Case, Outcome, run_case
+from benchmarks import mixes, old_tool
+from benchmarks.cases import CASES, GROUPS, Case, Outcome, Source, run_case, run_script
 from benchmarks.errors import BenchmarkError
 from benchmarks.photos import make_photos
 from benchmarks.site import Site, serving
-from benchmarks.table import Measured, remarks, table
+from benchmarks.table import Measured, Tool, remarks, table
 
 OURS = (sys.executable, "-m", "img2dataset")
+SCRIPT = (sys.executable, "-m", "benchmarks.peer")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,8 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = [arguments.photos] if arguments.photos else []
     text = "\n".join([heading("benchmarks.run", *given), "", table(measured), "", *notes(measured)])
     print(text)
-    runs = [outcome for one in measured for outcome in (*one.ours, *one.old)]
-    if any(outcome.problem for outcome in runs):
+    if any(run.problem for one in measured for runs in one.runs.values() for run in runs):
         print("a run went wrong: nothing was added to the results", file=sys.stderr)
         return 1
     if arguments.append is not None:
@@ -56,57 +63,91 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--photos", type=Path, help="folder of JPEGs (default: makes some)")
     parser.add_argument("--old", type=Path, help="the old tool's program (default: installs it)")
+    parser.add_argument(
+        "--before", type=Path, help="Python with another img2dataset, also compared"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="runs of each tool (default 3)")
     parser.add_argument("--urls", type=int, default=5000, help="URLs of a long case (5000)")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=SHORT)
+    parser.add_argument("--mix-urls", type=int, default=3000, help="URLs of a mix (3000)")
+    parser.add_argument("--cases", nargs="+", choices=[*CASES, *GROUPS], default=[*GROUPS])
     parser.add_argument("--append", type=Path, metavar="FILE", help="add the table to FILE")
+    mixes.add_arguments(parser)
     return parser.parse_args(argv)
 
 
 def run(arguments: argparse.Namespace) -> list[Measured]:
-    old = [str(old_tool.old_program(arguments.old))]
-    env = {**os.environ, **old_tool.ENVIRONMENT}
-    with tempfile.TemporaryDirectory(prefix="img2dataset-bench-") as name:
-        folder = Path(name)
-        photos = arguments.photos
+    programs = {Tool.OURS: OURS, Tool.OLD: (str(old_tool.old_program(arguments.old)),)}
+    if arguments.before is not None:
+        # not resolved: it is the link in a venv that makes it the Python of that venv
+        programs[Tool.BEFORE] = (str(arguments.before.absolute()), "-m", "img2dataset")
+    programs[Tool.SCRIPT] = SCRIPT
+    names = [case for name in arguments.cases for case in GROUPS.get(name, (name,))]
+    with tempfile.TemporaryDirectory(prefix="img2dataset-bench-") as name, ExitStack() as stack:
+        sites = Sites(arguments, Path(name), stack)
+        return [
+            rounds(CASES[case], programs, arguments=arguments, site=sites.of(CASES[case].source))
+            for case in dict.fromkeys(names)
+        ]
+
+
+@dataclass(slots=True)
+class Sites:
+    """The servers of the sources, each started when a case first needs it."""
+
+    arguments: argparse.Namespace
+    folder: Path
+    stack: ExitStack
+    running: dict[Source, Site] = field(default_factory=dict)
+
+    def of(self, source: Source) -> Site:
+        if source not in self.running:
+            place = self.folder / source.value
+            place.mkdir()
+            self.running[source] = self.stack.enter_context(serving(self.pictures(source), place))
+        return self.running[source]
+
+    def pictures(self, source: Source) -> Path:
+        photos: Path | None = self.arguments.photos
         if photos is None:
-            photos = folder / "made"
-            make_photos(photos)
-        (folder / "site").mkdir()
-        with serving(photos, folder / "site") as site:
-            return [
-                rounds(CASES[case], old, arguments=arguments, site=site, folder=folder, env=env)
-                for case in arguments.cases
-            ]
+            photos = self.folder / "made"
+            if not photos.exists():
+                make_photos(photos)
+        if source is Source.PHOTOS:
+            return photos
+        given = self.arguments
+        return mixes.make_mix(source.value, photos, given.files, seed=given.seed, cache=given.cache)
 
 
 def rounds(
     case: Case,
-    old: Sequence[str],
+    programs: Mapping[Tool, Sequence[str]],
     *,
     arguments: argparse.Namespace,
     site: Site,
-    folder: Path,
-    env: Mapping[str, str],
 ) -> Measured:
-    """Run ours, old, ours, old, ...: a disturbance of the machine hits both."""
-    outcomes: dict[str, list[Outcome]] = {"ours": [], "old": []}
+    """Run ours, old, ours, old, ...: a disturbance of the machine hits all."""
+    common = arguments.urls if case.source is Source.PHOTOS else arguments.mix_urls
+    env = {**os.environ, **old_tool.ENVIRONMENT}
+    outcomes: dict[Tool, list[Outcome]] = {
+        tool: [] for tool in programs if tool is not Tool.SCRIPT or case.by_script
+    }
     for n in range(1, arguments.rounds + 1):
-        for tool, program in (("ours", OURS), ("old", old)):
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                outcome = run_case(
+        for tool, done in outcomes.items():
+            runs = run_script if tool is Tool.SCRIPT else run_case
+            with tempfile.TemporaryDirectory(prefix="img2dataset-run-") as place:
+                outcome = runs(
                     case,
-                    program,
-                    count=case.urls or arguments.urls,
+                    programs[tool],
+                    count=case.urls or common,
                     site=site,
                     folder=Path(place),
                     env=env,
                 )
-                tell(f"{case.name}, round {n} of {arguments.rounds}, {tool}", outcome)
+                tell(f"{case.name}, round {n} of {arguments.rounds}, {tool.value}", outcome)
                 if outcome.problem is not None:
                     print((Path(place) / "log.txt").read_text()[-2000:], file=sys.stderr)
-            outcomes[tool].append(outcome)
-    return Measured(case, outcomes["ours"], outcomes["old"])
+            done.append(outcome)
+    return Measured(case, outcomes)
 
 
 def tell(what: str, outcome: Outcome) -> None:
@@ -114,7 +155,7 @@ def tell(what: str, outcome: Outcome) -> None:
     print(
         f"{what}: {usage.wall:.1f} s, {outcome.images_per_second:.0f} images/s, "
         f"{1000 * outcome.cpu_per_image:.2f} ms CPU per image, "
-        f"{usage.peak_memory / 1e6:.0f} MB"
+        f"{usage.peak_memory / 1e6:.0f} MB, {outcome.successes} stored"
         + (f"  INVALID: {outcome.problem}" if outcome.problem else ""),
         file=sys.stderr,
         flush=True,
@@ -144,8 +185,11 @@ def without_folders(arguments: Sequence[str]) -> list[str]:
 
 
 def notes(measured: Sequence[Measured]) -> list[str]:
-    rounds_done = len(measured[0].ours)
-    taken = f"Medians of {rounds_done} rounds, ours and old in turn."
+    rounds_done = len(measured[0].runs[Tool.OURS])
+    taken = (
+        f"Medians of {rounds_done} rounds, the tools in turn; "
+        "in brackets: how many times better ours is."
+    )
     return [taken, *(f"* {remark}" for remark in remarks(measured))]
 
 

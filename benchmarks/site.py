@@ -1,4 +1,4 @@
-"""A folder of photos -> a site: nginx on 127.0.0.1, http and https, on free ports."""
+"""A folder of pictures -> a site: nginx on 127.0.0.1, http and https, on free ports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,15 @@ from pathlib import Path
 from benchmarks.errors import BenchmarkError
 
 LOOPBACK = "127.0.0.1"
+SUFFIXES = {
+    ".jpg": "jpg",
+    ".jpeg": "jpg",
+    ".png": "png",
+    ".webp": "webp",
+    ".gif": "gif",
+    ".avif": "avif",
+}
+"""Of what is served, and the suffix it gets."""
 CERTIFICATE = "certificate.pem"
 """In the server's folder; clients get it as SSL_CERT_FILE."""
 CONFIG = """\
@@ -35,7 +44,13 @@ http {{
     fastcgi_temp_path {folder}/tmp;
     uwsgi_temp_path {folder}/tmp;
     scgi_temp_path {folder}/tmp;
-    types {{ image/jpeg jpg; }}
+    types {{
+        image/jpeg jpg;
+        image/png png;
+        image/webp webp;
+        image/gif gif;
+        image/avif avif;
+    }}
     server {{
         listen {address}:{port} backlog=4096;
         {tls}
@@ -52,32 +67,33 @@ listen {address}:{tls_port} ssl http2 backlog=4096;
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Photos 0.jpg .. {photos - 1}.jpg on a running server."""
+    """Pictures on a running server."""
 
     port: int
     tls_port: int
     """0 = no https."""
-    photos: int
+    names: Sequence[str]
+    """0.jpg, 1.png, ..."""
     pid: int
 
     def urls(self, count: int, *, tls: bool = False) -> list[str]:
-        """Return `count` different URLs: the photos repeat, the query does not."""
+        """Return `count` different URLs: the pictures repeat, the query does not."""
         root = f"https://{LOOPBACK}:{self.tls_port}" if tls else f"http://{LOOPBACK}:{self.port}"
-        return [f"{root}/{n % self.photos}.jpg?n={n}" for n in range(count)]
+        return [f"{root}/{self.names[n % len(self.names)]}?n={n}" for n in range(count)]
 
 
 @contextmanager
 def serving(
     photos: Path, folder: Path, *, address: str = LOOPBACK, https: bool = False
 ) -> Iterator[Site]:
-    """Serve the JPEGs of `photos`; the server keeps its own files in `folder`.
+    """Serve the pictures of `photos`; the server keeps its own files in `folder`.
 
     Other files in `folder`/photos are served too.
     """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         raise BenchmarkError("nginx is missing: apt-get install nginx-light")
-    count = link_photos(photos, folder / "photos")
+    names = link_photos(photos, folder / "photos")
     port, tls_port, tls = free_port(), 0, ""
     if https:
         make_certificate(folder)
@@ -90,21 +106,22 @@ def serving(
     server = subprocess.Popen([program, "-p", str(folder), "-c", str(config)])
     try:
         wait_until_it_listens(server, port)
-        yield Site(port, tls_port, count, server.pid)
+        yield Site(port, tls_port, names, server.pid)
     finally:
         server.terminate()
         server.wait()
 
 
-def link_photos(photos: Path, folder: Path) -> int:
-    """Give the photos names that need no quoting in a URL; return how many there are."""
-    found = sorted(path for path in photos.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
+def link_photos(photos: Path, folder: Path) -> list[str]:
+    """Give the pictures names that need no quoting in a URL; return these."""
+    found = sorted(path for path in photos.iterdir() if path.suffix.lower() in SUFFIXES)
     if not found:
-        raise BenchmarkError(f"no .jpg in {photos}")
+        raise BenchmarkError(f"no picture in {photos}")
     folder.mkdir(exist_ok=True)
-    for n, path in enumerate(found):
-        (folder / f"{n}.jpg").symlink_to(path.resolve())
-    return len(found)
+    names = [f"{n}.{SUFFIXES[path.suffix.lower()]}" for n, path in enumerate(found)]
+    for name, path in zip(names, found, strict=True):
+        (folder / name).symlink_to(path.resolve())
+    return names
 
 
 def make_certificate(folder: Path) -> None:

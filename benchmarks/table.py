@@ -1,10 +1,11 @@
-"""Outcomes -> a Markdown table: ours and the old tool side by side."""
+"""Outcomes -> a Markdown table: ours and the other tools side by side."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from benchmarks.cases import Case, Outcome
 
@@ -19,6 +20,7 @@ class Metric:
     value: Callable[[Outcome], float]
     decimals: int
     more_is_better: bool = False
+    compared: bool = True
 
 
 WALL = Metric("seconds, whole command", lambda o: o.usage.wall, 2)
@@ -36,41 +38,67 @@ THROUGHPUT = (
     ),
     Metric("CPU ms per image", lambda o: 1000 * o.cpu_per_image, 2),
 )
+STORED = (
+    Metric("images stored", lambda o: o.successes, 0, compared=False),
+    Metric("kB of a stored image", lambda o: o.bytes_per_picture / 1000, 2),
+)
 SMALL = 100
 """URLs up to which a case is about start-up: rates say nothing then."""
 
 
+class Tool(Enum):
+    """The column that a tool fills."""
+
+    OURS = "ours"
+    OLD = "old"
+    BEFORE = "before"
+    SCRIPT = "60-line script"
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A case, and what both tools did in every round."""
+    """A case, and what each tool did in every round; ours is always there."""
 
     case: Case
-    ours: Sequence[Outcome]
-    old: Sequence[Outcome]
+    runs: Mapping[Tool, Sequence[Outcome]]
 
 
 def metrics(outcomes: Sequence[Outcome]) -> tuple[Metric, ...]:
     if outcomes[0].urls <= SMALL:
         return (WALL, Metric("CPU seconds", lambda o: o.usage.cpu, 2), *MEMORY)
-    return (*THROUGHPUT, *MEMORY)
+    stored = STORED if outcomes[0].picture_bytes else ()
+    return (*THROUGHPUT, *MEMORY, *stored)
 
 
 def table(measured: Sequence[Measured]) -> str:
-    lines = ["| case | | ours | old | better by |", "|--|--|--:|--:|--:|"]
+    """Return the table; in brackets: how many times better ours is."""
+    tools = [tool for tool in Tool if any(tool in one.runs for one in measured)]
+    titles = " | ".join(tool.value for tool in tools)
+    lines = [f"| case | | {titles} |", f"|--|--|{'--:|' * len(tools)}"]
     for one in measured:
-        title = f"{one.case.title}; {one.ours[0].urls} URLs"
-        for metric in metrics(one.ours):
-            lines.append(line(title, metric, one))
+        ours = one.runs[Tool.OURS]
+        title = f"{one.case.title}; {ours[0].urls} URLs"
+        for metric in metrics(ours):
+            cells = " | ".join(cell(metric, one, tool) for tool in tools)
+            lines.append(f"| {title} | {metric.title} | {cells} |")
             title = ""
     return "\n".join(lines)
 
 
-def line(title: str, metric: Metric, measured: Measured) -> str:
-    ours, old = (median(metric, outcomes) for outcomes in (measured.ours, measured.old))
-    cells = [
-        "invalid" if number is None else f"{number:.{metric.decimals}f}" for number in (ours, old)
-    ]
-    return f"| {title} | {metric.title} | {' | '.join(cells)} | {better_by(metric, ours, old)} |"
+def cell(metric: Metric, measured: Measured, tool: Tool) -> str:
+    outcomes = measured.runs.get(tool, ())
+    if not outcomes:
+        return ""
+    number = median(metric, outcomes)
+    if number is None:
+        return "invalid"
+    if not number:
+        return "-"
+    ours = median(metric, measured.runs[Tool.OURS])
+    shown = f"{number:.{metric.decimals}f}"
+    if tool is Tool.OURS or ours is None or not metric.compared:
+        return shown
+    return f"{shown} ({better_by(metric, ours, number):.2f} x)"
 
 
 def median(metric: Metric, outcomes: Sequence[Outcome]) -> float | None:
@@ -80,23 +108,19 @@ def median(metric: Metric, outcomes: Sequence[Outcome]) -> float | None:
     return statistics.median(metric.value(outcome) for outcome in outcomes)
 
 
-def better_by(metric: Metric, ours: float | None, old: float | None) -> str:
-    if not ours or not old:
-        return "-"
-    return f"{ours / old if metric.more_is_better else old / ours:.2f} x"
+def better_by(metric: Metric, ours: float, other: float) -> float:
+    return ours / other if metric.more_is_better else other / ours
 
 
 def remarks(measured: Sequence[Measured]) -> list[str]:
     """Return what a reader must know before trusting the numbers."""
-    found = []
-    for one in measured:
-        for tool, outcomes in (("ours", one.ours), ("old", one.old)):
-            found += [
-                f"{one.case.name}, {tool}, round {n}: {remark}"
-                for n, outcome in enumerate(outcomes, start=1)
-                for remark in doubts(outcome)
-            ]
-    return found
+    return [
+        f"{one.case.name}, {tool.value}, round {n}: {remark}"
+        for one in measured
+        for tool, outcomes in one.runs.items()
+        for n, outcome in enumerate(outcomes, start=1)
+        for remark in doubts(outcome)
+    ]
 
 
 def doubts(outcome: Outcome) -> list[str]:
@@ -104,6 +128,8 @@ def doubts(outcome: Outcome) -> list[str]:
     found = []
     if outcome.problem is not None:
         found.append(f"INVALID: {outcome.problem}")
+    elif outcome.successes < outcome.urls:
+        found.append(f"{outcome.urls - outcome.successes} images were not stored")
     if usage.elsewhere > 0.1:
         found.append(f"other programs took {usage.elsewhere:.0%} of the machine meanwhile")
     if usage.cpu_seen > 1.02 * usage.cpu + 0.1:

@@ -1,23 +1,32 @@
-"""Turn a list of image URLs into an image dataset: `download(url_list, ...)`."""
+"""Turn a list of image URLs into an image dataset: `download(url_list, ...)`.
+
+Every process of a run imports this page, and few need what it offers: each name is imported when
+it is first used.
+"""
 
 from __future__ import annotations
 
-from img2dataset._download import download
-from img2dataset.api import verify
-from img2dataset.errors import (
-    DamagedError,
-    Img2datasetError,
-    MissingExtraError,
-    OptionError,
-    Reason,
-    RunError,
-    SourceError,
-)
-from img2dataset.report import Progress, Report
-from img2dataset.reports import Reporter
-from img2dataset.tally import ShardResult, Tally
-from img2dataset.verification.checked import Verification
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual name)
+
+if TYPE_CHECKING:
+    from img2dataset._download import download
+    from img2dataset.api import verify
+    from img2dataset.errors import (
+        DamagedError,
+        Img2datasetError,
+        MissingExtraError,
+        OptionError,
+        Reason,
+        RunError,
+        SourceError,
+    )
+    from img2dataset.report import Progress, Report
+    from img2dataset.reports import Reporter
+    from img2dataset.tally import ShardResult, Tally
+    from img2dataset.verification.checked import Verification
 
 __all__ = [
     "DamagedError",
@@ -37,3 +46,34 @@ __all__ = [
     "download",
     "verify",
 ]
+
+_HOMES = {
+    "_download": ("download",),
+    "api": ("verify",),
+    "errors": (
+        "DamagedError",
+        "Img2datasetError",
+        "MissingExtraError",
+        "OptionError",
+        "Reason",
+        "RunError",
+        "SourceError",
+    ),
+    "report": ("Progress", "Report"),
+    "reports": ("Reporter",),
+    "tally": ("ShardResult", "Tally"),
+    "verification.checked": ("Verification",),
+}
+"""Module -> the names that are imported from it; the type checker reads the imports above."""
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from inspect import Parameter, signature
 from os import PathLike
 from typing import Any, Literal, Protocol, TypeAlias
@@ -87,6 +86,8 @@ def refuse_unknown(named: Iterable[str]) -> None:
         TypeError: there is one.
     """
     known = [*(declared.name for declared in fields(Options)), REPORTERS]
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
     for name in named:
         if name not in known:
             near = get_close_matches(name, known, n=1)

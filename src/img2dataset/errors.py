@@ -285,7 +285,7 @@ RENAMED = {
 """Phrases that RFC 9110 changed: Python has the old ones up to 3.12, and counts must not differ."""
 
 
-def http_label(code: int) -> str:
+def format_http_label(code: int) -> str:
     """The error string of an HTTP status: "HTTP Error 404: Not Found"."""
     phrase = RENAMED.get(code)
     if phrase is None:

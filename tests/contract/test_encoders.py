@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.images.encode import ENCODERS, FORMATS, encode
+from img2dataset.images.encode import ENCODERS, FORMATS
 from img2dataset.images.geometry import MAX_SIDE_PIXELS
 from img2dataset.images.probe import probe
 from tests.unit.images.made import Array, pixels_of, processor, saved, smooth
@@ -17,7 +17,7 @@ every_format = pytest.mark.parametrize("encode_format", ENCODERS)
 
 
 def stored(pixels: Array, encode_format: str, quality: int) -> bytes:
-    return encode(pixels, encode_format, ENCODERS[encode_format](quality))
+    return ENCODERS[encode_format](pixels, quality)
 
 
 def test_every_encoder_is_described_everywhere() -> None:

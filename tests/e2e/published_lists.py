@@ -119,7 +119,8 @@ def _make_json(recipe: Recipe, path: Path, fixed: Callable[[int], Row]) -> Publi
 
 
 def _make_documents(recipe: Recipe, rows: Sequence[Row]) -> bytes:
-    left, lines = list(rows), []
+    left = list(rows)
+    lines: list[str] = []
     while left:
         count = IMAGES_PER_DOCUMENT[len(lines) % len(IMAGES_PER_DOCUMENT)]
         outer = {

@@ -31,6 +31,7 @@ from tests.e2e.fetching import (
     running,
 )
 from tests.site import CERTIFICATE, Site
+from tests.site.loopback import listening
 from tests.site.pictures import picture
 
 GOOD = [
@@ -283,19 +284,12 @@ def test_or_the_environment_says_to_trust_it(
 
 
 def test_https_to_a_server_that_does_not_speak_it_is_a_tls_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-        answering = threading.Thread(target=answer)
-        answering.start()
+    with listening(answer) as port:
         (outcome,) = fetch(f"https://127.0.0.1:{port}/")
-        answering.join()
     assert reason_of(outcome) is Reason.TLS
 
 

@@ -8,8 +8,8 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 import pytest
@@ -17,35 +17,19 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import fetch, reasons, rows, running
+from tests.site import loopback
+from tests.site.loopback import Serve
 from tests.site.server import CERTIFICATE
 
 PICTURE = b"\xff\xd8\xff\xe0" + b"picture " * 40
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE
 
-Serve = Callable[[socket.socket], None]
-
 
 @contextmanager
 def listening(serve: Serve) -> Iterator[str]:
-    """The address of a server whose connections are `serve`'s; they are closed afterwards."""
-    with socket.socket() as listener, ExitStack() as connections:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-
-        def handle(connection: socket.socket) -> None:
-            with suppress(OSError), connection:
-                serve(connection)
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    connection = connections.enter_context(listener.accept()[0])
-                    threading.Thread(target=handle, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with suppress(OSError):  # which ends `accept`
-            listener.shutdown(socket.SHUT_RDWR)
+    """The address of a server whose connections are `serve`'s."""
+    with loopback.listening(serve) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def heard(connection: socket.socket) -> bytes:

@@ -44,26 +44,9 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = socket.create_server(("127.0.0.1", 0))
-    clients: list[threading.Thread] = []
-
-    def serve() -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = server.accept()
-                clients.append(threading.Thread(target=tunnel, args=(client,), daemon=True))
-                clients[-1].start()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    monkeypatch.setenv("https_proxy", url)
-    yield url
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
-    thread.join()
-    for client in clients:
-        client.join(5)
+    with listening(tunnel) as url:
+        monkeypatch.setenv("https_proxy", url)
+        yield url
 
 
 @pytest.mark.usefixtures("proxy")

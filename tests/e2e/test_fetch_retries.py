@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +23,7 @@ from tests.e2e.fetching import (
     running,
 )
 from tests.site import Site
+from tests.site.loopback import listening
 
 FINAL_HTTP = [400, 401, 403, 404, 405, 406, 410, 451, 501, 505, 531, 599]
 
@@ -177,20 +177,15 @@ def test_a_certificate_is_not_doubted_twice(secure: Site) -> None:
 
 
 def test_a_tls_handshake_that_fails_is_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    tries = []
 
-        def answer() -> None:
-            for _ in range(3):
-                connection, _address = server.accept()
-                with connection:
-                    connection.recv(4096)
-                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    def answer(connection: socket.socket) -> None:
+        tries.append(connection.recv(4096))
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-        answering = threading.Thread(target=answer)
-        answering.start()
+    with listening(answer) as port:
         assert reasons(f"https://127.0.0.1:{port}/", retries=2, politeness=QUICK) == [Reason.TLS]
-        answering.join()
+    assert len(tries) == 3
 
 
 def test_ignored_certificates_are_ignored_for_names_too(secure: Site) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,14 @@ from img2dataset import download
 from tests.e2e.dataset import Dataset
 from tests.pictures import CASES
 from tests.pictures.damage import damaged
+from tests.site.loopback import serving
 from tests.unit.images.headers.test_bombs import bomb, forged_jpeg, forged_png
 from tests.unit.images.made import pixels_of
 from tests.unit.test_signatures import SVGS, VIDEOS
 
 
 @contextmanager
-def serving(bodies: list[bytes]) -> Iterator[str]:
+def serving_bodies(bodies: list[bytes]) -> Iterator[str]:
     """A site whose /<n> is the n-th body."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -35,15 +35,8 @@ def serving(bodies: list[bytes]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Handler) as url:
+        yield url
 
 
 def corpus() -> tuple[list[bytes], int]:
@@ -60,7 +53,7 @@ def corpus() -> tuple[list[bytes], int]:
 def test_every_row_of_a_hostile_list_is_recorded(tmp_path: Path, untouched: bool) -> None:  # noqa: FBT001
     bodies, whole = corpus()
     began = time.monotonic()
-    with serving(bodies) as site:
+    with serving_bodies(bodies) as site:
         (tmp_path / "list.txt").write_text("".join(f"{site}/{n}\n" for n in range(len(bodies))))
         report = download(
             str(tmp_path / "list.txt"),

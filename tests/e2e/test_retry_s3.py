@@ -121,7 +121,8 @@ def test_shards_on_s3_are_completed(
     assert code == 0, said
 
 
-@pytest.mark.parametrize("output_format", FORMATS)
+# the steps of a replacement are the same for all formats: between these two tests, each has one
+@pytest.mark.parametrize("output_format", ["files", "parquet"])
 def test_a_bad_connection_changes_nothing(
     server: S3Server, name: str, tmp_path: Path, url_list: Path, *, output_format: str
 ) -> None:
@@ -139,7 +140,7 @@ def test_a_bad_connection_changes_nothing(
     check_completed(server, name, tmp_path / "after")
 
 
-@pytest.mark.parametrize("output_format", FORMATS)
+@pytest.mark.parametrize("output_format", ["webdataset", "tfrecord"])
 def test_killed_at_any_request_the_same_command_goes_on(
     server: S3Server, name: str, tmp_path: Path, url_list: Path, *, output_format: str
 ) -> None:

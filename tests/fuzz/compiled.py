@@ -136,6 +136,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
     """Return how many files were tried, and how many of them gave an image."""
     rng = random.Random(seed)
     jpeg, area = load(folder, "_jpeg"), load(folder, "_area")
+    png_filters = load(folder, "_png_filters")
     good = pickle.loads((folder / "seeds").read_bytes())
     tried = done = 0
     end = time.monotonic() + seconds
@@ -144,6 +145,7 @@ def fuzz(folder: Path, *, seconds: float, seed: int) -> tuple[int, int]:
         done += try_jpeg(rng.choice(jpeg), rng.choice(good), rng)
         if tried % 10 == 0:
             try_area(rng.choice(area), rng)
+            try_png_filters(rng.choice(png_filters), rng)
     return tried, done
 
 
@@ -172,6 +174,20 @@ def try_area(module: ModuleType, rng: random.Random) -> None:
     sizes[rng.randrange(5)] = rng.choice([-1, 0, 2, 4, 301, 2**31 - 1])
     try:
         module.shrink(out, source, *sizes)
+    except ValueError:
+        return
+
+
+def try_png_filters(module: ModuleType, rng: random.Random) -> None:
+    """Pixels of any size; some calls promise sizes that the buffers do not have."""
+    channels, width, height = rng.choice([1, 3]), rng.randint(1, 300), rng.randint(1, 60)
+    pixels = rng.randbytes(width * height * channels)
+    out = bytearray(height * (1 + width * channels))
+    sizes = [height, width, channels]
+    module.filter_rows(out, pixels, *sizes)
+    sizes[rng.randrange(3)] = rng.choice([-1, 0, 2, 4, 301, 2**31 - 1])
+    try:
+        module.filter_rows(out, pixels, *sizes)
     except ValueError:
         return
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.site.loopback import free_port
 from tests.site.server import CERTIFICATE, Site
 
 CONFIG = """\
@@ -81,9 +82,7 @@ def in_front_of(
     """`streams` = requests at once over a connection; `requests` = in all."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program, "nginx is missing: apt-get install nginx-light"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = folder / "nginx.conf"
     config.write_text(
         CONFIG.format(

@@ -8,12 +8,12 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO
 
+from tests.site.loopback import listening
 from tests.site.server import CERTIFICATE
 
 DATA, HEADERS, RESET, SETTINGS, PUSH, GOAWAY = 0, 1, 3, 4, 5, 7
@@ -70,21 +70,8 @@ def plain_http2(answer: Answer, good: bytes) -> Iterator[PlainHttp2]:
             else:
                 speak_http_1(connection, file, server, good)
 
-    with socket.socket() as listener, ExitStack() as connections:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        server.port = listener.getsockname()[1]
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    raw = connections.enter_context(listener.accept()[0])
-                    threading.Thread(target=handle, args=(raw,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
+    with listening(handle) as server.port:
         yield server
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
 
 
 def speak_http_1(

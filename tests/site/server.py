@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from tests.site.loopback import LoopThread
 from tests.site.pages import Exchange, answer
 
 HERE = Path(__file__).parent
@@ -90,9 +91,7 @@ class Site:
     crowds: Counter[str] = field(default_factory=Counter)
     """What there is at the moment of what `at_once` counts."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _stop: asyncio.Event | None = None
-    _loop: asyncio.AbstractEventLoop | None = None
-    _thread: threading.Thread | None = None
+    _background: LoopThread = field(default_factory=LoopThread)
     _gates: dict[str, asyncio.Event] = field(default_factory=dict)
     _came: threading.Condition = field(default_factory=threading.Condition)
 
@@ -124,14 +123,10 @@ class Site:
 
     def open_gate(self, token: str) -> None:
         """Let /gated?token= go on, now and from now on."""
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(lambda: self.gate(token).set())
+        self._background.call(lambda: self.gate(token).set())
 
     def __enter__(self) -> Site:
-        ready: Future[int] = Future()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
-        self._thread.start()
-        self.port = ready.result(timeout=10)
+        self.port = self._background.start(self._serve)
         return self
 
     def __exit__(
@@ -140,20 +135,12 @@ class Site:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._loop and self._stop and self._thread:
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(timeout=10)
+        self._background.stop()
 
-    async def _serve(self, ready: Future[int]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        try:
-            servers = await self._listen()
-        except OSError as error:
-            ready.set_exception(error)
-            return
+    async def _serve(self, ready: Future[int], stop: asyncio.Event) -> None:
+        servers = await self._listen()
         ready.set_result(servers[0].sockets[0].getsockname()[1])
-        await self._stop.wait()
+        await stop.wait()
         await _close(servers)
         for task in self._tasks:
             task.cancel()
@@ -181,7 +168,7 @@ class Site:
                 await self._converse(reader, writer, self.connections)
         finally:
             self._tasks.discard(task)
-            writer.transport.abort() if self._stop and self._stop.is_set() else writer.close()
+            writer.transport.abort() if self._background.is_stopping else writer.close()
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.site.loopback import LoopThread
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,10 @@ class Proxy:
     rule: Rule = nothing
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
-    _loop: asyncio.AbstractEventLoop | None = None
-    _stop: asyncio.Event | None = None
-    _thread: threading.Thread | None = None
+    _background: LoopThread = field(default_factory=LoopThread)
 
     def __enter__(self) -> Proxy:  # noqa: PYI034  (Self is new in 3.11)
-        ready: Future[int] = Future()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
-        self._thread.start()
-        self.port = ready.result(timeout=10)
+        self.port = self._background.start(self._serve)
         return self
 
     def __exit__(
@@ -91,18 +87,12 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._loop is not None
-        assert self._stop is not None
-        assert self._thread is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(timeout=10)
+        self._background.stop()
 
-    async def _serve(self, ready: Future[int]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
+    async def _serve(self, ready: Future[int], stop: asyncio.Event) -> None:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=1 << 20)
         ready.set_result(server.sockets[0].getsockname()[1])
-        await self._stop.wait()
+        await stop.wait()
         server.close()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+from tests.site.loopback import free_port
+
 SSHD = "/usr/sbin/sshd"
 
 
@@ -54,13 +56,6 @@ def sftp_server(folder: Path) -> Iterator[SftpServer]:
     finally:
         server.terminate()
         server.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def wait_for(port: int) -> None:

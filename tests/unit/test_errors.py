@@ -18,7 +18,7 @@ from img2dataset.errors import (
     RunError,
     SourceError,
     Status,
-    http_label,
+    format_http_label,
 )
 from img2dataset.messages import find_label, find_reason, is_transient
 
@@ -77,7 +77,7 @@ def test_there_are_the_three_old_statuses() -> None:
     ],
 )
 def test_http_errors_are_labelled_with_the_standard_phrase(code: int, label: str) -> None:
-    assert http_label(code) == label
+    assert format_http_label(code) == label
 
 
 def test_only_some_http_errors_may_pass() -> None:
@@ -121,7 +121,7 @@ def test_all_errors_have_one_root() -> None:
 @every_reason
 def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> None:
     codes = {Reason.HTTP_STATUS: 404, Reason.HTTP_STATUS_TRANSIENT: 503}
-    label = http_label(codes[reason]) if reason in codes else reason.label
+    label = format_http_label(codes[reason]) if reason in codes else reason.label
 
     for message in (label, f"{label} line 7"):
         found = find_reason(message)
@@ -164,6 +164,26 @@ def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> N
 def test_the_old_tools_messages_are_understood(message: str, reason: Reason | None) -> None:
     assert find_reason(message) is reason
     assert is_transient(message) is (reason is not None and reason.transient)
+
+
+def test_every_part_of_a_foreign_message_means_its_own_reason() -> None:
+    for reason in Reason:
+        for part in reason.foreign:
+            assert find_reason(f"<urlopen error {part}>") is reason
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        # each has two parts that are known; the longer one is the more exact
+        ("<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] timed out>", Reason.CERTIFICATE),
+        ("<urlopen error [SSL] the handshake timed out>", Reason.TIMEOUT),
+    ],
+)
+def test_of_two_parts_of_a_foreign_message_the_longer_one_decides(
+    message: str, reason: Reason
+) -> None:
+    assert find_reason(message) is reason
 
 
 def test_a_row_without_a_message_is_left_alone() -> None:

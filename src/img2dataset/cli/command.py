@@ -12,21 +12,19 @@ from types import FrameType
 from typing import NoReturn
 
 from img2dataset.cli.parse import parse
-from img2dataset.cli.parse_verify import COMMAND as VERIFY
-from img2dataset.cli.parse_verify import parse_verify
 from img2dataset.errors import Img2datasetError, OptionError, SourceError
 from img2dataset.options import Options
 from img2dataset.process.startup import start_minimal
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
-from img2dataset.reports.terminal import TerminalReporter
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
+VERIFY, RECIPE = "verify", "recipe"
+"""The first words of the other commands."""
 BAD_USAGE = 2
 NOT_DONE = 1
-RECIPE = "recipe"
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
@@ -80,11 +78,13 @@ def _parse_recipe(words: Sequence[str]) -> Options | str:
 
 
 def _verify(words: Sequence[str]) -> int:
+    # imported here, as below
+    from img2dataset.cli.parse_verify import parse_verify  # noqa: PLC0415
+
     asked = parse_verify(words)
     if isinstance(asked, str):
         return _show(asked)
-    # imported here, as below
-    from img2dataset.verification.main import summary, verify_folder  # noqa: PLC0415
+    from img2dataset.verification.main import summarize, verify_folder  # noqa: PLC0415
 
     found = verify_folder(
         asked.output_folder,
@@ -93,7 +93,7 @@ def _verify(words: Sequence[str]) -> int:
         allow_gaps=asked.allow_gaps,
         say=_say_found,
     )
-    _say_found(summary(found))
+    _say_found(summarize(found))
     return found.exit_code
 
 
@@ -122,6 +122,8 @@ def _run(options: Options, run: Run) -> int:
 
 
 def _has_concluded(reporter: Reporter) -> bool:
+    from img2dataset.reports.terminal import TerminalReporter  # noqa: PLC0415  (see --help)
+
     return isinstance(reporter, TerminalReporter) and reporter.concluded
 
 

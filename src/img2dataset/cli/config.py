@@ -13,11 +13,6 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.options import Group, Options
 from img2dataset.storage.schemes import with_home
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 def read_config(path: str) -> Mapping[str, Any]:
     """Read the names and values in the file, as they are written.
@@ -39,6 +34,10 @@ def read_config(path: str) -> Mapping[str, Any]:
 
 
 def _from_toml(path: str, text: str) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415  (few runs have such a file)
+    else:
+        import tomli as tomllib  # noqa: PLC0415
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -5,7 +5,6 @@ Nothing heavier than the standard library is imported here, so that --help is in
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from img2dataset.cli.config import read_config, to_toml
-from img2dataset.cli.help import make_help
 from img2dataset.cli.values import BOOLEANS, parse_value
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
@@ -65,6 +63,8 @@ def parse(argv: Sequence[str]) -> Options | str:
     """
     given = _read_single_word(argv) or _read(argv)
     if given.switch == HELP:
+        from img2dataset.cli.help import make_help  # noqa: PLC0415  (no run needs it)
+
         return make_help()
     if given.switch == VERSION_FLAG:
         return f"img2dataset {VERSION}\n"
@@ -179,7 +179,9 @@ def _resolve(spelled: str) -> tuple[str, bool]:
 
 def _suggest(name: str, *, prefix: str = "") -> str:
     known = (*TYPES, *SWITCHES, CONFIG) if prefix else tuple(TYPES)
-    close = difflib.get_close_matches(name, known, n=1)
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
+    close = get_close_matches(name, known, n=1)
     return f"did you mean {prefix}{close[0]}?" if close else SEE_HELP
 
 

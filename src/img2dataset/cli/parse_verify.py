@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from img2dataset.cli.values import BOOLEANS
 from img2dataset.errors import OptionError
 
-COMMAND = "verify"
 SEE_HELP = "img2dataset verify --help  lists the options"
 FOLDER = "output_folder"
 SWITCHES = ("deep", "repair", "allow_gaps")

@@ -24,7 +24,7 @@ class Identity:
     def differences(self, before: Identity) -> list[str]:
         """Describe what has changed since `before`, one text each."""
         texts = []
-        if fingerprints(self.inputs) != fingerprints(before.inputs):
+        if list_fingerprints(self.inputs) != list_fingerprints(before.inputs):
             texts.append(f"url_list ({describe_changed_files(before.inputs, self.inputs)})")
         return [*texts, *self.changed_options(before)]
 
@@ -40,7 +40,7 @@ class Identity:
         return texts
 
 
-def fingerprints(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
+def list_fingerprints(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
     """Return what identifies a list: sizes and fingerprints, not names, since files may have been
     moved."""
     return [(file["size"], file["fingerprint"]) for file in inputs]
@@ -57,7 +57,7 @@ def describe_changed_files(
     old, new = (
         {
             str(file["url"]).rpartition("/")[2]: content
-            for file, content in zip(files, fingerprints(files), strict=True)
+            for file, content in zip(files, list_fingerprints(files), strict=True)
         }
         for files in (before, now)
     )

@@ -95,7 +95,7 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
         if alone:
             recover(folder)
         else:  # the stats of a shard that was being replaced may have been moved
-            roll_forward(folder, lambda name: is_own(int(name), part_of))
+            roll_forward(folder, lambda name: belongs_to_part(int(name), part_of))
         # the first part records the identity for all parts, and finds no leftovers
         fresh = not alone and folder.create(IDENTITY, dump_sections([Section(0, identity)]))
         names = folder.names()  # once: a store gives a thousand names a request
@@ -122,7 +122,7 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     return plan
 
 
-def is_own(shard_id: int, part_of: tuple[int, int]) -> bool:
+def belongs_to_part(shard_id: int, part_of: tuple[int, int]) -> bool:
     """True if a shard belongs to part i of N."""
     index, count = part_of
     return shard_id % count == index
@@ -228,7 +228,7 @@ def find_leftovers(
         for name in names
         if (match := NUMBERED.fullmatch(name))
         and int(match[1]) not in done
-        and is_own(int(match[1]), part_of)
+        and belongs_to_part(int(match[1]), part_of)
         and name in stored_names(match[1])
     ]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from img2dataset.storage.folder import HIDDEN, Folder
-from img2dataset.storage.reading import folders, move, sizes
+from img2dataset.storage.reading import list_folders, list_sizes, move
 
 REPLACING = f"{HIDDEN}/replacing"
 COMMIT_MARKER = ".whole"
@@ -92,7 +92,7 @@ def _roll_forward(folder: Folder, shard: str) -> None:
 
 def _list_staged(folder: Folder, inside: str) -> list[str]:
     """The names of staged files, relative to the output folder."""
-    found = list(sizes(folder, inside))
-    for name in folders(folder, inside):
-        found += [f"{name}/{each}" for each in sizes(folder, f"{inside}/{name}")]
+    found = list(list_sizes(folder, inside))
+    for name in list_folders(folder, inside):
+        found += [f"{name}/{each}" for each in list_sizes(folder, f"{inside}/{name}")]
     return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt, AttemptState
 from img2dataset.fetch.delivery import Deliver
-from img2dataset.fetch.http.urls import sendable
+from img2dataset.fetch.http.urls import make_sendable
 from img2dataset.records import Body, Failure, Row
 
 
@@ -35,7 +35,7 @@ class Attempts:
             self._deliver(row, Failure(reason, reason.label, row.problem))
             return None
         try:
-            url = sendable(row.url)
+            url = make_sendable(row.url)
         except RowError as error:
             self._deliver(row, Failure.of(error))
             return None

@@ -16,8 +16,8 @@ from img2dataset.fetch.gates import Gates
 from img2dataset.fetch.hosts.cost import is_good
 from img2dataset.fetch.hosts.delay_queue import DelayQueue
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.http.curl import Finished, Moved
 from img2dataset.fetch.http.redirects import resolve_redirect
+from img2dataset.fetch.http.request import Finished, Moved
 from img2dataset.fetch.outage import NETWORK, OutageGuard
 from img2dataset.fetch.politeness import Politeness
 from img2dataset.fetch.retry import RETRIED, delay_before, seconds_to_wait

@@ -36,8 +36,9 @@ from img2dataset.fetch.delivery import Deliver, Room
 from img2dataset.fetch.endings import Endings
 from img2dataset.fetch.gates import Gates
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.http.curl import Request, Transfers
+from img2dataset.fetch.http.curl import Transfers
 from img2dataset.fetch.http.fd_limit import transfers_allowed
+from img2dataset.fetch.http.request import Request
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.outage import OutageGuard
 from img2dataset.fetch.policy.refusals import RefusalPolicy

@@ -19,7 +19,7 @@ from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.dns.lookups import Lookups
 from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.fetch.outage import OutageGuard
-from img2dataset.fetch.policy.refusals import our_names
+from img2dataset.fetch.policy.refusals import list_our_names
 from img2dataset.fetch.politeness import Politeness
 from img2dataset.fetch.route.router import Route, Router
 from img2dataset.options.choices import RobotsTxt
@@ -53,7 +53,7 @@ class Gates:
         self._attempts = attempts
         self._fail = fail
         self._lookups: Lookups[Attempt] = Lookups(politeness)
-        self._robots = robots_gate(config, politeness)
+        self._robots = make_robots_gate(config, politeness)
         self.probes: deque[Attempt] = deque()
         """Probes that are through, and may start even while the network is out."""
 
@@ -173,14 +173,14 @@ class Gates:
             self._ask_for(file, attempt, attempt.robots_of, now)
 
 
-def robots_gate(config: FetchConfig, politeness: Politeness) -> RobotsGate[Attempt] | None:
+def make_robots_gate(config: FetchConfig, politeness: Politeness) -> RobotsGate[Attempt] | None:
     """Return the gate that knows robots.txt files; None = they are ignored."""
     if config.robots_txt != RobotsTxt.RESPECT:
         return None
     from img2dataset.fetch.policy.robots_gate import RobotsGate  # noqa: PLC0415  (few runs do)
 
     return RobotsGate(
-        our_names(config),
+        list_our_names(config),
         usage_counts=config.respect_content_usage,
         reservations_count=config.respect_tdm_reservation or config.save_opt_out_signals,
         politeness=politeness,

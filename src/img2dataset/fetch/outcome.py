@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from img2dataset.errors import TRANSIENT_HTTP, Reason, http_label
+from img2dataset.errors import TRANSIENT_HTTP, Reason, format_http_label
 from img2dataset.fetch.http.response import Response
 from img2dataset.records import Body, Failure
 
@@ -62,7 +62,7 @@ UNKNOWN = Reason.CONNECTION_LOST
 """For a code that is in no table: no answer arrived, and a retry may help."""
 
 
-def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
+def make_outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
     """Return what became of a request that is no redirect; `asked` = the request was sent."""
     data = response.release()
     if code == OK and response.cut_short:
@@ -71,7 +71,7 @@ def outcome(code: int, response: Response, *, asked: bool) -> Body | Failure:
         data = response.unpacked(data)
     reason = _find_reason(code, response, asked=asked)
     if reason is Reason.HTTP_STATUS:
-        return failure_of_status(response.status)
+        return make_status_failure(response.status)
     if reason is not None:
         return Failure(reason, reason.label)
     return Body(data) if data else Failure(Reason.BODY_EMPTY, Reason.BODY_EMPTY.label)
@@ -123,7 +123,7 @@ def find_proxy_failure(connect_status: int, response: Response) -> Failure | Non
     return Failure(reason, reason.label, f"(HTTP {status})")
 
 
-def failure_of_status(status: int) -> Failure:
+def make_status_failure(status: int) -> Failure:
     transient = status in TRANSIENT_HTTP
     reason = Reason.HTTP_STATUS_TRANSIENT if transient else Reason.HTTP_STATUS
-    return Failure(reason, http_label(status))
+    return Failure(reason, format_http_label(status))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timezone
-from email.utils import parsedate_to_datetime
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.politeness import POLITE, Politeness
@@ -52,6 +51,8 @@ def seconds_to_wait(header: str, now: float) -> float | None:
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])  # more digits would only say "for ever" more loudly
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  (most servers send a number)
+
     try:
         date = parsedate_to_datetime(text)
         if date.tzinfo is None:  # asctime's form has no zone; HTTP's dates are in GMT

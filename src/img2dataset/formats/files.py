@@ -23,7 +23,7 @@ from img2dataset.json_text import to_json
 from img2dataset.records import Failure, Sample
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.pending import whole
-from img2dataset.storage.reading import read_many, sizes
+from img2dataset.storage.reading import list_sizes, read_many
 
 READ_TOGETHER = 64
 """Files of a folder that are read at the same time."""
@@ -70,7 +70,7 @@ def list_files(shard: ShardReader) -> Iterator[StoredSample]:
 
     A folder has thousands of files: without `read_content` only names and sizes are read.
     """
-    found = sizes(shard.folder, shard.name) if shard.name in shard.names else {}
+    found = list_sizes(shard.folder, shard.name) if shard.name in shard.names else {}
     names = iter(sorted(found))
     while batch := list(islice(names, READ_TOGETHER)):
         wanted = [f"{shard.name}/{name}" for name in batch] if shard.read_content else []

@@ -12,7 +12,7 @@ from img2dataset.images.blur import blur, read_boxes
 from img2dataset.images.config import ImageConfig
 from img2dataset.images.crop_window import plan_kept_part
 from img2dataset.images.decode import decode
-from img2dataset.images.encode import ENCODERS, FORMATS, encode
+from img2dataset.images.encode import ENCODERS, FORMATS
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import find_conversion
@@ -30,7 +30,7 @@ class ImageProcessor:
 
     def __init__(self, config: ImageConfig) -> None:
         self._config = config
-        self._params = ENCODERS[config.encode_format](config.encode_quality)
+        self._encode = ENCODERS[config.encode_format]
         self._shrinkable = config.downscale_interpolation.lower() == "area"
         set_up_opencv()
         set_up_pillow(config.max_decoded_pixels)
@@ -85,7 +85,7 @@ class ImageProcessor:
             and not plan.changes_size
             and header.format == FORMATS[config.encode_format]
         )
-        stored = data if kept else encode(pixels, config.encode_format, self._params)
+        stored = data if kept else self._encode(pixels, config.encode_quality)
         exif = read_image_exif(data, header) if config.extract_exif else None
         return EncodedImage(stored, *plan.final, width, height, exif)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 from img2dataset.choice import Choice
@@ -89,6 +88,8 @@ def is_address_and_port(text: str) -> bool:
     host, _, port = (
         text.rpartition(":") if re.search(r"\]:|^[^:]*:[^:]*$", text) else (text, "", "53")
     )
+    from ipaddress import ip_address  # noqa: PLC0415  (few runs name servers)
+
     try:
         ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:

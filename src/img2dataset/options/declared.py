@@ -40,9 +40,12 @@ PNG_LEVEL = 6
 """Compression level of png, unless encode_quality says another: zlib's usual one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class DeclaredOptions:
-    """The options of a run, in the order of the positional ones; `Options` checks them."""
+    """The options of a run, in the order of the positional ones.
+
+    Only `Options` is made, which has the methods of a dataclass and checks the values.
+    """
 
     # not shapes_output: the files themselves are compared, see dataset/plan.py
     url_list: Any = option(  # noqa: RUF009  (declares a field, as the others)

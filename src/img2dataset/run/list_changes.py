@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from img2dataset.dataset.identity import fingerprints
+from img2dataset.dataset.identity import list_fingerprints
 from img2dataset.errors import RunError
 from img2dataset.records import URL, Shard
 from img2dataset.sources import InputFile, Source, SourceConfig, close_tables, load_table
@@ -43,7 +43,7 @@ class ListCheck:
         try:
             shards = self._done_shards(first_id, own, listed)
             found = find_touched_shards(
-                shards, self.source.files, fingerprints(before), self.is_same
+                shards, self.source.files, list_fingerprints(before), self.is_same
             )
         finally:
             close_tables()

@@ -9,7 +9,7 @@ from math import ceil
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from img2dataset.dataset.plan import Plan, find_done, is_own
+from img2dataset.dataset.plan import Plan, belongs_to_part, find_done
 from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
@@ -90,7 +90,7 @@ class RunProgress:
         """Yield the shards of the list that are not done, and those with rows to retry."""
         size = self._options.number_sample_per_shard
         for shard in self._source.shards(size, self._plan.first_id):
-            if not is_own(shard.id, self._options.part_of):
+            if not belongs_to_part(shard.id, self._options.part_of):
                 continue
             self._last_id = shard.id
             self._shards_planned += 1
@@ -223,7 +223,9 @@ class RunProgress:
     def shards_before(self) -> Iterator[str]:
         """Yield the names of the shards that were done before this run."""
         ids = range(self._plan.first_id, self._last_id + 1)
-        own = (each for each in sorted(self._plan.done) if is_own(each, self._options.part_of))
+        own = (
+            each for each in sorted(self._plan.done) if belongs_to_part(each, self._options.part_of)
+        )
         return (self.name_shard(each) for each in own if each in ids)
 
     def finish(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from img2dataset.options import list_template_columns
 from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
@@ -86,6 +85,8 @@ MAX_SHOWN_COLUMNS = 50
 
 def suggest_column(name: str, there: list[str]) -> str:
     """Name the column that was probably meant; empty if none is similar."""
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
     by_folded = {one.strip().casefold(): one for one in there}
     close = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.66)
     return f"; did you mean {by_folded[close[0]]!r}?" if close else ""

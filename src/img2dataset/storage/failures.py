@@ -10,7 +10,7 @@ class RecoveryAction(Enum):
     """What may help against an error of a store."""
 
     RETRY_STEP = "wait"
-    """It may pass by itself, or a person makes room: the same step is retried."""
+    """The cause may end by itself, or a person makes room: the same step is retried."""
     REDO_SHARD = "redo"
     """This file is lost, and another attempt may work: its shard is done again."""
     STOP_RUN = "stop"
@@ -88,7 +88,7 @@ def as_os_error(error: Exception) -> OSError | None:
 
 
 def as_transient_error(error: BaseException | None) -> OSError | None:
-    """As `as_os_error`, for errors of reading that may pass by themselves; None for all others."""
+    """As `as_os_error`, for errors of reading after which a retry may help; None for all others."""
     failure = as_os_error(error) if isinstance(error, Exception) else None
     return (
         failure

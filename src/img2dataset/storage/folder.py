@@ -49,13 +49,13 @@ class Folder:
 
     `parts` is the folder for incomplete files: each of several runs that write here at the same
     time has its own.  `concurrent_attempts` says that several workers may be storing the same
-    shard.  With `patience`, steps are retried while a store is full or down.
+    shard.  With `storage_retry`, steps are retried while a store is full or down.
     """
 
     def __init__(
         self,
         url: str,
-        patience: StorageRetry | None = None,
+        storage_retry: StorageRetry | None = None,
         *,
         parts: str = PARTS,
         concurrent_attempts: bool = False,
@@ -68,10 +68,10 @@ class Folder:
         self.local = is_local(self.fs)
         if self.local:
             self.root = os.path.normpath(self.root)
-        self._patience = patience or StorageRetry()
+        self._storage_retry = storage_retry or StorageRetry()
         self._stale = False
         self._guard: Callable[[], None] | None = None
-        if self._patience.waits:
+        if self._storage_retry.waits:
             limit_retries(self.fs)
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class Folder:
             if self._stale:  # a new connection, and credentials that may be new too
                 self.fs = reopen(self.fs)
                 self._stale = False
-                if self._patience.waits:
+                if self._storage_retry.waits:
                     limit_retries(self.fs)
             try:
                 self.check()
@@ -100,7 +100,7 @@ class Folder:
                 self._stale = not self.local
                 raise
 
-        return self._patience(try_step, f"{self.url} cannot be written", remote=not self.local)
+        return self._storage_retry(try_step, f"{self.url} cannot be written", remote=not self.local)
 
     @contextmanager
     def guarded(self, guard: Callable[[], None]) -> Iterator[None]:
@@ -123,7 +123,7 @@ class Folder:
 
     def rest(self, seconds: float) -> bool:
         """Wait for another process; return False if the run is to end."""
-        return self._patience.rest(seconds)
+        return self._storage_retry.rest(seconds)
 
     def path(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -248,7 +248,7 @@ class Folder:
         """
         if not self.local:
             here = f"the folder for temporary files, {tempfile.gettempdir()}, cannot be written"
-            return scratch_file(None, lambda step: self._patience(step, here))
+            return scratch_file(None, lambda step: self._storage_retry(step, here))
         parts = Path(self.path(self.parts))
         self.do(lambda: parts.mkdir(parents=True, exist_ok=True))
         return scratch_file(str(parts), self.do)

@@ -52,17 +52,17 @@ def read_if_there(path: str) -> bytes | None:
         return None
 
 
-def sizes(folder: Folder, inside: str) -> dict[str, int]:
+def list_sizes(folder: Folder, inside: str) -> dict[str, int]:
     """Return name -> bytes of the files in the folder `inside`."""
-    return {name: size for name, size in listed(folder, inside) if size is not None}
+    return {name: size for name, size in list_entries(folder, inside) if size is not None}
 
 
-def folders(folder: Folder, inside: str) -> list[str]:
+def list_folders(folder: Folder, inside: str) -> list[str]:
     """Return the folders in the folder `inside`."""
-    return [name for name, size in listed(folder, inside) if size is None]
+    return [name for name, size in list_entries(folder, inside) if size is None]
 
 
-def listed(folder: Folder, inside: str) -> list[tuple[str, int | None]]:
+def list_entries(folder: Folder, inside: str) -> list[tuple[str, int | None]]:
     """List the folder `inside`: names with sizes, None for folders."""
     place = folder.path(inside) if inside else folder.root
     try:

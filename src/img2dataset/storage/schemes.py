@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "hf", "http", "https", "sftp")
 """Common schemes; fsspec knows more."""
@@ -42,6 +41,8 @@ def unknown_scheme(url: str, known: Iterable[str]) -> str | None:
     known = set(known) | set(STORES)
     if not scheme.isalnum() or scheme in known:
         return None
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
     # people mean the stores they use: of all that fsspec knows the nearest may be an odd one
     for candidates in (STORES, sorted(known)):
         close = get_close_matches(

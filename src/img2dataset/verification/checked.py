@@ -62,7 +62,7 @@ class Verification:
         return 0 if self.whole else 1
 
 
-def summary(found: Verification) -> str:
+def summarize(found: Verification) -> str:
     """Summarise in one line whether the dataset is whole, and what to do."""
     counted = ((found.shards, "shard"), (found.rows, "row"), (found.images, "image"))
     seen = ", ".join(plural(count, what) for count, what in counted)

@@ -13,11 +13,11 @@ from img2dataset.dataset.layout import Layout, StoredShard, read_layout
 from img2dataset.dataset.run_lock import acquire_run_lock, is_in_use
 from img2dataset.errors import MissingExtraError, OptionError, RunError
 from img2dataset.storage.folder import Folder
-from img2dataset.verification.checked import Broken, CheckedShard, Verification, summary
+from img2dataset.verification.checked import Broken, CheckedShard, Verification, summarize
 from img2dataset.verification.pictures import set_up_decoder
 from img2dataset.verification.shard import check_shard
 
-__all__ = ["Broken", "Verification", "summary", "verify_folder"]
+__all__ = ["Broken", "Verification", "summarize", "verify_folder"]
 
 SHARDS_PER_THREAD = 2
 """Shards that are being checked, or wait to be reported in their order, for each thread."""

@@ -68,8 +68,10 @@ class Worker:
         options = self._options = job.options
         self._job = job
         self._link = link
-        self._patience = StorageRetry(options.max_storage_wait, self._say)
-        self._store = ShardStore(job, open_output(job, self._patience), WriterConfig.of(options))
+        self._storage_retry = StorageRetry(options.max_storage_wait, self._say)
+        self._store = ShardStore(
+            job, open_output(job, self._storage_retry), WriterConfig.of(options)
+        )
         self._closing = Closing()
         self._source = job.source
         self._open: dict[int, OpenShard] = {}
@@ -100,7 +102,7 @@ class Worker:
         except StorageGoneError as error:
             self._link.send(RunHalted(str(error)))
         finally:
-            self._patience.end()
+            self._storage_retry.end()
             self._pipeline.stop()
             self._images.stop()
             for opened in self._open.values():
@@ -138,7 +140,7 @@ class Worker:
     def _hear(self, message: TakeShard | Stop) -> None:
         """Take a message, in the thread that listens."""
         if isinstance(message, Stop):
-            self._patience.end()
+            self._storage_retry.end()
         self._pipeline.put(message)
 
     def _ask(self) -> None:
@@ -189,7 +191,7 @@ class Worker:
                 passing = as_transient_error(error.__cause__)
                 raise passing or error from error
 
-        return self._patience(load, "url_list cannot be read")
+        return self._storage_retry(load, "url_list cannot be read")
 
     def _pack(self, sample: Sample) -> None:
         shard = self._open[sample.row.shard]

@@ -10,7 +10,6 @@ from img2dataset.formats import find_format
 from img2dataset.images.marks import find_marks
 from img2dataset.options import Options
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
-from img2dataset.worker.hash_check import HashCheck
 
 
 def make_process(
@@ -18,7 +17,11 @@ def make_process(
 ) -> Callable[[Row, Body], Sample]:
     """Make the step from a body to a sample.  It is called from several threads."""
     pair = options.verify_hash
-    check = None if pair is None else HashCheck(pair[0], pair[1], say)
+    check = None
+    if pair is not None:
+        from img2dataset.worker.hash_check import HashCheck  # noqa: PLC0415  (few runs check them)
+
+        check = HashCheck(pair[0], pair[1], say)
     # the metadata of a dummy shard goes nowhere: no hash is needed for it
     stores_rows = find_format(options.output_format).stores_rows
     wanted = options.compute_hash if check or stores_rows else None

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -106,10 +107,10 @@ def elsewhere() -> Folder:
     return folder
 
 
-def one_way(folder: Folder, patience: StorageRetry | None = None) -> Folder:
+def one_way(folder: Folder, storage_retry: StorageRetry | None = None) -> Folder:
     """The same folder, by a connection that may be down."""
     same = Folder(
-        folder.url, patience or StorageRetry(60, lambda _: None), concurrent_attempts=True
+        folder.url, storage_retry or StorageRetry(60, lambda _: None), concurrent_attempts=True
     )  # fmt: skip
     same.fs = OneWay(skip_instance_cache=True)
     return same
@@ -281,14 +282,14 @@ def test_who_waits_for_a_turn_hears_that_the_run_is_to_end(
 ) -> None:
     monkeypatch.setattr(shard_lock, "FILE_POLL_S", 25.0)
     slow = LeaseTimes(heartbeat_s=15.0, timeout_s=60.0, poll_s=25.0)
-    patience = StorageRetry(600)
+    storage_retry = StorageRetry(600)
     url = str(tmp_path) if place == "disk" else elsewhere.url
-    threading.Timer(0.2, patience.end).start()
+    threading.Timer(0.2, storage_retry.end).start()
 
     with acquire_shard_lock(Folder(url), NAME):
         begun = time.monotonic()
         with pytest.raises(TimeoutError, match="another worker is storing 00003"):  # noqa: SIM117
-            with acquire_shard_lock(Folder(url, patience), NAME, slow):
+            with acquire_shard_lock(Folder(url, storage_retry), NAME, slow):
                 pass
 
     assert time.monotonic() - begun < 3
@@ -321,13 +322,18 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
     assert elsewhere.create(LEASE, b"another")
     ours = one_way(elsewhere)
     seen = threading.Event()
+    ahead = [0.0]
     back: list[float] = []
+
+    def now() -> float:
+        return time.monotonic() + ahead[0]
 
     def outage() -> None:
         seen.wait(10)
         OneWay.down.set()
-        time.sleep(1.5)  # longer than a lease
-        back.append(time.monotonic())
+        assert OneWay.asked.wait(10)
+        ahead[0] = 1.5 * times.timeout_s
+        back.append(now())
         OneWay.down.clear()
 
     plain = lease.wait_for_holder
@@ -337,10 +343,11 @@ def test_who_could_not_look_for_a_while_does_not_take_the_other_for_dead(
         plain(*args)
 
     monkeypatch.setattr(lease, "wait_for_holder", wait_for_holder)
+    monkeypatch.setattr(lease, "time", SimpleNamespace(monotonic=now))
     thread = threading.Thread(target=outage)
     thread.start()
     with acquire_shard_lock(ours, NAME, times):
-        assert time.monotonic() - back[0] > 0.9
+        assert now() - back[0] > 0.9 * times.timeout_s
     thread.join()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from img2dataset.errors import Reason, http_label
+from img2dataset.errors import Reason, format_http_label
 from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.fetch.hosts.shared import SharedLimits
 from img2dataset.records import Body, Failure
@@ -56,7 +56,7 @@ class Asker:
     def refuse(self, wish: float, now: float) -> list[float]:
         """End a request with a 429."""
         reason = Reason.HTTP_STATUS_TRANSIENT
-        self._hosts.ended(HOST, Failure(reason, http_label(429)), 0.01, now, wish)
+        self._hosts.ended(HOST, Failure(reason, format_http_label(429)), 0.01, now, wish)
         return self._begun(now)
 
     def place(self, host: str, most: int) -> int | None:

@@ -11,7 +11,7 @@ from math import inf
 
 import pytest
 
-from img2dataset.errors import Reason, RowError, http_label
+from img2dataset.errors import Reason, RowError, format_http_label
 from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Body, Failure
@@ -30,7 +30,7 @@ def failure(reason: Reason, label: str = "") -> Failure:
 
 
 def status(code: int) -> Failure:
-    return failure(Reason.HTTP_STATUS_TRANSIENT, http_label(code))
+    return failure(Reason.HTTP_STATUS_TRANSIENT, format_http_label(code))
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,21 @@ from hypothesis import strategies as st
 
 from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
+from img2dataset.fetch.outage import NETWORK
 from img2dataset.fetch.politeness import POLITE
 from img2dataset.fetch.retry import RETRIED, delay_before, rest_after, seconds_to_wait
 
 NOW = 1_700_000_000.0
+
+GATE_REFUSALS = {
+    Reason.ADDRESS_NOT_ALLOWED,
+    Reason.ROBOTS_TXT,
+    Reason.ROBOTS_TXT_TRAINING,
+    Reason.ROBOTS_TXT_UNAVAILABLE,
+    Reason.HOST_GIVEN_UP,
+    Reason.HOST_ASKS_FOR_REST,
+}
+"""What the gates say before a host is asked; they end as failed transfers do, see `Endings.fail`."""
 
 DECISIONS = {
     # no answer, or only a part of one
@@ -214,3 +225,7 @@ def test_a_host_that_says_too_much_rests_as_it_wishes_or_longer_each_time(
     rest: float,
 ) -> None:
     assert rest_after(refusals, wish, sure=sure) == rest
+
+
+def test_what_a_gate_refuses_is_neither_retried_nor_blamed_on_the_network() -> None:
+    assert GATE_REFUSALS.isdisjoint(RETRIED | NETWORK)

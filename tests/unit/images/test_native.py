@@ -14,7 +14,11 @@ import pytest
 from img2dataset.images import native
 
 FOLDER = Path(native.__file__).parent
-MODULES = {"_area": native.AREA, "_jpeg": native.JPEG}
+MODULES = {
+    "_area": native.AREA,
+    "_jpeg": native.JPEG,
+    "_png_filters": native.PNG_FILTERS,
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from img2dataset.process.watchdog import WALL_TIME_FACTOR, Watch
+from img2dataset.process.watchdog import MIN_CHECKS, WALL_TIME_FACTOR, Watch
 
 PATIENCE = 20.0
 
@@ -69,12 +69,22 @@ def test_each_piece_of_work_counts_by_itself(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-def test_what_waits_between_two_pieces_of_work_is_not_watched() -> None:
-    noticed = threading.Event()
+def test_what_waits_between_two_pieces_of_work_is_not_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noticed, looked_enough = threading.Event(), threading.Event()
+    looks = iter(range(1, 1 << 20))
+    enough = 3 * WALL_TIME_FACTOR * MIN_CHECKS  # thrice the time that a piece of work may wait
+
+    def count_look(_: Watch) -> None:
+        if next(looks) >= enough:
+            looked_enough.set()
+
+    monkeypatch.setattr(Watch, "_expect_check", count_look)
     with watch(0.02) as made:
         with made.over(noticed.set):
             pass
-        time.sleep(0.3)
+        assert looked_enough.wait(PATIENCE)
     assert not noticed.is_set()
 
 

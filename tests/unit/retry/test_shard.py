@@ -21,7 +21,7 @@ from img2dataset.formats import NAMES, find_format
 from img2dataset.records import EncodedImage, Failure, Row, Sample, key_digits, sample_key
 from img2dataset.retry.shard import Completion
 from img2dataset.storage.folder import HIDDEN, Folder
-from img2dataset.storage.reading import copy, folders, sizes
+from img2dataset.storage.reading import copy, list_folders, list_sizes
 from img2dataset.tally import ShardResult, Tally
 from tests.unit.formats.shard import (
     CONFIG,
@@ -99,10 +99,10 @@ def complete(
 def contents(folder: Folder, inside: str = "") -> dict[str, bytes]:
     """Every visible file."""
     found = {}
-    for name in sizes(folder, inside):
+    for name in list_sizes(folder, inside):
         where = f"{inside}/{name}" if inside else name
         found[where] = folder.read(where)
-    for name in folders(folder, inside):
+    for name in list_folders(folder, inside):
         if name != HIDDEN:
             found |= contents(folder, f"{inside}/{name}" if inside else name)
     return found

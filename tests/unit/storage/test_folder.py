@@ -315,7 +315,7 @@ def test_a_late_upload_replaces_and_removes_nothing(shared: Folder, name: str) -
 @pytest.mark.slow
 def test_an_upload_that_failed_is_begun_again_from_the_start(tmp_path: Path) -> None:
     folder = store_folder(tmp_path)
-    folder._patience = StorageRetry(10)
+    folder._storage_retry = StorageRetry(10)
     store, original = type(folder.fs), type(folder.fs).pipe_file
     failures = [ConnectionResetError("lost"), OSError(errno.EBUSY, "slow down")]
 

@@ -39,7 +39,7 @@ class HostCost:
         self.spent_s = min(self.spent_s, 0.0)
 
 
-def unit_of(timeout: float, politeness: Politeness) -> float:
+def choose_unit(timeout: float, politeness: Politeness) -> float:
     """Return the unit of cost in seconds."""
     return max(timeout, politeness.min_cost_unit_s)
 

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from img2dataset.errors import Reason, RowError, http_label
+from img2dataset.errors import Reason, RowError, format_http_label
 from img2dataset.fetch.hosts.cost import HostCost, is_good
 from img2dataset.fetch.politeness import Politeness
 from img2dataset.fetch.retry import rest_after
@@ -31,7 +31,7 @@ DEAD = frozenset(
     }
 )
 """No sign of life, if no first byte came either."""
-TOO_MUCH = frozenset({http_label(429), http_label(503)})
+TOO_MUCH = frozenset({format_http_label(429), format_http_label(503)})
 
 A = TypeVar("A")
 
@@ -212,7 +212,9 @@ class Host(Generic[A]):
             self.bad_level = min(self.limit, float(level))
             self.bad_levels += 1
             self.bad_until = now + self.politeness.bad_level.delay(self.bad_levels)
-        rest = rest_after(self.refusals, wish, self.politeness, sure=label == http_label(429))
+        rest = rest_after(
+            self.refusals, wish, self.politeness, sure=label == format_http_label(429)
+        )
         if rest > self.politeness.max_retry_after_s:
             self.given_up_until = now + rest
             self.why = Reason.HOST_ASKS_FOR_REST

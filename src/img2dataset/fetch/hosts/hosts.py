@@ -14,7 +14,7 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from img2dataset.fetch.hosts.cost import allowed_time, unit_of
+from img2dataset.fetch.hosts.cost import allowed_time, choose_unit
 from img2dataset.fetch.hosts.host import Host
 from img2dataset.fetch.hosts.host_notices import HostNotices
 from img2dataset.fetch.politeness import POLITE, Politeness
@@ -58,7 +58,7 @@ class Hosts(Generic[A]):
         self._min_delay_per_host = min_delay_per_host
         self._shared = shared
         self._politeness = politeness
-        self._unit_s = unit_of(timeout, politeness)
+        self._unit_s = choose_unit(timeout, politeness)
         self._asked = 0
         self._news = HostNotices(say, politeness)
         self._hosts: dict[str, Host[A]] = {}

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from heapq import heapify, heappop, heappush
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
@@ -18,8 +17,23 @@ from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.http.handles import apply, new_handle, restore, use_http_1
-from img2dataset.fetch.http.remedies import REQUEST_TIMEOUT, Ending, Http1Hosts, Remedy, remedy_for
+from img2dataset.fetch.http.remedies import (
+    REQUEST_TIMEOUT,
+    Ending,
+    Http1Hosts,
+    Remedy,
+    choose_remedy,
+)
+from img2dataset.fetch.http.request import (
+    Finished,
+    Moved,
+    Request,
+    asks_proxy,
+    forget,
+    request_target,
+)
 from img2dataset.fetch.http.response import RefusalCheck, Response
+from img2dataset.fetch.http.transfer import Deadlines, Transfer
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import (
     OK,
@@ -27,19 +41,15 @@ from img2dataset.fetch.outcome import (
     TIMED_OUT,
     TLS_CUT,
     find_proxy_failure,
-    outcome,
+    make_outcome,
     refine_code,
 )
-from img2dataset.fetch.policy.refusals import Signals
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.route.router import find_origin
 from img2dataset.records import Body, Failure, ResponseInfo
 
 SILENT_S = 1.0
 """Seconds without a byte of an answer after which a socket is looked at again, see `_poll_silent_sockets`."""
-
-MAX_OUTDATED_DEADLINES = 10_000
-"""Deadlines of transfers that are over, which may be kept."""
 
 MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
 ACTIONS = tuple(
@@ -59,72 +69,6 @@ GO_ON: int = pycurl.PREREQFUNC_OK
 ABORT: int = pycurl.PREREQFUNC_ABORT
 
 K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to request, and from where."""
-
-    url: str
-    """As `urls.sendable` makes it."""
-    seconds: float
-    """Until it has to be over."""
-    resolved: str = ""
-    """`host:port:addresses`, of the proxy if there is one; none = it is an address."""
-    proxy: str = ""
-    is_text: bool = False
-    """Whether a robots.txt or tdmrep.json is expected, not an image."""
-    reserved: bool = False
-    """Whether tdmrep.json reserves it, unless the answer has another signal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The answer: ask elsewhere."""
-
-    location: bytes
-    fetched: ResponseInfo | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished(Generic[K]):
-    """A transfer that is over: the key it was started with, and what became of it."""
-
-    key: K
-    result: Body | Failure | Moved
-    status: int
-    """0 = no answer came."""
-    seconds: float
-    """How long it took, without the time it waited for memory."""
-    retry_after: str | None = None
-    """The value of Retry-After."""
-    first_byte: float = 0.0
-    """Seconds from having an address to the first byte of the answer; 0 = none came."""
-    signals: Signals = ()
-    """The opt-out signals of the answer."""
-
-
-class Transfer(Generic[K]):
-    """A libcurl handle and what it is doing; used again and again."""
-
-    __slots__ = ("began", "deadline", "ends", "handle", "is_named", "key", "proxy", "remedies",
-                 "resolved", "response", "turn", "url")  # fmt: skip
-
-    def __init__(self, response: Response) -> None:
-        self.response = response
-        self.handle: Any = None
-        self.turn = 0
-        """Which of its uses this is; 0 = it is not in use."""
-        self.key: K
-        self.url = ""
-        self.resolved = ""
-        self.is_named = False
-        """Whether it asks a name, for which `resolved` has the addresses."""
-        self.proxy = ""
-        self.began = self.deadline = self.ends = 0.0
-        """When it began; when it is given up; when that is while its answer still matters."""
-        self.remedies: set[Remedy] = set()
-        """In which other ways it has been sent."""
 
 
 class Transfers(Generic[K]):
@@ -155,9 +99,7 @@ class Transfers(Generic[K]):
         self._stalled_at = 0.0
         self._free: list[Transfer[K]] = []
         self._turns = 0
-        self._deadlines: list[
-            tuple[float, int, Transfer[K]]
-        ] = []  # a heap; outdated ones stay in it
+        self._deadlines: Deadlines[K] = Deadlines()
         self._timer: float | None = None
         self._window = min(politeness.max_window_s, config.timeout / 3)
         self._window_ends = 0.0
@@ -215,12 +157,8 @@ class Transfers(Generic[K]):
             transfer.remedies.add(Remedy.HTTP_1)
             use_http_1(handle)
         self._running[transfer] = None
-        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
-        if len(self._deadlines) > 2 * len(self._running) + MAX_OUTDATED_DEADLINES:
-            self._deadlines = [
-                (transfer.deadline, transfer.turn, transfer) for transfer in self._running
-            ]
-            heapify(self._deadlines)
+        self._deadlines.add(transfer.deadline, transfer)
+        self._deadlines.forget_outdated(self._running)
         self._connecting[transfer] = None
         self._multi.add_handle(handle)
 
@@ -235,8 +173,7 @@ class Transfers(Generic[K]):
         if self._poll_silent_at <= now and self._running:
             self._poll_silent_sockets(now)
         ended = self._over()
-        if self._deadlines and self._deadlines[0][0] <= now:
-            ended += self._drop_late(now)
+        ended += self._drop_late(now)
         if self._window_ends <= now and self._running:
             ended += self._drop_slow(now)
         if self._budget.waiting:
@@ -251,8 +188,9 @@ class Transfers(Generic[K]):
             due = min(self._window_ends, self._poll_silent_at, soon)
         if self._timer is not None:
             due = self._timer if due is None else min(due, self._timer)
-        if self._deadlines:
-            due = self._deadlines[0][0] if due is None else min(due, self._deadlines[0][0])
+        first = self._deadlines.first
+        if first is not None:
+            due = first if due is None else min(due, first)
         return None if due is None else max(0.0, due - now)
 
     def close(self) -> None:
@@ -306,14 +244,14 @@ class Transfers(Generic[K]):
             has_length=response.has_length,
             secure=transfer.url.startswith("https:"),
         )
-        return remedy_for(ending)
+        return choose_remedy(ending)
 
     def _resend(self, transfer: Transfer[K], remedy: Remedy) -> None:
         """Over a connection of its own, in what is left of its time."""
         transfer.remedies.add(remedy)
         transfer.response.begin_again()
         transfer.deadline = transfer.ends
-        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
+        self._deadlines.add(transfer.deadline, transfer)
         handle = transfer.handle
         self._multi.remove_handle(handle)
         apply(handle, remedy)
@@ -328,7 +266,7 @@ class Transfers(Generic[K]):
             raise RuntimeError("a callback of libcurl failed, see its traceback above")
         asked = code != TIMED_OUT or handle.getinfo(pycurl.REQUEST_SIZE) > 0
         moved = response.moved
-        result = outcome(code, response, asked=asked)
+        result = make_outcome(code, response, asked=asked)
         status = response.status
         if transfer.proxy and isinstance(result, Failure):
             by_proxy = find_proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
@@ -379,21 +317,16 @@ class Transfers(Generic[K]):
     def _shorten_deadline(self, transfer: Transfer[K]) -> None:
         """Give an answer whose verdict is known a moment to end, so that its connection is kept."""
         transfer.deadline = min(transfer.deadline, time.monotonic() + self._politeness.max_drain_s)
-        heappush(self._deadlines, (transfer.deadline, transfer.turn, transfer))
+        self._deadlines.add(transfer.deadline, transfer)
 
     def _drop_late(self, now: float) -> list[Finished[K]]:
         """End transfers whose time is up."""
         ended = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, turn, transfer = heappop(self._deadlines)
-            if transfer.turn != turn:
-                continue
+        for transfer in self._deadlines.take_due(now):
             if transfer.response.paused:  # it is not at fault; what it waits for is not far
-                heappush(self._deadlines, (now + 1.0, turn, transfer))
+                self._deadlines.add(now + 1.0, transfer)
             elif transfer.deadline + transfer.response.waited > now:
-                heappush(
-                    self._deadlines, (transfer.deadline + transfer.response.waited, turn, transfer)
-                )
+                self._deadlines.add(transfer.deadline + transfer.response.waited, transfer)
             else:
                 ended += self._end_or_resend(transfer, TIMED_OUT)
         return ended
@@ -489,24 +422,3 @@ class Transfers(Generic[K]):
         transfer.handle.setopt(pycurl.PREREQFUNCTION, connected)
         transfer.handle.setopt(pycurl.RESOLVER_START_FUNCTION, may_look_up)
         return transfer
-
-
-def asks_proxy(request: Request) -> bool:
-    """Return whether an HTTP proxy is asked, without a tunnel."""
-    return request.url.startswith("http://") and request.proxy.startswith(("http://", "https://"))
-
-
-def request_target(url: str, *, absolute: bool) -> str:
-    """Return the target of the request line."""
-    origin = find_origin(url)
-    authority_and_path = url.partition("://")[2]
-    path = "/" + authority_and_path.partition("/")[2]
-    return origin + path if absolute else path
-
-
-def forget(resolved: str) -> list[str]:
-    """Return what makes libcurl forget a name (`host:port:addresses`)."""
-    if not resolved:
-        return []
-    host, port, _ = resolved.split(":", 2)
-    return [f"-{host}:{port}"]

@@ -7,7 +7,7 @@ import re
 from ada_url import join_url
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, sendable
+from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, make_sendable
 
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 """Statuses whose Location counts."""
@@ -27,7 +27,7 @@ def resolve_redirect(base: str, location: bytes) -> str:
     if len(location) > 3 * MAX_URL_CHARACTERS or not location.strip(WHITE):
         raise RowError(Reason.BAD_REDIRECT)
     try:
-        url = sendable(join_url(USERINFO.sub(r"\1\3", base), _text(location)))
+        url = make_sendable(join_url(USERINFO.sub(r"\1\3", base), _text(location)))
     except (ValueError, RowError):
         raise RowError(Reason.BAD_REDIRECT) from None
     known = USERINFO.match(base)

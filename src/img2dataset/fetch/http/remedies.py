@@ -60,7 +60,7 @@ class Ending:
     """Whether it was https: HTTP/2 is only spoken there."""
 
 
-def remedy_for(ending: Ending) -> Remedy | None:
+def choose_remedy(ending: Ending) -> Remedy | None:
     """Return how to send the request again; None = it has ended."""
     if _needs_http_1(ending):
         return Remedy.HTTP_1

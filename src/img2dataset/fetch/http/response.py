@@ -22,7 +22,7 @@ from img2dataset.fetch.http.encoding import (
     find_decoder,
 )
 from img2dataset.fetch.http.redirects import REDIRECT_STATUSES
-from img2dataset.fetch.http.sniff import MIN_SNIFF_BYTES, cannot_be_image, reason_for_type
+from img2dataset.fetch.http.sniff import MIN_SNIFF_BYTES, cannot_be_image, choose_reason
 from img2dataset.fetch.policy.refusals import Signals
 
 STOP = -1
@@ -125,7 +125,7 @@ class Response:
 
     def reset(self, *, is_text: bool = False, reserved: bool = False) -> None:
         """Forget everything; `is_text` = a robots.txt or tdmrep.json is expected, of which the
-        beginning will do; `reserved` = as in `curl.Request`."""
+        beginning will do; `reserved` = as in `request.Request`."""
         self.status = 0
         """0 = no answer."""
         self.verdict: Reason | None = None
@@ -269,7 +269,7 @@ class Response:
         if size > self._reserved and not self._reserve(size):
             return PAUSE
         if self.size == 0 and self._looks_like_a_page(data):
-            return self._drop(reason_for_type(self.content_type), len(data))
+            return self._drop(choose_reason(self.content_type), len(data))
         self.size = size
         self._chunks.append(data)
         if size > self._most:

@@ -33,7 +33,7 @@ def begins_like_an_image(first: bytes) -> bool:
     return len(first) >= MIN_SNIFF_BYTES and is_surely_image(first)
 
 
-def reason_for_type(content_type: str) -> Reason:
+def choose_reason(content_type: str) -> Reason:
     """The reason to give for a body that cannot be an image."""
     film = content_type.strip().lower().startswith("video/")
     return Reason.VIDEO if film else Reason.NOT_AN_IMAGE

@@ -16,7 +16,7 @@ MAX_URL_CHARACTERS = 64 * 1024
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def sendable(url: str | None) -> str:
+def make_sendable(url: str | None) -> str:
     """Return `url` in ASCII, percent-encoded, its host in Punycode, without a fragment.
 
     Raises RowError if it is none, or not one we may ask for.

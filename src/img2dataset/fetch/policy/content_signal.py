@@ -11,7 +11,7 @@ TRAINING = "ai-train"
 ANSWERS = {"yes": True, "no": False}
 
 
-def preference(line: str, signal: str = TRAINING) -> bool | None:
+def read_preference(line: str, signal: str = TRAINING) -> bool | None:
     """Return whether the use is allowed; None = the line leaves that open.  Of an answer that is
     given twice, no counts."""
     answers = set()

@@ -17,7 +17,7 @@ MAX_LINE_CHARACTERS = 4096
 """Characters of a line that is read."""
 
 
-def preference(line: str, category: str = TRAINING) -> bool | None:
+def read_preference(line: str, category: str = TRAINING) -> bool | None:
     """Return whether the use is allowed; None = the line leaves that open."""
     if len(line) > MAX_LINE_CHARACTERS:
         return None
@@ -34,4 +34,4 @@ def preference(line: str, category: str = TRAINING) -> bool | None:
 
 def forbids_training(lines: Iterable[str]) -> bool:
     """Return whether any of the lines has train-ai=n."""
-    return any(preference(line) is False for line in lines)
+    return any(read_preference(line) is False for line in lines)

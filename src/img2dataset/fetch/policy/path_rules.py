@@ -18,10 +18,10 @@ def path_of(url: str) -> str:
     """The path and query of an absolute URL, in the spelling that patterns are compared in."""
     _, _, rest = url.partition("://")
     _, slash, path = rest.partition("/")
-    return normal(slash + path) or "/"
+    return normalize_escapes(slash + path) or "/"
 
 
-def normal(text: str) -> str:
+def normalize_escapes(text: str) -> str:
     """`text` in ASCII, with percent-escapes as RFC 9309 compares them."""
     escaped = NOT_VISIBLE.sub(lambda byte: b"%%%02X" % byte[0][0], _utf8(text))
     return ESCAPE.sub(_shortest, escaped.decode("ascii"))
@@ -41,8 +41,11 @@ def _shortest(escape: re.Match[str]) -> str:
 
 
 def fits(pattern: str, path: str) -> bool:
-    """Whether `path` fits `pattern`, both `normal`.  Takes time in proportion to their lengths:
-    the first place where a piece fits leaves most room for the others."""
+    """Whether `path` fits `pattern`, both with normalized escapes.
+
+    Takes time in proportion to their lengths: the first place where a piece fits leaves most room
+    for the others.
+    """
     ends = pattern.endswith("$")
     first, *pieces = (pattern[:-1] if ends else pattern).split("*")
     if not path.startswith(first):

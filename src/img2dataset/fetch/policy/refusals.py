@@ -31,7 +31,7 @@ Signals = Sequence[tuple[str, str]]
 """Header fields that concern our use: (name in lower case, value), in their order."""
 
 
-def our_names(config: FetchConfig) -> list[str]:
+def list_our_names(config: FetchConfig) -> list[str]:
     """By which owners may speak of us, the user's own first."""
     return [config.user_agent_token, US] if config.user_agent_token else [US]
 
@@ -60,27 +60,27 @@ class RefusalPolicy:
     """Decides what counts as a refusal."""
 
     def __init__(self, config: FetchConfig) -> None:
-        self._names = our_names(config)
+        self._names = list_our_names(config)
         self._directives = frozenset(config.disallowed_header_directives)
         self._reservations_count = config.respect_tdm_reservation
         self._usage_counts = config.respect_content_usage
 
     def __call__(self, signals: Signals, *, reserved_by_file: bool = False) -> Reason | None:
         """`reserved_by_file` = tdmrep.json reserves the URL; a header knows better."""
-        robots = values_of(signals, "x-robots-tag")
+        robots = list_values(signals, "x-robots-tag")
         if robots and any(has_refusal(robots, self._directives, name) for name in self._names):
             return Reason.OPTED_OUT
-        if self._usage_counts and forbids_training(values_of(signals, "content-usage")):
+        if self._usage_counts and forbids_training(list_values(signals, "content-usage")):
             return Reason.CONTENT_USAGE
         if not self._reservations_count:
             return None
-        reservation = values_of(signals, "tdm-reservation")
+        reservation = list_values(signals, "tdm-reservation")
         if reservation:
             return Reason.TDM_RESERVED if reserves_rights(reservation) else None
         return Reason.TDMREP if reserved_by_file else None
 
 
-def values_of(signals: Signals, name: str) -> list[str]:
+def list_values(signals: Signals, name: str) -> list[str]:
     return [value for each, value in signals if each == name]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ada_url import URL
 from protego import Protego
 
-from img2dataset.fetch.policy.usage_rules import NO_RULES, UsageRules, usage_rules
+from img2dataset.fetch.policy.usage_rules import NO_RULES, UsageRules, parse_usage_rules
 
 MAX_ROBOTS_BYTES = 500 * 1024
 """Bytes that are read; RFC 9309 asks for as many."""
@@ -66,16 +66,16 @@ class Rules:
     _file: Protego | None = field(default=None, repr=False)
 
     def allows(self, url: str) -> bool:
-        """Whether a URL of this origin, as `urls.sendable` gives it, may be asked for."""
+        """Whether a URL of this origin, as `urls.make_sendable` gives it, may be asked for."""
         return self._file is None or self._file.can_fetch(url, "*")
 
 
-def robots_url(url: str) -> str:
-    """Return the URL of the robots.txt for `url` (as `urls.sendable` gives it)."""
+def make_robots_url(url: str) -> str:
+    """Return the URL of the robots.txt for `url` (as `urls.make_sendable` gives it)."""
     return f"{URL(url).origin}/robots.txt"
 
 
-def rules_for(status: int | None, body: bytes, agents: Sequence[str]) -> Rules | None:
+def parse_rules(status: int | None, body: bytes, agents: Sequence[str]) -> Rules | None:
     """The rules that the last answer means; None = unavailable: ask for nothing, for a while.
 
     `status` None = there was no answer.  `agents` = our names, the one that counts most first.
@@ -90,7 +90,7 @@ def rules_for(status: int | None, body: bytes, agents: Sequence[str]) -> Rules |
 def _parse(body: bytes, agents: Sequence[str]) -> Rules:
     names = [_token(name.encode("utf-8", "replace")) for name in agents]
     every_line = _lines_for([*names, EVERYONE], body)
-    usage = usage_rules([line for line in every_line if line[0] in USAGE])
+    usage = parse_usage_rules([line for line in every_line if line[0] in USAGE])
     lines = [line for line in every_line if line[0] not in USAGE]
     if sum(value.count(b"*") + value.endswith(b"$") for _, value in lines) > MAX_WILDCARDS:
         lines = [("disallow", b"/")]

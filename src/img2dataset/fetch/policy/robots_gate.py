@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.policy.robots import USAGE, Rules, robots_url, rules_for
-from img2dataset.fetch.policy.tdmrep import NONE, Reservations, reservations, tdmrep_url
+from img2dataset.fetch.policy.robots import USAGE, Rules, make_robots_url, parse_rules
+from img2dataset.fetch.policy.tdmrep import NONE, Reservations, make_tdmrep_url, parse_reservations
 from img2dataset.fetch.policy.tdmrep import PATH as TDMREP_PATH
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Failure
@@ -58,12 +58,12 @@ class RobotsGate(Generic[A]):
     @staticmethod
     def where(url: str) -> str:
         """Return the URL of the robots.txt for `url`."""
-        return robots_url(url)
+        return make_robots_url(url)
 
     @staticmethod
     def where_tdmrep(url: str) -> str:
         """Return the URL of the tdmrep.json for `url`."""
-        return tdmrep_url(url)
+        return make_tdmrep_url(url)
 
     def __len__(self) -> int:
         """Attempts that wait for a robots.txt."""
@@ -118,7 +118,7 @@ class RobotsGate(Generic[A]):
         """Note what came of asking for robots.txt; returns those that waited for it, unless they
         have to wait for tdmrep.json too: see `wants_tdmrep`."""
         known = self._known[origin]
-        known.rules = rules_for(status, body, self._agents)
+        known.rules = parse_rules(status, body, self._agents)
         unavailable_s = self._politeness.robots_unavailable_s
         lasts = unavailable_s if known.rules is None else known.rules.expires_after
         known.expires = now + lasts
@@ -134,7 +134,7 @@ class RobotsGate(Generic[A]):
         """Note what came of asking for tdmrep.json; returns those that waited."""
         known = self._known[origin]
         known.wants_tdmrep = False
-        known.reservations = reservations(status, body)
+        known.reservations = parse_reservations(status, body)
         if status is None or status >= 500:
             known.expires = min(known.expires, now + self._politeness.robots_unavailable_s)
         return self._settle(known)

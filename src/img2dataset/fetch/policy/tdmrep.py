@@ -15,7 +15,7 @@ from typing import Any
 
 from ada_url import URL
 
-from img2dataset.fetch.policy.path_rules import fits, normal, path_of
+from img2dataset.fetch.policy.path_rules import fits, normalize_escapes, path_of
 
 MAX_RULES = 1000
 """Of one file: each is looked at for each URL."""
@@ -38,7 +38,7 @@ class Reservations:
     rules: tuple[Rule, ...] = ()
 
     def rule_for(self, url: str) -> Rule | None:
-        """Return the rule for a URL of this origin, as `urls.sendable` gives it."""
+        """Return the rule for a URL of this origin, as `urls.make_sendable` gives it."""
         if not self.rules:
             return None
         path = path_of(url)
@@ -53,12 +53,12 @@ class Reservations:
 NONE = Reservations()
 
 
-def tdmrep_url(url: str) -> str:
-    """Where the reservations for `url` (as `urls.sendable` gives it) are."""
+def make_tdmrep_url(url: str) -> str:
+    """Where the reservations for `url` (as `urls.make_sendable` gives it) are."""
     return f"{URL(url).origin}{PATH}"
 
 
-def reservations(status: int | None, body: bytes) -> Reservations:
+def parse_reservations(status: int | None, body: bytes) -> Reservations:
     """What the last answer means; `status` None = there was none."""
     if status is None or not 200 <= status < 300:
         return NONE
@@ -83,4 +83,8 @@ def _rule(entry: Any) -> Rule | None:
         return None
     pattern = location if location.startswith(("/", "*")) else f"/{location}"
     policy = entry.get("tdm-policy")
-    return Rule(normal(pattern), int(value) == 1, normal(policy) if isinstance(policy, str) else "")
+    return Rule(
+        normalize_escapes(pattern),
+        int(value) == 1,
+        normalize_escapes(policy) if isinstance(policy, str) else "",
+    )

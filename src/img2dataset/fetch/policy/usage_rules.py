@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from img2dataset.fetch.policy import content_signal, content_usage
-from img2dataset.fetch.policy.path_rules import fits, most_specific, normal, path_of
+from img2dataset.fetch.policy.path_rules import fits, most_specific, normalize_escapes, path_of
 
 MAX_RULES = 1000
 """Of one group: each is looked at for each URL.  A file with more is taken as a no."""
 
 READERS: dict[str, Callable[[str], bool | None]] = {
-    "content-usage": content_usage.preference,
-    "content-signal": content_signal.preference,
+    "content-usage": content_usage.read_preference,
+    "content-signal": content_signal.read_preference,
 }
 """Kind of line -> whether it allows training."""
 
@@ -71,7 +71,7 @@ class UsageRules:
 NO_RULES = UsageRules()
 
 
-def usage_rules(lines: list[tuple[str, bytes]]) -> UsageRules:
+def parse_usage_rules(lines: list[tuple[str, bytes]]) -> UsageRules:
     """The rules in lines of the kinds of READERS."""
     if len(lines) > MAX_RULES:
         return UsageRules((UsageRule("content-usage", "/", "train-ai=n", training=False),))
@@ -83,5 +83,5 @@ def _rule(kind: str, value: str) -> UsageRule:
     if value.startswith("/"):
         pattern, text = [*value.split(None, 1), ""][:2]
     # bytes beyond ASCII stand for themselves in a path
-    path = normal(pattern.encode("latin-1").decode("utf-8", "surrogateescape"))
+    path = normalize_escapes(pattern.encode("latin-1").decode("utf-8", "surrogateescape"))
     return UsageRule(kind, path, text, READERS[kind](text))

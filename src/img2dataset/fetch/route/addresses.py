@@ -78,7 +78,7 @@ def is_public(address: str) -> bool:
     return ip.scope_id is None and _is_public_6(ip)
 
 
-def literal(host: str) -> str | None:
+def find_literal(host: str) -> str | None:
     """The IP literal that `host` is, without its brackets; None if it is a name."""
     if not host[-1:].isdigit() and "]" not in host and ":" not in host:
         return None  # most hosts are names, and to find that out by an exception is dear
@@ -99,7 +99,7 @@ def may_request(policy: str, host: str, *, listed_host: str | None) -> bool:
 
     To be called for every hop; `listed_host` = the host of the URL in the list.
     """
-    address = literal(host)
+    address = find_literal(host)
     private = is_local_name(host) if address is None else not is_public(address)
     if policy == "allow" or not private:
         return True
@@ -108,7 +108,7 @@ def may_request(policy: str, host: str, *, listed_host: str | None) -> bool:
 
 def filter_addresses(policy: str, host: str, addresses: Sequence[str]) -> tuple[str, ...]:
     """Return those of `addresses` on which a `host` that passed `may_request` may be connected to."""
-    address = literal(host)
+    address = find_literal(host)
     if address is not None:
         return () if policy == "deny" and not is_public(address) else (address,)
     if policy == "allow":
@@ -143,4 +143,4 @@ def _is_public_6(ip: IPv6Address) -> bool:
 
 
 def _same_host(one: str, other: str) -> bool:
-    return (literal(one) or bare_name(one)) == (literal(other) or bare_name(other))
+    return (find_literal(one) or bare_name(one)) == (find_literal(other) or bare_name(other))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from img2dataset.errors import RowError
-from img2dataset.fetch.http.urls import DEFAULT_PORTS, bare_name, sendable
+from img2dataset.fetch.http.urls import DEFAULT_PORTS, bare_name, make_sendable
 
 SCHEMES = ("http", "https")
 PROXY_PORT = 1080
@@ -121,7 +121,7 @@ def _with_plain_host(proxy: str) -> str:
     if host.isascii() and not host[-1:].isdigit():
         return proxy
     try:
-        plain = sendable(f"http://{host}/").removeprefix("http://").removesuffix("/")
+        plain = make_sendable(f"http://{host}/").removeprefix("http://").removesuffix("/")
     except RowError:
         return proxy  # which then fails, and is named
     before, _, after = proxy.rpartition(host)

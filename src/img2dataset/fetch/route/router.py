@@ -12,7 +12,7 @@ from img2dataset.fetch.dns.resolver import Answer, Resolver
 from img2dataset.fetch.http.urls import DEFAULT_PORTS
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.politeness import POLITE, Politeness
-from img2dataset.fetch.route.addresses import filter_addresses, literal, may_request
+from img2dataset.fetch.route.addresses import filter_addresses, find_literal, may_request
 from img2dataset.fetch.route.proxies import Proxies, address_of_proxy
 from img2dataset.records import Failure
 
@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What libcurl needs to know, see `curl.Request`."""
+    """What libcurl needs to know, see `request.Request`."""
 
     resolved: str = ""
     proxy: str = ""
@@ -52,7 +52,7 @@ def parse_origin(name: str) -> Origin:
         host, port = authority, ""
     name = name.replace(host, host.removesuffix("."), 1)  # the same host, for all that remember
     number = int(port) if port else DEFAULT_PORTS[scheme]
-    return Origin(name, scheme, host, number, literal(host))
+    return Origin(name, scheme, host, number, find_literal(host))
 
 
 def find_origin(url: str) -> str:
@@ -128,7 +128,7 @@ class Router:
 
     def _route_by_proxy(self, proxy: str) -> Route | Failure | None:
         host, port = address_of_proxy(proxy)
-        if literal(host) is not None:
+        if find_literal(host) is not None:
             return Route(proxy=proxy)
         answer = self._resolver.ask(host)
         if answer is None:

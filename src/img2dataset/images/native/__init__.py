@@ -17,9 +17,11 @@ AREA = _import_compiled("_area")
 """Area averages of pixels."""
 JPEG = _import_compiled("_jpeg")
 """From the bytes of a baseline JPEG to the pixels of a smaller picture."""
+PNG_FILTERS = _import_compiled("_png_filters")
+"""From pixels to the filtered rows of a PNG image."""
 SLOWER_NOTICE = (
     None
-    if AREA is not None and JPEG is not None
+    if AREA is not None and JPEG is not None and PNG_FILTERS is not None
     else "pictures take up to twice the time: img2dataset was installed without a C compiler"
 )
-"""A notice for the user; None if both modules are there."""
+"""A notice for the user; None if all modules are there."""

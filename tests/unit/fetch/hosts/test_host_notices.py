@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from img2dataset.errors import Reason, RowError, http_label
+from img2dataset.errors import Reason, RowError, format_http_label
 from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.fetch.politeness import POLITE
 from img2dataset.records import Failure
 
 NAME = "http://slow.example"
-TOO_MUCH = Failure.of(RowError(Reason.HTTP_STATUS_TRANSIENT, http_label(429)))
+TOO_MUCH = Failure.of(RowError(Reason.HTTP_STATUS_TRANSIENT, format_http_label(429)))
 REFUSED = Failure.of(RowError(Reason.CONNECT_FAILED))
 
 

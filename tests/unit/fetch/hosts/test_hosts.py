@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.errors import Reason, RowError, http_label
+from img2dataset.errors import Reason, RowError, format_http_label
 from img2dataset.fetch.hosts.host import TOO_MUCH
 from img2dataset.fetch.hosts.hosts import Hosts
 from img2dataset.fetch.politeness import POLITE, Politeness
@@ -33,13 +33,13 @@ def failure(reason: Reason, label: str = "") -> Failure:
 
 
 def status(code: int) -> Failure:
-    return failure(Reason.HTTP_STATUS_TRANSIENT, http_label(code))
+    return failure(Reason.HTTP_STATUS_TRANSIENT, format_http_label(code))
 
 
 REFUSED = failure(Reason.CONNECT_FAILED)
 TIMEOUT = failure(Reason.TIMEOUT)
 LOST = failure(Reason.CONNECTION_LOST)
-NOT_FOUND = failure(Reason.HTTP_STATUS, http_label(404))
+NOT_FOUND = failure(Reason.HTTP_STATUS, format_http_label(404))
 
 
 @dataclass

@@ -14,7 +14,8 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.fetch.budget import Budget
 from img2dataset.fetch.config import FetchConfig
-from img2dataset.fetch.http.curl import Finished, Moved, Request, Transfers
+from img2dataset.fetch.http.curl import Transfers
+from img2dataset.fetch.http.request import Finished, Moved, Request
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from img2dataset.fetch.http import handles as module
 from img2dataset.fetch.http.handles import connect_timeout, new_handle, set_certificates
 from img2dataset.fetch.http.response import Response
 from tests.site import Site
+from tests.site.loopback import listening
 
 CONFIG = FetchConfig(
     thread_count=2,
@@ -75,27 +75,16 @@ def test_certificates_are_checked_unless_the_user_says_otherwise(
 def server() -> Iterator[tuple[int, list[bytes]]]:
     """A server that sends every request elsewhere, its port, and what it was sent."""
     seen: list[bytes] = []
-    listening = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                seen.append(connection.recv(65536))
-                connection.sendall(
-                    b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n"
-                    b"Connection: close\r\n\r\n"
-                )
+    def serve(connection: socket.socket) -> None:
+        seen.append(connection.recv(65536))
+        connection.sendall(
+            b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n"
+            b"Connection: close\r\n\r\n"
+        )
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield listening.getsockname()[1], seen
-    listening.shutdown(socket.SHUT_RDWR)
-    listening.close()
-    thread.join()
+    with listening(serve) as port:
+        yield port, seen
 
 
 def perform(url: str, config: FetchConfig = CONFIG) -> Response:

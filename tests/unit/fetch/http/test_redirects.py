@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.http.redirects import resolve_redirect
-from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, sendable
+from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, make_sendable
 
 BASE = "https://example.com/a/b.jpg?q=1"
 
@@ -105,12 +105,12 @@ LOCATIONS = st.binary() | st.text().map(str.encode) | st.text().map("//{}/".form
 @given(URLS, LOCATIONS)
 def test_any_bytes_are_a_sendable_url_or_refused(url: str, location: bytes) -> None:
     try:
-        found = resolve_redirect(sendable(url), location)
+        found = resolve_redirect(make_sendable(url), location)
     except RowError:
         with pytest.raises(RowError, match=Reason.BAD_REDIRECT.label):
-            resolve_redirect(sendable(url), location)
+            resolve_redirect(make_sendable(url), location)
         return
-    assert sendable(found) == found
+    assert make_sendable(found) == found
     at_home = found.startswith("http://u:secret@example.com/")
     assert "secret" not in found or at_home or b"secret" in location or "secret" in url[28:]
 

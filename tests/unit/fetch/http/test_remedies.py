@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from img2dataset.fetch.http.remedies import Ending, Http1Hosts, Remedy, remedy_for
+from img2dataset.fetch.http.remedies import Ending, Http1Hosts, Remedy, choose_remedy
 
 WELL = Ending(
     code=0, message="", status=200, untouched=False, kept=False, has_length=True, secure=True
@@ -58,7 +58,7 @@ DIED = "Connection died, tried 5 times before giving up"
     ],
 )
 def test_what_is_done_about_an_end(ending: Ending, remedy: Remedy | None) -> None:
-    assert remedy_for(ending) is remedy
+    assert choose_remedy(ending) is remedy
 
 
 def test_the_oldest_host_is_forgotten() -> None:

@@ -14,7 +14,7 @@ from img2dataset.fetch.http.sniff import (
     MIN_SNIFF_BYTES,
     NOT_IMAGES,
     cannot_be_image,
-    reason_for_type,
+    choose_reason,
 )
 from tests.pictures import CASES
 
@@ -35,17 +35,17 @@ BEGINNINGS = {
 }
 
 
-@pytest.mark.parametrize("kind", [*NOT_IMAGES, "image/jpeg", "", " TEXT/html; charset=utf-8"])
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_image_is_one_whatever_its_label_says(name: str, kind: str) -> None:
+def test_an_image_is_one_whatever_its_label_says(name: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(file, name)
-    assert not cannot_be_image(kind, file.getvalue()[:100])
+    for kind in (*NOT_IMAGES, "image/jpeg", "", " TEXT/html; charset=utf-8"):
+        assert not cannot_be_image(kind, file.getvalue()[:100]), kind
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_nothing_that_we_can_read_is_dropped_for_its_label(kind: str) -> None:
-    assert not cannot_be_image("text/plain", CASES[kind].data[:4096])
+def test_nothing_that_we_can_read_is_dropped_for_its_label() -> None:
+    dropped = [kind for kind in CASES if cannot_be_image("text/plain", CASES[kind].data[:4096])]
+    assert dropped == []
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)
@@ -97,6 +97,6 @@ def test_no_label_and_no_bytes_break_it(first: bytes, kind: str) -> None:
 
 
 def test_a_film_is_named_by_its_label() -> None:
-    assert reason_for_type(" Video/MP4; codecs=avc1") is Reason.VIDEO
+    assert choose_reason(" Video/MP4; codecs=avc1") is Reason.VIDEO
     for kind in ("text/html", "audio/mpeg", ""):
-        assert reason_for_type(kind) is Reason.NOT_AN_IMAGE
+        assert choose_reason(kind) is Reason.NOT_AN_IMAGE

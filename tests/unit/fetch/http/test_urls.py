@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.errors import Reason, RowError
-from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, sendable
+from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, make_sendable
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from img2dataset.fetch.http.urls import MAX_URL_CHARACTERS, sendable
     ],
 )
 def test_a_url_is_sent_as_a_browser_would(given_url: str, sent: str) -> None:
-    assert sendable(given_url) == sent
+    assert make_sendable(given_url) == sent
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_url_is_sent_as_a_browser_would(given_url: str, sent: str) -> None:
 )
 def test_what_cannot_be_asked_for_has_a_reason(url: str | None, reason: Reason) -> None:
     with pytest.raises(RowError) as caught:
-        sendable(url)
+        make_sendable(url)
     assert caught.value.reason is reason
 
 
@@ -65,13 +65,13 @@ def test_what_cannot_be_asked_for_has_a_reason(url: str | None, reason: Reason) 
 )
 def test_any_text_is_either_sendable_ascii_or_refused(text: str) -> None:
     try:
-        sent = sendable(text)
+        sent = make_sendable(text)
     except RowError:
         return
     assert sent.isascii()
     assert sent.startswith(("http://", "https://"))
     assert not set(sent) & set(" \t\r\n#\0")
-    assert sendable(sent) == sent
+    assert make_sendable(sent) == sent
 
 
 HOSTS = st.sampled_from([
@@ -88,12 +88,12 @@ PIECES = st.sampled_from([
 @given(st.sampled_from(["http://", "HTTPS://", "http:", "https:\\"]), HOSTS, st.lists(PIECES))
 def test_any_form_of_url_goes_out_in_one_form(scheme: str, host: str, pieces: list[str]) -> None:
     try:
-        sent = sendable(f"{scheme}{host}/{''.join(pieces)}")
+        sent = make_sendable(f"{scheme}{host}/{''.join(pieces)}")
     except RowError as error:
         with pytest.raises(RowError, match=error.reason.label):
-            sendable(f"{scheme}{host}/")  # the path is never at fault
+            make_sendable(f"{scheme}{host}/")  # the path is never at fault
         return
-    assert sendable(sent) == sent
+    assert make_sendable(sent) == sent
     assert re.fullmatch(r"https?://[!-~]+", sent)
     assert not set('#"<> \\') & set(sent.partition("?")[0])
     assert not re.search(r"/\.\.?(/|$)", sent.partition("?")[0])
@@ -102,11 +102,11 @@ def test_any_form_of_url_goes_out_in_one_form(scheme: str, host: str, pieces: li
 @given(st.text("abc/?&=%20é "), st.text())
 def test_a_fragment_is_never_sent(path: str, fragment: str) -> None:
     fragment = fragment.strip()
-    assert sendable(f"http://example.com/x{path}#{fragment}") == sendable(
+    assert make_sendable(f"http://example.com/x{path}#{fragment}") == make_sendable(
         f"http://example.com/x{path}#"
     )
 
 
 @given(st.text("\t\n\r \xa0\u3000", min_size=1), st.text("\t\n\r \xa0\u2003"))
 def test_space_around_a_url_is_not_of_it(before: str, after: str) -> None:
-    assert sendable(f"{before}http://example.com/a{after}") == "http://example.com/a"
+    assert make_sendable(f"{before}http://example.com/a{after}") == "http://example.com/a"

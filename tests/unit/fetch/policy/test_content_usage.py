@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.policy.content_usage import MAX_LINE_CHARACTERS, forbids_training, preference
+from img2dataset.fetch.policy.content_usage import (
+    MAX_LINE_CHARACTERS,
+    forbids_training,
+    read_preference,
+)
 
 NO = [
     "train-ai=n",
@@ -49,21 +53,21 @@ NOTHING = [
 
 @pytest.mark.parametrize("line", NO)
 def test_training_is_forbidden_by(line: str) -> None:
-    assert preference(line) is False
+    assert read_preference(line) is False
 
 
 @pytest.mark.parametrize("line", YES)
 def test_training_is_allowed_by(line: str) -> None:
-    assert preference(line) is True
+    assert read_preference(line) is True
 
 
 @pytest.mark.parametrize("line", NOTHING)
 def test_nothing_is_said_by(line: str) -> None:
-    assert preference(line) is None
+    assert read_preference(line) is None
 
 
 def test_other_uses_can_be_asked_for() -> None:
-    assert preference("train-ai=n, search=y", "search") is True
+    assert read_preference("train-ai=n, search=y", "search") is True
 
 
 def test_of_several_lines_the_most_restrictive_counts() -> None:
@@ -74,4 +78,4 @@ def test_of_several_lines_the_most_restrictive_counts() -> None:
 
 @given(st.text(max_size=40) | st.text(alphabet='train-i=ny ,;"?(:)', max_size=30))
 def test_whatever_is_written_is_read(line: str) -> None:
-    assert preference(line) in {True, False, None}
+    assert read_preference(line) in {True, False, None}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.policy.path_rules import fits, most_specific, normal, path_of
+from img2dataset.fetch.policy.path_rules import fits, most_specific, normalize_escapes, path_of
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_the_path_of_a_url(url: str, path: str) -> None:
 
 @given(st.text())
 def test_spellings_are_normal_once_and_for_all(text: str) -> None:
-    once = normal(text)
+    once = normalize_escapes(text)
     assert once.isascii()
-    assert normal(once) == once or "%25" in once.upper() or "%" in once
+    assert normalize_escapes(once) == once or "%25" in once.upper() or "%" in once
 
 
 def test_the_longest_that_fit_are_the_most_specific() -> None:

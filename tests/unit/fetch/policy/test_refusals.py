@@ -15,7 +15,7 @@ from img2dataset.fetch.policy.refusals import (
     RefusalPolicy,
     Signals,
     has_refusal,
-    our_names,
+    list_our_names,
     read_directives,
     reserves_rights,
 )
@@ -78,8 +78,8 @@ def test_each_kind_can_be_switched_off() -> None:
 
 
 def test_the_users_name_comes_before_ours() -> None:
-    assert our_names(CONFIG) == ["mybot", "img2dataset"]
-    assert our_names(PLAIN) == ["img2dataset"]
+    assert list_our_names(CONFIG) == ["mybot", "img2dataset"]
+    assert list_our_names(PLAIN) == ["img2dataset"]
 
 
 # -- X-Robots-Tag --

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.http.urls import sendable
+from img2dataset.fetch.http.urls import make_sendable
 from img2dataset.fetch.policy.robots import (
     MAX_CRAWL_DELAY_S,
     MAX_ROBOTS_BYTES,
     Rules,
-    robots_url,
-    rules_for,
+    make_robots_url,
+    parse_rules,
 )
 
 AGENTS = ("MyBot", "img2dataset")
@@ -23,13 +23,13 @@ AGENTS = ("MyBot", "img2dataset")
 
 def rules(text: str | bytes, *agents: str) -> Rules:
     body = text if isinstance(text, bytes) else text.encode()
-    found = rules_for(200, body, agents or AGENTS)
+    found = parse_rules(200, body, agents or AGENTS)
     assert found is not None
     return found
 
 
 def allows(text: str | bytes, path: str, *agents: str) -> bool:
-    return rules(text, *agents).allows(sendable(f"https://example.com{path}"))
+    return rules(text, *agents).allows(make_sendable(f"https://example.com{path}"))
 
 
 def for_all(*lines: str) -> str:
@@ -45,12 +45,12 @@ def for_all(*lines: str) -> str:
     ],
 )
 def test_the_rules_of_a_url_are_at(url: str, where: str) -> None:
-    assert robots_url(sendable(url)) == where
+    assert make_robots_url(make_sendable(url)) == where
 
 
 @pytest.mark.parametrize("status", [301, 302, 308, 400, 401, 403, 404, 410, 451])
 def test_no_rules_forbid_nothing(status: int) -> None:
-    found = rules_for(status, b"User-agent: *\nDisallow: /", AGENTS)
+    found = parse_rules(status, b"User-agent: *\nDisallow: /", AGENTS)
     assert found is not None
     assert found.allows("https://example.com/a")
     assert found.crawl_delay is None
@@ -59,7 +59,7 @@ def test_no_rules_forbid_nothing(status: int) -> None:
 
 @pytest.mark.parametrize("status", [None, 0, 100, 429, 500, 503, 599, 600, 999])
 def test_rules_that_cannot_be_had_are_unavailable(status: int | None) -> None:
-    assert rules_for(status, b"", AGENTS) is None
+    assert parse_rules(status, b"", AGENTS) is None
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ ANY_TEXT = st.text() | st.just("\ud800")  # as arguments in another encoding arr
 
 @given(st.binary(), st.integers(100, 599), st.lists(ANY_TEXT))
 def test_no_answer_breaks_it(body: bytes, status: int, agents: list[str]) -> None:
-    found = rules_for(status, body, agents)
+    found = parse_rules(status, body, agents)
     if found is not None:
         found.allows("https://example.com/a")
 
@@ -318,14 +318,14 @@ LINES = st.lists(
 @given(LINES, st.text())
 def test_no_file_and_no_path_break_it(body: bytes, path: str) -> None:
     found = rules(body)
-    found.allows(sendable(f"https://example.com/{path}"))
+    found.allows(make_sendable(f"https://example.com/{path}"))
     assert found.crawl_delay is None or 0 < found.crawl_delay <= MAX_CRAWL_DELAY_S
 
 
 @given(LINES, st.text())
 def test_a_refusal_of_everything_is_heard_whatever_comes_before(body: bytes, path: str) -> None:
     last = body + b"\nUser-agent: mybot\nDisallow: /*\nDisallow: /" + b"*" * 99
-    assert not rules(last).allows(sendable(f"https://example.com/a{path}"))
+    assert not rules(last).allows(make_sendable(f"https://example.com/a{path}"))
 
 
 PATTERNS = st.text("ab/*$", max_size=6).map("/{}".format)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.policy.tdmrep import MAX_RULES, NONE, reservations, tdmrep_url
+from img2dataset.fetch.policy.tdmrep import MAX_RULES, NONE, make_tdmrep_url, parse_reservations
 
 
 def rule(location: Any, value: Any = 1, **others: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def rule(location: Any, value: Any = 1, **others: Any) -> dict[str, Any]:
 
 def reserved(path: str, *rules: Any) -> bool | None:
     """None = nothing is said of it."""
-    found = reservations(200, json.dumps(rules).encode()).rule_for(f"https://a.test{path}")
+    found = parse_reservations(200, json.dumps(rules).encode()).rule_for(f"https://a.test{path}")
     return None if found is None else found.reserved
 
 
@@ -75,30 +75,33 @@ def test_the_first_rule_that_fits_counts(
     ],
 )
 def test_what_is_no_such_file_reserves_nothing(status: int | None, body: bytes) -> None:
-    assert reservations(status, body) == NONE
+    assert parse_reservations(status, body) == NONE
 
 
 def test_a_mark_of_unicode_at_its_beginning_is_passed_over() -> None:
     body = b'\xef\xbb\xbf[{"location": "/", "tdm-reservation": 1, "tdm-policy": "https://a/p"}]'
-    found = reservations(200, body).rule_for("https://a.test/")
+    found = parse_reservations(200, body).rule_for("https://a.test/")
     assert found is not None
     assert (found.reserved, found.policy) == (True, "https://a/p")
 
 
 def test_a_text_that_no_encoding_has_breaks_nothing() -> None:
     body = rb'[{"location": "/\ud800", "tdm-reservation": 1, "tdm-policy": "\ud800"}]'
-    (only,) = reservations(200, body).rules
+    (only,) = parse_reservations(200, body).rules
     only.policy.encode()
     only.pattern.encode()
 
 
 def test_there_is_an_end_to_its_rules() -> None:
     body = json.dumps([rule(f"/{number}") for number in range(MAX_RULES + 5)]).encode()
-    assert len(reservations(200, body).rules) == MAX_RULES
+    assert len(parse_reservations(200, body).rules) == MAX_RULES
 
 
 def test_where_it_is() -> None:
-    assert tdmrep_url("https://me:pw@a.test:8/x/y?z") == "https://a.test:8/.well-known/tdmrep.json"
+    assert (
+        make_tdmrep_url("https://me:pw@a.test:8/x/y?z")
+        == "https://a.test:8/.well-known/tdmrep.json"
+    )
 
 
 JSON = st.recursive(
@@ -113,6 +116,6 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_whatever_is_written_is_read(document: Any) -> None:
-    found = reservations(200, json.dumps(document).encode())
+    found = parse_reservations(200, json.dumps(document).encode())
     assert found.size >= 0
     found.rule_for("https://a.test/x")

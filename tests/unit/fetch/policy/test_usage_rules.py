@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.policy.content_signal import preference
-from img2dataset.fetch.policy.robots import Rules, rules_for
+from img2dataset.fetch.policy.content_signal import read_preference
+from img2dataset.fetch.policy.robots import Rules, parse_rules
 from img2dataset.fetch.policy.usage_rules import MAX_RULES
 
 USAGE = "content-usage"
@@ -15,7 +15,7 @@ USAGE = "content-usage"
 
 def rules(*lines: str, agent: str = "*") -> Rules:
     text = "\n".join([f"User-agent: {agent}", *lines])
-    found = rules_for(200, text.encode(), ["mybot", "img2dataset"])
+    found = parse_rules(200, text.encode(), ["mybot", "img2dataset"])
     assert found is not None
     return found
 
@@ -49,7 +49,7 @@ def forbidden(path: str, *lines: str) -> bool:
     ],
 )
 def test_a_content_signal_says(line: str, allowed: bool | None) -> None:  # noqa: FBT001  (a column)
-    assert preference(line) is allowed
+    assert read_preference(line) is allowed
 
 
 # lines of a group
@@ -123,17 +123,17 @@ def test_the_longest_path_counts(path: str, lines: tuple[str, ...], expected: bo
 
 def test_only_our_group_counts() -> None:
     text = b"User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: mybot\nAllow: /"
-    known = rules_for(200, text, ["mybot"])
+    known = parse_rules(200, text, ["mybot"])
     assert known is not None
     assert not known.usage.forbid_training("https://a.test/1")
-    known = rules_for(200, text, ["other"])
+    known = parse_rules(200, text, ["other"])
     assert known is not None
     assert known.usage.forbid_training("https://a.test/1")
 
 
 def test_a_line_about_training_ends_the_names_of_a_group() -> None:
     text = b"User-agent: a\nContent-Signal: ai-train=no\nUser-agent: mybot\nDisallow: /x"
-    known = rules_for(200, text, ["mybot"])
+    known = parse_rules(200, text, ["mybot"])
     assert known is not None
     assert not known.usage.rules
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2dataset.fetch.http.urls import sendable
+from img2dataset.fetch.http.urls import make_sendable
 from img2dataset.fetch.route.addresses import (
     IPV4_AT_THE_END,
     filter_addresses,
+    find_literal,
     is_local_name,
     is_loopback,
     is_public,
-    literal,
     may_request,
 )
 
@@ -107,7 +107,7 @@ def test_what_is_no_address_is_not_public(text: str) -> None:
     ],
 )
 def test_a_literal_is_told_from_a_name(host: str, address: str | None) -> None:
-    assert literal(host) == address
+    assert find_literal(host) == address
 
 
 def spellings(number: int) -> list[str]:
@@ -133,14 +133,14 @@ def spellings(number: int) -> list[str]:
 @given(st.ip_addresses(v=4))
 def test_every_spelling_of_an_ipv4_address_is_seen_through(ip: IPv4Address) -> None:
     for spelling in spellings(int(ip)):
-        host = sendable(f"http://{spelling}/a.jpg").split("/")[2].rpartition("@")[2]
-        assert literal(host) == str(ip), spelling
+        host = make_sendable(f"http://{spelling}/a.jpg").split("/")[2].rpartition("@")[2]
+        assert find_literal(host) == str(ip), spelling
 
 
 @given(st.ip_addresses(v=6))
 def test_every_spelling_of_an_ipv6_address_is_seen_through(ip: IPv6Address) -> None:
     for spelling in (ip.compressed, ip.exploded, ip.exploded.upper()):
-        assert literal(sendable(f"http://[{spelling}]/a.jpg").split("/")[2]) == str(ip)
+        assert find_literal(make_sendable(f"http://[{spelling}]/a.jpg").split("/")[2]) == str(ip)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_stricter_policy_never_allows_more(host: str, addresses: list[str]) ->
     every, listed, denied = (filter_addresses(policy, host, addresses) for policy in POLICIES)
     assert set(denied) <= set(listed) <= set(every)
     assert all(map(is_public, denied))
-    if literal(host) is None:
+    if find_literal(host) is None:
         assert list(every) == addresses
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from img2dataset.errors import Reason
 from img2dataset.fetch.dns.name_cache import NO_SUCH_HOST, NOT_RESOLVED, Answer
 from img2dataset.fetch.dns.resolver import Resolver
-from img2dataset.fetch.http.urls import sendable
+from img2dataset.fetch.http.urls import make_sendable
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.route.router import DIRECT, Route, Router, find_origin, parse_origin
 from img2dataset.records import Failure
@@ -93,7 +93,7 @@ def test_whatever_can_be_sent_has_an_origin(
     scheme: str, host: str, port: int | None, user: str, path: str
 ) -> None:
     try:
-        url = sendable(f"{scheme}://{user}{host}{'' if port is None else f':{port}'}/{path}")
+        url = make_sendable(f"{scheme}://{user}{host}{'' if port is None else f':{port}'}/{path}")
     except Exception:  # noqa: BLE001  (not every name made here is one)
         return
     place = parse_origin(find_origin(url))

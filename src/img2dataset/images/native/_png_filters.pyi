@@ -1,0 +1,3 @@
+from typing import Any
+
+def filter_rows(out: Any, pixels: Any, height: int, width: int, channels: int, /) -> None: ...
