@@ -1,4 +1,5 @@
-"""Options and Reasons -> docs/options.md, docs/reasons.md and the types of `download`.
+"""Options, Reasons and recipes -> docs/options.md, docs/reasons.md, docs/datasets/ and the types of
+`download`.
 
 Run it from anywhere: `python docs/generate.py [--check]`; `--check` fails if a file is stale.
 """
@@ -18,6 +19,8 @@ from img2dataset.api import REPORTERS, REPORTERS_TYPE, make_docstring
 from img2dataset.errors import Reason
 from img2dataset.options import Group, Options
 from img2dataset.options.describing import make_annotation
+from img2dataset.recipes import read_book
+from img2dataset.recipes.page import make_pages
 from img2dataset.reports.advice import CAUSES, DEFAULTS
 
 ROOT = Path(__file__).parents[1]
@@ -146,19 +149,28 @@ def format_stub_default(value: Any) -> str:
     return "..." if value == math.inf else repr(value)
 
 
-FILES = {
-    "docs/options.md": make_options_page,
-    "docs/reasons.md": make_reasons_page,
-    "src/img2dataset/_download.pyi": make_stub,
-}
+DATASETS = "docs/datasets"
+
+
+def make_files() -> dict[str, str]:
+    """Path of each generated file -> its text."""
+    pages = make_pages(read_book())
+    return {
+        "docs/options.md": make_options_page(),
+        "docs/reasons.md": make_reasons_page(),
+        "src/img2dataset/_download.pyi": make_stub(),
+        **{f"{DATASETS}/{name}.md": f"{DO_NOT_EDIT}\n\n{text}" for name, text in pages.items()},
+    }
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """The files that are not what the source says."""
-    return [
+    """The files that are not what the source says, or that it no longer makes."""
+    files = make_files()
+    surplus = {f"{DATASETS}/{path.name}" for path in (root / DATASETS).glob("*.md")} - set(files)
+    return sorted(surplus) + [
         name
-        for name, make in FILES.items()
-        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != make()
+        for name, text in files.items()
+        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text
     ]
 
 
@@ -168,9 +180,9 @@ def main(argv: Sequence[str], root: Path = ROOT) -> int:
         if names:
             sys.stderr.write(f"stale: {', '.join(names)}; run  python docs/generate.py\n")
         return 1 if names else 0
-    for name, make in FILES.items():
+    for name, text in make_files().items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(make(), encoding="utf-8")
+        (root / name).write_text(text, encoding="utf-8")
     return 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from docs.generate import FILES, ROOT, main, stale
+from docs.generate import ROOT, main, make_files, stale
 
 from img2dataset.errors import Reason
 from img2dataset.options import Options
@@ -52,5 +52,12 @@ def test_check_tells_fresh_pages_from_stale_ones(
     assert main(["--check"], tmp_path) == 1
 
     made = (path for path in tmp_path.rglob("*") if path.is_file())
-    assert sorted(FILES) == sorted(str(path.relative_to(tmp_path)) for path in made)
+    assert sorted(make_files()) == sorted(str(path.relative_to(tmp_path)) for path in made)
     assert "stale: docs/options.md; run" in capsys.readouterr().err
+
+
+def test_a_page_of_a_recipe_that_is_gone_is_stale(tmp_path: Path) -> None:
+    main([], tmp_path)
+    (tmp_path / "docs" / "datasets" / "renamed.md").write_text("of an earlier name")
+
+    assert stale(tmp_path) == ["docs/datasets/renamed.md"]

@@ -21,8 +21,8 @@ from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
-VERIFY = "verify"
-"""The first word of the other command."""
+VERIFY, RECIPE = "verify", "recipe"
+"""The first words of the other commands."""
 BAD_USAGE = 2
 NOT_DONE = 1
 INTERRUPTED = 128 + signal.SIGINT
@@ -41,9 +41,9 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         with _interruptible():
             words = sys.argv[1:] if argv is None else argv
-            if is_verify(words):
+            if is_command(VERIFY, words):
                 return _verify(words[1:])
-            asked = parse(words)
+            asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
         _say(f"error: {error}")
@@ -66,9 +66,15 @@ def _advise_resuming(asked: Options | str) -> str:
     return f"{SAME_COMMAND}{' with incremental_mode=incremental' if is_new else ''} to go on"
 
 
-def is_verify(words: Sequence[str]) -> bool:
-    """Whether the first word is the command, not a list of that name."""
-    return bool(words) and words[0] == VERIFY and not os.path.lexists(VERIFY)
+def is_command(name: str, words: Sequence[str]) -> bool:
+    """Whether the first word is the command `name`, not a list of that name."""
+    return bool(words) and words[0] == name and not os.path.lexists(name)
+
+
+def _parse_recipe(words: Sequence[str]) -> Options | str:
+    from img2dataset.cli.recipe import parse_recipe  # noqa: PLC0415  (few ask for it)
+
+    return parse_recipe(words)
 
 
 def _verify(words: Sequence[str]) -> int:

@@ -77,6 +77,11 @@ def to_toml(options: Options) -> str:
     return "\n".join(parts) + "\n"
 
 
+def format_toml(values: Mapping[str, Any]) -> str:
+    """Write some options in the form that --config reads."""
+    return "".join(f"{name} = {_format_value(value)}\n" for name, value in values.items())
+
+
 def _format_line(declared: Field[Any], value: Any) -> str:
     if value is None:  # TOML has no null: leaving the option out means its default
         is_default = declared.default in (None, MISSING)

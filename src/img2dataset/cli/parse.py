@@ -76,6 +76,18 @@ def parse(argv: Sequence[str]) -> Options | str:
     return Options(**values)
 
 
+def read_options(argv: Sequence[str]) -> dict[str, Any]:
+    """Read flags of options, as of a run: option -> value, not checked yet.
+
+    Raises:
+        OptionError: they cannot be understood, or are no options of a run.
+    """
+    given = _read(argv)
+    if given.switch is not None or given.config is not None:
+        raise OptionError(f"--{given.switch or CONFIG} is for the command of a run")
+    return _collect_values(given)
+
+
 def _read_single_word(argv: Sequence[str]) -> _Arguments | None:
     """What `help`, `version` or `-v` alone ask for, unless that is the name of a list."""
     if len(argv) != 1:
