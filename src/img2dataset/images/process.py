@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -15,12 +16,13 @@ from img2dataset.images.decode import decode
 from img2dataset.images.encode import ENCODERS, FORMATS
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
-from img2dataset.images.icc import find_conversion
+from img2dataset.images.icc import Conversion, find_conversion
 from img2dataset.images.kept import is_proved_whole
 from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
 from img2dataset.images.pillow import set_up_pillow
+from img2dataset.images.pixels import Pixels
 from img2dataset.images.png_pixels import shrink_png
 from img2dataset.images.probe import probe
 from img2dataset.images.resize import crop_or_pad, fit, resize, shrink_jpeg
@@ -28,6 +30,19 @@ from img2dataset.records import EncodedImage
 
 SHRINKERS = {"JPEG": shrink_jpeg, "PNG": shrink_png}
 """Format -> what decodes and averages in one pass, where that can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What is done with one image."""
+
+    width: int
+    height: int
+    """As displayed."""
+    orientation: int
+    plan: geometry.Plan
+    boxes: list[Any]
+    recolour: Conversion | None
 
 
 class ImageProcessor:
@@ -58,6 +73,19 @@ class ImageProcessor:
             raise RowError(Reason.DECODE) from error
 
     def _process(self, data: bytes, header: Header, boxes: list[Any]) -> EncodedImage:
+        steps = self._plan(data, header, boxes)
+        may_be_kept = self._may_be_kept(header, steps)
+        if may_be_kept and steps.recolour is None and is_proved_whole(data, header):
+            stored = data
+        else:
+            pixels, as_stored = self._make_pixels(data, header, steps)
+            kept = may_be_kept and as_stored
+            stored = data if kept else self._encode(pixels, self._config.encode_quality)
+        exif = read_image_exif(data, header) if self._config.extract_exif else None
+        return EncodedImage(stored, *steps.plan.final, steps.width, steps.height, exif)
+
+    def _plan(self, data: bytes, header: Header, boxes: list[Any]) -> _Steps:
+        """Decide what is done with the image, and refuse what filters and limits refuse."""
         config = self._config
         orientation = header.orientation if config.apply_exif_orientation else 1
         width, height = header.width, header.height
@@ -69,44 +97,38 @@ class ImageProcessor:
         if not boxes:  # those are blurred on the whole image
             plan = plan_kept_part(plan, width, height)
         geometry.check_plan(config, plan)
-
         recolour = find_conversion(data, header) if config.convert_to_srgb else None
-        may_be_kept = (
-            config.skip_reencode
-            and orientation == 1
-            and not boxes
-            and not plan.changes_size
-            and header.format == FORMATS[config.encode_format]
+        return _Steps(width, height, orientation, plan, boxes, recolour)
+
+    def _may_be_kept(self, header: Header, steps: _Steps) -> bool:
+        """Whether the bytes are stored as they are, if all their pixels are there."""
+        return (
+            self._config.skip_reencode
+            and steps.orientation == 1
+            and not steps.boxes
+            and not steps.plan.changes_size
+            and header.format == FORMATS[self._config.encode_format]
         )
-        if may_be_kept and recolour is None and is_proved_whole(data, header):
-            exif = self._read_exif(data, header)
-            return EncodedImage(data, *plan.final, width, height, exif)
 
-        pixels = None
-        if not boxes and not recolour and header.format in SHRINKERS:
-            pixels = SHRINKERS[header.format](data, header, plan, orientation)
-        as_stored = False  # does not matter where the size changes
-        if pixels is None:
-            factor = 1 if boxes else self._factor(header, plan, width, height)
-            pixels, as_stored = decode(data, header, factor, recolour)
-            pixels = turn_upright(pixels, orientation)
-            if boxes:
-                pixels = blur(resize(pixels, plan, by_opencv=True), boxes)
-                pixels = crop_or_pad(pixels, plan)
-            else:
-                pixels = fit(pixels, plan)
+    def _make_pixels(self, data: bytes, header: Header, steps: _Steps) -> tuple[Pixels, bool]:
+        """Make the pixels to store; say whether the file holds exactly these."""
+        plan = steps.plan
+        if not steps.boxes and not steps.recolour and header.format in SHRINKERS:
+            small = SHRINKERS[header.format](data, header, plan, steps.orientation)
+            if small is not None:
+                return small, False
+        factor = 1 if steps.boxes else self._factor(header, steps)
+        pixels, as_stored = decode(data, header, factor, steps.recolour)
+        pixels = turn_upright(pixels, steps.orientation)
+        if not steps.boxes:
+            return fit(pixels, plan), as_stored
+        blurred = blur(resize(pixels, plan, by_opencv=True), steps.boxes)
+        return crop_or_pad(blurred, plan), as_stored
 
-        kept = may_be_kept and as_stored
-        stored = data if kept else self._encode(pixels, config.encode_quality)
-        exif = self._read_exif(data, header)
-        return EncodedImage(stored, *plan.final, width, height, exif)
-
-    def _read_exif(self, data: bytes, header: Header) -> str | None:
-        return read_image_exif(data, header) if self._config.extract_exif else None
-
-    def _factor(self, header: Header, plan: geometry.Plan, width: int, height: int) -> int:
+    def _factor(self, header: Header, steps: _Steps) -> int:
         """Choose the factor by which decoding shrinks."""
-        shrinks = plan.interpolation is not None and plan.width < width
+        plan = steps.plan
+        shrinks = plan.interpolation is not None and plan.width < steps.width
         if not (shrinks and self._shrinkable and header.format == "JPEG"):
             return 1
-        return geometry.choose_shrink_factor((width, height), (plan.width, plan.height))
+        return geometry.choose_shrink_factor((steps.width, steps.height), (plan.width, plan.height))
