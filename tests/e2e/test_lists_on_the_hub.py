@@ -61,4 +61,4 @@ def test_a_gated_list_is_read_with_the_token_and_without_says_what_to_accept_whe
     assert "set HF_TOKEN" in refused[0][1]
     assert "(403)" in refused[1][1]
     assert "with the account of HF_TOKEN" in refused[1][1]
-    assert "does not exist" in gone[1] or "matches no file" in gone[1]
+    assert "https://huggingface.co/datasets/o/gone" in gone[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.errors import OptionError
+from img2dataset.errors import OptionError, SourceError
 from img2dataset.options import Options
 from img2dataset.sources import SourceConfig, open_source
 from tests.unit.sources.lists import content, fields_in, rows_in, shards_of, urls_in, write
@@ -111,7 +112,8 @@ def test_only_row_groups_that_can_match_are_read(
     wanted = reading("parquet", where)
     source = open_source(str(path), wanted)
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
-    list(source.shards(100))
+    with suppress(SourceError):  # no row of the list matches
+        list(source.shards(100))
 
     assert read == groups
 
