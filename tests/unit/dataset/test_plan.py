@@ -201,7 +201,18 @@ OTHER_VALUES: dict[str, Any] = {
     "private_addresses": "deny", "dns_servers": ["127.0.0.1"], "max_decode_seconds": 7, "max_storage_wait": 3, "part": "0/2", "save_fetch_metadata": True,
     "user_agent_contact": "me@a.org",
     "accept_changed_list": True,
+    "columns": ["url", "text"], "delimiter": "tab", "quoting": "none",
+    "rename_columns": ["width=list_width"], "url_template": "https://a.org/{id}",
+    "where": "id > 3", "deduplicate": "url", "duplicate_captions": "all",
 }  # fmt: skip
+NEEDED: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ("columns", "delimiter", "quoting", "rename_columns", "url_template", "where"),
+        {"input_format": "csv"},
+    ),
+    "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
+}
+"""Option -> what must be given with it."""
 FREE = {
     "output_folder", "processes_count", "thread_count", "timeout", "enable_wandb",
     "wandb_project", "distributor", "subjob_size", "retries", "incremental_mode",
@@ -220,7 +231,7 @@ def other_value(declared: Field[Any]) -> Any:
     if declared.name in OTHER_VALUES:
         return OTHER_VALUES[declared.name]
     default: Any = declared.default
-    return not default if declared.type == "bool" else default + 1
+    return not default if declared.type == "bool" else (default or 0) + 1
 
 
 def identity(**changes: Any) -> Identity:
@@ -229,10 +240,11 @@ def identity(**changes: Any) -> Identity:
 
 @pytest.mark.parametrize("name", [each.name for each in fields(Options) if each.name != "url_list"])
 def test_every_option_is_free_to_change_or_refused_by_its_name(tmp_path: Path, name: str) -> None:
-    plan(tmp_path, identity=identity())
+    needed = NEEDED.get(name, {})
+    plan(tmp_path, identity=identity(**needed))
     finish(tmp_path, "00000")
     declared = next(each for each in fields(Options) if each.name == name)
-    other = identity(**{name: other_value(declared)})
+    other = identity(**needed, **{name: other_value(declared)})
 
     # those that are listed are; of options that are newer than the list, their declaration says it
     if name in FREE or (name not in OTHER_VALUES and not declared.metadata["shapes_output"]):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2dataset.images.geometry import INTERPOLATIONS, Plan
-from img2dataset.images.native import AREA
+from img2dataset.images.native import AREA, LANCZOS
 from img2dataset.images.pixels import Pixels
 from img2dataset.images.resize import fit, resize
 from tests.unit.images.made import bgr, encoded, pixels_of, saved, smooth, to_png
