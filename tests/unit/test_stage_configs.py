@@ -26,7 +26,10 @@ OTHER_FORM = {"verify_hash", "dns_servers", "disallowed_header_directives", "col
 
 VALUES = {"delimiter": "tab", "url_template": "http://a.org/{id}", "where": "id > 3"}
 """Values of options whose texts have a form."""
-NEEDED = dict.fromkeys((*VALUES, "quoting", "deduplicate"), {"input_format": "csv"})
+NEEDED: dict[str, dict[str, Any]] = {
+    **dict.fromkeys((*VALUES, "quoting", "deduplicate"), {"input_format": "csv"}),
+    "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
+}
 """Option -> what must be given with it."""
 
 
