@@ -27,7 +27,7 @@ OTHER_FORM = {"verify_hash", "dns_servers", "disallowed_header_directives", "col
 VALUES = {"delimiter": "tab", "url_template": "http://a.org/{id}", "where": "id > 3"}
 """Values of options whose texts have a form."""
 NEEDED: dict[str, dict[str, Any]] = {
-    **dict.fromkeys((*VALUES, "quoting", "deduplicate"), {"input_format": "csv"}),
+    **{name: {"input_format": "csv"} for name in (*VALUES, "quoting", "deduplicate")},
     "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
 }
 """Option -> what must be given with it."""
@@ -36,11 +36,11 @@ NEEDED: dict[str, dict[str, Any]] = {
 def another_value(declared: Field[Any]) -> Any:
     """A value that is allowed and not the default."""
     check, default = declared.metadata["check"], declared.default
-    if declared.name in VALUES:
-        return VALUES[declared.name]
     if isinstance(check, OneOf):
         return next(name for name in check.choices.names() if name != default)
     match default:
+        case _ if declared.name in VALUES:
+            return VALUES[declared.name]
         case bool():
             return not default
         case int():

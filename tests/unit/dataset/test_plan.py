@@ -206,10 +206,10 @@ OTHER_VALUES: dict[str, Any] = {
     "where": "id > 3", "deduplicate": "url", "duplicate_captions": "all",
 }  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ("columns", "delimiter", "quoting", "rename_columns", "url_template", "where"),
-        {"input_format": "csv"},
-    ),
+    **{
+        name: {"input_format": "csv"}
+        for name in ("columns", "delimiter", "quoting", "rename_columns", "url_template", "where")
+    },
     "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
 }
 """Option -> what must be given with it."""
