@@ -13,8 +13,8 @@ from img2dataset.errors import Reason, RowError
 from img2dataset.images.native import PNG_FILTERS
 from img2dataset.images.opencv_encoder import encode_with_opencv
 from img2dataset.images.pixels import Pixels
+from img2dataset.signatures import PNG
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2}
 """Channels -> colour type of IHDR: greyscale, truecolour."""
 MAX_SIDE_PIXELS = 1_000_000
@@ -59,7 +59,7 @@ def _encode_natively(native: ModuleType, pixels: Pixels, deflate_level: int) -> 
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
     return b"".join(
         [
-            SIGNATURE,
+            PNG,
             *_make_chunk(b"IHDR", header),
             *_make_chunk(b"IDAT", compressed),
             *_make_chunk(b"IEND", b""),
