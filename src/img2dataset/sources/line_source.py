@@ -165,9 +165,10 @@ class LineSource:
 
         `done` is the number of bytes in the files before, `documents` that of documents.
         """
-        for table in self._format.tables(reading, self._config, types):
-            finished = finish_table(table, self._config)
-            yield count_documents(finished, documents), float(done + reading.position)
+        with translate_errors(SourceError, reading.file.url):
+            for table in self._format.tables(reading, self._config, types):
+                finished = finish_table(table, self._config)
+                yield count_documents(finished, documents), float(done + reading.position)
 
     def _find_first(self) -> InputFile:
         """Find the first file that has rows."""

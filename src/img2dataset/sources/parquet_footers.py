@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
-from img2dataset.sources.nested_columns import add_paths, find_type
+from img2dataset.sources.nested_columns import add_paths, find_type, list_paths
 from img2dataset.sources.parquet_ranges import open_parquet
 from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.types import find_common_type
@@ -39,7 +39,9 @@ def inspect_file(
 def check_schema(schema: pa.Schema, config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column or path."""
     wanted = [column.source for column in list_read_columns(config)]
-    check_columns(add_paths(schema, wanted), config, url)
+    check_columns(
+        add_paths(schema, wanted), config, url, lambda: (path for path, _ in list_paths(schema))
+    )
 
 
 def find_footer(tail: bytes) -> bytes | None:
