@@ -15,7 +15,7 @@ from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.types import find_common_type
 
 MAGIC = b"PAR1"
-
+MAX_FOOTERS_AT_ONCE = 16
 
 FOOTER_END_BYTES = 8
 """The length of the footer, and the magic."""
@@ -77,6 +77,13 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
             ]
         )
         return Footer(int(parquet.metadata.num_rows), kept)
+
+
+def read_row_groups(file: InputFile) -> list[int]:
+    """Read how many rows each row group of a file has."""
+    with open_parquet(file.url) as parquet:
+        metadata = parquet.metadata
+        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
 
 def find_schemas_to_cast(

@@ -24,6 +24,9 @@ from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
 
+SHUFFLED_ROWS = 256
+"""Rows of a table in memory that stay close to each other when it is shuffled."""
+
 
 class TableSource:
     """A list that is in memory."""
@@ -52,7 +55,7 @@ class TableSource:
                 for name in config.additional_columns
             ]
         )
-        self._rows = leave_out_duplicates(self._table, config, self._schema)
+        self._rows = leave_out_duplicates(shuffle_table(self._table, config), config, self._schema)
         self._handed_out = 0
         self.files = (InputFile(name, self._table.nbytes, compute_fingerprint(self._table)),)
 
@@ -76,6 +79,19 @@ class TableSource:
 
     def fraction_read(self) -> float:
         return float(self._handed_out / self._rows.num_rows)
+
+
+def shuffle_table(table: pa.Table, config: SourceConfig) -> pa.Table:
+    """Return the rows in the order of the seed, if there is one: `shuffling`, for a table."""
+    if config.shuffle is None:
+        return table
+    from img2dataset.sources.shuffling import shuffle_rows  # noqa: PLC0415  (few lists)
+
+    def read(start: int) -> Iterator[tuple[pa.Table, float]]:
+        yield table.slice(start, SHUFFLED_ROWS), 0.0
+
+    starts = range(0, table.num_rows, SHUFFLED_ROWS)
+    return pa.concat_tables(part for part, _ in shuffle_rows(starts, read, config.shuffle))
 
 
 def leave_out_duplicates(table: pa.Table, config: SourceConfig, schema: pa.Schema) -> pa.Table:
