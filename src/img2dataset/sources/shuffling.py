@@ -22,7 +22,7 @@ OPEN_PARTS = 16
 """Parts that are read in turns."""
 TURN_ROWS = 4096
 WINDOW_ROWS = OPEN_PARTS * TURN_ROWS
-"""Rows that are in memory, and permuted together: about 20 MB with captions."""
+"""Rows that are in memory, and permuted together."""
 
 
 def shuffle_rows(

@@ -55,7 +55,7 @@ class TableSource:
                 for name in config.additional_columns
             ]
         )
-        self._rows = leave_out_duplicates(shuffle_table(self._table, config), config, self._schema)
+        self._rows = order_rows(self._table, config, self._schema)
         self._handed_out = 0
         self.files = (InputFile(name, self._table.nbytes, compute_fingerprint(self._table)),)
 
@@ -94,16 +94,16 @@ def shuffle_table(table: pa.Table, config: SourceConfig) -> pa.Table:
     return pa.concat_tables(part for part, _ in shuffle_rows(starts, read, config.shuffle))
 
 
-def leave_out_duplicates(table: pa.Table, config: SourceConfig, schema: pa.Schema) -> pa.Table:
-    """Return the normalised table without the rows with the URL of one before, if that is asked
-    for; else the table."""
+def order_rows(table: pa.Table, config: SourceConfig, schema: pa.Schema) -> pa.Table:
+    """Return the rows in their order; or the normalised table without the rows with the URL of one
+    before, if that is asked for."""
     if config.deduplicate is None:
-        return table
+        return shuffle_table(table, config)
     table = normalise(table, config, schema)
     with closing(Duplicates()) as duplicates:
         if config.duplicate_captions == "all":
             duplicates.note_captions([table])
-        return duplicates.keep_first(table)
+        return duplicates.keep_first(shuffle_table(table, config))
 
 
 def find_matching(table: pa.Table, config: SourceConfig) -> pa.Array:

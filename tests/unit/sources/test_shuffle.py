@@ -132,6 +132,23 @@ def test_with_conditions_and_duplicates(tmp_path: Path) -> None:
         list(open_source(path, reading("csv", where="n > 1000")).shards(10))
 
 
+@pytest.mark.parametrize("input_format", ["csv", "table"])
+def test_captions_of_duplicates_stay_in_the_order_of_the_list(
+    input_format: str, tmp_path: Path
+) -> None:
+    records = [{"url": f"http://a/{n % 10}", "t": f"{n:03}"} for n in range(200)]
+    url_list: Any = pa.Table.from_pylist(records)
+    if input_format == "csv":
+        url_list = write(tmp_path / "a.csv", content(records, "csv"))
+    more: dict[str, Any] = {"deduplicate": "url", "duplicate_captions": "all", "caption_col": "t"}
+
+    fields = fields_in(url_list, reading(input_format.replace("table", "parquet"), **more))
+
+    assert all(len(each["all_captions"]) == 20 for each in fields)
+    assert all(each["all_captions"] == sorted(each["all_captions"]) for each in fields)
+    assert any(each["caption"] != each["all_captions"][0] for each in fields)
+
+
 @pytest.mark.parametrize("input_format", ["jsonl", "parquet"])
 def test_documents_keep_their_numbers(input_format: str, tmp_path: Path) -> None:
     documents = [{"i": [f"http://a/{n}", None, f"http://b/{n}"]} for n in range(90)]
