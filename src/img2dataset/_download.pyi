@@ -76,6 +76,7 @@ def download(
     where: str | None = None,
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
+    shuffle: int | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -216,6 +217,8 @@ def download(
         duplicate_captions: captions of rows with the same URL, with deduplicate; first:
             that of the first row; all: those of all rows, as a list in the metadata column
             all_captions (default: 'first')
+        shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
+            gives the same order (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

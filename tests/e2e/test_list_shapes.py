@@ -100,3 +100,27 @@ def test_urls_are_made_and_a_condition_that_nothing_matches_is_said(tmp_path: Pa
     assert [row["url"] for row in rows] == [site.url("/image/2.jpg")]
     assert code == 1
     assert "no row of the list matches" in said
+
+
+def test_a_shuffled_list_is_resumed_in_the_same_order(tmp_path: Path) -> None:
+    with Site() as site:
+        for host in ("localhost", "127.0.0.1"):
+            urls = [site.url(f"/image/{n}.jpg").replace("127.0.0.1", host) for n in range(30)]
+            pq.write_table(pa.table({"url": urls}), tmp_path / f"{host}.parquet", row_group_size=5)
+        lists = tmp_path / "*.parquet"
+        options = ("--input_format=parquet", "--number_sample_per_shard=7", "--shuffle=1")
+        rows = make(tmp_path, lists, *options)
+        for shard in (1, 2, 8):  # as if the run had been interrupted
+            for path in (tmp_path / "out").glob(f"{shard:05}*"):
+                path.unlink()
+        again = make(tmp_path, lists, *options)
+        other, said = run([
+            f"--url_list={lists}", f"--output_folder={tmp_path / 'out'}", *options[:2],
+            "--output_format=webdataset", "--image_size=32", "--shuffle=2",
+        ])  # fmt: skip
+
+    urls = [row["url"] for row in rows]
+    assert len(set(urls)) == 60
+    assert [(row["key"], row["url"]) for row in again] == [(row["key"], row["url"]) for row in rows]
+    assert len({url.split("/")[2] for url in urls[:7]}) == 2
+    assert (other, "shuffle (was 1, is 2)" in said) == (2, True)

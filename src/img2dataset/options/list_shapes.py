@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from img2dataset.options.checks import OneOf
+from img2dataset.options.checks import OneOf, at_least
 from img2dataset.options.choices import Deduplicate, DuplicateCaptions, Quoting
 from img2dataset.options.declared import DeclaredOptions
 from img2dataset.options.list_checks import column_names, condition, renames, separator, template
@@ -71,5 +71,13 @@ class ListShapeOptions(DeclaredOptions):
         f"captions of rows with the same URL, with deduplicate; {DuplicateCaptions.explained()}",
         Group.INPUT,
         check=OneOf(DuplicateCaptions),
+        shapes_output=True,
+    )
+    shuffle: int | None = option(
+        None,
+        "seed of a random order of the rows, for lists sorted by host; the same seed gives the "
+        "same order",
+        Group.INPUT,
+        check=at_least(0),
         shapes_output=True,
     )

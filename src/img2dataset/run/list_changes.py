@@ -32,6 +32,8 @@ class ListCheck:
     rows_per_shard: int
     is_same: IsSame
     """Whether a stored shard has the rows that the list gives it."""
+    is_shuffled: bool = False
+    """Whether a shard has rows of many files: then any change can touch all shards."""
 
     def touched(
         self, before: Sequence[Mapping[str, Any]], first_id: int, done: frozenset[int]
@@ -42,9 +44,10 @@ class ListCheck:
         close_tables()  # of a file as it was, if this process has read it before
         try:
             shards = self._done_shards(first_id, own, listed)
-            found = find_touched_shards(
-                shards, self.source.files, list_fingerprints(before), self.is_same
-            )
+            known = () if self.is_shuffled else list_fingerprints(before)
+            found = find_touched_shards(shards, self.source.files, known, self.is_same)
+            if self.is_shuffled:
+                found = dict.fromkeys(found, "of a shuffled list")
         finally:
             close_tables()
         return found | dict.fromkeys(sorted(own.difference(listed)), "")

@@ -135,7 +135,8 @@ def make_comparison(
     """Make the comparison that is carried out only if the list has changed."""
     name_of = partial(shard_name, oom_shard_count=options.oom_shard_count)
     is_same = make_row_check(folder, config, name_of)
-    check = ListCheck(source, options.number_sample_per_shard, is_same)
+    is_shuffled = options.shuffle is not None
+    check = ListCheck(source, options.number_sample_per_shard, is_same, is_shuffled)
     return Comparison(check.touched, name_of, accepted=options.accept_changed_list)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from img2dataset.options import list_template_columns
@@ -12,6 +12,7 @@ from img2dataset.records import CAPTION, URL
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.missing_header import suggest_header
 from img2dataset.sources.partitions import parse_partitions
+from img2dataset.sources.paths import parse_path
 from img2dataset.sources.separators import suggest_separator
 from img2dataset.text import plural
 
@@ -92,8 +93,24 @@ def suggest_column(name: str, there: list[str]) -> str:
     return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
 
 
-def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
-    """Refuse a file that lacks a wanted column, or has it twice."""
+def suggest_path(name: str, paths: Iterable[str]) -> str:
+    """Name the first path to a value of this name inside a column; empty if there is none."""
+    found = next(
+        (path for path in paths if path != name and parse_path(path)[-1:] == (name,)), None
+    )
+    return f"; did you mean {found!r}?" if found else ""
+
+
+def check_columns(
+    there: list[str],
+    config: SourceConfig,
+    url: str,
+    list_paths: Callable[[], Iterable[str]] = tuple,
+) -> None:
+    """Refuse a file that lacks a wanted column, or has it twice.
+
+    `list_paths` lists the paths into its columns, for the message.
+    """
     check_renames(there, config, url)
     for column in list_read_columns(config):
         if column.source in (DOCUMENT_INDEX, URL_POSITION) and config.expands:
@@ -107,6 +124,7 @@ def check_columns(there: list[str], config: SourceConfig, url: str) -> None:
                 config.columns is None and suggest_header(there, config.url_col, config.caption_col)
             ) or (
                 suggest_separator(there, config.input_format)
+                or suggest_path(column.source, list_paths())
                 or suggest_column(column.source, there)
             )
         what = "has no such column" if count == 0 else f"has {count} columns of that name"

@@ -45,6 +45,8 @@ class SourceConfig:
     """The condition, as written."""
     deduplicate: str | None = None
     duplicate_captions: str = "first"
+    shuffle: int | None = None
+    """The seed of the order of the rows."""
     renames: tuple[tuple[str, str], ...] = ()
     """(name in the files, name for all other options)."""
 
@@ -83,8 +85,10 @@ class SourceConfig:
 
     @property
     def needs_stream(self) -> bool:
-        """Whether the rows of the list are not those of its files, so that it is read here."""
-        return self.expands or self.where is not None or self.deduplicate is not None
+        """Whether the rows of the list are not those of its files, in their order, so that it is
+        read here."""
+        changes = (self.where, self.deduplicate, self.shuffle)
+        return self.expands or any(each is not None for each in changes)
 
     @property
     def url_sources(self) -> tuple[str, ...]:

@@ -18,7 +18,11 @@ def describe_folder(fs: Any, path: str, location: str, input_format: str) -> str
     for ending in FORMATS_OF_ENDINGS:
         for suffix in ("", ".gz"):
             if any(name.endswith(f".{ending}{suffix}") for name in names):
-                return f"; input_format={ending}{suffix} reads its *.{ending}{suffix}"
+                pattern = f"*.{ending}{suffix}"
+                return (
+                    f"; input_format={ending}{suffix} reads its {pattern}; if those are "
+                    f"{input_format}, use url_list='{folder}/{pattern}'"
+                )
     if any("." not in name for name in names):
         return f"; its files have no ending: if they are {input_format}, use url_list='{folder}/*'"
     depth = find_depth(fs, path, f".{input_format}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
 from img2dataset.sources.json_objects import Objects
+from img2dataset.sources.paths import list_inner_paths
 from img2dataset.sources.reading import Reading
 
 Batches = Callable[[Reading, SourceConfig], Iterator[Objects]]
@@ -54,9 +56,10 @@ class KeyCheck:
             missing = wanted - self._seen.keys()
             if missing:
                 self._seen |= self._keys_until(missing, config, each)
+        list_paths = partial(list_inner_paths, first.rows[0])
         if not url_keys <= keys.keys():
-            check_columns(list(keys), config, file.url)
-        check_columns(list(self._seen), config, file.url)
+            check_columns(list(keys), config, file.url, list_paths)
+        check_columns(list(self._seen), config, file.url, list_paths)
 
     def _keys_until(
         self, wanted: set[str], config: SourceConfig, file: InputFile

@@ -100,7 +100,8 @@ def read_array(text: ArrayText) -> Iterator[Objects]:
         for position, item in enumerate(batch):
             is_object = isinstance(item, dict)
             if not is_object:
-                objects.add_problem(f"{number + position}: {describe_problem(item)}", str(item))
+                example = item.text if isinstance(item, BadElement) else str(item)
+                objects.add_problem(f"{number + position}: {describe_problem(item)}", example)
             objects.rows.append(replace_surrogates(item) if is_object else {})
         if number == 1:
             foreign = describe_elements(batch)

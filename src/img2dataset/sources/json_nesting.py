@@ -23,11 +23,12 @@ def describe_nesting(content: Mapping[str, Any], url_col: str) -> str | None:
     if not names:
         return None
     name = next((name for name in names if url_col in content[name][0]), names[0])
+    key = url_col if url_col in content[name][0] else "KEY"
     keys = ", ".join(map(repr, list(content[name][0])[:20]))
     lists = ", ".join(map(repr, names))
     return (
-        f"it is one object with lists of rows inside ({lists}); make such a list a file of its "
-        f"own, as by  jq .{name} FILE > rows.json  (keys of {name!r}: {keys})"
+        f"it is one object with lists of rows inside ({lists}); name their columns by paths, as by  "
+        f"url_col={name}[*].{key}  (keys of {name!r}: {keys})"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol, TypeVar
 
@@ -20,12 +21,23 @@ from img2dataset.sources.made_columns import finish_table
 from img2dataset.sources.opening import translate_errors
 from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import copy_table, cut_into_shards
+from img2dataset.sources.shuffling import shuffle_rows
 
 T = TypeVar("T")
 
 
 Types = Mapping[str, pa.DataType]
 """Types of the additional columns of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """What is read from its start to its end: a file, or a row group of one."""
+
+    file: InputFile
+    documents: int = 0
+    """In the list before it, of a list of documents."""
+    row_group: int | None = None
 
 
 class LineFormat(Protocol):
@@ -74,7 +86,7 @@ class LineSource:
         types = self._column_types()
         with self._duplicates(types) as duplicates:
             self._findings = Findings()
-            for number, tables in self._file_tables(types):
+            for number, tables in self._ordered_tables(types):
                 kept = (
                     (table if duplicates is None else duplicates.keep_first(table), position)
                     for table, position in tables
@@ -99,27 +111,59 @@ class LineSource:
                 )
             yield duplicates
 
+    def _ordered_tables(
+        self, types: Types
+    ) -> Iterator[tuple[int, Iterator[tuple[pa.Table, float]]]]:
+        """Yield the tables of each file; of a shuffled list, all of them at once."""
+        if self._config.shuffle is None:
+            yield from self._file_tables(types)
+            return
+
+        def read(part: FilePart) -> Iterator[tuple[pa.Table, float]]:
+            with self._noted_reading(part) as reading:
+                yield from self._marked(reading, types, 0, part.documents)
+
+        yield 0, shuffle_rows(self.list_parts(), read, self._config.shuffle)
+
+    def list_parts(self) -> list[FilePart]:
+        """List what a shuffled list is read in."""
+        parts = []
+        documents = 0
+        for file in self.files:
+            parts.append(FilePart(file, documents))
+            if self._config.expands and len(self.files) > 1:
+                documents += self._count_documents(file)
+        return parts
+
+    def _count_documents(self, file: InputFile) -> int:
+        """Count the documents of a file; this reads it."""
+        bare = replace(self._config, additional_columns=(), bbox_col=None, where=None)
+        with translate_errors(SourceError, file.url), self.open_reading(FilePart(file)) as reading:
+            for _ in self._format.tables(reading, bare, {}):
+                pass
+            return reading.documents
+
     def _file_tables(self, types: Types) -> Iterator[tuple[int, Iterator[tuple[pa.Table, float]]]]:
         """Yield each file with its tables, and with each of them how many bytes of the list are read."""
         done = documents = 0
         for number, file in enumerate(self.files):
-            with self._noted_reading(file) as reading:
+            with self._noted_reading(FilePart(file)) as reading:
                 yield number, self._marked(reading, types, done, documents)
                 done += reading.position
                 documents += reading.documents
 
     @contextmanager
-    def _noted_reading(self, file: InputFile) -> Iterator[Reading]:
-        """Read a file, and merge its findings into those of the list."""
-        with translate_errors(SourceError, file.url), self.open_reading(file) as reading:
+    def _noted_reading(self, part: FilePart) -> Iterator[Reading]:
+        """Read a part, and merge its findings into those of the list."""
+        with translate_errors(SourceError, part.file.url), self.open_reading(part) as reading:
             try:
                 yield reading
             finally:
                 self._findings.merge(reading.findings)
 
-    def open_reading(self, file: InputFile) -> Reading:
-        """Begin one pass over a file."""
-        return Reading(file)
+    def open_reading(self, part: FilePart) -> Reading:
+        """Begin one pass over a part."""
+        return Reading(part.file)
 
     def findings(self) -> tuple[str, ...]:
         return self._findings.lines()
@@ -127,7 +171,7 @@ class LineSource:
     def first_rows(self, config: SourceConfig) -> pa.Table:
         """Read some of the first rows, normalised as `config` says, which has no additional columns."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
+        with translate_errors(OptionError, file.url), self.open_reading(FilePart(file)) as reading:
             tables = (t for t in self._format.tables(reading, config, {}) if t.num_rows)
             found = next(tables, None)  # none: no row group can match a condition
             return pa.table({}) if found is None else finish_table(found, config)
@@ -135,7 +179,7 @@ class LineSource:
     def column_names(self) -> list[str]:
         """List the columns of the first file that has rows."""
         file = self._first_file
-        with translate_errors(OptionError, file.url), self.open_reading(file) as reading:
+        with translate_errors(OptionError, file.url), self.open_reading(FilePart(file)) as reading:
             return self._format.column_names(reading, self._config)
 
     def all_names(self) -> list[str]:
@@ -165,9 +209,10 @@ class LineSource:
 
         `done` is the number of bytes in the files before, `documents` that of documents.
         """
-        for table in self._format.tables(reading, self._config, types):
-            finished = finish_table(table, self._config)
-            yield count_documents(finished, documents), float(done + reading.position)
+        with translate_errors(SourceError, reading.file.url):
+            for table in self._format.tables(reading, self._config, types):
+                finished = finish_table(table, self._config)
+                yield count_documents(finished, documents), float(done + reading.position)
 
     def _find_first(self) -> InputFile:
         """Find the first file that has rows."""

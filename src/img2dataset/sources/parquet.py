@@ -13,6 +13,7 @@ from img2dataset.records import ParquetRange, Shard
 from img2dataset.sources.config import InputFile, Source, SourceConfig
 from img2dataset.sources.opening import translate_errors
 from img2dataset.sources.parquet_footers import (
+    MAX_FOOTERS_AT_ONCE,
     Footer,
     find_schemas_to_cast,
     inspect_file,
@@ -23,8 +24,6 @@ from img2dataset.sources.partitions import add_partitions
 from img2dataset.sources.values import is_string_like
 
 __all__ = ["inspect_file", "open_files"]
-
-MAX_FOOTERS_AT_ONCE = 16
 
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 
 from img2dataset.sources.columns import check_columns, list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
-from img2dataset.sources.nested_columns import add_paths, find_type
+from img2dataset.sources.nested_columns import add_paths, find_type, list_paths
 from img2dataset.sources.parquet_ranges import open_parquet
 from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.types import find_common_type
 
 MAGIC = b"PAR1"
-
+MAX_FOOTERS_AT_ONCE = 16
 
 FOOTER_END_BYTES = 8
 """The length of the footer, and the magic."""
@@ -39,7 +39,9 @@ def inspect_file(
 def check_schema(schema: pa.Schema, config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column or path."""
     wanted = [column.source for column in list_read_columns(config)]
-    check_columns(add_paths(schema, wanted), config, url)
+    check_columns(
+        add_paths(schema, wanted), config, url, lambda: (path for path, _ in list_paths(schema))
+    )
 
 
 def find_footer(tail: bytes) -> bytes | None:
@@ -75,6 +77,13 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
             ]
         )
         return Footer(int(parquet.metadata.num_rows), kept)
+
+
+def read_row_groups(file: InputFile) -> list[int]:
+    """Read how many rows each row group of a file has."""
+    with open_parquet(file.url) as parquet:
+        metadata = parquet.metadata
+        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
 
 def find_schemas_to_cast(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pyarrow as pa
 
-from img2dataset.errors import OptionError
+from img2dataset.errors import OptionError, SourceError
 from img2dataset.options.where import list_names
 from img2dataset.sources.columns import list_read_columns
 from img2dataset.sources.config import InputFile, SourceConfig
@@ -15,10 +16,10 @@ from img2dataset.sources.documents import expand_documents
 from img2dataset.sources.findings import Findings
 from img2dataset.sources.json_objects import Objects, fill_in
 from img2dataset.sources.json_tables import make_table
-from img2dataset.sources.line_source import LineSource, Types
+from img2dataset.sources.line_source import FilePart, LineSource, Types
 from img2dataset.sources.nested_columns import list_roots
 from img2dataset.sources.opening import translate_errors
-from img2dataset.sources.parquet_footers import read_footer
+from img2dataset.sources.parquet_footers import MAX_FOOTERS_AT_ONCE, read_footer, read_row_groups
 from img2dataset.sources.parquet_ranges import BATCH_ROWS, open_parquet
 from img2dataset.sources.partitions import add_partitions, parse_partitions
 from img2dataset.sources.reading import Reading
@@ -42,8 +43,9 @@ def make_group_test(config: SourceConfig) -> GroupTest:
 class ParquetReading:
     """One pass over a Parquet file: what a `Reading` is to a file of lines."""
 
-    def __init__(self, file: InputFile) -> None:
+    def __init__(self, file: InputFile, row_group: int | None = None) -> None:
         self.file = file
+        self._row_group = row_group
         self.position = 0
         self.documents = 0
         self.findings = Findings()
@@ -63,14 +65,19 @@ class ParquetReading:
         """Yield the rows of the row groups that can match, and note how far the file is read."""
         metadata = self._parquet.metadata
         groups = metadata.num_row_groups
-        for number in range(groups):
-            if not can_match(metadata.row_group(number)):
+        size = self.file.size or 0
+        done = 0
+        for number in range(groups) if self._row_group is None else [self._row_group]:
+            group = metadata.row_group(number)
+            if not can_match(group):
+                done += group.num_rows
                 continue
             for batch in self._parquet.iter_batches(
                 BATCH_ROWS, row_groups=[number], columns=columns, use_threads=False
             ):
+                done += batch.num_rows
+                self.position = size * done // metadata.num_rows
                 yield pa.Table.from_batches([batch])
-            self.position = (self.file.size or 0) * (number + 1) // groups
 
 
 class ParquetFormat:
@@ -116,8 +123,24 @@ class ParquetStream(LineSource):
     def __init__(self, files: tuple[InputFile, ...], config: SourceConfig) -> None:
         super().__init__(files, config, ParquetFormat())
 
-    def open_reading(self, file: InputFile) -> Reading:
-        return cast("Reading", ParquetReading(file))
+    def open_reading(self, part: FilePart) -> Reading:
+        return cast("Reading", ParquetReading(part.file, part.row_group))
+
+    def list_parts(self) -> list[FilePart]:
+        """List the row groups of all files, from the footers; a row is a document."""
+        with ThreadPoolExecutor(MAX_FOOTERS_AT_ONCE) as pool:
+            sizes = list(pool.map(self._list_row_groups, self.files))
+        parts = []
+        documents = 0
+        for file, groups in zip(self.files, sizes, strict=True):
+            for number, rows in enumerate(groups):
+                parts.append(FilePart(file, documents, number))
+                documents += rows if self._config.expands else 0
+        return parts
+
+    def _list_row_groups(self, file: InputFile) -> list[int]:
+        with translate_errors(SourceError, file.url):
+            return read_row_groups(file)
 
     def _has_rows(self, file: InputFile) -> bool:
         with translate_errors(OptionError, file.url):

@@ -52,6 +52,17 @@ def walk(value: Any, steps: tuple[str, ...], passed: tuple[Any, ...] = ()) -> It
         yield from walk(value[steps[0]], steps[1:], passed)
 
 
+def list_inner_paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of each plain value inside; of a list, those in its first element."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from list_inner_paths(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value:
+        yield from list_inner_paths(value[0], path + EVERY)
+    else:
+        yield path
+
+
 def look_up(document: Mapping[str, Any], path: str) -> tuple[bool, Any]:
     """Return whether a path without lists leads anywhere, and the value there."""
     if path in document:

@@ -24,6 +24,9 @@ from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
 
+SHUFFLED_ROWS = 256
+"""Rows of a table in memory that stay close to each other when it is shuffled."""
+
 
 class TableSource:
     """A list that is in memory."""
@@ -52,7 +55,7 @@ class TableSource:
                 for name in config.additional_columns
             ]
         )
-        self._rows = leave_out_duplicates(self._table, config, self._schema)
+        self._rows = order_rows(self._table, config, self._schema)
         self._handed_out = 0
         self.files = (InputFile(name, self._table.nbytes, compute_fingerprint(self._table)),)
 
@@ -78,16 +81,29 @@ class TableSource:
         return float(self._handed_out / self._rows.num_rows)
 
 
-def leave_out_duplicates(table: pa.Table, config: SourceConfig, schema: pa.Schema) -> pa.Table:
-    """Return the normalised table without the rows with the URL of one before, if that is asked
-    for; else the table."""
-    if config.deduplicate is None:
+def shuffle_table(table: pa.Table, config: SourceConfig) -> pa.Table:
+    """Return the rows in the order of the seed, if there is one: `shuffling`, for a table."""
+    if config.shuffle is None:
         return table
+    from img2dataset.sources.shuffling import shuffle_rows  # noqa: PLC0415  (few lists)
+
+    def read(start: int) -> Iterator[tuple[pa.Table, float]]:
+        yield table.slice(start, SHUFFLED_ROWS), 0.0
+
+    starts = range(0, table.num_rows, SHUFFLED_ROWS)
+    return pa.concat_tables(part for part, _ in shuffle_rows(starts, read, config.shuffle))
+
+
+def order_rows(table: pa.Table, config: SourceConfig, schema: pa.Schema) -> pa.Table:
+    """Return the rows in their order; or the normalised table without the rows with the URL of one
+    before, if that is asked for."""
+    if config.deduplicate is None:
+        return shuffle_table(table, config)
     table = normalise(table, config, schema)
     with closing(Duplicates()) as duplicates:
         if config.duplicate_captions == "all":
             duplicates.note_captions([table])
-        return duplicates.keep_first(table)
+        return duplicates.keep_first(shuffle_table(table, config))
 
 
 def find_matching(table: pa.Table, config: SourceConfig) -> pa.Array:

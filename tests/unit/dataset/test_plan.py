@@ -204,6 +204,7 @@ OTHER_VALUES: dict[str, Any] = {
     "columns": ["url", "text"], "delimiter": "tab", "quoting": "none",
     "rename_columns": ["width=list_width"], "url_template": "https://a.org/{id}",
     "where": "id > 3", "deduplicate": "url", "duplicate_captions": "all",
+    "shuffle": 3,
 }  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {
     **{

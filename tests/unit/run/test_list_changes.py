@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,24 @@ def touched(
         shard: url.rpartition("/")[2].removesuffix(f".{input_format}")
         for shard, url in found.items()
     }
+
+
+def test_every_shard_of_a_shuffled_list_is_compared(tmp_path: Path) -> None:
+    reading = replace(config("csv"), shuffle=1)
+    opened(tmp_path / "lists", BEFORE, "csv")
+    source = open_source(str(tmp_path / "lists"), reading)
+    old = inputs(source)
+    done = frozenset(store(tmp_path / "out", source, reading))
+    opened(tmp_path / "lists", {**BEFORE, "d": "uvw"}, "csv")
+    is_same = make_row_check(Folder(str(tmp_path / "out")), reading, name_of)
+
+    same = ListCheck(source, SIZE, is_same, is_shuffled=True).touched(old[:1], 0, done)
+    grown = ListCheck(
+        open_source(str(tmp_path / "lists"), reading), SIZE, is_same, is_shuffled=True
+    ).touched(old, 0, done)
+
+    assert same == {}
+    assert set(grown.values()) == {"of a shuffled list"}
 
 
 @pytest.mark.parametrize("input_format", few_quick(FORMATS, every=4))

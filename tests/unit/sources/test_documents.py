@@ -132,6 +132,7 @@ def test_columns_inside_objects_need_no_lists(input_format: str, tmp_path: Path)
     [
         ("images[*].rawurl", "did you mean .*raw_url'"),
         ("image[*].raw_url", "did you mean 'images"),
+        ("raw_url", r"did you mean 'images\[\*\]\.raw_url'"),
         ("images[*]", "lists or objects, not URLs"),
         ("images", r"url_col=images\[\*\]"),
     ],

@@ -167,3 +167,11 @@ def test_keys_that_come_after_the_first_thousands_are_found(tmp_path: Path) -> N
     path = write(tmp_path / "a.json", json.dumps([*records, {"url": "http://b", "x": "late"}]))
 
     assert fields_in(path, WITH_X)[-1] == {"x": "late", "url": "http://b"}
+
+
+def test_the_example_of_a_malformed_element_is_how_it_begins(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", '[{"url": "http://a/1"}, {"url": nonsense}]')
+    source = open_source(path, JSON)
+    list(source.shards(10))
+
+    assert """'{"url": nonsense}'""" in source.findings()[0]

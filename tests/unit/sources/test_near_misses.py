@@ -88,3 +88,12 @@ def test_one_column_of_another_name_has_no_other_separator(tmp_path: Path) -> No
     path.write_text("link\nhttp://example.com/a.jpg\n")
 
     assert "separated by" not in refusal(path, "csv")
+
+
+def test_a_folder_of_files_with_another_ending_shows_both_ways_out(tmp_path: Path) -> None:
+    (tmp_path / "multimedia.txt").write_text("url\tn\nhttp://a.example/1\t1\n", encoding="utf-8")
+
+    said = refusal(tmp_path, "tsv")
+
+    assert "input_format=txt reads its *.txt" in said
+    assert f"if those are tsv, use url_list='{tmp_path}/*.txt'" in said

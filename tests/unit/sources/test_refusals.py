@@ -51,8 +51,8 @@ def test_a_file_of_another_kind_is_named(
 @pytest.mark.parametrize(
     ("input_format", "text", "said"),
     [
-        ("json", {"info": {}, "annotations": [{"url": URL}]}, "jq .annotations"),
-        ("json", {"info": {}, "images": [{"coco_url": URL}]}, "jq .images"),
+        ("json", {"info": {}, "annotations": [{"url": URL}]}, "url_col=annotations[*].url "),
+        ("json", {"info": {}, "images": [{"coco_url": URL}]}, "url_col=images[*].KEY "),
         ("json", {"columns": ["url"], "index": [0], "data": [[URL]]}, "orient='split'"),
         ("json", {"0": {"url": URL}, "1": {"url": URL}}, "orient='index'"),
         ("json", [URL, URL], "input_format=txt"),
