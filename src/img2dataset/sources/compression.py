@@ -67,7 +67,8 @@ def unpack_head(head: bytes, kind: Compression | None) -> bytes:
     unpacked = []
     try:
         with open_unpacked(BytesIO(head), kind) as stream:
-            while piece := stream.read(PIECE_BYTES):
+            # read would lose what comes before the end, in filling up its piece
+            while piece := cast("Any", stream).read1(PIECE_BYTES):
                 unpacked.append(piece)
     except (*BROKEN, OSError):  # cut off in any case; a damaged file is reported when it is read
         pass

@@ -174,4 +174,4 @@ def test_the_example_of_a_malformed_element_is_how_it_begins(tmp_path: Path) -> 
     source = open_source(path, JSON)
     list(source.shards(10))
 
-    assert """'{"url": nonsense}'""" in source.findings()[0]
+    assert """ '{"url": nonsense}""" in source.findings()[0]

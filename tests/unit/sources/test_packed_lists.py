@@ -14,6 +14,7 @@ import pytest
 
 from img2dataset.errors import OptionError, SourceError
 from img2dataset.sources import open_source
+from img2dataset.sources.compression import Compression, unpack_head
 from tests.unit.sources.lists import compress, config, content, fields_in, shards_of, urls_in, write
 
 RECORDS = [{"url": f"http://a/{number}.jpg", "n": number} for number in range(3)]
@@ -168,3 +169,11 @@ def test_a_partitioned_folder_in_a_store_and_one_without_such_files(tmp_path: Pa
     (tmp_path / "y=1").mkdir()
     write(tmp_path / "y=1" / "a.csv", b"url\n")
     assert "no *.jsonl files in them" in refusal(tmp_path, "jsonl")
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz"])
+def test_of_a_head_that_is_cut_all_is_read_that_is_there(ending: str) -> None:
+    """So a file that is cut off is told when it is read, after the shards that can be made."""
+    plain = b"".join(b"http://a.example/%d.jpg\n" % (n * 7919 % 1009) for n in range(1000))
+
+    assert unpack_head(compress(plain, ending)[:-5], Compression(ending)) == plain
