@@ -379,9 +379,10 @@ def test_b17_boxes_and_untouched_bytes_are_refused_together(tmp_path: Path) -> N
 
 
 def test_b18_png_has_a_default_level(rich: Run) -> None:
-    pixels = opened(rich.member("plain.png", "png"))
-    level_6 = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])[1].tobytes()
-    assert rich.member("plain.png", "png") == level_6
+    """Of files not larger than those of the old tool's encoder at level 6, to 1 %."""
+    stored = rich.member("plain.png", "png")
+    level_6 = cv2.imencode(".png", opened(stored), [cv2.IMWRITE_PNG_COMPRESSION, 6])[1]
+    assert 0.9 * level_6.nbytes < len(stored) <= 1.01 * level_6.nbytes
 
 
 @pytest.mark.slow

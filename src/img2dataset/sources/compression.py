@@ -10,8 +10,6 @@ from enum import Enum
 from io import BytesIO
 from typing import IO, Any, cast
 
-import pyarrow as pa
-
 
 class Compression(str, Enum):
     """A way to compress a file; the value is the ending of its name."""
@@ -56,8 +54,14 @@ def open_unpacked(stored: Any, kind: Compression) -> IO[bytes]:
             return cast("IO[bytes]", bz2.BZ2File(stored))
         case Compression.XZ:
             return cast("IO[bytes]", lzma.LZMAFile(stored))
-        case Compression.ZSTD:  # Python has no Zstandard before 3.14; pyarrow has it in its wheels
-            return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(stored, "r"), "zstd"))
+        case Compression.ZSTD:  # Python has none before 3.14; pyarrow has it in its wheels
+            return _open_zstandard(stored)
+
+
+def _open_zstandard(stored: Any) -> IO[bytes]:
+    import pyarrow as pa  # noqa: PLC0415  (start-up does without it)
+
+    return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(stored, "r"), "zstd"))
 
 
 def unpack_head(head: bytes, kind: Compression | None) -> bytes:

@@ -124,7 +124,7 @@ def test_bits_of_a_transparent_colour_beyond_the_depth_do_not_count() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-@given(SIDE, SIDE, st.randoms())
+@given(SIDE, SIDE, st.randoms(use_true_random=True))
 @settings(max_examples=30)
 def test_pixels_of_any_size_are_those_of_libpng(
     kind: tuple[int, int], across: tuple[int, float], down: tuple[int, float], chance: random.Random
