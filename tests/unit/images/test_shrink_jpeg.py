@@ -280,3 +280,44 @@ def test_without_a_compiler_it_is_done_in_two_steps(monkeypatch: pytest.MonkeyPa
 def test_grey_stays_grey() -> None:
     data = saved(bgr(smooth(600, 450))[:, :, 0].copy(), "JPEG", quality=95)
     assert one_pass(data, 200, 150).ndim == 2
+
+
+def fill_codes(data: bytes, counts: int) -> bytes:
+    """Add codes to a Huffman table whose counts begin at `counts`, until one is all ones: codes of
+    its longest length that no block uses."""
+    table = bytearray(data)
+    lengths = table[counts : counts + 16]
+    longest = max(n for n in range(16) if lengths[n])
+    room = sum(count << (15 - n) for n, count in enumerate(lengths))
+    free = ((1 << 16) - room) >> (15 - longest)
+    symbols = sum(lengths)
+    table[counts + longest] += free
+    table[counts + 16 + symbols : counts + 16 + symbols] = bytes(free)
+    size = int.from_bytes(table[counts - 3 : counts - 1], "big") + free
+    table[counts - 3 : counts - 1] = size.to_bytes(2, "big")
+    return bytes(table)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_huffman_code_of_all_ones_is_left_to_libjpeg(*, progressive: bool) -> None:
+    data = saved(smooth(64, 48), "JPEG", optimize=True, progressive=progressive)
+    counts = data.index(b"\xff\xc4") + 5
+    assert one_pass(data, 20, 15) is not None
+    full = fill_codes(data, counts)
+
+    with pytest.raises(ValueError, match="Huffman"):
+        simplejpeg.decode_jpeg(full)
+    assert shrink_jpeg(full, probe(data), planned(20, 15), 1) is None
+
+
+@pytest.mark.parametrize("factors", [0xD0, 0x01, 0x10, 0x15, 0x51])
+def test_impossible_sampling_of_grey_is_left_to_libjpeg(factors: int) -> None:
+    data = jpeg(smooth(64, 48), "Gray")
+    at = data.index(b"\xff\xc0") + 11
+    wrong = data[:at] + bytes([factors]) + data[at + 1 :]
+
+    with pytest.raises(ValueError, match="sampling"):
+        simplejpeg.decode_jpeg(wrong, "GRAY")
+    assert shrink_jpeg(wrong, probe(data), planned(20, 15), 1) is None
+    twice = data[:at] + b"\x22" + data[at + 1 :]
+    assert np.array_equal(one_pass(twice, 20, 15), one_pass(data, 20, 15))

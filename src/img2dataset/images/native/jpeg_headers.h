@@ -12,6 +12,7 @@
 #include "jpeg_progressive.h"
 
 #define MAX_AL 13
+#define MAX_SAMPLING 4 /* T.81, B.2.2 */
 
 /* ---- of a file to decode ---- */
 
@@ -96,8 +97,12 @@ static int read_sof(Decoder *decoder, int marker, ByteReader reader)
         Component *component = &decoder->component[i];
         component->id = read_byte(&reader);
         const int factors = read_byte(&reader);
-        component->h = count == 1 ? 1 : factors >> 4;
-        component->v = count == 1 ? 1 : factors & 15;
+        component->h = factors >> 4;
+        component->v = factors & 15;
+        /* those of a single component do not matter, if they are any */
+        const int is_sound = component->h >= 1 && component->h <= MAX_SAMPLING &&
+                             component->v >= 1 && component->v <= MAX_SAMPLING;
+        if (count == 1 && is_sound) component->h = component->v = 1;
         component->tq = read_byte(&reader);
         if (component->tq > 3) return UNSUPPORTED;
         memset(component->bits_left, -1, sizeof component->bits_left);

@@ -140,7 +140,7 @@ static int build_table(HuffmanTable *table, int dc)
         table->valoffset[length] = at - (int32_t)code;
         for (int i = 0; i < table->code_counts[length]; i++, at++, code++) {
             if (at >= 256 || !is_baseline_symbol(table->huffval[at], dc)) return 0;
-            if (code >= (1u << length) - (length == 16)) return 0; /* all ones is no code */
+            if (code >= (1u << length) - 1) return 0; /* all ones is no code */
             if (length <= LOOKAHEAD_BITS)
                 add_lookahead(table, length, code, table->huffval[at], dc);
         }

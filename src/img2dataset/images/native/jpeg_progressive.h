@@ -71,7 +71,7 @@ static int build_progressive_table(HuffmanTable *table, int is_refinement, int a
         table->valoffset[length] = at - (int32_t)code;
         for (int i = 0; i < table->code_counts[length]; i++, at++, code++) {
             const int rest = LOOKAHEAD_BITS - length;
-            if (at >= 256 || code >= (1u << length) - (length == 16)) return 0;
+            if (at >= 256 || code >= (1u << length) - 1) return 0; /* all ones is no code */
             const int symbol = table->huffval[at];
             if (rest < 0 || !is_allowed(symbol, is_refinement, al)) continue;
             for (uint32_t tail = 0; tail < 1u << rest; tail++)
