@@ -41,6 +41,7 @@ def test_a_compressed_list_is_read_with_and_without_its_ending_in_the_format(
     assert urls_in(str(tmp_path), config(base)) == URLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_large_one_is_read_whole_and_a_cut_one_is_named(ending: str, tmp_path: Path) -> None:
     # distinct enough that no head of 64 KiB holds all of it
