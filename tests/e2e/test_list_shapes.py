@@ -36,7 +36,7 @@ def test_a_star_keeps_every_column_and_a_second_run_resumes(tmp_path: Path) -> N
             "url": [site.url("/image/1.jpg")], "width": [640], "key": ["k"], "tags": [["a", "b"]],
         })  # fmt: skip
         pq.write_table(table, path)
-        options = ("--input_format=parquet", "--save_additional_columns=*")
+        options = ("--input_format=parquet", "--save_additional_columns=*", "--where=width >= 512")
         rows = make(tmp_path, path, *options)
         again = make(tmp_path, path, *options)
 

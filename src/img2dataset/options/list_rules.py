@@ -8,7 +8,7 @@ from img2dataset.errors import OptionError
 from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.list_checks import list_template_columns, parse_renames
 from img2dataset.options.list_shapes import ListShapeOptions
-from img2dataset.options.star import wants_all_columns
+from img2dataset.options.star import is_prefixed, wants_all_columns
 from img2dataset.options.where import list_names, parse_condition
 
 TEXT_TABLES = ("csv", "tsv")
@@ -67,7 +67,9 @@ def _check_renames(options: ListShapeOptions) -> None:
         del asked["url_col"]
     for name, columns in asked.items():
         for column in columns:
-            if column is not None and column in renames and column not in new_names:
+            if column is None or column not in renames or column in new_names:
+                continue
+            if name == "save_additional_columns" or not is_prefixed(column, renames[column]):
                 raise OptionError(
                     f"{name} has {column!r}, which rename_columns renames to {renames[column]!r}: "
                     f"write {renames[column]!r} there"

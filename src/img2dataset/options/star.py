@@ -59,6 +59,12 @@ def make_names(name: str, old: str) -> Iterator[str]:
         yield name
 
 
+def is_prefixed(old: str, new: str) -> bool:
+    """Whether a * gives the column this name; options may name it as the list does."""
+    prefix = new.removesuffix(old)
+    return new != old and new.endswith(old) and not prefix.replace(PREFIX, "")
+
+
 def find_reserved(options: ListShapeOptions) -> set[str]:
     """The names under which these options store something else."""
     fetched = FETCH_COLUMNS if options.save_fetch_metadata else ()

@@ -31,6 +31,10 @@ class Column:
     """Whether it is converted to text; else it keeps its type."""
 
 
+PLACE = "_place:"
+"""Before the names of what rows of documents get, whose documents may have keys of these names."""
+
+
 def list_columns(config: SourceConfig) -> tuple[Column, ...]:
     """List the columns of the normalised table, in their order."""
     columns = [
@@ -40,7 +44,8 @@ def list_columns(config: SourceConfig) -> tuple[Column, ...]:
     ]  # fmt: skip
     if config.expands:
         columns += [
-            Column(name, name, "url_col", is_text=False) for name in (DOCUMENT_INDEX, URL_POSITION)
+            Column(name, PLACE + name, "url_col", is_text=False)
+            for name in (DOCUMENT_INDEX, URL_POSITION)
         ]
     if config.duplicate_captions == "all":
         columns.append(Column(ALL_CAPTIONS, ALL_CAPTIONS, "duplicate_captions", is_text=False))
@@ -113,7 +118,7 @@ def check_columns(
     """
     check_renames(there, config, url)
     for column in list_read_columns(config):
-        if column.source in (DOCUMENT_INDEX, URL_POSITION) and config.expands:
+        if column.source in (PLACE + DOCUMENT_INDEX, PLACE + URL_POSITION):
             continue  # made as the rows are
         count = there.count(column.source)
         if count == 1 or (count == 0 and column.source in parse_partitions(url)):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from img2dataset.options.columns import DOCUMENT_INDEX, URL_POSITION
-from img2dataset.sources.columns import list_read_columns, suggest_column
+from img2dataset.sources.columns import PLACE, list_read_columns, suggest_column
 from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.json_objects import Objects
 from img2dataset.sources.paths import (
@@ -37,7 +37,7 @@ def expand_documents(
         for number, document in enumerate(objects.rows):
             if number in objects.problems:
                 expanded.problems[len(expanded.rows)] = objects.problems[number]
-                expanded.rows.append({DOCUMENT_INDEX: reading.documents})
+                expanded.rows.append({PLACE + DOCUMENT_INDEX: reading.documents})
             else:
                 expanded.rows += expand_document(
                     document, config.url_source, sources, reading.documents
@@ -71,8 +71,8 @@ def expand_document(
             **shared,
             **find_in_elements(each, url_path, sources),
             url_path: each.value,
-            DOCUMENT_INDEX: index,
-            URL_POSITION: position,
+            PLACE + DOCUMENT_INDEX: index,
+            PLACE + URL_POSITION: position,
         }
         for position, each in enumerate(found)
         if each.value is not None

@@ -55,7 +55,7 @@ class JsonListFormat:
         config: SourceConfig,
     ) -> list[str]:
         """Read the whole list: keys may come late."""
-        batches = scan_files(files, config, read_batches)
+        batches = scan_files(files, config, read_filled)
         return list(dict.fromkeys(key for objects in batches for key in list_keys(objects)))
 
     def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
@@ -63,10 +63,15 @@ class JsonListFormat:
             yield make_table(objects, config, types)
 
 
+def read_filled(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
+    """Read the objects of a file as they are, with the columns that its folders name."""
+    return fill_in(read_objects(reading, config), reading.file.url)
+
+
 def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
     """Read the rows of a file: its objects, with the columns that its folders name, or the URLs in
     them."""
-    objects = fill_in(read_objects(reading, config), reading.file.url)
+    objects = read_filled(reading, config)
     if config.expands:
         return expand_documents(objects, config, reading)
     return fill_paths(objects, config)

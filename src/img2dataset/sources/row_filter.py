@@ -27,6 +27,8 @@ from img2dataset.options.where import (
 from img2dataset.sources.values import is_bytes, is_string_like
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+ZONE = r"(Z|:\d{2}[^:]*[+-]\d{2}(:?\d{2})?)$"
 SIGNS = {
     "=": pc.equal,
     "!=": pc.not_equal,
@@ -85,8 +87,8 @@ def take_texts(operand: Operand, columns: Columns, rows: int) -> Any:
 
 def compare(sign: str, left: Operand, right: Operand, table: tuple[Columns, int]) -> Any:
     one, other = take_values(left, *table), take_values(right, *table)
-    one, other = adapt_text(one, other.type), adapt_text(other, one.type)
     try:
+        one, other = adapt_text(one, other.type), adapt_text(other, one.type)
         return SIGNS[sign](one, other)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise ConditionTypeError(
@@ -112,8 +114,21 @@ def adapt_text(values: Any, kind: pa.DataType) -> Any:
         texts = pc.if_else(numbers, pc.utf8_trim_whitespace(values), pa.scalar(None, pa.string()))
         return pc.utf8_ltrim(texts, "+").cast(pa.float64())
     if pa.types.is_temporal(kind):
-        return values.cast(kind)
+        return add_zone(values, kind).cast(kind)
     return values
+
+
+def add_zone(times: Any, kind: pa.DataType) -> Any:
+    """Add UTC to texts without a zone that are compared with times that have one."""
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        return times
+    dated = pc.if_else(
+        pc.match_substring_regex(times, DATE),
+        pc.binary_join_element_wise(times, "00:00", " "),
+        times,
+    )
+    zoned = pc.match_substring_regex(dated, ZONE)
+    return pc.if_else(zoned, dated, pc.binary_join_element_wise(dated, "Z", ""))
 
 
 @dataclass(frozen=True, slots=True)

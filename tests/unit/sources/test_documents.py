@@ -166,3 +166,27 @@ def test_a_column_of_files_is_typed_over_the_list(tmp_path: Path) -> None:
     shards = shards_of(str(tmp_path), reading("parquet", "i[*]", save_additional_columns=["n"]))
 
     assert {shard.rows.schema.field("n").type for shard in shards} == {pa.float64()}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+def test_a_list_of_documents_has_its_own_columns_only(input_format: str, tmp_path: Path) -> None:
+    url_list = write(tmp_path / f"a.{input_format}", content(MMC4, input_format))
+    wanted = reading(input_format, "images[*].raw_url", caption_col="images[*].name")
+
+    assert open_source(url_list, wanted).all_names() == ["page", "images"]
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+def test_a_renamed_index_of_the_documents_keeps_its_values(
+    input_format: str, tmp_path: Path
+) -> None:
+    documents = [{"document_index": 70 + n, "images": [f"http://a/{n}"]} for n in range(2)]
+    url_list = write(tmp_path / f"a.{input_format}", content(documents, input_format))
+    wanted = reading(
+        input_format, "images[*]", save_additional_columns=["own"],
+        rename_columns=["document_index=own"],
+    )  # fmt: skip
+
+    rows = fields_in(url_list, wanted)
+
+    assert [(row["own"], row["document_index"]) for row in rows] == [(70, 0), (71, 1)]

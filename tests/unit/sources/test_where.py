@@ -168,3 +168,29 @@ def test_rows_of_documents_and_made_urls_are_filtered_too(tmp_path: Path) -> Non
         assert fields == [{"document_index": 0, "url_position": 1, "url": "http://a/2"}]
     path = write(tmp_path / "b.csv", content(RECORDS, "csv"))
     assert urls_in(path, reading("csv", "n = 3", url_template="http://b/{n}")) == ["http://b/3"]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_times_are_compared_with_dates(zone: str | None, tmp_path: Path) -> None:
+    days = pa.array([0, 86_400, 172_800], pa.timestamp("s", zone))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"url": [f"http://a/{n}" for n in range(3)], "day": days}), path)
+
+    assert found(str(path), reading("parquet", "day > '1970-01-01'")) == "12"
+    assert found(str(path), reading("parquet", "day >= '1970-01-02 00:00:01'")) == "2"
+    with pytest.raises(OptionError, match=r"where is .*'abc'"):
+        open_source(str(path), reading("parquet", "day > 'abc'"))
+
+
+@pytest.mark.parametrize("input_format", FORMATS[:5])
+def test_a_condition_takes_the_old_name_of_a_column_with_a_prefix(
+    input_format: str, tmp_path: Path
+) -> None:
+    rows = [{"url": f"http://a/{width}", "width": width} for width in (1, 2)]
+    url_list = write(tmp_path / f"a.{input_format}", content(rows, input_format))
+    wanted = reading(
+        input_format, "width > 1", save_additional_columns=["list_width"],
+        rename_columns=["width=list_width"],
+    )  # fmt: skip
+
+    assert [row["list_width"] for row in fields_in(url_list, wanted)] == [2]
