@@ -95,9 +95,10 @@ static PyObject *find_pixels_end_py(PyObject *module, PyObject *args)
 
 PyDoc_STRVAR(prove_whole_doc,
              "prove_whole(data)\n--\n\n"
-             "Whether the JPEG `data` has no oddity, every Huffman code of its picture, and its\n"
-             "end marker, so that libjpeg decodes it without a warning; if not, it may do so all\n"
-             "the same.  The GIL is released.");
+             "Whether the JPEG `data` has every Huffman code of its picture, its end marker, and\n"
+             "nothing between them for which libjpeg stops or fills up pixels; what it may warn of\n"
+             "is ignored by it: Ss and Se of a sequential scan, the version of JFIF.  If not, it\n"
+             "may decode the file wholly all the same.  The GIL is released.");
 
 static PyObject *prove_whole_py(PyObject *module, PyObject *object)
 {
