@@ -10,6 +10,7 @@ from img2dataset.options.choices import Deduplicate, DuplicateCaptions, Quoting
 from img2dataset.options.declared import DeclaredOptions
 from img2dataset.options.list_checks import column_names, condition, renames, separator, template
 from img2dataset.options.option import Group, option
+from img2dataset.options.url_schemes import WEB_SCHEMES, scheme_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +81,12 @@ class ListShapeOptions(DeclaredOptions):
         Group.INPUT,
         check=at_least(0),
         shapes_output=True,
+    )
+    url_schemes: Sequence[str] = option(
+        WEB_SCHEMES,
+        "schemes of the URLs in the list that are fetched, such as http,https,s3: http and https by "
+        "this program, others by fsspec, with the credentials that it finds; file also allows "
+        "absolute local paths. All other rows fail",
+        Group.DOWNLOAD,
+        check=scheme_names,
     )
