@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from errno import EINVAL
 from typing import Any
 
+from img2dataset.errors import MissingExtraError
 from img2dataset.storage.failures import as_os_error, find_store_status, one_line
+from img2dataset.storage.file_systems import EXTRAS
 from img2dataset.storage.file_urls import FILE_SCHEMES, list_paths
 from img2dataset.storage.local_object import (
     ObjectError,
@@ -24,6 +26,7 @@ from img2dataset.storage.local_object import (
     TornError,
     read_local,
 )
+from img2dataset.storage.schemes import unknown_scheme
 
 FIRST_RANGE_BYTES = 2_000_000
 """What is asked for at once of an object of unknown size: nearly all images come in one request."""
@@ -111,6 +114,29 @@ class ObjectReader:
             fs.config_kwargs = {**more, **fs.config_kwargs}
             fs.retries = 1
         return fs
+
+
+def check_scheme(scheme: str) -> None:
+    """Check that fsspec can fetch URLs of this scheme here.
+
+    Raises:
+        MissingExtraError: it needs a library that an extra of this package has.
+        ImportError: it needs another library, which the error names.
+        ValueError: there is no such scheme; the message says which is near.
+    """
+    if scheme in FILE_SCHEMES:
+        return
+    from fsspec.registry import available_protocols, get_filesystem_class  # noqa: PLC0415
+
+    problem = unknown_scheme(f"{scheme}://", available_protocols())
+    if problem is not None:
+        raise ValueError(problem)
+    try:
+        get_filesystem_class(scheme)
+    except ImportError as error:
+        if scheme in EXTRAS:
+            raise MissingExtraError(f"url_schemes {scheme}", *EXTRAS[scheme]) from error
+        raise
 
 
 def is_async(fs: Any) -> bool:
