@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -34,7 +35,7 @@ def put(scheme: str, path: str, data: bytes) -> str:
     return f"{scheme}://{path}"
 
 
-def messages(*urls: str | None, **changes: object) -> list[str]:
+def messages(*urls: str | None, **changes: Any) -> list[str]:
     changes = {"url_schemes": ALL, "timeout": UNHURRIED, **changes}
     return [
         outcome.data.decode() if isinstance(outcome, Body) else outcome.message

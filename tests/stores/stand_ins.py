@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 from fsspec.asyn import AsyncFileSystem
@@ -26,13 +26,13 @@ class Endless(io.RawIOBase):
         return bytes(size)
 
 
-class StandIn(fsspec.AbstractFileSystem):
+class StandIn(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it has no types
     """A blocking file system; the path says what it does, `files` what it has."""
 
     protocol = "standin"
-    files: dict[str, bytes] = {}
-    asked: Counter[str] = Counter()
-    release = threading.Event()
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[Counter[str]] = Counter()
+    release: ClassVar[threading.Event] = threading.Event()
     """Ends the reads that hang."""
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
@@ -58,13 +58,13 @@ class StandIn(fsspec.AbstractFileSystem):
         }
 
 
-class AsyncStandIn(AsyncFileSystem):
+class AsyncStandIn(AsyncFileSystem):  # type: ignore[misc]
     """The same with coroutines."""
 
     protocol = "astandin"
-    files: dict[str, bytes] = {}
-    asked: Counter[str] = Counter()
-    cancelled: Counter[str] = Counter()
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[Counter[str]] = Counter()
+    cancelled: ClassVar[Counter[str]] = Counter()
 
     async def _cat_file(self, path: str, start: Any = None, end: Any = None, **_: Any) -> bytes:
         self.asked[path] += 1
@@ -116,17 +116,19 @@ def act(path: str, times: int) -> None:
     """Raise the error that the path names; with "once", only the first time."""
     name = path.rpartition("/")[2].partition("-")[0]
     if name in ERRORS and ("once" not in path or times == 1):
-        raise ERRORS[name]()
+        error = ERRORS[name]()
+        raise error
 
 
 @contextmanager
 def registered() -> Iterator[None]:
     """Let fsspec know them, empty."""
     for kind in (StandIn, AsyncStandIn):
-        kind.files, kind.asked = {}, Counter()  # type: ignore[attr-defined]
-        fsspec.register_implementation(kind.protocol, kind, clobber=True)  # type: ignore[attr-defined]
-    AsyncStandIn.cancelled = Counter()
-    StandIn.release = threading.Event()
+        kind.files.clear()
+        kind.asked.clear()
+        fsspec.register_implementation(kind.protocol, kind, clobber=True)
+    AsyncStandIn.cancelled.clear()
+    StandIn.release.clear()
     try:
         yield
     finally:

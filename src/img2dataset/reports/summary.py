@@ -118,7 +118,30 @@ def list_facts(report: Report) -> list[str]:
         return [*report.list_findings, *lines]
     rows = f"{plural(report.count, 'row')} in {format_duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
-    return [*list_examples(report), *report.list_findings, *lines, f"{rows}: {speed}"]
+    return [
+        *list_examples(report),
+        *describe_refused_schemes(report),
+        *report.list_findings,
+        *lines,
+        f"{rows}: {speed}",
+    ]
+
+
+def describe_refused_schemes(report: Report) -> list[str]:
+    """Name the option for rows whose scheme is not fetched; the schemes are those of the examples."""
+    refused = Reason.SCHEME_NOT_ALLOWED.value
+    count = report.reasons.get(refused, 0)
+    if not count:
+        return []
+    urls = report.tally.failed.urls.get(refused, ())
+    schemes = {url.strip().partition("://")[0].lower() for url in urls if "://" in url}
+    named = sorted(filter(str.isalnum, schemes))
+    example = f", such as url_schemes=http,https,{','.join(named)}," if named else ""
+    rows = plural(count, "row names", "rows name")
+    return [
+        f"{rows} something that is not fetched: url_schemes{example} says which schemes are, "
+        "if you trust the list"
+    ]
 
 
 def list_examples(report: Report) -> list[str]:
