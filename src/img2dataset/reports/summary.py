@@ -84,6 +84,9 @@ def format_percent(count: int, report: Report) -> str:
 
 def explain_reason(reason: Reason, report: Report) -> str:
     """Explain a reason by its error string; for HTTP errors, with the counts of the status codes."""
+    if reason is Reason.SCHEME_NOT_ALLOWED:  # its text depends on url_schemes
+        own = Reason.SCHEME_NOT_ALLOWED.foreign[0]
+        return next((each for each in report.tally.labels if each.startswith(own)), reason.label)
     if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
         return reason.label
     codes: Counter[str] = Counter()
@@ -138,10 +141,8 @@ def describe_refused_schemes(report: Report) -> list[str]:
     named = sorted(filter(str.isalnum, schemes))
     example = f", such as url_schemes=http,https,{','.join(named)}," if named else ""
     rows = plural(count, "row names", "rows name")
-    return [
-        f"{rows} something that is not fetched: url_schemes{example} says which schemes are, "
-        "if you trust the list"
-    ]
+    text = f"{rows} something that is not fetched: url_schemes{example} says which schemes are"
+    return [f"{text}, if you trust the list"]
 
 
 def list_examples(report: Report) -> list[str]:
