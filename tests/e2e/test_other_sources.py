@@ -147,7 +147,7 @@ def test_hashes_are_verified_and_duplicates_left_out_as_on_http(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_killed_run_over_a_folder_goes_on_and_parts_share_it(tmp_path: Path) -> None:
+def test_a_killed_run_over_a_folder_goes_on(tmp_path: Path) -> None:
     photos = put_photos(tmp_path / "photos", 600)
     options = [
         f"--url_list={photos}", "--input_format=folder", f"--output_folder={tmp_path / 'out'}",
@@ -159,11 +159,23 @@ def test_a_killed_run_over_a_folder_goes_on_and_parts_share_it(tmp_path: Path) -
     running.process.kill()
     running.end()
 
-    for part in ("0/2", "1/2"):
-        code, errors = run([*options, f"--part={part}"])
-        assert code == 0, errors
+    code, errors = run(options)
 
+    assert code == 0, errors
     Dataset(tmp_path / "out").check_whole(600)
+
+
+@pytest.mark.slow
+def test_parts_share_a_folder(tmp_path: Path) -> None:
+    photos = put_photos(tmp_path / "photos", 50)
+
+    for part in ("1/2", "0/2"):
+        report, dataset = make(photos, tmp_path / "out", input_format="folder", part=part)
+        assert report.exit_code == 0
+
+    assert [row["url"] for row in dataset.rows] == [
+        path.as_uri() for path in sorted(photos.rglob("*.jpg"))
+    ]
 
 
 @pytest.mark.slow
