@@ -77,7 +77,7 @@ def download(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
-    url_schemes: Sequence[str] = ('http', 'https'),
+    url_schemes: Sequence[str] | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -223,7 +223,7 @@ def download(
         url_schemes: schemes of the URLs in the list that are fetched, such as
             http,https,s3: http and https by this program, others by fsspec, with the
             credentials that it finds; file also allows absolute local paths. All other rows
-            fail (default: ('http', 'https'))
+            fail; None = http, https (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

@@ -92,7 +92,7 @@ class FetchConfig:
             drop_pages=options.verify_hash is None,
             shared_file=shared_file,
             host_limit_share=host_limit_share,
-            url_schemes=tuple(options.url_schemes),
+            url_schemes=options.allowed_schemes,
             roots=tuple(roots),
         )
 

@@ -82,11 +82,16 @@ class ListShapeOptions(DeclaredOptions):
         check=at_least(0),
         shapes_output=True,
     )
-    url_schemes: Sequence[str] = option(
-        WEB_SCHEMES,
+    url_schemes: Sequence[str] | None = option(
+        None,
         "schemes of the URLs in the list that are fetched, such as http,https,s3: http and https by "
         "this program, others by fsspec, with the credentials that it finds; file also allows "
-        "absolute local paths. All other rows fail",
+        "absolute local paths. All other rows fail; None = http, https",
         Group.DOWNLOAD,
         check=scheme_names,
     )
+
+    @property
+    def allowed_schemes(self) -> tuple[str, ...]:
+        """The schemes of URLs that are fetched."""
+        return WEB_SCHEMES if self.url_schemes is None else tuple(self.url_schemes)

@@ -119,7 +119,7 @@ def _check_passthrough(options: DeclaredOptions) -> None:
 
 def _check_schemes(options: ListShapeOptions) -> None:
     """Refuse schemes whose URLs name a server, unless every address may be reached."""
-    schemes = options.url_schemes
+    schemes = options.allowed_schemes
     if options.private_addresses == PrivateAddresses.ALLOW:
         return
     for scheme in schemes:

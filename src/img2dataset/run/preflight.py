@@ -61,7 +61,7 @@ def open_folder(options: Options) -> Folder:
 
 def check_url_schemes(options: Options) -> None:
     """Refuse a scheme of url_schemes that cannot be fetched here."""
-    for scheme in list_object_schemes(options.url_schemes):
+    for scheme in list_object_schemes(options.allowed_schemes):
         problem = find_scheme_problem(scheme)
         if problem is not None:
             raise OptionError(f"url_schemes has {scheme!r}: {problem}")

@@ -63,7 +63,7 @@ class SourceConfig:
             caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
             verify_hash=None if pair is None else (pair[0], pair[1]),
             columns=None if options.columns is None else tuple(options.columns),
-            url_schemes=tuple(options.url_schemes),
+            url_schemes=options.allowed_schemes,
             renames=tuple(parse_renames(options.rename_columns or ()).items()),
         )
 
