@@ -99,16 +99,18 @@ def test_no_url_is_a_chain_or_reaches_what_is_not_allowed(url: str) -> None:
     assert reason_of(outcome) in {Reason.SCHEME_NOT_ALLOWED, Reason.URL_INVALID}
 
 
-def test_what_is_behind_the_scheme_is_a_path_and_no_other_url(tmp_path: Path, site: Site) -> None:
+def test_what_is_behind_the_scheme_is_a_path_and_no_other_url(
+    tmp_path: Path, fresh_site: Site
+) -> None:
     (tmp_path / "a.jpg").write_bytes(b"secret")
     urls = [
         f"memory://x::file://{tmp_path}/a.jpg",
-        f"memory://::{site.url('/image/1.jpg')}",
+        f"memory://::{fresh_site.url('/image/1.jpg')}",
         f"standin://x::file://{tmp_path}/a.jpg",
     ]
 
     assert messages(*urls) == ["no such file or object"] * 3
-    assert site.requests == []
+    assert fresh_site.requests == []
 
 
 def test_a_redirect_never_leads_to_another_scheme(tmp_path: Path, site: Site) -> None:
@@ -178,6 +180,20 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
 @BOTH
 def test_errors_of_stores_are_reasons(scheme: str, name: str, message: str) -> None:
     assert messages(f"{scheme}://b/{name}-1") == [message]
+
+
+@BOTH
+def test_after_credentials_have_expired_the_store_is_opened_again(scheme: str) -> None:
+    """So that credentials that were renewed outside are found."""
+    kind = StandIn if scheme == "standin" else AsyncStandIn
+    urls = [put(scheme, "b/1", b"x"), f"{scheme}://b/expired", put(scheme, "b/2", b"x")]
+    with running(replace(CONFIG_OF_ALL, thread_count=1)) as (engine, fetched):
+        for number, url in enumerate(urls):
+            engine.submit(rows(url, start=number))
+            fetched.until_count(number + 1)
+
+    assert fetched.reasons == [None, Reason.CREDENTIALS_EXPIRED, None]
+    assert kind.opened == {"": 2}
 
 
 @BOTH

@@ -32,8 +32,13 @@ class StandIn(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it has no typ
     protocol = "standin"
     files: ClassVar[dict[str, bytes]] = {}
     asked: ClassVar[Counter[str]] = Counter()
+    opened: ClassVar[Counter[str]] = Counter()
     release: ClassVar[threading.Event] = threading.Event()
     """Ends the reads that hang."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.opened[""] += 1
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         self.asked[path] += 1
@@ -64,7 +69,12 @@ class AsyncStandIn(AsyncFileSystem):  # type: ignore[misc]
     protocol = "astandin"
     files: ClassVar[dict[str, bytes]] = {}
     asked: ClassVar[Counter[str]] = Counter()
+    opened: ClassVar[Counter[str]] = Counter()
     cancelled: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.opened[""] += 1
 
     async def _cat_file(self, path: str, start: Any = None, end: Any = None, **_: Any) -> bytes:
         self.asked[path] += 1
@@ -126,6 +136,7 @@ def registered() -> Iterator[None]:
     for kind in (StandIn, AsyncStandIn):
         kind.files.clear()
         kind.asked.clear()
+        kind.opened.clear()
         fsspec.register_implementation(kind.protocol, kind, clobber=True)
     AsyncStandIn.cancelled.clear()
     StandIn.release.clear()

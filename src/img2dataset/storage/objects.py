@@ -15,7 +15,12 @@ from errno import EINVAL
 from typing import Any
 
 from img2dataset.errors import MissingExtraError
-from img2dataset.storage.failures import as_os_error, find_store_status, one_line
+from img2dataset.storage.failures import (
+    as_os_error,
+    find_store_status,
+    is_expired,
+    one_line,
+)
 from img2dataset.storage.file_systems import EXTRAS
 from img2dataset.storage.file_urls import FILE_SCHEMES, list_paths
 from img2dataset.storage.local_object import (
@@ -76,13 +81,16 @@ class ObjectReader:
         scheme = url.partition("://")[0].lower()
         if scheme in FILE_SCHEMES:
             return read_local(list_paths(url), limits)
-        with translate_errors():
-            fs, path = self._open(scheme, url)
-            if not path.strip("/"):
-                raise BadUrlError(url)
-            if is_async(fs):
-                return read_ranges(fs, path, limits)
-            return read_stream(fs, path, limits)
+        try:
+            with translate_errors():
+                fs, path = self._open(scheme, url)
+                if not path.strip("/"):
+                    raise BadUrlError(url)
+                return (read_ranges if is_async(fs) else read_stream)(fs, path, limits)
+        except OSError as error:
+            if is_expired(error):
+                self._forget(scheme)
+            raise
 
     def _open(self, scheme: str, url: str) -> tuple[Any, str]:
         """Return the file system of a URL and the path in it.
@@ -102,6 +110,13 @@ class ObjectReader:
                 fs = self._shared.get(key) or self._make(kind, options)
                 (self._shared if is_async(fs) else own)[key] = fs
         return fs, str(kind._strip_protocol(url))  # noqa: SLF001
+
+    def _forget(self, scheme: str) -> None:
+        """Let the next object open the file system again, perhaps with credentials that are new."""
+        with self._opening:
+            for known in (self._shared, self._own.__dict__):
+                for key in [key for key in known if key[0] == scheme]:
+                    del known[key]
 
     def _make(self, kind: Any, options: dict[str, Any]) -> Any:
         fs = kind(**{**options, "skip_instance_cache": True, "use_listings_cache": False})
