@@ -70,6 +70,17 @@ class ObjectReader:
         self._opening = threading.Lock()
         self._shared: dict[Any, Any] = {}
         self._own = threading.local()
+        self._loaded: set[str] = set()
+
+    def load(self, url: str) -> None:
+        """Import what reads this URL, which may take seconds that are no fault of its store."""
+        scheme = url.partition("://")[0].lower()
+        if scheme in FILE_SCHEMES or scheme in self._loaded:
+            return
+        from fsspec.registry import get_filesystem_class  # noqa: PLC0415  (see storage/local_fs.py)
+
+        get_filesystem_class(scheme)
+        self._loaded.add(scheme)
 
     def read(self, url: str, limits: ReadLimits) -> StoredObject:
         """Read an object.

@@ -14,7 +14,6 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -28,7 +27,6 @@ from img2dataset.fetch.objects.transfer import AbandonedError, ObjectTransfer
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.records import Body, Failure
 from img2dataset.storage.file_urls import FILE_SCHEMES
-from img2dataset.storage.local_object import StoredObject
 from img2dataset.storage.objects import ObjectReader, ReadLimits
 
 MAX_THREADS = 64
@@ -44,7 +42,6 @@ ANSWERED = 1
 """As status: something came over the network; stores have statuses of their own."""
 
 K = TypeVar("K")
-Read = Callable[[str, ReadLimits], StoredObject]
 
 
 class ObjectTransfers(Generic[K]):
@@ -56,7 +53,6 @@ class ObjectTransfers(Generic[K]):
         loop: Loop,
         *,
         budget: Budget,
-        read: Read | None = None,
         politeness: Politeness = POLITE,
     ) -> None:
         self._config = config
@@ -64,7 +60,7 @@ class ObjectTransfers(Generic[K]):
         self._budget = budget
         self._politeness = politeness
         self._max_threads = min(config.thread_count, MAX_THREADS)
-        self._read = ObjectReader(self._max_threads).read if read is None else read
+        self._reader = ObjectReader(self._max_threads)
         self._running: dict[ObjectTransfer[K], None] = {}
         self._refused: list[K] = []
         self._jobs: queue.SimpleQueue[ObjectTransfer[K] | None] = queue.SimpleQueue()
@@ -191,9 +187,10 @@ class ObjectTransfers(Generic[K]):
     def _read_all(self) -> None:
         """Read one object after the other, until there are no more."""
         while (transfer := self._jobs.get()) is not None and not self._closed:
-            transfer.begin(time.monotonic())
             try:
-                transfer.found = self._read(transfer.url, self._make_limits(transfer))
+                self._reader.load(transfer.url)
+                transfer.begin(time.monotonic())
+                transfer.found = self._reader.read(transfer.url, self._make_limits(transfer))
                 transfer.result = make_body(transfer.found)
             except AbandonedError:
                 pass  # its row has failed
