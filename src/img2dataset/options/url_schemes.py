@@ -32,8 +32,8 @@ NEVER_ALLOWED = frozenset(
         "libarchive", "reference", "simplecache", "tar", "zip",
         # other programs, and what they may read
         "dask", "dvc", "git", "gist", "github", "jlab", "jupyter", "pyscript",
-        # no store
-        "data", "javascript",
+        # local files, of any kind; no store
+        "asynclocal", "data",
     }
 )  # fmt: skip
 
