@@ -16,7 +16,7 @@ from img2dataset.errors import Reason
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import CONFIG, UNHURRIED, Room, fetch, reason_of, rows, running
 from tests.site import Site
-from tests.stores.stand_ins import AsyncStandIn, StandIn, registered
+from tests.stores.stand_ins import AsyncStandIn, Held, StandIn, registered
 
 ALL = ("http", "https", "file", "memory", "standin", "astandin")
 CONFIG_OF_ALL = replace(CONFIG, url_schemes=ALL, timeout=0.3)
@@ -261,16 +261,18 @@ def test_no_more_threads_hang_than_there_may(monkeypatch: pytest.MonkeyPatch) ->
         assert fetched.reasons[3] is None
 
 
-def test_objects_wait_for_memory_and_their_time_does_not_pass(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{number}.jpg" for number in range(3)]
-    for path in paths:
-        path.write_bytes(bytes(900_000))
-    room = Room(free_bytes=950_000)
-    with running(CONFIG_OF_ALL, room) as (engine, fetched):
-        engine.submit(rows(*(path.as_uri() for path in paths)))
-        fetched.until_count(1)
-        fetched.until_count(3)  # one body may be beyond the limit, the others wait for it
-    assert fetched.reasons == [None] * 3
+def test_objects_wait_for_memory_and_their_time_does_not_pass() -> None:
+    """One may be beyond the limit; the other is opened, but not read before there is space."""
+    urls = [put("standin", f"b/held{number}", bytes(900_000)) for number in range(2)]
+    room = Room(free_bytes=1_200_000)
+    with running(replace(CONFIG_OF_ALL, timeout=UNHURRIED), room) as (engine, fetched):
+        engine.submit(rows(*urls))
+        fetched.until(lambda: sum(StandIn.asked.values()) == 2 and Held.reading > 0)
+        StandIn.release.set()
+        fetched.until_count(2)
+
+    assert fetched.reasons == [None, None]
+    assert Held.most == 1
 
 
 def test_nothing_is_read_while_the_next_stage_is_full(tmp_path: Path) -> None:

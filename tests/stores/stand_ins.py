@@ -26,6 +26,22 @@ class Endless(io.RawIOBase):
         return bytes(size)
 
 
+class Held(io.BytesIO):
+    """A file whose bytes come when they are released."""
+
+    reading: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+    """Files that were read at once."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        Held.reading += 1
+        Held.most = max(Held.most, Held.reading)
+        StandIn.release.wait(30)
+        data = super().read(size)
+        Held.reading -= 1
+        return data
+
+
 class StandIn(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it has no types
     """A blocking file system; the path says what it does, `files` what it has."""
 
@@ -49,7 +65,7 @@ class StandIn(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it has no typ
             return Endless()
         if path not in self.files:
             raise FileNotFoundError(path)
-        return io.BytesIO(self.files[path])
+        return (Held if "held" in path else io.BytesIO)(self.files[path])
 
     def info(self, path: str, **_: Any) -> Any:
         if path not in self.files:
@@ -140,6 +156,7 @@ def registered() -> Iterator[None]:
         fsspec.register_implementation(kind.protocol, kind, clobber=True)
     AsyncStandIn.cancelled.clear()
     StandIn.release.clear()
+    Held.most = 0
     try:
         yield
     finally:

@@ -160,18 +160,22 @@ class ObjectTransfers(Generic[K]):
     # space
 
     def _give_space(self) -> None:
-        """Let reads go on for which there is space now."""
+        """Let reads go on for which there is space now.
+
+        All of them are tried: the one that may go beyond the limit must not wait behind another.
+        """
         while self._asked:
             self._waiting.append(self._asked.popleft())
-        while self._waiting:
-            transfer = self._waiting[0]
+        for _ in range(len(self._waiting)):
+            transfer = self._waiting.popleft()
             missing = max(0, transfer.wanted - transfer.reserved)
-            if transfer in self._running and not self._budget.take(transfer, missing):
-                return
-            if transfer in self._running:
+            if transfer not in self._running:  # it is abandoned
+                transfer.go_on()
+            elif self._budget.take(transfer, missing):
                 transfer.reserved += missing
-            self._waiting.popleft()
-            transfer.go_on()
+                transfer.go_on()
+            else:
+                self._waiting.append(transfer)
 
     def _free(self, transfer: ObjectTransfer[K]) -> None:
         self._budget.reserved -= transfer.reserved
