@@ -79,6 +79,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """What the processes of the tests write need not survive a power cut; theirs alone: the runs
+    that they start do all that a run does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _empty_memory() -> Iterator[None]:
     """Nothing is left in fsspec's memory: every look at a file there goes through all of them."""
