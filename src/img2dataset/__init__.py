@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import verify
+    from img2dataset.api import push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -44,12 +44,13 @@ __all__ = [
     "Verification",
     "__version__",
     "download",
+    "push",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("verify",),
+    "api": ("push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",
