@@ -281,7 +281,7 @@ def refusing(name: str, share: Callable[[str], bool]) -> Callable[[Asked], Fate]
 
 
 @pytest.mark.slow
-def test_what_a_busy_store_refuses_is_fetched_by_retries_and_by_retry(
+def test_what_a_busy_store_refuses_is_fetched_by_retry(
     server: S3Server, name: str, tmp_path: Path
 ) -> None:
     urls = put_objects(server, name, 8)
@@ -300,17 +300,23 @@ def test_what_a_busy_store_refuses_is_fetched_by_retries_and_by_retry(
     assert "2 of 2 rows fetched again came back" in errors
     assert {row["status"] for row in Dataset(tmp_path / "out").rows} == {"success"}
 
-    seen: set[str] = set()
+
+@pytest.mark.slow
+def test_retries_ask_a_busy_store_again(server: S3Server, name: str, tmp_path: Path) -> None:
+    url_list = write_list(tmp_path / "list.txt", put_objects(server, name, 2))
+    seen: list[str] = []
 
     def is_first(key: str) -> bool:
-        is_new = key not in seen
-        seen.add(key)
-        return is_new
+        seen.append(key)
+        return seen.count(key) == 1 and key == "001.jpg"
 
     server.proxy.rule = refusing(name, is_first)
-    again = s3_options(
-        tmp_path / "again", f"--url_list={url_list}", "--url_schemes=s3", "--retries=3"
+
+    code, errors = run(
+        s3_options(tmp_path, f"--url_list={url_list}", "--url_schemes=s3", "--retries=2"),
+        server.environment,
     )
-    code, errors = run(again, server.environment)
+
     assert code == 0, errors
-    assert {row["status"] for row in Dataset(tmp_path / "again" / "out").rows} == {"success"}
+    assert {row["status"] for row in Dataset(tmp_path / "out").rows} == {"success"}
+    assert sorted(seen) == ["000.jpg", "001.jpg", "001.jpg"]
