@@ -10,7 +10,14 @@ from typing import Any
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.identity import Section, load_sections
 from img2dataset.dataset.stats import STATS_SUFFIX, stats_name
-from img2dataset.formats import NAMES, TABLE, find_format, list_shard_names, list_suffixes
+from img2dataset.formats import (
+    NAMES,
+    TABLE,
+    find_format,
+    list_index_names,
+    list_shard_names,
+    list_suffixes,
+)
 from img2dataset.storage.folder import HIDDEN, TRANSIENT_NAMES, Folder
 from img2dataset.text import plural
 
@@ -30,6 +37,8 @@ class StoredShard:
     output_format: str
     options: Mapping[str, Any]
     """Recorded options of the run that made it; empty if there are none."""
+    indexes: frozenset[str] = frozenset()
+    """Those of the files that are indexes of it."""
 
     @property
     def stats(self) -> str:
@@ -125,8 +134,12 @@ def make_shard(name: str, files: set[str], sections: Sequence[Section], guess: s
         if section.first_id <= int(name):
             options = section.identity.options
     output_format = options.get("output_format", guess)
-    own = {stats_name(name), *list_shard_names(output_format, name)}
-    return StoredShard(int(name), name, frozenset(files & own), output_format, options)
+    own = files & {stats_name(name), *list_shard_names(output_format, name)}
+    # an index file is never alone; such a file is something else, perhaps the user's own
+    indexes = files & set(list_index_names(output_format, name)) if own else set()
+    return StoredShard(
+        int(name), name, frozenset(own | indexes), output_format, options, frozenset(indexes)
+    )
 
 
 def compile_shard_pattern() -> re.Pattern[str]:

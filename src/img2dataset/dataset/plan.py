@@ -28,7 +28,7 @@ from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
 
 STATS = re.compile(r"(\d+)_stats\.json")
-NUMBERED = re.compile(r"(\d+)(\.\w+)?")
+NUMBERED = re.compile(r"(\d+)(\.\w+)*")
 """Names that the data of a shard may have; the output format decides."""
 
 
@@ -222,15 +222,20 @@ def find_leftovers(
     stored_names: Callable[[str], Sequence[str]],
     part_of: tuple[int, int] = (0, 1),
 ) -> list[str]:
-    """Return the names of unfinished shards, as far as they belong to this run."""
-    return [
-        name
+    """Return the names of unfinished shards, as far as they belong to this run.
+
+    They are ordered as `stored_names` gives them, so that none is left that makes sense only
+    with another one.
+    """
+    found = [
+        (stored_names(match[1]).index(name), name)
         for name in names
         if (match := NUMBERED.fullmatch(name))
         and int(match[1]) not in done
         and belongs_to_part(int(match[1]), part_of)
         and name in stored_names(match[1])
     ]
+    return [name for _, name in sorted(found)]
 
 
 def _remove_leftovers(folder: Folder, names: Sequence[str], sections: Sequence[Section]) -> None:

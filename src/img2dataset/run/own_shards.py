@@ -11,7 +11,7 @@ from pathlib import Path
 from img2dataset.dataset.identity import load_sections
 from img2dataset.dataset.plan import STATS, find_done
 from img2dataset.errors import OptionError, RunError
-from img2dataset.formats import NAMES, list_shard_names
+from img2dataset.formats import NAMES, list_index_names, list_shard_names
 from img2dataset.options import Options
 from img2dataset.records import shard_name
 from img2dataset.sources import Source
@@ -75,7 +75,11 @@ def find_shard_name(name: str, digits: int, formats: Iterable[str]) -> str | Non
     if match is None or shard_name(int(match[0]), digits) != match[0]:
         return None
     shard = match[0]
-    stored = (left for each in formats for left in list_shard_names(each, shard))
+    stored = (
+        left
+        for each in formats
+        for left in (*list_shard_names(each, shard), *list_index_names(each, shard))
+    )
     return shard if STATS.fullmatch(name) or name in stored else None
 
 

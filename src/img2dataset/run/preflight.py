@@ -16,7 +16,7 @@ from img2dataset.dataset.plan import Comparison, Plan, prepare
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import Work, WorkerPool
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.formats import check_options, list_shard_names
+from img2dataset.formats import check_options, list_index_names, list_shard_names
 from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.records import shard_name
@@ -123,10 +123,22 @@ def make_plan(source: Source, folder: Folder, config: SourceConfig, options: Opt
         folder,
         options.incremental_mode,
         make_identity(source, options),
-        lambda name: list_shard_names(options.output_format, name),
+        partial(list_possible_names, options),
         options.part_of,
         comparison=make_comparison(source, folder, config, options),
     )
+
+
+def list_possible_names(options: Options, name: str) -> Sequence[str]:
+    """List what an interrupted run may have left of the shard `name`.
+
+    A file such as 2024.json, which is named as an index of no shard of this dataset, is not ours.
+    """
+    names = list_shard_names(options.output_format, name)
+    if shard_name(int(name), options.oom_shard_count) != name:
+        return names
+    # first: an index is not left without its tar
+    return (*list_index_names(options.output_format, name), *names)
 
 
 def make_comparison(

@@ -129,6 +129,9 @@ def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
     broken: list[StoredShard] = [shard for shard in layout.shards if shard.name in names]
     folder.remove(shard.stats for shard in broken)
     for shard in (*broken, *layout.unfinished):
-        folder.remove(sorted(shard.files - {shard.stats}))
+        # first the indexes: they are not left without their tar
+        folder.remove(
+            [*sorted(shard.indexes), *sorted(shard.files - shard.indexes - {shard.stats})]
+        )
     journal.roll_back(folder)
     folder.clear_parts()
