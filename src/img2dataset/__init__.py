@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import verify
+    from img2dataset.api import index, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RunError,
         SourceError,
     )
+    from img2dataset.publishing.indexed import Indexed
     from img2dataset.report import Progress, Report
     from img2dataset.reports import Reporter
     from img2dataset.tally import ShardResult, Tally
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DamagedError",
     "Img2datasetError",
+    "Indexed",
     "MissingExtraError",
     "OptionError",
     "Progress",
@@ -44,12 +46,13 @@ __all__ = [
     "Verification",
     "__version__",
     "download",
+    "index",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("verify",),
+    "api": ("index", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",
@@ -59,6 +62,7 @@ _HOMES = {
         "RunError",
         "SourceError",
     ),
+    "publishing.indexed": ("Indexed",),
     "report": ("Progress", "Report"),
     "reports": ("Reporter",),
     "tally": ("ShardResult", "Tally"),

@@ -1,4 +1,4 @@
-"""The Python call: keyword arguments -> `Options` -> a run; and `verify`."""
+"""The Python calls: keyword arguments -> `Options` -> a run; `verify` and `index`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from typing import Any, Literal, Protocol, TypeAlias
 from img2dataset.options import Options
 from img2dataset.options.describing import describe_option, fill_text, make_annotation
 from img2dataset.report import Report
+from img2dataset.publishing.indexed import Indexed
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "verify"]
+__all__ = [
+    "ArrowTable",
+    "Literal",
+    "UrlList",
+    "index",
+    "make_docstring",
+    "make_download",
+    "verify",
+]
 
 
 class ArrowTable(Protocol):
@@ -127,3 +136,27 @@ def verify(
     return verify_folder(
         output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None
     )
+
+
+def index(output_folder: str, *, indexes: Sequence[str] | None = None) -> Indexed:
+    """Write the index files by which loaders find samples without reading the tars.
+
+    For datasets of output_format webdataset, also those of the old tool. Files that are right are
+    left as they are; each tar is read at most once. sizes.json is always written.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+        indexes: kinds of indexes to add to those that the dataset has, as the option of this name:
+            dali, energon, webshart, wids, or all.
+
+    Returns:
+        Indexed: how many shards and samples there are, which files were written, and which shards
+        are damaged.
+
+    Raises:
+        OptionError: there is no such dataset, a kind is unknown, or a run is writing the dataset.
+        RunError: something cannot be read or written. The same call goes on.
+    """
+    from img2dataset.publishing.indexing import index_dataset  # noqa: PLC0415  (heavy, as run)
+
+    return index_dataset(output_folder, indexes, lambda _: None)

@@ -12,6 +12,8 @@ from img2dataset.storage.folder import HIDDEN, Folder
 
 RECORD = f"{HIDDEN}/indexes"
 """A JSON list; without that suffix, as the identity."""
+FOLDER_WIDE = {IndexKind.ENERGON: ".nv-meta/.info.json", IndexKind.WIDS: "wids.json"}
+"""Kinds of which there is a file for the whole dataset, which other programs write, too."""
 
 
 def read_index_kinds(folder: Folder) -> tuple[str, ...]:
@@ -21,6 +23,13 @@ def read_index_kinds(folder: Folder) -> tuple[str, ...]:
     except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
         return ()
     return tuple(kind for kind in IndexKind.names() if isinstance(found, list) and kind in found)
+
+
+def find_index_kinds(folder: Folder) -> tuple[str, ...]:
+    """Return the kinds of indexes that are recorded, and those of which another program made some."""
+    recorded = read_index_kinds(folder)
+    found = {kind.value for kind, name in FOLDER_WIDE.items() if folder.exists(name)}
+    return tuple(kind for kind in IndexKind.names() if kind in recorded or kind in found)
 
 
 def record_index_kinds(folder: Folder, kinds: Collection[str]) -> None:

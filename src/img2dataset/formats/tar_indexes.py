@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from img2dataset.formats.tar_reading import Place
+from img2dataset.formats.tar_reading import Place, pad
 from img2dataset.options import QUALITY
 from img2dataset.options.choices import IndexKind
 
@@ -45,7 +45,7 @@ class TarContents:
         if not self.places:
             return 0
         last = self.places[-1]
-        return last.offset + last.size + -last.size % tarfile.BLOCKSIZE
+        return last.offset + pad(last.size)
 
     def samples(self) -> Iterator[tuple[str, list[Place]]]:
         """Yield the members of each sample, which stand side by side, with its key."""
@@ -130,3 +130,53 @@ def build_indexes(tar: TarContents, kinds: Collection[str]) -> dict[str, bytes]:
     """Build the index files of these kinds that a tar can have: suffix -> content."""
     built = {SUFFIXES[kind]: build(tar) for kind, build in BUILDERS.items() if kind in kinds}
     return {suffix: data for suffix, data in built.items() if data is not None}
+
+
+def has_index(kind: str, samples: int) -> bool:
+    """Whether a tar with so many samples has an index file of this kind."""
+    return kind == IndexKind.WEBSHART or samples > 0
+
+
+def fits_tar(kind: str, index: bytes, samples: int, tar_bytes: int) -> bool:
+    """Whether an index file is of a tar with so many samples and bytes.
+
+    This looks at the index only: another tar has, as good as always, another size.
+    """
+    try:
+        found, end = MEASURES[kind](index)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):  # not such an index
+        return False
+    if kind == IndexKind.WEBSHART:
+        return (found, end) == (samples, tar_bytes)
+    rest = tar_bytes - end - 2 * tarfile.BLOCKSIZE
+    return found == samples and 0 <= rest < tarfile.RECORDSIZE
+
+
+def measure_dali(index: bytes) -> tuple[int, int]:
+    """Return the samples of an index, and where the last one ends."""
+    head, *lines, rest = index.decode().split("\n")
+    offset, size = map(int, lines[-1].split()[-3:-1])
+    if head != f"v1.2 {len(lines)}" or rest:
+        raise ValueError(head)
+    return len(lines), pad(offset + size)
+
+
+def measure_energon(index: bytes) -> tuple[int, int]:
+    """Return the samples of an index, and where the last one ends."""
+    samples, rest = divmod(len(index), 8)
+    if rest:
+        raise ValueError(samples)
+    return samples - 1, int.from_bytes(index[-8:], "little")
+
+
+def measure_webshart(index: bytes) -> tuple[int, int]:
+    """Return the samples of an index, and the size of its tar."""
+    document = orjson.loads(index)
+    return len({name.partition(".")[0] for name in document["files"]}), document["filesize"]
+
+
+MEASURES: Mapping[str, Callable[[bytes], tuple[int, int]]] = {
+    IndexKind.DALI.value: measure_dali,
+    IndexKind.ENERGON.value: measure_energon,
+    IndexKind.WEBSHART.value: measure_webshart,
+}

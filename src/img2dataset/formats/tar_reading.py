@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ PLAIN_HEADER = b"ustar\x0000"
 """At MAGIC_AT of a header of the ustar format, without extensions of it."""
 MAGIC_AT = 257
 PREFIX_AT = 345
+OCTAL = re.compile(rb"[0-7]+")
 EXTENSIONS = (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE)
 """Types of headers that say something about the next member, or about all members."""
 
@@ -167,7 +169,7 @@ def _parse_header(block: bytes) -> _Header:
     """
     if block[MAGIC_AT : MAGIC_AT + 8] == PLAIN_HEADER and not block[PREFIX_AT] and _adds_up(block):
         size = block[124:135]
-        if block[156:157] == tarfile.REGTYPE and size.isdigit():
+        if block[156:157] == tarfile.REGTYPE and OCTAL.fullmatch(size):
             name = block[:100].partition(b"\0")[0]
             return _Header(name.decode("utf-8", "surrogateescape"), int(size, 8), tarfile.REGTYPE)
     try:
@@ -184,9 +186,8 @@ SUM_AT, SUM_END = 148, 156
 
 def _adds_up(block: bytes) -> bool:
     """Whether the checksum is that of the header, which is taken with spaces in its own place."""
-    stored = block[SUM_AT : SUM_AT + 6]
     total = sum(block) - sum(block[SUM_AT:SUM_END]) + 8 * ord(" ")
-    return stored.isdigit() and int(stored, 8) == total
+    return block[SUM_AT : SUM_AT + 6] == b"%06o" % total
 
 
 def _parse_pax(data: bytes) -> dict[bytes, bytes]:

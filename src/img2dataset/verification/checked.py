@@ -19,6 +19,8 @@ class CheckedShard:
     images: int
     problems: tuple[str, ...]
     """What is wrong with it, one text each."""
+    wrong_indexes: tuple[str, ...] = ()
+    """What is wrong with its index files, one text each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,14 @@ class Verification:
     """Ranges of missing shards before existing ones: first and last id."""
     leftovers: tuple[str, ...] = ()
     """Leftovers of interrupted runs, one text each."""
+    wrong_indexes: tuple[str, ...] = ()
+    """What is wrong with index files, one text each: they are missing, or not those of the tars."""
     repaired: bool = False
     """Whether broken shards were removed."""
 
     @property
     def whole(self) -> bool:
-        return not (self.broken or self.gaps or self.leftovers)
+        return not (self.broken or self.gaps or self.leftovers or self.wrong_indexes)
 
     @property
     def missing(self) -> int:

@@ -1,0 +1,38 @@
+"""Tars, their counts and sizes -> wids.json, the list of shards of the library wids (version 1)."""
+
+from __future__ import annotations
+
+from img2dataset.json_text import to_json
+from img2dataset.options.choices import IndexKind
+from img2dataset.publishing.contents import Contents
+from img2dataset.publishing.folder_file import FolderFile, PublishConfig, remove_names
+from img2dataset.storage.folder import Folder
+
+WIDS = "wids.json"
+
+
+def is_wanted(contents: Contents, config: PublishConfig) -> bool:
+    del contents
+    return IndexKind.WIDS in config.index_kinds
+
+
+def make_wids(contents: Contents) -> bytes:
+    """Make the JSON: names are relative to its own folder; an empty tar has no sample to find."""
+    shards = [
+        {
+            "url": f"{shard.name}.tar",
+            "nsamples": shard.successes,
+            "filesize": shard.sizes.get(f"{shard.name}.tar"),
+        }
+        for shard in contents.shards
+        if shard.successes
+    ]
+    return to_json({"__kind__": "wids-shard-index-v1", "wids_version": 1, "shardlist": shards})
+
+
+def write(folder: Folder, contents: Contents) -> list[str]:
+    folder.write(WIDS, make_wids(contents))
+    return []
+
+
+FILE = FolderFile(is_wanted=is_wanted, write=write, retract=remove_names(WIDS))
