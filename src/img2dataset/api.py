@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from img2dataset.options import Options
 from img2dataset.options.describing import describe_option, fill_text, make_annotation
-from img2dataset.report import Report
 from img2dataset.publishing.indexed import Indexed
+from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 

@@ -41,10 +41,9 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         with _interruptible():
             words = sys.argv[1:] if argv is None else argv
-            if is_command(VERIFY, words):
-                return _verify(words[1:])
-            if is_command(INDEX, words):
-                return _index(words[1:])
+            for name, do in ((VERIFY, _verify), (INDEX, _index)):
+                if is_command(name, words):
+                    return do(words[1:])
             asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:

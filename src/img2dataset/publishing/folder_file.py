@@ -15,6 +15,8 @@ class PublishConfig:
     """Which folder-wide files are asked for; each field is an option of that name."""
 
     card: bool = True
+    index_kinds: tuple[str, ...] = ()
+    """Those that the dataset has: see IndexKind."""
 
     @classmethod
     def of(cls, options: Options) -> PublishConfig:

@@ -15,10 +15,11 @@ from img2dataset.formats.tar_indexes import SUFFIXES
 from img2dataset.options import Options
 from img2dataset.options.choices import IndexKind
 from img2dataset.output_format import OutputFormat
-from img2dataset.publishing import energon, sizes, unindexed, wids
+from img2dataset.publishing import energon
 from img2dataset.publishing.contents import Contents, read_contents
 from img2dataset.publishing.energon_database import EnergonDatabase, build_database
-from img2dataset.publishing.folder_file import FolderFile, PublishConfig
+from img2dataset.publishing.folder_file import PublishConfig
+from img2dataset.publishing.index_files import INDEX_FILES
 from img2dataset.publishing.indexed import Indexed
 from img2dataset.publishing.main import hold_publish_lock
 from img2dataset.publishing.shard_indexes import index_shards
@@ -26,8 +27,6 @@ from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
 
 Say = Callable[[str], None]
-FOLDER_FILES: tuple[FolderFile, ...] = (sizes.FILE, wids.FILE, energon.FILE, unindexed.FILE)
-"""The index files of a whole folder, in the order of writing."""
 
 
 def index_dataset(output_folder: str, indexes: Any, say: Say) -> Indexed:
@@ -132,7 +131,7 @@ def write_folder_files(folder: Folder, kinds: Collection[str]) -> list[str]:
     contents = read_contents(folder)  # with the files that were written
     config = PublishConfig(index_kinds=tuple(kinds))
     notices: list[str] = []
-    for each in FOLDER_FILES:
+    for each in INDEX_FILES:
         if each.is_wanted(contents, config):
             notices += each.write(folder, contents)
         else:

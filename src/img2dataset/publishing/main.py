@@ -16,10 +16,11 @@ from dataclasses import asdict
 from img2dataset.dataset.shard_lock import acquire_lock
 from img2dataset.publishing.contents import read_contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
+from img2dataset.publishing.index_files import INDEX_FILES
 from img2dataset.storage.folder import HIDDEN, Folder
 from img2dataset.version import VERSION
 
-FOLDER_FILES: tuple[FolderFile, ...] = ()
+FOLDER_FILES: tuple[FolderFile, ...] = INDEX_FILES
 """The registry: every kind of folder-wide file, in the order of writing."""
 
 PUBLISHED = f"{HIDDEN}/published"

@@ -35,10 +35,9 @@ def write(folder: Folder, contents: Contents) -> list[str]:
         return []
     lacking = sorted({kind for name in names for kind in missing[name]})
     shown = format_ranges([int(name) for name in names], {int(n): n for n in names}.__getitem__)
-    return [
-        f"{plural(len(names), 'shard')} ({shown}) {'has' if len(names) == 1 else 'have'} no index "
-        f"files for {', '.join(lacking)}: img2dataset index {folder.url}  makes them"
-    ]
+    which = f"{plural(len(names), 'shard')} ({shown}) {'has' if len(names) == 1 else 'have'}"
+    advice = f"img2dataset index {folder.url}  makes them"
+    return [f"{which} no index files for {', '.join(lacking)}: {advice}"]
 
 
 FILE = FolderFile(is_wanted=is_wanted, write=write, retract=remove_names())

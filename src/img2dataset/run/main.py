@@ -16,6 +16,7 @@ from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
+from img2dataset.run.index_kinds import add_kept_indexes, record_kept_indexes
 from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.run.preflight import (
     find_refused_modes,
@@ -57,9 +58,11 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         check_apart(source, folder, options)
         run_lock = stack.enter_context(ExitStack())
         lock_folder(folder, options.part_of, run_lock, reporters)
+        options = add_kept_indexes(options, folder)
         pool = workers.describe_pool()
         publication = Publication(folder, options, run_lock)
         plan = make_plan(source, folder, config, options, publication.retract)
+        record_kept_indexes(options, folder)
         refused_modes = find_refused_modes(source, folder, options)
         progress = RunProgress(source, plan, options, reporters, refused_modes)
         if options.incremental_mode == "retry":

@@ -13,6 +13,7 @@ from img2dataset.dataset.plan import STATS, find_done
 from img2dataset.errors import OptionError, RunError
 from img2dataset.formats import NAMES, list_index_names, list_shard_names
 from img2dataset.options import Options
+from img2dataset.publishing.index_files import OWN_NAMES
 from img2dataset.records import shard_name
 from img2dataset.sources import Source
 from img2dataset.storage.folder import HIDDEN, Folder
@@ -36,8 +37,11 @@ class OwnFiles:
         if first == HIDDEN:
             return True
         name = find_shard_name(first, self._digits, NAMES)
-        if name is None or not self._is_dataset or inside in self._listed:
+        is_ours = name is not None or first in OWN_NAMES
+        if not is_ours or not self._is_dataset or inside in self._listed:
             return False
+        if name is None:
+            return True
         # an interrupted shard has no stats
         return int(name) in self._done or len(name) == self._digits
 
@@ -124,6 +128,9 @@ def check_apart(source: Source, folder: Folder, options: Options) -> None:
             )
         first = path.partition("/")[0]
         name = find_shard_name(first, options.oom_shard_count, [options.output_format])
+        is_index = first in list_index_names(options.output_format, name or "")
+        if is_index and not options.index_kinds:
+            continue
         if name is not None and len(name) == options.oom_shard_count:
             raise OptionError(
                 f"output_folder is {folder.url!r}: it has the list {url!r} in it, under the name that "
