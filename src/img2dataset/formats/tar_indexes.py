@@ -148,8 +148,13 @@ def fits_tar(kind: str, index: bytes, samples: int, tar_bytes: int) -> bool:
         return False
     if kind == IndexKind.WEBSHART:
         return (found, end) == (samples, tar_bytes)
-    rest = tar_bytes - end - 2 * tarfile.BLOCKSIZE
-    return found == samples and 0 <= rest < tarfile.RECORDSIZE
+    return found == samples and is_end_of_tar(end, tar_bytes)
+
+
+def is_end_of_tar(end: int, tar_bytes: int) -> bool:
+    """Whether the members of a tar of this size may end there: two empty blocks follow, and less
+    than a record of padding."""
+    return 0 <= tar_bytes - end - 2 * tarfile.BLOCKSIZE < tarfile.RECORDSIZE
 
 
 def measure_dali(index: bytes) -> tuple[int, int]:

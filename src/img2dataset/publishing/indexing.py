@@ -59,6 +59,7 @@ def index_folder(folder: Folder, asked: Collection[str] | None, say: Say) -> Ind
             if not stack.enter_context(acquire_run_lock(folder, say)):
                 raise OptionError(f"{folder.url!r}: a run is writing there; wait for its end")
             journal.roll_forward(folder)
+            folder.clear_parts()
             contents = read_contents(folder)
             check_indexable(folder, contents)
             found = {*find_index_kinds(folder), *find_kinds_of_shards(contents), *(asked or ())}

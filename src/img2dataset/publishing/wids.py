@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from img2dataset.json_text import to_json
 from img2dataset.options.choices import IndexKind
 from img2dataset.publishing.contents import Contents
@@ -28,6 +30,24 @@ def make_wids(contents: Contents) -> bytes:
         if shard.successes
     ]
     return to_json({"__kind__": "wids-shard-index-v1", "wids_version": 1, "shardlist": shards})
+
+
+def count_samples(contents: Contents) -> dict[str, int]:
+    """Return the name of each tar that has samples -> how many."""
+    return {f"{shard.name}.tar": shard.successes for shard in contents.shards if shard.successes}
+
+
+def find_counts(document: Any) -> dict[str, int] | None:
+    """Return the same of a list of shards, as far as its tars are in its own folder; None if it is
+    no such list."""
+    try:
+        return {
+            str(each["url"]): int(each["nsamples"])
+            for each in document["shardlist"]
+            if each["nsamples"]
+        }
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def write(folder: Folder, contents: Contents) -> list[str]:

@@ -10,10 +10,11 @@ from os import cpu_count
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.index_kinds import read_index_kinds
-from img2dataset.dataset.layout import Layout, StoredShard, read_layout
+from img2dataset.dataset.layout import Layout, read_layout
 from img2dataset.dataset.opening import open_dataset
 from img2dataset.dataset.run_lock import acquire_run_lock, is_in_use
-from img2dataset.errors import OptionError, RunError
+from img2dataset.errors import DamagedError, OptionError, RunError
+from img2dataset.formats import find_format
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Broken, CheckedShard, Verification, summarize
 from img2dataset.verification.pictures import set_up_decoder
@@ -76,14 +77,16 @@ def _verify(
         wrong_indexes += checked.wrong_indexes
     leftovers = [] if under_way else layout.leftovers()
     gaps = () if under_way or allow_gaps else layout.gaps()
-    for line in leftovers:
-        say(line)
-    if gaps:
-        say(layout.gaps_line(gaps))
+    wrong_indexes += [] if under_way else find_wrong_folder_files(folder, layout)
+    lines = [*leftovers, *([layout.gaps_line(gaps)] if gaps else []), *wrong_indexes]
     if under_way:
-        say("a run is writing here: only the shards that are done were checked")
+        lines.append("a run is writing here: only the shards that are done were checked")
+    for line in lines:
+        say(line)
     if repair:
-        remove_broken(folder, layout, {each.name for each in broken})
+        from img2dataset.verification.repair import repair_dataset  # noqa: PLC0415  (few do)
+
+        repair_dataset(folder, layout, {each.name for each in broken}, wrong_indexes)
     return Verification(
         output_folder=folder.url,
         shards=shards,
@@ -95,6 +98,21 @@ def _verify(
         wrong_indexes=tuple(wrong_indexes),
         repaired=repair,
     )
+
+
+def find_wrong_folder_files(folder: Folder, layout: Layout) -> list[str]:
+    """Find the index files of the whole folder that are missing or wrong."""
+    if not any(find_format(shard.output_format).indexes for shard in layout.shards):
+        return []
+    # few datasets have any
+    from img2dataset.publishing.contents import read_contents  # noqa: PLC0415
+    from img2dataset.publishing.index_check import find_wrong_files  # noqa: PLC0415
+
+    try:
+        contents = read_contents(folder)
+    except DamagedError:  # reported as a problem of the shard
+        return []
+    return find_wrong_files(folder, contents)
 
 
 def check_shards(
@@ -110,16 +128,3 @@ def check_shards(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
-    """Remove leftovers and broken shards, their stats first: from then on they are not done."""
-    broken: list[StoredShard] = [shard for shard in layout.shards if shard.name in names]
-    folder.remove(shard.stats for shard in broken)
-    for shard in (*broken, *layout.unfinished):
-        # first the indexes: they are not left without their tar
-        folder.remove(
-            [*sorted(shard.indexes), *sorted(shard.files - shard.indexes - {shard.stats})]
-        )
-    journal.roll_back(folder)
-    folder.clear_parts()
