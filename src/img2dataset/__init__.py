@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import index, verify
+    from img2dataset.api import index, push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -47,12 +47,13 @@ __all__ = [
     "__version__",
     "download",
     "index",
+    "push",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("index", "verify"),
+    "api": ("index", "push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",

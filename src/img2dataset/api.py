@@ -22,6 +22,7 @@ __all__ = [
     "index",
     "make_docstring",
     "make_download",
+    "push",
     "verify",
 ]
 
@@ -160,3 +161,25 @@ def index(output_folder: str, *, indexes: Sequence[str] | None = None) -> Indexe
     from img2dataset.publishing.indexing import index_dataset  # noqa: PLC0415  (heavy, as run)
 
     return index_dataset(output_folder, indexes, lambda _: None)
+
+
+def push(output_folder: str, destination: str, *, public: bool = False) -> str:
+    """Upload a stored dataset to the Hugging Face Hub, in several commits; needs `img2dataset[hf]`.
+
+    Args:
+        output_folder: the folder of the dataset, on this machine.
+        destination: hf://datasets/OWNER/NAME, with @REVISION or /FOLDER behind it; it is made if it
+            is not there.
+        public: a repository that is made is public; else it is private.
+
+    Returns:
+        str: the address of its page.
+
+    Raises:
+        OptionError: there is no whole dataset, the destination is no repository, or the token may
+            not write there.
+        RunError: the upload ended early; the same call goes on.
+    """
+    from img2dataset.hub.push import push_folder  # noqa: PLC0415  (heavy, as run)
+
+    return push_folder(output_folder, destination, public=public, say=lambda _: None)

@@ -21,8 +21,8 @@ from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
-VERIFY, RECIPE, INDEX = "verify", "recipe", "index"
-"""The first words of the other commands."""
+RECIPE = "recipe"
+"""The first word of a command that may become a run; see COMMANDS for the others."""
 BAD_USAGE = 2
 NOT_DONE = 1
 INTERRUPTED = 128 + signal.SIGINT
@@ -41,9 +41,9 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         with _interruptible():
             words = sys.argv[1:] if argv is None else argv
-            for name, do in ((VERIFY, _verify), (INDEX, _index)):
+            for name, command in COMMANDS.items():
                 if is_command(name, words):
-                    return do(words[1:])
+                    return command(words[1:])
             asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
@@ -109,6 +109,22 @@ def _index(words: Sequence[str]) -> int:
     done = index_dataset(asked.output_folder, asked.indexes, _say_found)
     _say_found(summarize(done))
     return done.exit_code
+
+
+def _push(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_push import parse_push  # noqa: PLC0415
+
+    asked = parse_push(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.hub.push import push_folder  # noqa: PLC0415
+
+    page = push_folder(asked.output_folder, asked.destination, public=asked.public, say=_say)
+    return _show(f"{page}\n")
+
+
+COMMANDS = {"verify": _verify, "index": _index, "push": _push}
+"""First word -> what does the rest of the line, and gives the exit code."""
 
 
 def _say_found(line: str) -> None:

@@ -19,6 +19,7 @@ Usage:
   img2dataset recipe [NAME [--run OUTPUT]]
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
   img2dataset index OUTPUT_FOLDER [--indexes=LIST]
+  img2dataset push OUTPUT_FOLDER hf://datasets/OWNER/NAME [--public]
 
 Examples:
   img2dataset urls.txt --output_folder=images
