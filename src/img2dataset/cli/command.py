@@ -21,7 +21,7 @@ from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
-VERIFY, RECIPE = "verify", "recipe"
+VERIFY, RECIPE, CARD = "verify", "recipe", "card"
 """The first words of the other commands."""
 BAD_USAGE = 2
 NOT_DONE = 1
@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
             words = sys.argv[1:] if argv is None else argv
             if is_command(VERIFY, words):
                 return _verify(words[1:])
+            if is_command(CARD, words):
+                return _write_card(words[1:])
             asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
@@ -95,6 +97,19 @@ def _verify(words: Sequence[str]) -> int:
     )
     _say_found(summarize(found))
     return found.exit_code
+
+
+def _write_card(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_card import parse_card  # noqa: PLC0415  (as above)
+
+    asked = parse_card(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.api import card  # noqa: PLC0415
+
+    for notice in card(asked.output_folder):
+        _say_found(notice)
+    return 0
 
 
 def _say_found(line: str) -> None:

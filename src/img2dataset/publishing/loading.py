@@ -94,7 +94,8 @@ def load_tables(contents: Contents) -> list[Example]:
             from torch.utils.data import DataLoader
 
             rows = load_dataset(folder, split="train", streaming=True)
-            images = rows.filter(lambda row: row["status"] == "success").with_format("torch")
+            images = rows.filter(lambda row: row["status"] == "success")
+            images = images.select_columns(["{image}", "url"]).with_format("torch")
             # images of one size can be batched: batch_size=64
             for row in DataLoader(images, batch_size=None, num_workers=2):
                 print(row["{image}"].shape, row["url"])
@@ -139,7 +140,8 @@ def load_files(contents: Contents) -> list[Example]:
             from datasets import load_dataset
             from torch.utils.data import DataLoader
 
-            images = load_dataset(folder, split="train").with_format("torch")
+            images = load_dataset(folder, split="train")
+            images = images.select_columns(["image", "url"]).with_format("torch")
             # images of one size can be batched: batch_size=64
             for sample in DataLoader(images, batch_size=None, num_workers=2):
                 print(sample["image"].shape, sample["url"])
