@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import index, push, verify
+    from img2dataset.api import card, index, push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -45,6 +45,7 @@ __all__ = [
     "Tally",
     "Verification",
     "__version__",
+    "card",
     "download",
     "index",
     "push",
@@ -53,7 +54,7 @@ __all__ = [
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("index", "push", "verify"),
+    "api": ("card", "index", "push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",

@@ -19,6 +19,7 @@ __all__ = [
     "ArrowTable",
     "Literal",
     "UrlList",
+    "card",
     "index",
     "make_docstring",
     "make_download",
@@ -183,3 +184,27 @@ def push(output_folder: str, destination: str, *, public: bool = False) -> str:
     from img2dataset.hub.push import push_folder  # noqa: PLC0415  (heavy, as run)
 
     return push_folder(output_folder, destination, public=public, say=lambda _: None)
+
+
+def card(output_folder: str) -> tuple[str, ...]:
+    """Write what lets others load a stored dataset: README.md, croissant.json, metadata.parquet.
+
+    A run does it at its end; this does it for a dataset of img2dataset 1.47.0, or after an
+    interrupted run. In a README.md that is there only the blocks between the marks of img2dataset
+    are renewed; one without these marks is left alone.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+
+    Returns:
+        tuple[str, ...]: what was left alone, and why.
+
+    Raises:
+        OptionError: there is no dataset, or a run is writing it.
+        RunError: it cannot be read or written.
+        DamagedError: a stats file or a table is damaged.
+    """
+    from img2dataset.publishing.command import publish_folder  # noqa: PLC0415  (heavy, as run)
+    from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
+
+    return publish_folder(output_folder, "card", PublishConfig(card=True))

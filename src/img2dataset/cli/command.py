@@ -123,7 +123,20 @@ def _push(words: Sequence[str]) -> int:
     return _show(f"{page}\n")
 
 
-COMMANDS = {"verify": _verify, "index": _index, "push": _push}
+def _write_card(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_card import parse_card  # noqa: PLC0415  (as above)
+
+    asked = parse_card(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.api import card  # noqa: PLC0415
+
+    for notice in card(asked.output_folder):
+        _say_found(notice)
+    return 0
+
+
+COMMANDS = {"verify": _verify, "card": _write_card, "index": _index, "push": _push}
 """First word -> what does the rest of the line, and gives the exit code."""
 
 

@@ -1,19 +1,19 @@
-"""The folder that a command names -> the folder of a dataset, which is there to be read."""
+"""The name of an output folder, given to a command -> the folder."""
 
 from __future__ import annotations
 
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.storage.folder import Folder
+from img2dataset.storage.folder import PARTS, Folder
 
 
-def open_dataset(output_folder: str, command: str) -> Folder:
-    """Open the folder that a command is given.
+def open_dataset(output_folder: str, command: str, parts: str = PARTS) -> Folder:
+    """Open the folder of a stored dataset, for the command of this name.
 
     Raises:
-        OptionError: it is a file, or its file system does not exist.
+        OptionError: it is a file, or cannot be opened.
     """
     try:
-        folder = Folder(output_folder)
+        folder = Folder(output_folder, parts=parts)
     except MissingExtraError:
         raise
     except (ImportError, ValueError) as error:

@@ -16,6 +16,7 @@ from img2dataset.options import Options
 from img2dataset.options.choices import IndexKind
 from img2dataset.output_format import OutputFormat
 from img2dataset.publishing import energon
+from img2dataset.publishing.command import OWN_PARTS
 from img2dataset.publishing.contents import Contents, read_contents
 from img2dataset.publishing.energon_database import EnergonDatabase, build_database
 from img2dataset.publishing.folder_file import PublishConfig
@@ -37,7 +38,8 @@ def index_dataset(output_folder: str, indexes: Any, say: Say) -> Indexed:
     """
     # what a run allows for the option of this name, in the same words
     asked = Options(url_list=None, indexes=indexes).index_kinds
-    return index_folder(open_dataset(output_folder, "index"), asked, say)
+    folder = open_dataset(output_folder, "index", OWN_PARTS.format("index"))
+    return index_folder(folder, asked, say)
 
 
 def index_folder(folder: Folder, asked: Collection[str] | None, say: Say) -> Indexed:
@@ -59,7 +61,6 @@ def index_folder(folder: Folder, asked: Collection[str] | None, say: Say) -> Ind
             if not stack.enter_context(acquire_run_lock(folder, say)):
                 raise OptionError(f"{folder.url!r}: a run is writing there; wait for its end")
             journal.roll_forward(folder)
-            folder.clear_parts()
             contents = read_contents(folder)
             check_indexable(folder, contents)
             found = {*find_index_kinds(folder), *find_kinds_of_shards(contents), *(asked or ())}
@@ -108,6 +109,7 @@ def write_indexes(folder: Folder, contents: Contents, kinds: Collection[str], sa
     with hold_publish_lock(folder):
         for line in write_folder_files(folder, kinds):
             say(line)
+    folder.clear_parts()
     return Indexed(
         output_folder=folder.url,
         shards=len(contents.shards),

@@ -77,7 +77,8 @@ def _verify(
         wrong_indexes += checked.wrong_indexes
     leftovers = [] if under_way else layout.leftovers()
     gaps = () if under_way or allow_gaps else layout.gaps()
-    wrong_indexes += [] if under_way else find_wrong_folder_files(folder, layout)
+    if not (under_way or broken or gaps or layout.unfinished):  # which the next run mends, too
+        wrong_indexes += find_wrong_folder_files(folder, layout)
     lines = [*leftovers, *([layout.gaps_line(gaps)] if gaps else []), *wrong_indexes]
     if under_way:
         lines.append("a run is writing here: only the shards that are done were checked")

@@ -7,12 +7,13 @@ from collections.abc import Collection, Sequence
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.index_kinds import find_index_kinds
 from img2dataset.dataset.layout import Layout, StoredShard
+from img2dataset.formats import find_format
 from img2dataset.output_format import OutputFormat
-from img2dataset.publishing.contents import read_contents
+from img2dataset.publishing.contents import Contents, read_contents
+from img2dataset.publishing.index_check import find_wrong_files
 from img2dataset.publishing.index_files import INDEX_FILES
 from img2dataset.publishing.indexing import find_kinds_of_shards, write_indexes
 from img2dataset.publishing.main import retract
-from img2dataset.publishing.sizes import SIZES
 from img2dataset.storage.folder import Folder
 
 
@@ -27,12 +28,15 @@ def repair_dataset(
         broken: names of shards.
         wrong_indexes: texts about index files, which begin with their names.
     """
-    has_indexes = folder.exists(SIZES) or bool(find_index_kinds(folder))
     if broken:
         retract(folder)
     remove_broken(folder, layout, broken)
-    if wrong_indexes or (broken and has_indexes):
-        make_indexes(folder, wrong_indexes)
+    contents = read_contents(folder)
+    if not any(find_format(shard.output_format).indexes for shard in layout.shards):
+        return
+    has_indexes = bool(wrong_indexes or find_index_kinds(folder))
+    if has_indexes or find_wrong_files(folder, contents):
+        make_indexes(folder, contents, wrong_indexes)
 
 
 def remove_broken(folder: Folder, layout: Layout, names: Collection[str]) -> None:
@@ -48,9 +52,8 @@ def remove_broken(folder: Folder, layout: Layout, names: Collection[str]) -> Non
     folder.clear_parts()
 
 
-def make_indexes(folder: Folder, wrong: Sequence[str]) -> None:
+def make_indexes(folder: Folder, contents: Contents, wrong: Sequence[str]) -> None:
     """Remove the wrong index files, and write all that are then missing."""
-    contents = read_contents(folder)
     kinds = {*find_index_kinds(folder), *find_kinds_of_shards(contents)}
     for each in INDEX_FILES:
         each.retract(folder)
