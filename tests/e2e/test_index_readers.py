@@ -83,7 +83,7 @@ def train(folder):
         folder, batch_size=None, shuffle_buffer_size=None, max_samples_per_sequence=None,
         repeat=False, worker_config=WorkerConfig(rank=0, world_size=1, num_workers=0),
     )
-    return {each.__key__: [list(each.image.shape), vars(each).get("caption")] for each in get_loader(found)}
+    return {each.__key__: [list(each.image.shape), getattr(each, "caption", None)] for each in get_loader(found)}
 
 folder, without_captions, prepared = sys.argv[1:]
 index = SqliteIndexReader(EPath(folder) / ".nv-meta" / "index.sqlite")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from img2dataset.dataset.index_kinds import find_index_kinds
 from img2dataset.dataset.opening import open_dataset
 from img2dataset.dataset.run_lock import is_any_alive
 from img2dataset.errors import OptionError, RunError
@@ -40,4 +37,4 @@ def _publish(folder: Folder, config: PublishConfig) -> list[str]:
     with hold_publish_lock(folder):
         if is_any_alive(folder):
             raise OptionError(f"{folder.url!r}: a run is writing there, and does this at its end")
-        return publish(folder, replace(config, index_kinds=find_index_kinds(folder)))
+        return publish(folder, config)

@@ -15,6 +15,7 @@ from img2dataset.options.choices import IndexKind
 from img2dataset.publishing.contents import Contents, PublishedShard
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
 from img2dataset.publishing.marked_file import is_ours, mark
+from img2dataset.publishing.tars import list_tars, tar_bytes, tar_name
 from img2dataset.storage.folder import Folder
 
 META = ".nv-meta"
@@ -28,12 +29,13 @@ ENERGON_VERSION = "7.4.1"
 
 
 def is_wanted(contents: Contents, config: PublishConfig) -> bool:
-    return IndexKind.ENERGON in config.index_kinds and not find_unindexed(contents)
+    is_asked = IndexKind.ENERGON in config.index_kinds and bool(list_tars(contents))
+    return is_asked and not find_unindexed(contents)
 
 
 def list_filled(contents: Contents) -> list[PublishedShard]:
-    """List the shards that have samples: Energon takes no others.  Their order numbers them."""
-    return [shard for shard in contents.shards if shard.successes]
+    """List the tars that have samples: Energon takes no others.  Their order numbers them."""
+    return [shard for shard in list_tars(contents) if shard.successes]
 
 
 def find_unindexed(contents: Contents) -> list[PublishedShard]:
@@ -43,17 +45,14 @@ def find_unindexed(contents: Contents) -> list[PublishedShard]:
 
 
 def make_info(contents: Contents) -> bytes:
-    counts = {f"{shard.name}.tar": shard.successes for shard in list_filled(contents)}
+    counts = {tar_name(shard): shard.successes for shard in list_filled(contents)}
     document = {"energon_version": ENERGON_VERSION, "shard_counts": counts}
     return json.dumps(document, indent=2).encode()
 
 
 def make_uuid(contents: Contents) -> bytes:
     """Make the name of this state of the tars: the same for the same names, counts and sizes."""
-    facts = [
-        (shard.name, shard.successes, shard.sizes.get(f"{shard.name}.tar"))
-        for shard in list_filled(contents)
-    ]
+    facts = [(shard.name, shard.successes, tar_bytes(shard)) for shard in list_filled(contents)]
     digest = hashlib.sha256(json.dumps(facts).encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4)).encode()
 
@@ -67,7 +66,7 @@ def has_database(folder: Folder, contents: Contents) -> bool:
 
 
 def make_split(contents: Contents) -> str:
-    names = [f"{shard.name}.tar" for shard in list_filled(contents)]
+    names = [tar_name(shard) for shard in list_filled(contents)]
     train = "".join(f"\n  - {name}" for name in names) or " []"
     return f"split_parts:\n  train:{train}\n  val: []\n  test: []\nexclude: []\n"
 

@@ -18,6 +18,7 @@ from img2dataset.publishing.contents import Contents
 from img2dataset.publishing.folder_file import PublishConfig
 from img2dataset.publishing.main import PUBLISHED
 from img2dataset.publishing.marked_file import is_ours, mark
+from img2dataset.publishing.tars import tar_bytes, tar_name
 from img2dataset.storage.folder import Folder
 
 STALE = "does not say what is stored"
@@ -93,12 +94,12 @@ CHECKS: tuple[
 def has_right_database(folder: Folder, contents: Contents) -> bool:
     """Whether the database numbers the tars as .info.json does, with their counts and ends."""
     order = (parse(read_if_there(folder, energon.INFO) or b"") or {}).get("shard_counts", {})
-    tars = {f"{shard.name}.tar": shard for shard in energon.list_filled(contents)}
+    tars = {tar_name(shard): shard for shard in energon.list_filled(contents)}
     found = read_database(folder)
     if found is None or len(found) != len(order) or set(order) != set(tars):
         return False
     return all(
-        count == tars[name].successes and is_end_of_tar(end, tars[name].sizes.get(name) or 0)
+        count == tars[name].successes and is_end_of_tar(end, tar_bytes(tars[name]))
         for name, (_, count, end) in zip(order, found, strict=True)
     )
 

@@ -14,7 +14,6 @@ from img2dataset.errors import OptionError, RunError
 from img2dataset.formats.tar_indexes import SUFFIXES
 from img2dataset.options import Options
 from img2dataset.options.choices import IndexKind
-from img2dataset.output_format import OutputFormat
 from img2dataset.publishing import energon
 from img2dataset.publishing.command import OWN_PARTS
 from img2dataset.publishing.contents import Contents, read_contents
@@ -24,6 +23,7 @@ from img2dataset.publishing.index_files import INDEX_FILES
 from img2dataset.publishing.indexed import Indexed
 from img2dataset.publishing.main import hold_publish_lock
 from img2dataset.publishing.shard_indexes import index_shards
+from img2dataset.publishing.tars import list_tars
 from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
 
@@ -83,7 +83,7 @@ def find_kinds_of_shards(contents: Contents) -> set[str]:
 def check_indexable(folder: Folder, contents: Contents) -> None:
     if not contents.shards:
         raise OptionError(f"{folder.url!r} has no shards: there is nothing to index")
-    if contents.output_format != OutputFormat.WEBDATASET:
+    if not list_tars(contents):
         raise OptionError(
             f"{folder.url!r} is of output_format {contents.output_format}: indexes are for the tars "
             "of webdataset"
@@ -95,7 +95,7 @@ def write_indexes(folder: Folder, contents: Contents, kinds: Collection[str], sa
     written, damaged = 0, []
     with open_database(folder, contents, kinds) as database:
         read_all = database is not None
-        for shard in index_shards(folder, contents.shards, kinds, read_all=read_all):
+        for shard in index_shards(folder, list_tars(contents), kinds, read_all=read_all):
             written += len(shard.written)
             if shard.problem is not None:
                 damaged.append(f"{shard.name}: {shard.problem}")
@@ -112,8 +112,8 @@ def write_indexes(folder: Folder, contents: Contents, kinds: Collection[str], sa
     folder.clear_parts()
     return Indexed(
         output_folder=folder.url,
-        shards=len(contents.shards),
-        samples=contents.tally.successes,
+        shards=len(list_tars(contents)),
+        samples=sum(shard.successes for shard in list_tars(contents)),
         indexes=tuple(kinds),
         written=written,
         damaged=tuple(damaged),

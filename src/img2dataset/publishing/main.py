@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
+from img2dataset.dataset.index_kinds import read_index_kinds
 from img2dataset.dataset.shard_lock import acquire_lock
 from img2dataset.publishing import card, croissant, metadata_table
 from img2dataset.publishing.contents import OptOutHandling, read_contents
@@ -49,6 +50,7 @@ def publish(
         RunError: as OSError.
     """
     contents = replace(read_contents(folder), opt_outs=opt_outs)
+    config = add_index_kinds(config, folder)
     if not contents.shards:
         return []
     notices: list[str] = []
@@ -76,7 +78,12 @@ def is_published(folder: Folder, config: PublishConfig, shard_ids: Iterable[int]
     """True if the folder-wide files are those of just these shards, made by this version."""
     if not folder.exists(PUBLISHED):
         return False
-    return folder.read(PUBLISHED) == make_mark(config, shard_ids)
+    return folder.read(PUBLISHED) == make_mark(add_index_kinds(config, folder), shard_ids)
+
+
+def add_index_kinds(config: PublishConfig, folder: Folder) -> PublishConfig:
+    """Add the kinds of indexes that the dataset has, whichever options are given."""
+    return replace(config, index_kinds=read_index_kinds(folder))
 
 
 @contextmanager

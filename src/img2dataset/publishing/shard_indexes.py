@@ -20,6 +20,7 @@ from img2dataset.formats.tar_indexes import (
 from img2dataset.formats.tar_scan import scan_shard
 from img2dataset.options.choices import IndexKind
 from img2dataset.publishing.contents import PublishedShard
+from img2dataset.publishing.tars import tar_bytes
 from img2dataset.storage.folder import Folder
 
 MAX_THREADS = 8
@@ -94,9 +95,4 @@ def is_right(folder: Folder, shard: PublishedShard, kind: str) -> bool:
     is_there = name in shard.sizes
     if not has_index(kind, shard.successes):
         return not is_there
-    tar_bytes = shard.sizes.get(f"{shard.name}.tar")
-    return (
-        is_there
-        and tar_bytes is not None
-        and fits_tar(kind, folder.read(name), shard.successes, tar_bytes)
-    )
+    return is_there and fits_tar(kind, folder.read(name), shard.successes, tar_bytes(shard))

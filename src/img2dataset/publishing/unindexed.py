@@ -7,12 +7,13 @@ from img2dataset.dataset.touched import format_ranges
 from img2dataset.formats.tar_indexes import SUFFIXES, has_index
 from img2dataset.publishing.contents import Contents, PublishedShard
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig, remove_names
+from img2dataset.publishing.tars import list_tars
 from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
 
 
 def is_wanted(contents: Contents, config: PublishConfig) -> bool:
-    return bool(contents.shards) and bool(SUFFIXES.keys() & config.index_kinds)
+    return bool(list_tars(contents)) and bool(SUFFIXES.keys() & config.index_kinds)
 
 
 def find_missing(shard: PublishedShard, kinds: tuple[str, ...]) -> list[str]:
@@ -29,7 +30,7 @@ def find_missing(shard: PublishedShard, kinds: tuple[str, ...]) -> list[str]:
 def write(folder: Folder, contents: Contents) -> list[str]:
     """Write nothing; say which shards were made before the indexes were asked for."""
     kinds = read_index_kinds(folder)
-    missing = {shard.name: find_missing(shard, kinds) for shard in contents.shards}
+    missing = {shard.name: find_missing(shard, kinds) for shard in list_tars(contents)}
     names = [name for name, lacking in missing.items() if lacking]
     if not names:
         return []

@@ -8,25 +8,25 @@ from img2dataset.json_text import to_json
 from img2dataset.options.choices import IndexKind
 from img2dataset.publishing.contents import Contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig, remove_names
+from img2dataset.publishing.tars import list_tars, tar_bytes, tar_name
 from img2dataset.storage.folder import Folder
 
 WIDS = "wids.json"
 
 
 def is_wanted(contents: Contents, config: PublishConfig) -> bool:
-    del contents
-    return IndexKind.WIDS in config.index_kinds
+    return IndexKind.WIDS in config.index_kinds and bool(list_tars(contents))
 
 
 def make_wids(contents: Contents) -> bytes:
     """Make the JSON: names are relative to its own folder; an empty tar has no sample to find."""
     shards = [
         {
-            "url": f"{shard.name}.tar",
+            "url": tar_name(shard),
             "nsamples": shard.successes,
-            "filesize": shard.sizes.get(f"{shard.name}.tar"),
+            "filesize": tar_bytes(shard),
         }
-        for shard in contents.shards
+        for shard in list_tars(contents)
         if shard.successes
     ]
     return to_json({"__kind__": "wids-shard-index-v1", "wids_version": 1, "shardlist": shards})
@@ -34,7 +34,7 @@ def make_wids(contents: Contents) -> bytes:
 
 def count_samples(contents: Contents) -> dict[str, int]:
     """Return the name of each tar that has samples -> how many."""
-    return {f"{shard.name}.tar": shard.successes for shard in contents.shards if shard.successes}
+    return {tar_name(shard): shard.successes for shard in list_tars(contents) if shard.successes}
 
 
 def find_counts(document: Any) -> dict[str, int] | None:

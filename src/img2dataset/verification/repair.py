@@ -8,12 +8,12 @@ from img2dataset.dataset import replace as journal
 from img2dataset.dataset.index_kinds import find_index_kinds
 from img2dataset.dataset.layout import Layout, StoredShard
 from img2dataset.formats import find_format
-from img2dataset.output_format import OutputFormat
 from img2dataset.publishing.contents import Contents, read_contents
 from img2dataset.publishing.index_check import find_wrong_files
 from img2dataset.publishing.index_files import INDEX_FILES
 from img2dataset.publishing.indexing import find_kinds_of_shards, write_indexes
 from img2dataset.publishing.main import retract
+from img2dataset.publishing.tars import list_tars
 from img2dataset.storage.folder import Folder
 
 
@@ -59,5 +59,5 @@ def make_indexes(folder: Folder, contents: Contents, wrong: Sequence[str]) -> No
         each.retract(folder)
     folder.remove(text.partition(" ")[0] for text in wrong)
     contents = read_contents(folder)
-    if contents.output_format == OutputFormat.WEBDATASET:
+    if list_tars(contents):
         write_indexes(folder, contents, sorted(kinds), lambda _: None)
