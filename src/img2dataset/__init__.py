@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import card, verify
+    from img2dataset.api import card, push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -45,12 +45,13 @@ __all__ = [
     "__version__",
     "card",
     "download",
+    "push",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("card", "verify"),
+    "api": ("card", "push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",

@@ -14,7 +14,16 @@ from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "card", "make_docstring", "make_download", "verify"]
+__all__ = [
+    "ArrowTable",
+    "Literal",
+    "UrlList",
+    "card",
+    "make_docstring",
+    "make_download",
+    "push",
+    "verify",
+]
 
 
 class ArrowTable(Protocol):
@@ -151,3 +160,25 @@ def card(output_folder: str) -> tuple[str, ...]:
     from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
 
     return publish_folder(output_folder, "card", PublishConfig(card=True))
+
+
+def push(output_folder: str, destination: str, *, public: bool = False) -> str:
+    """Upload a stored dataset to the Hugging Face Hub, in several commits; needs `img2dataset[hf]`.
+
+    Args:
+        output_folder: the folder of the dataset, on this machine.
+        destination: hf://datasets/OWNER/NAME, with @REVISION or /FOLDER behind it; it is made if it
+            is not there.
+        public: a repository that is made is public; else it is private.
+
+    Returns:
+        str: the address of its page.
+
+    Raises:
+        OptionError: there is no whole dataset, the destination is no repository, or the token may
+            not write there.
+        RunError: the upload ended early; the same call goes on.
+    """
+    from img2dataset.hub.push import push_folder  # noqa: PLC0415  (heavy, as run)
+
+    return push_folder(output_folder, destination, public=public, say=lambda _: None)
