@@ -1,4 +1,4 @@
-"""The Python calls: keyword arguments -> `Options` -> a run; `verify` and `index`."""
+"""The Python call: keyword arguments -> `Options` -> a run; and `verify`."""
 
 from __future__ import annotations
 
@@ -140,28 +140,28 @@ def verify(
     )
 
 
-def index(output_folder: str, *, indexes: Sequence[str] | None = None) -> Indexed:
-    """Write the index files by which loaders find samples without reading the tars.
+def card(output_folder: str) -> tuple[str, ...]:
+    """Write what lets others load a stored dataset: README.md, croissant.json, metadata.parquet.
 
-    For datasets of output_format webdataset, also those of the old tool. Files that are right are
-    left as they are; each tar is read at most once. sizes.json is always written.
+    A run does it at its end; this does it for a dataset of img2dataset 1.47.0, or after an
+    interrupted run. In a README.md that is there only the blocks between the marks of img2dataset
+    are renewed; one without these marks is left alone.
 
     Args:
         output_folder: the folder of the dataset, or any fsspec URL of one.
-        indexes: kinds of indexes to add to those that the dataset has, as the option of this name:
-            dali, energon, webshart, wids, or all.
 
     Returns:
-        Indexed: how many shards and samples there are, which files were written, and which shards
-        are damaged.
+        tuple[str, ...]: what was left alone, and why.
 
     Raises:
-        OptionError: there is no such dataset, a kind is unknown, or a run is writing the dataset.
-        RunError: something cannot be read or written. The same call goes on.
+        OptionError: there is no dataset, or a run is writing it.
+        RunError: it cannot be read or written.
+        DamagedError: a stats file or a table is damaged.
     """
-    from img2dataset.publishing.indexing import index_dataset  # noqa: PLC0415  (heavy, as run)
+    from img2dataset.publishing.command import publish_folder  # noqa: PLC0415  (heavy, as run)
+    from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
 
-    return index_dataset(output_folder, indexes, lambda _: None)
+    return publish_folder(output_folder, "card", PublishConfig(card=True))
 
 
 def push(output_folder: str, destination: str, *, public: bool = False) -> str:
@@ -186,25 +186,25 @@ def push(output_folder: str, destination: str, *, public: bool = False) -> str:
     return push_folder(output_folder, destination, public=public, say=lambda _: None)
 
 
-def card(output_folder: str) -> tuple[str, ...]:
-    """Write what lets others load a stored dataset: README.md, croissant.json, metadata.parquet.
+def index(output_folder: str, *, indexes: Sequence[str] | None = None) -> Indexed:
+    """Write the index files by which loaders find samples without reading the tars.
 
-    A run does it at its end; this does it for a dataset of img2dataset 1.47.0, or after an
-    interrupted run. In a README.md that is there only the blocks between the marks of img2dataset
-    are renewed; one without these marks is left alone.
+    For datasets of output_format webdataset, also those of the old tool. Files that are right are
+    left as they are; each tar is read at most once. sizes.json is always written.
 
     Args:
         output_folder: the folder of the dataset, or any fsspec URL of one.
+        indexes: kinds of indexes to add to those that the dataset has, as the option of this name:
+            dali, energon, webshart, wids, or all.
 
     Returns:
-        tuple[str, ...]: what was left alone, and why.
+        Indexed: how many shards and samples there are, which files were written, and which shards
+        are damaged.
 
     Raises:
-        OptionError: there is no dataset, or a run is writing it.
-        RunError: it cannot be read or written.
-        DamagedError: a stats file or a table is damaged.
+        OptionError: there is no such dataset, a kind is unknown, or a run is writing the dataset.
+        RunError: something cannot be read or written. The same call goes on.
     """
-    from img2dataset.publishing.command import publish_folder  # noqa: PLC0415  (heavy, as run)
-    from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
+    from img2dataset.publishing.indexing import index_dataset  # noqa: PLC0415  (heavy, as run)
 
-    return publish_folder(output_folder, "card", PublishConfig(card=True))
+    return index_dataset(output_folder, indexes, lambda _: None)

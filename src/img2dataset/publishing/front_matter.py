@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from img2dataset.publishing.contents import Contents
 from img2dataset.publishing.features import IMAGE, STRING, Feature, make_feature, make_json_feature
-from img2dataset.publishing.loading import TABLES
 from img2dataset.publishing.metadata_table import METADATA, make_metadata_schema
 from img2dataset.publishing.yaml_text import format_yaml, quote
 
@@ -56,7 +55,7 @@ def describe_tars(contents: Contents) -> Loaded:
         features.append(("txt", STRING))
     features += [("__key__", STRING), ("__url__", STRING)]
     return Loaded(
-        data_files=("[0-9]*.tar",),
+        data_files=("*.tar",),
         features=tuple(features),
         num_examples=contents.tally.successes,
         num_bytes=count_bytes(contents, ".tar"),
@@ -78,7 +77,7 @@ def describe_files(contents: Contents) -> Loaded:
 def describe_tables(contents: Contents) -> Loaded:
     features, left_out = sort_columns(contents.schema, make_feature, contents)
     return Loaded(
-        data_files=(TABLES,),
+        data_files=("*.parquet",),
         features=features,
         num_examples=contents.tally.count,
         num_bytes=count_bytes(contents, ".parquet"),
