@@ -16,10 +16,10 @@ from img2dataset import OptionError, download, verify
 from img2dataset.cli.command import main
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.storage.folder import Folder
+from tests.chaos.indexes import dali, energon
 from tests.e2e.dataset import Dataset
 from tests.quick import few_quick
 from tests.site import Site
-from tests.unit.formats.test_tar_indexes import dali, energon
 
 SHARD = 4
 SETTINGS: dict[str, Any] = {

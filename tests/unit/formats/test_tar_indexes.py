@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from img2dataset.formats.tar_scan import build_stored
 from img2dataset.options.choices import IndexKind
 from img2dataset.records import EncodedImage
 from img2dataset.storage.folder import Folder
+from tests.chaos.indexes import dali, energon, members
 from tests.unit.formats.shard import (
     CONFIG,
     NAME,
@@ -40,31 +40,6 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 def config(*, captions: bool = True, encode_format: str = "jpg") -> WriterConfig:
     return replace(CONFIG, index_kinds=KINDS, captions=captions, encode_format=encode_format)
-
-
-def members(tar: Path) -> list[tarfile.TarInfo]:
-    with tarfile.open(tar) as archive:
-        return archive.getmembers()
-
-
-def dali(tar: Path) -> bytes:
-    """As DALI's documentation describes version 1.2, sample by sample."""
-    samples: dict[str, list[str]] = {}
-    for each in members(tar):
-        key, _, extension = each.name.partition(".")
-        text = f"{extension} {each.offset_data} {each.size} {each.name}"
-        samples.setdefault(key, []).append(text)
-    lines = [f"v1.2 {len(samples)}", *map(" ".join, samples.values())]
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def energon(tar: Path) -> bytes:
-    starts: dict[str, int] = {}
-    for each in members(tar):
-        starts.setdefault(each.name.partition(".")[0], each.offset)
-    last = members(tar)[-1]
-    end = last.offset_data + -(-last.size // 512) * 512
-    return struct.pack(f"<{len(starts) + 1}Q", *starts.values(), end)
 
 
 def webshart(tar: Path, sizes: dict[str, tuple[int, int]]) -> dict[str, Any]:
