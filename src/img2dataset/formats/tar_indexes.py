@@ -7,17 +7,16 @@ but webshart.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from sys import byteorder
-from typing import Any
 
 import orjson
 
-from img2dataset.formats.tar_reading import Place, pad
+from img2dataset.formats.tar_reading import pad
 from img2dataset.options import QUALITY
 from img2dataset.options.choices import IndexKind
 
@@ -26,14 +25,19 @@ Sizes = Mapping[str, tuple[int, int]]
 """Key of a sample -> width and height of its image, in pixels."""
 
 
+PlaceFields = tuple[str, int, int, int]
+"""The fields of a Place.  A writer keeps plain tuples, of which the garbage collector lets go at
+its first look; it would go through a million objects of a class again and again."""
+
+
 @dataclass(frozen=True, slots=True)
 class TarContents:
     """What is in a tar."""
 
     name: str
     """Of its file, without folders."""
-    places: Sequence[Place]
-    """Of its members, in their order."""
+    places: Sequence[PlaceFields]
+    """Of its members, in their order: name, start, offset, size."""
     bytes: int
     """Of the file."""
     sizes: Sizes = field(default_factory=dict)
@@ -44,13 +48,20 @@ class TarContents:
         """Where the members end: at the first of the two empty blocks."""
         if not self.places:
             return 0
-        last = self.places[-1]
-        return last.offset + pad(last.size)
+        _, _, offset, size = self.places[-1]
+        return offset + pad(size)
 
-    def samples(self) -> Iterator[tuple[str, list[Place]]]:
+    def samples(self) -> Iterator[tuple[str, Sequence[PlaceFields]]]:
         """Yield the members of each sample, which stand side by side, with its key."""
-        for key, places in groupby(self.places, key=lambda place: place.key):
-            yield key, list(places)
+        first, key = 0, None
+        for number, (name, *_) in enumerate(self.places):
+            own = name.partition(".")[0]
+            if own != key:
+                if key is not None:
+                    yield key, self.places[first:number]
+                first, key = number, own
+        if key is not None:
+            yield key, self.places[first:]
 
 
 def build_dali(tar: TarContents) -> bytes | None:
@@ -58,10 +69,16 @@ def build_dali(tar: TarContents) -> bytes | None:
 
     DALI takes no index without samples.
     """
-    lines = [
-        " ".join(f"{each.extension} {each.offset} {each.size} {each.name}" for each in places)
-        for _, places in tar.samples()
-    ]
+    lines: list[str] = []
+    before = None
+    for name, _, offset, size in tar.places:
+        key, _, extension = name.partition(".")
+        text = f"{extension} {offset} {size} {name}"
+        if key == before:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+        before = key
     if not lines:
         return None
     return "\n".join([f"v1.2 {len(lines)}", *lines, ""]).encode()
@@ -72,7 +89,13 @@ def build_energon(tar: TarContents) -> bytes | None:
 
     Energon takes no empty tar.
     """
-    starts = array("Q", (places[0].start for _, places in tar.samples()))
+    starts = array("Q")
+    before = None
+    for name, start, _, _ in tar.places:
+        key = name.partition(".")[0]
+        if key != before:
+            starts.append(start)
+        before = key
     if not starts:
         return None
     starts.append(tar.end)
@@ -83,34 +106,34 @@ def build_energon(tar: TarContents) -> bytes | None:
 
 def build_webshart(tar: TarContents) -> bytes:
     """Build a JSON object of all members; images have their size, and the place of their JSON."""
-    files: dict[str, dict[str, Any]] = {}
+    entries: list[str] = []
     unknown = 0
     for key, places in tar.samples():
-        documents = [place for place in places if place.extension == JSON]
-        for place in places:
-            entry: dict[str, Any] = {"offset": place.offset, "length": place.size}
-            files[place.name] = entry
-            if place.extension not in QUALITY:
-                continue
-            if key in tar.sizes:
-                width, height = tar.sizes[key]
-                entry |= {"width": width, "height": height, "aspect": round(width / height, 6)}
-            else:
-                unknown += 1
-            for document in documents:
-                entry |= {
-                    "json_path": document.name,
-                    "json_offset": document.offset,
-                    "json_length": document.size,
-                }
-    return orjson.dumps(
-        {
-            "path": tar.name,
-            "filesize": tar.bytes,
-            "includes_image_geometry": bool(files) and not unknown,
-            "files": files,
-        }
-    )
+        extra = ""
+        for name, _, offset, size in places:
+            if name.endswith(f".{JSON}"):
+                extra = f',"json_path":{quote(name)},"json_offset":{offset},"json_length":{size}'
+        for name, _, offset, size in places:
+            text = f'{quote(name)}:{{"offset":{offset},"length":{size}'
+            if name.rpartition(".")[2] in QUALITY:
+                width, height = tar.sizes.get(key, (0, 0))
+                unknown += not width
+                if width:
+                    aspect = round(width / height, 6)
+                    text += f',"width":{width},"height":{height},"aspect":{aspect}'
+                text += extra
+            entries.append(f"{text}}}")
+    has_geometry = "true" if entries and not unknown else "false"
+    head = f'{{"path":{quote(tar.name)},"filesize":{tar.bytes},"includes_image_geometry":'
+    return f'{head}{has_geometry},"files":{{{",".join(entries)}}}}}'.encode()
+
+
+def quote(name: str) -> str:
+    """Write a name as JSON."""
+    return f'"{name}"' if PLAIN.fullmatch(name) else orjson.dumps(name).decode()
+
+
+PLAIN = re.compile(r"[\w.]+", re.ASCII)
 
 
 SUFFIXES: Mapping[str, str] = {

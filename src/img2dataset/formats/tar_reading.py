@@ -43,10 +43,7 @@ class Member:
 
 
 class Place(NamedTuple):
-    """Where a member is in its tar, in bytes from the beginning.
-
-    A NamedTuple: there are a million of them in a hundred shards.
-    """
+    """Where a member is in its tar, in bytes from the beginning."""
 
     name: str
     start: int
@@ -55,14 +52,6 @@ class Place(NamedTuple):
     """Of its content."""
     size: int
     """Of its content, without padding."""
-
-    @property
-    def key(self) -> str:
-        return self.name.partition(".")[0]
-
-    @property
-    def extension(self) -> str:
-        return self.name.partition(".")[2]
 
 
 class Seekable(Readable, Protocol):

@@ -23,8 +23,8 @@ from img2dataset.formats.format import (
 from img2dataset.formats.metadata import MetadataTable, write_metadata
 from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import merge_tables
-from img2dataset.formats.tar_indexes import SUFFIXES, TarContents, build_indexes
-from img2dataset.formats.tar_reading import Place, read_members
+from img2dataset.formats.tar_indexes import SUFFIXES, PlaceFields, TarContents, build_indexes
+from img2dataset.formats.tar_reading import read_members
 from img2dataset.json_text import to_json
 from img2dataset.records import Failure, Sample
 from img2dataset.storage.checked_file import open_checked
@@ -45,7 +45,7 @@ class ShardWriter:
         self._outputs = Outputs(folder)
         self._file = self._outputs.file(name + TAR).file
         self._size = 0
-        self._places: list[Place] = []
+        self._places: list[PlaceFields] = []
         self._sizes: dict[str, tuple[int, int]] = {}
 
     def write(self, sample: Sample) -> None:
@@ -68,7 +68,7 @@ class ShardWriter:
         self._file.write(data)
         self._file.write(bytes(padding))
         if self._config.index_kinds:
-            self._places.append(Place(name, self._size, self._size + len(head), len(data)))
+            self._places.append((name, self._size, self._size + len(head), len(data)))
         self._size += len(head) + len(data) + padding
 
     def commit(self) -> None:

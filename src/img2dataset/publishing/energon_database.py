@@ -57,20 +57,23 @@ class EnergonDatabase:
         samples = list(tar.samples())
         if not samples:
             return
-        ends = [places[0].start for _, places in samples[1:]] + [tar.end]
+        starts = [places[0][1] for _, places in samples]
+        ends = [*starts[1:], tar.end]
         self._connection.executemany(
             "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
             (
-                (self._tars, key, index, places[0].start, end - places[0].start)
-                for index, ((key, places), end) in enumerate(zip(samples, ends, strict=True))
+                (self._tars, key, index, start, end - start)
+                for index, ((key, _), start, end) in enumerate(
+                    zip(samples, starts, ends, strict=True)
+                )
             ),
         )
         self._connection.executemany(
             "INSERT INTO sample_parts VALUES (?, ?, ?, ?, ?)",
             (
-                (self._tars, index, place.extension, place.offset, place.size)
+                (self._tars, index, name.partition(".")[2], offset, size)
                 for index, (_, places) in enumerate(samples)
-                for place in places
+                for name, _, offset, size in places
             ),
         )
         self._tars += 1
