@@ -88,8 +88,8 @@ class Publication:
     def _is_current(self) -> bool:
         from img2dataset.publishing.main import is_published  # noqa: PLC0415
 
-        done = find_done(self._folder.names())
-        return not done or is_published(self._folder, self._config, done)
+        names = self._folder.names()
+        return not find_done(names) or is_published(self._folder, self._config, names)
 
     def _is_last_part(self) -> bool:
         self._run_lock.close()
