@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.contents import check_done_shards, contents, differences, hidden_names
+from tests.chaos.contents import (
+    check_counts,
+    check_done_shards,
+    contents,
+    differences,
+    hidden_names,
+)
 from tests.chaos.indexes import check_index_files
 from tests.chaos.plans import SHARD, Plan, Signal
 from tests.processes import children
@@ -132,7 +138,9 @@ class Campaign:
         if self.port is None and self.stored(name).exists():
             check_done_shards(self.stored(name), truth)
             check_index_files(self.stored(name))
-        if code != 0:  # else it says that all is done, and is taken at its word
+            check_counts(self.stored(name))
+        # else it says that all is done, and is taken at its word
+        if code != 0 or "could not be written" in errors:
             self.finish(command, [errors])
         wrong = differences(contents(self.stored(name)), truth)
         if wrong:

@@ -33,7 +33,14 @@ def test_what_the_page_shows_works(tmp_path: Path) -> None:
 
     rows = re.findall(r"^\| `?(\w+)`? \| (.*?) \| (.*?) \|", PAGE, re.MULTILINE)
     named = {file.strip("`/") for _, *files in rows for file in files if file.startswith("`")}
-    assert named == {".nv-meta", "00000.idx", "00000.json", "00000.tar.idx", "sizes.json", "wids.json"}
+    assert named == {
+        ".nv-meta",
+        "00000.idx",
+        "00000.json",
+        "00000.tar.idx",
+        "sizes.json",
+        "wids.json",
+    }
     assert all((tmp_path / "pairs" / name).exists() for name in named)
     assert verify(str(tmp_path / "pairs")).whole
 

@@ -110,4 +110,6 @@ def retract(folder: Folder) -> None:
     folder.remove([INFO, DATABASE, UUID, *([SPLIT] if is_ours(folder, SPLIT) else [])])
 
 
-FILE = FolderFile(is_wanted=is_wanted, write=write, retract=retract)
+FILE = FolderFile(
+    names=(DATASET, SPLIT, INFO, UUID), is_wanted=is_wanted, write=write, retract=retract
+)

@@ -9,5 +9,3 @@ INDEX_FILES: tuple[FolderFile, ...] = (sizes.FILE, wids.FILE, energon.FILE, unin
 """In the order of writing."""
 OPTIONAL_FILES = (wids.FILE, energon.FILE)
 """Those that only exist where they are asked for."""
-OWN_NAMES = (sizes.SIZES, wids.WIDS, energon.META)
-"""Names in the output folder."""

@@ -26,4 +26,4 @@ def write(folder: Folder, contents: Contents) -> list[str]:
     return []
 
 
-FILE = FolderFile(is_wanted=is_wanted, write=write, retract=remove_names(SIZES))
+FILE = FolderFile(names=(SIZES,), is_wanted=is_wanted, write=write, retract=remove_names(SIZES))

@@ -55,4 +55,4 @@ def write(folder: Folder, contents: Contents) -> list[str]:
     return []
 
 
-FILE = FolderFile(is_wanted=is_wanted, write=write, retract=remove_names(WIDS))
+FILE = FolderFile(names=(WIDS,), is_wanted=is_wanted, write=write, retract=remove_names(WIDS))

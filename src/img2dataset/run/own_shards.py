@@ -13,7 +13,6 @@ from img2dataset.dataset.plan import STATS, find_done
 from img2dataset.errors import OptionError, RunError
 from img2dataset.formats import NAMES, list_index_names, list_shard_names
 from img2dataset.options import Options
-from img2dataset.publishing.index_files import OWN_NAMES
 from img2dataset.records import shard_name
 from img2dataset.sources import Source
 from img2dataset.storage.folder import HIDDEN, Folder
@@ -36,14 +35,20 @@ class OwnFiles:
         first = inside.partition("/")[0]
         if first == HIDDEN:
             return True
+        if inside in self._folder_wide:
+            return self._is_dataset and inside not in self._listed
         name = find_shard_name(first, self._digits, NAMES)
-        is_ours = name is not None or first in OWN_NAMES
-        if not is_ours or not self._is_dataset or inside in self._listed:
+        if name is None or not self._is_dataset or inside in self._listed:
             return False
-        if name is None:
-            return True
         # an interrupted shard has no stats
         return int(name) in self._done or len(name) == self._digits
+
+    @cached_property
+    def _folder_wide(self) -> frozenset[str]:
+        """What a run writes about the whole dataset."""
+        from img2dataset.publishing.main import FOLDER_FILES  # noqa: PLC0415  (few lists lie inside)
+
+        return frozenset(name for each in FOLDER_FILES for name in each.names)
 
     @cached_property
     def _names(self) -> frozenset[str]:
