@@ -74,7 +74,8 @@ def _verify(
         if checked.problems:
             say(f"{checked.name}: {'; '.join(checked.problems)}")
             broken.append(Broken(checked.name, checked.problems))
-        wrong_indexes += checked.wrong_indexes
+        # a run that replaces a shard removes its indexes for a moment
+        wrong_indexes += () if under_way else checked.wrong_indexes
     leftovers = [] if under_way else layout.leftovers()
     gaps = () if under_way or allow_gaps else layout.gaps()
     if not (under_way or broken or gaps or layout.unfinished):  # which the next run mends, too
