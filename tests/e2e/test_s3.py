@@ -63,6 +63,7 @@ def test_a_dataset_on_s3_is_what_it_is_on_a_disk(
     assert server.uploads(name) == []
 
 
+@pytest.mark.timeout(300)
 def test_indexes_on_s3_are_those_of_its_tars(
     server: S3Server, name: str, tmp_path: Path, site: Site
 ) -> None:
