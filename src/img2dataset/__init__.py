@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import push, verify
+    from img2dataset.api import card, index, push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RunError,
         SourceError,
     )
+    from img2dataset.publishing.indexed import Indexed
     from img2dataset.report import Progress, Report
     from img2dataset.reports import Reporter
     from img2dataset.tally import ShardResult, Tally
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DamagedError",
     "Img2datasetError",
+    "Indexed",
     "MissingExtraError",
     "OptionError",
     "Progress",
@@ -43,14 +45,16 @@ __all__ = [
     "Tally",
     "Verification",
     "__version__",
+    "card",
     "download",
+    "index",
     "push",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("push", "verify"),
+    "api": ("card", "index", "push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",
@@ -60,6 +64,7 @@ _HOMES = {
         "RunError",
         "SourceError",
     ),
+    "publishing.indexed": ("Indexed",),
     "report": ("Progress", "Report"),
     "reports": ("Reporter",),
     "tally": ("ShardResult", "Tally"),

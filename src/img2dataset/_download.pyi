@@ -66,8 +66,10 @@ def download(
     respect_content_usage: bool = True,
     save_opt_out_signals: bool = False,
     accept_changed_list: bool = False,
+    indexes: Sequence[str] | None = None,
     verbose: bool = False,
     quiet: bool = False,
+    card: bool = True,
     columns: Sequence[str] | None = None,
     delimiter: str | None = None,
     quoting: Literal['auto', 'none'] = 'auto',
@@ -195,10 +197,16 @@ def download(
             done and that the list, as it is now, would not give are removed and made again; all
             others are kept. Without it such a list is refused; one that touches no shard that
             is done is always taken (default: False)
+        indexes: index files for loaders of webdataset; dali: 00000.idx; energon:
+            00000.tar.idx and .nv-meta/; webshart: 00000.json; wids: wids.json; all: all of
+            these. None = those that the dataset has, [] = none. sizes.json is always written
+            (default: None)
         verbose: on a terminal, show the total after each shard too, as in logs (default:
             False)
         quiet: print nothing but errors; the exit code says the rest (in Python, the report)
             (default: False)
+        card: at the end, write what lets others load the dataset: README.md (the dataset
+            card), croissant.json and, with files, metadata.parquet (default: True)
         columns: names of the columns of csv or tsv files that have no header, in their
             order (default: None)
         delimiter: character between the cells of csv or tsv files, also by name (tab,

@@ -10,11 +10,22 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from img2dataset.options import Options
 from img2dataset.options.describing import describe_option, fill_text, make_annotation
+from img2dataset.publishing.indexed import Indexed
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "push", "verify"]
+__all__ = [
+    "ArrowTable",
+    "Literal",
+    "UrlList",
+    "card",
+    "index",
+    "make_docstring",
+    "make_download",
+    "push",
+    "verify",
+]
 
 
 class ArrowTable(Protocol):
@@ -129,6 +140,30 @@ def verify(
     )
 
 
+def card(output_folder: str) -> tuple[str, ...]:
+    """Write what lets others load a stored dataset: README.md, croissant.json, metadata.parquet.
+
+    A run does it at its end; this does it for a dataset of img2dataset 1.47.0, or after an
+    interrupted run. In a README.md that is there only the blocks between the marks of img2dataset
+    are renewed; one without these marks is left alone.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+
+    Returns:
+        tuple[str, ...]: what was left alone, and why.
+
+    Raises:
+        OptionError: there is no dataset, or a run is writing it.
+        RunError: it cannot be read or written.
+        DamagedError: a stats file or a table is damaged.
+    """
+    from img2dataset.publishing.command import publish_folder  # noqa: PLC0415  (heavy, as run)
+    from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
+
+    return publish_folder(output_folder, "card", PublishConfig(card=True))
+
+
 def push(output_folder: str, destination: str, *, public: bool = False) -> str:
     """Upload a stored dataset to the Hugging Face Hub, in several commits; needs `img2dataset[hf]`.
 
@@ -149,3 +184,27 @@ def push(output_folder: str, destination: str, *, public: bool = False) -> str:
     from img2dataset.hub.push import push_folder  # noqa: PLC0415  (heavy, as run)
 
     return push_folder(output_folder, destination, public=public, say=lambda _: None)
+
+
+def index(output_folder: str, *, indexes: Sequence[str] | None = None) -> Indexed:
+    """Write the index files by which loaders find samples without reading the tars.
+
+    For datasets of output_format webdataset, also those of the old tool. Files that are right are
+    left as they are; each tar is read at most once. sizes.json is always written.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+        indexes: kinds of indexes to add to those that the dataset has, as the option of this name:
+            dali, energon, webshart, wids, or all.
+
+    Returns:
+        Indexed: how many shards and samples there are, which files were written, and which shards
+        are damaged.
+
+    Raises:
+        OptionError: there is no such dataset, a kind is unknown, or a run is writing the dataset.
+        RunError: something cannot be read or written. The same call goes on.
+    """
+    from img2dataset.publishing.indexing import index_dataset  # noqa: PLC0415  (heavy, as run)
+
+    return index_dataset(output_folder, indexes, lambda _: None)

@@ -14,6 +14,7 @@ SHARD = 4
 
 ERRORS = (errno.ENOSPC, errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EACCES, errno.ENOENT)
 FOR_EVER = 1_000_000
+INDEXED = "--indexes=all"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Plan:
     flaky: float = 0.0
     """Share of the requests to a store that go wrong."""
 
+    @property
+    def kept_options(self) -> tuple[str, ...]:
+        """Those of the options that say what is stored."""
+        return tuple(option for option in self.options if option == INDEXED)
+
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.output_format} {self.options} {self.fault or self.signal} {self.flaky}"
 
@@ -47,7 +53,7 @@ def plan_of(seed: int, *, remote: bool = False) -> Plan:
     dice = random.Random(seed)
     formats = list(NAMES)
     output_format = formats[seed % len(formats)]
-    options = (
+    options: tuple[str, ...] = (
         f"--max_storage_wait={dice.choice([0, 0.3, 5])}",
         f"--processes_count={dice.choice([1, 1, 1, 2])}",
     )
@@ -76,6 +82,8 @@ def plan_of(seed: int, *, remote: bool = False) -> Plan:
             number = dice.choice([signal.SIGINT, signal.SIGTERM])
             after = dice.uniform(0.3, 2.0 if remote else 0.8)
             sent = Signal("parent", number, after, dice.choice([1, 1, 2]))
+    if output_format == "webdataset" and seed % 2:
+        options += (INDEXED,)
     flaky = dice.choice([0.0, 0.0, 0.05, 0.1]) if remote else 0.0
     return Plan(seed, output_format, options, fault, sent, flaky)
 

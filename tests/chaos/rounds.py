@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.contents import check_done_shards, contents, differences, hidden_names
+from tests.chaos.contents import (
+    check_counts,
+    check_done_shards,
+    contents,
+    differences,
+    hidden_names,
+)
+from tests.chaos.indexes import check_index_files
 from tests.chaos.plans import SHARD, Plan, Signal
 from tests.processes import children
 from tests.site import Site
@@ -59,7 +66,7 @@ class Campaign:
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def check_hidden(self, name: str) -> None:
-        left = hidden_names(self.stored(name)) - {"identity", "lock"}
+        left = hidden_names(self.stored(name)) - {"identity", "lock", "indexes", "published"}
         if left:
             raise RoundError(f"left in the hidden folder: {left}")
 
@@ -87,14 +94,15 @@ class Campaign:
             "--image_size=24", "--thread_count=6", *options,
         ]  # fmt: skip
 
-    def truth(self, output_format: str) -> dict[str, Any]:
+    def truth(self, output_format: str, options: Sequence[str] = ()) -> dict[str, Any]:
         """What an undisturbed run stores, on this machine's disk."""
+        name = "".join([output_format, *options])
         with self._making:
-            if output_format not in self.truths:
-                folder = self.folder / f"truth-{output_format}"
-                self.finish(self.command(output_format, str(folder), ()), [])
-                self.truths[output_format] = contents(folder)
-            return self.truths[output_format]
+            if name not in self.truths:
+                folder = self.folder / f"truth-{name}"
+                self.finish(self.command(output_format, str(folder), options), [])
+                self.truths[name] = contents(folder)
+            return self.truths[name]
 
     def finish(self, command: Sequence[str], before: Sequence[str]) -> None:
         run = subprocess.run(
@@ -109,7 +117,7 @@ class Campaign:
 
     def play(self, plan: Plan) -> int:
         """One round; returns how the hurt run ended."""
-        self.truth(plan.output_format)
+        self.truth(plan.output_format, plan.kept_options)
         name = f"round-{plan.seed}"
         command = self.command(plan.output_format, self.url(name), plan.options)
         self.disturb(plan, name)
@@ -123,13 +131,16 @@ class Campaign:
         return code
 
     def _check(self, plan: Plan, name: str, command: Sequence[str], hurt: tuple[int, str]) -> None:
-        truth = self.truth(plan.output_format)
+        truth = self.truth(plan.output_format, plan.kept_options)
         code, errors = hurt
         if code in FORBIDDEN_CODES and not allowed_to_fail_at_once(plan):
             raise RoundError(f"exit {code}")
         if self.port is None and self.stored(name).exists():
             check_done_shards(self.stored(name), truth)
-        if code != 0:  # else it says that all is done, and is taken at its word
+            check_index_files(self.stored(name))
+            check_counts(self.stored(name))
+        # else it says that all is done, and is taken at its word
+        if code != 0 or "could not be written" in errors:
             self.finish(command, [errors])
         wrong = differences(contents(self.stored(name)), truth)
         if wrong:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from img2dataset import Report, download, verify
+from img2dataset import Report, download, index, verify
 from img2dataset.errors import Reason
 from img2dataset.messages import find_reason
+from tests.chaos.indexes import check_index_files, folder_wide
 from tests.compat.old_tool import OLD, OldTool
 from tests.e2e.dataset import Dataset
 from tests.site import Site
@@ -125,3 +126,20 @@ def test_the_old_tools_messages_that_are_final_stay_final() -> None:
         "Use of image disallowed by X-Robots-Tag directive": Reason.OPTED_OUT,
     }
     assert {message: find_reason(message) for message in final} == final
+
+
+def test_a_dataset_of_the_old_tool_is_indexed(
+    fresh_site: Site, tmp_path: Path, old_tool: OldTool
+) -> None:
+    listed = old_run(old_tool, fresh_site, tmp_path, "webdataset")
+    out = tmp_path / "out"
+
+    done = index(str(out), indexes=["all"])
+
+    assert (done.damaged, done.indexes) == ((), ("dali", "energon", "webshart", "wids"))
+    check_index_files(out)
+    assert {"sizes.json", "wids.json", ".nv-meta/.info.json"} == set(folder_wide(out))
+    assert verify(str(out)).whole
+    assert retry(listed, "webdataset").recovered > 0
+    check_index_files(out)
+    assert verify(str(out)).whole

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,8 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from img2dataset import verify
 from img2dataset.formats import NAMES
 from tests.chaos.contents import contents, differences
+from tests.chaos.indexes import check_index_files, folder_wide
 from tests.e2e.commands import Running, run, write_list
 from tests.site import Site
 from tests.stores.proxy import Asked, Drop, Fate, Pass, Refuse, nothing
@@ -57,6 +61,29 @@ def test_a_dataset_on_s3_is_what_it_is_on_a_disk(
     assert differences(contents(stored), contents(tmp_path / "truth")) == []
     assert [path.name for path in (stored / ".img2dataset").iterdir()] == ["identity"]
     assert server.uploads(name) == []
+
+
+@pytest.mark.timeout(300)
+def test_indexes_on_s3_are_those_of_its_tars(
+    server: S3Server, name: str, tmp_path: Path, site: Site
+) -> None:
+    listed = write_list(tmp_path / "list.txt", [*urls(site, 7), site.url("/status/404")])
+    assert run([*options(listed, name), "--indexes=energon"], server.environment)[0] == 0
+
+    command = [sys.executable, "-m", "img2dataset", "index", f"s3://{BUCKET}/{name}"]
+    done = subprocess.run(
+        [*command, "--indexes=all"], check=True, capture_output=True, text=True,
+        env={**os.environ, **server.environment}, timeout=90,
+    )  # fmt: skip
+
+    assert done.stdout.endswith("4 files beside tars written\n")
+    stored = server.fetch(name, tmp_path / "stored")
+    check_index_files(stored)
+    assert {"sizes.json", "wids.json", ".nv-meta/.info.json"} == set(folder_wide(stored))
+    assert len(list(stored.glob("*.idx"))) == 4
+    assert verify(str(stored)).whole, "also the database"
+    assert (stored / ".nv-meta" / "index.sqlite").exists()
+    assert not [key for key in server.keys(f"{name}/.img2dataset/") if "parts" in key]
 
 
 @pytest.mark.parametrize("way", ["fsspec file", "fsspec variable", "AWS variable", "AWS file"])

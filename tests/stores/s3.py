@@ -182,7 +182,9 @@ class S3Campaign(Campaign):
 
     def check_hidden(self, name: str) -> None:
         hidden = f"{name}/.img2dataset/"
-        left = {key.removeprefix(hidden) for key in self.server.keys(hidden)} - {"identity"}
+        left = {key.removeprefix(hidden) for key in self.server.keys(hidden)} - {
+            "identity", "indexes", "published",
+        }  # fmt: skip
         uploads = self.server.uploads(f"{name}/")
         if left or uploads:
             raise RoundError(f"left in the hidden folder: {left}; uploads: {uploads}")

@@ -98,6 +98,19 @@ def _verify(words: Sequence[str]) -> int:
     return found.exit_code
 
 
+def _write_card(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_card import parse_card  # noqa: PLC0415  (as above)
+
+    asked = parse_card(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.api import card  # noqa: PLC0415
+
+    for notice in card(asked.output_folder):
+        _say_found(notice)
+    return 0
+
+
 def _push(words: Sequence[str]) -> int:
     from img2dataset.cli.parse_push import parse_push  # noqa: PLC0415
 
@@ -110,7 +123,20 @@ def _push(words: Sequence[str]) -> int:
     return _show(f"{page}\n")
 
 
-COMMANDS = {"verify": _verify, "push": _push}
+def _index(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_index import parse_index  # noqa: PLC0415  (as above)
+
+    asked = parse_index(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.publishing.indexing import index_dataset, summarize  # noqa: PLC0415
+
+    done = index_dataset(asked.output_folder, asked.indexes, _say_found)
+    _say_found(summarize(done))
+    return done.exit_code
+
+
+COMMANDS = {"verify": _verify, "push": _push, "card": _write_card, "index": _index}
 """First word -> what does the rest of the line, and gives the exit code."""
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.identity import Section, load_sections
 from img2dataset.dataset.stats import STATS_SUFFIX, stats_name
-from img2dataset.formats import NAMES, TABLE, find_format, list_shard_names, list_suffixes
+from img2dataset.formats import (
+    NAMES,
+    TABLE,
+    find_format,
+    list_index_names,
+    list_shard_names,
+    list_suffixes,
+)
 from img2dataset.storage.folder import HIDDEN, TRANSIENT_NAMES, Folder
 from img2dataset.text import plural
 
@@ -30,6 +37,8 @@ class StoredShard:
     output_format: str
     options: Mapping[str, Any]
     """Recorded options of the run that made it; empty if there are none."""
+    indexes: frozenset[str] = frozenset()
+    """Those of the files that are indexes of it."""
 
     @property
     def stats(self) -> str:
@@ -89,17 +98,7 @@ class Layout:
 
 def read_layout(folder: Folder) -> Layout:
     sections = load_sections(folder)
-    inputs = {source["url"] for section in sections for source in section.identity.inputs}
-    names = [name for name in folder.names() if folder.path(name) not in inputs]
-    found: dict[str, set[str]] = {}
-    suffixes: set[str] = set()
-    pattern = compile_shard_pattern()
-    for name in names:
-        if match := pattern.fullmatch(name):
-            found.setdefault(match[1], set()).add(name)
-            suffixes.add(match[2])
-    guess = guess_format(suffixes)
-    shards = [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
+    shards = list_shards(folder, folder.names(), sections)
     done = [shard for shard in shards if shard.stats in shard.files]
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
@@ -107,6 +106,23 @@ def read_layout(folder: Folder) -> Layout:
         replacing=tuple(journal.list_committed(folder)),
         staged=tuple(find_staged(folder)),
     )
+
+
+def list_shards(
+    folder: Folder, names: Iterable[str], sections: Sequence[Section]
+) -> list[StoredShard]:
+    """Sort the names in an output folder by the shards that they belong to, by name."""
+    inputs = {source["url"] for section in sections for source in section.identity.inputs}
+    found: dict[str, set[str]] = {}
+    suffixes: set[str] = set()
+    pattern = compile_shard_pattern()
+    for name in names:
+        match = pattern.fullmatch(name)
+        if match and folder.path(name) not in inputs:
+            found.setdefault(match[1], set()).add(name)
+            suffixes.add(match[2])
+    guess = guess_format(suffixes)
+    return [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
 
 
 def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:
@@ -125,8 +141,12 @@ def make_shard(name: str, files: set[str], sections: Sequence[Section], guess: s
         if section.first_id <= int(name):
             options = section.identity.options
     output_format = options.get("output_format", guess)
-    own = {stats_name(name), *list_shard_names(output_format, name)}
-    return StoredShard(int(name), name, frozenset(files & own), output_format, options)
+    own = files & {stats_name(name), *list_shard_names(output_format, name)}
+    # an index file is never alone; such a file is something else, perhaps the user's own
+    indexes = files & set(list_index_names(output_format, name)) if own else set()
+    return StoredShard(
+        int(name), name, frozenset(own | indexes), output_format, options, frozenset(indexes)
+    )
 
 
 def compile_shard_pattern() -> re.Pattern[str]:

@@ -28,7 +28,7 @@ from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
 
 STATS = re.compile(r"(\d+)_stats\.json")
-NUMBERED = re.compile(r"(\d+)(\.\w+)?")
+NUMBERED = re.compile(r"(\d+)(\.\w+)*")
 """Names that the data of a shard may have; the output format decides."""
 
 
@@ -74,12 +74,14 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     part_of: tuple[int, int] = (0, 1),
     *,
     comparison: Comparison | None = None,
+    before_change: Callable[[], None] = lambda: None,
 ) -> Plan:
     """Make `folder` ready for a run and say what is left to do.
 
     `stored_names` gives the names that a shard of this run leaves in the folder; `part_of` says
     which shards are its own: (i, N) = every N-th, from the i-th on.  Without a `comparison` no
-    list that has changed is accepted.
+    list that has changed is accepted.  `before_change` is called before shards that are done are
+    removed.
 
     Raises:
         OptionError: the folder cannot be written, or was made from something else.
@@ -88,6 +90,7 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     try:
         folder.make()
         if mode == "overwrite":
+            before_change()
             # first: staged files must not come back into a folder that is half empty
             roll_back(folder)
             folder.empty()
@@ -107,6 +110,8 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
             asked = _Request(folder, mode, identity, comparison, alone=alone)
             plan, sections = _make_plan(asked, done, before)
         folder.clear_parts()
+        if plan.undone:
+            before_change()
         # first the stats: from then on such a shard is one that is not done, whatever dies
         folder.remove(name for name in names if find_done([name]) & plan.undone)
         left = [] if fresh else find_leftovers(names, plan.done, stored_names, part_of)
@@ -222,15 +227,20 @@ def find_leftovers(
     stored_names: Callable[[str], Sequence[str]],
     part_of: tuple[int, int] = (0, 1),
 ) -> list[str]:
-    """Return the names of unfinished shards, as far as they belong to this run."""
-    return [
-        name
+    """Return the names of unfinished shards, as far as they belong to this run.
+
+    They are ordered as `stored_names` gives them, so that none is left that makes sense only
+    with another one.
+    """
+    found = [
+        (stored_names(match[1]).index(name), name)
         for name in names
         if (match := NUMBERED.fullmatch(name))
         and int(match[1]) not in done
         and belongs_to_part(int(match[1]), part_of)
         and name in stored_names(match[1])
     ]
+    return [name for _, name in sorted(found)]
 
 
 def _remove_leftovers(folder: Folder, names: Sequence[str], sections: Sequence[Section]) -> None:

@@ -5,12 +5,16 @@ When they are complete, a marker commits them; then they are moved, the stats fi
 marker is removed.  A run that finds a marker rolls forward: files that have been moved are not
 there any more, so this can start again at any point.  A run that finds files without a marker
 rolls back, by removing them: the old shard stays.
+
+Index files say where in another file something is: the old ones are removed before any file is
+moved, and the new ones come after the others, so that none ever stands beside the wrong file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from img2dataset.formats import list_index_suffixes
 from img2dataset.storage.folder import HIDDEN, Folder
 from img2dataset.storage.reading import list_folders, list_sizes, move
 
@@ -85,8 +89,10 @@ def _roll_forward(folder: Folder, shard: str) -> None:
     marker = f"{REPLACING}/{shard}{COMMIT_MARKER}"
     last = folder.read(marker).decode()
     names = sorted(_list_staged(folder, staged_path(shard)))
-    move(folder, [(staged_path(shard, name), name) for name in names if name != last])
-    move(folder, [(staged_path(shard, name), name) for name in names if name == last])
+    indexes = [name for name in names if name in {shard + each for each in list_index_suffixes()}]
+    folder.remove(indexes)
+    for some in ([each for each in names if each not in (*indexes, last)], indexes, [last]):
+        move(folder, [(staged_path(shard, name), name) for name in some if name in names])
     folder.remove([marker, staged_path(shard)])
 
 

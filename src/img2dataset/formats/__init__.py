@@ -6,6 +6,7 @@ imported when its format is asked for.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from img2dataset.formats.format import (
     Format,
     Merge,
     SampleFile,
+    ShardFiles,
     ShardKeys,
     ShardReader,
     StoredSample,
@@ -34,6 +36,7 @@ __all__ = [
     "Format",
     "Merge",
     "SampleFile",
+    "ShardFiles",
     "ShardKeys",
     "ShardReader",
     "StoredSample",
@@ -41,12 +44,15 @@ __all__ = [
     "WriterConfig",
     "check_options",
     "find_format",
+    "list_index_names",
+    "list_index_suffixes",
+    "list_shard_names",
+    "list_suffixes",
     "open_writer",
-    "shard_suffixes",
-    "stored_names",
 ]
 
 
+@lru_cache
 def find_format(output_format: str) -> Format:
     """Return the declaration of an output format.
 
@@ -73,18 +79,37 @@ def list_shard_names(output_format: str, name: str) -> tuple[str, ...]:
     return tuple(name + suffix for suffix in find_format(output_format).suffixes)
 
 
+def list_index_names(output_format: str, name: str) -> tuple[str, ...]:
+    """List the index files that the shard `name` may have besides."""
+    return tuple(name + suffix for suffix in find_format(output_format).indexes.values())
+
+
+def list_index_suffixes() -> tuple[str, ...]:
+    """List what the name of an index file may end in, in any format."""
+    suffixes = [suffix for name in NAMES for suffix in find_format(name).indexes.values()]
+    return tuple(dict.fromkeys(suffixes))
+
+
 def list_suffixes() -> tuple[str, ...]:
     """List what the name of a shard's file may end in, in any format, without the stats file."""
-    return tuple(dict.fromkeys(suffix for name in NAMES for suffix in find_format(name).suffixes))
+    formats = [find_format(name) for name in NAMES]
+    suffixes = [suffix for each in formats for suffix in (*each.suffixes, *each.indexes.values())]
+    return tuple(dict.fromkeys(suffixes))
 
 
 def check_options(options: Options) -> None:
     """Refuse options that the output format cannot follow.
 
     Raises:
-        OptionError: rows are to be retried that are not stored, or a column has a taken name.
+        OptionError: rows are to be retried that are not stored, indexes are asked for that the
+            format cannot have, or a column has a taken name.
     """
     name = options.output_format
+    if options.indexes and not find_format(name).indexes:
+        raise OptionError(
+            f"indexes is {list(options.indexes)!r}: output_format {name} has none; they are for the "
+            "tars of webdataset"
+        )
     if options.incremental_mode == "retry" and name in WITHOUT_ROWS:
         raise OptionError(
             f"incremental_mode is 'retry': output_format {name} keeps no rows, so none of them can "

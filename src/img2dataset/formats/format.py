@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
 from img2dataset.errors import DamagedError
@@ -31,6 +31,8 @@ class WriterConfig:
     """Whether to store how each response came: see `fetched`."""
     save_opt_out_signals: bool = False
     """Whether to store what owners say about the use of their images: see `opt_out`."""
+    index_kinds: Collection[str] = ()
+    """Kinds of indexes, see IndexKind."""
 
     @classmethod
     def of(cls, options: Options) -> WriterConfig:
@@ -118,6 +120,21 @@ class ShardReader:
         raise DamagedError(f"no {known or 'image'} in it")
 
 
+@dataclass(frozen=True, slots=True)
+class ShardFiles:
+    """The files of a stored shard, and where they are now."""
+
+    folder: Folder
+    name: str
+    """Of the shard."""
+    inside: str = ""
+    """The folder in the output folder; empty = the output folder itself."""
+
+    def path(self, suffix: str) -> str:
+        """Return the name of a file, relative to the output folder."""
+        return f"{self.inside}/{self.name}{suffix}" if self.inside else self.name + suffix
+
+
 def reserve_nothing(encode_format: str) -> frozenset[str]:
     del encode_format
     return frozenset()
@@ -142,6 +159,8 @@ class Format:
     """encode_format -> names that the format takes, which input columns may therefore not have."""
     has_member_files: bool = False
     """Whether image, JSON and caption of a sample are separate files."""
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    """The index files that a shard may have besides: kind, see IndexKind, -> suffix."""
 
     @property
     def suffixes(self) -> tuple[str, ...]:

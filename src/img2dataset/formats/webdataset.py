@@ -23,6 +23,7 @@ from img2dataset.formats.format import (
 from img2dataset.formats.metadata import MetadataTable, write_metadata
 from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import merge_tables
+from img2dataset.formats.tar_indexes import SUFFIXES, PlaceFields, TarContents, build_indexes
 from img2dataset.formats.tar_reading import read_members
 from img2dataset.json_text import to_json
 from img2dataset.records import Failure, Sample
@@ -44,6 +45,8 @@ class ShardWriter:
         self._outputs = Outputs(folder)
         self._file = self._outputs.file(name + TAR).file
         self._size = 0
+        self._places: list[PlaceFields] = []
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def write(self, sample: Sample) -> None:
         self._metadata.add(sample)
@@ -51,6 +54,8 @@ class ShardWriter:
         if isinstance(image, Failure):
             return
         key = sample.row.key
+        if self._config.index_kinds and image.width and image.height:
+            self._sizes[key] = image.width, image.height
         self._member(f"{key}.{self._config.encode_format}", image.data)
         self._member(f"{key}.json", to_json(describe(sample, image, self._config)))
         if self._config.captions:
@@ -62,12 +67,20 @@ class ShardWriter:
         self._file.write(head)
         self._file.write(data)
         self._file.write(bytes(padding))
+        if self._config.index_kinds:
+            self._places.append((name, self._size, self._size + len(head), len(data)))
         self._size += len(head) + len(data) + padding
 
     def commit(self) -> None:
         with whole(self._outputs):
-            self._file.write(make_end_of_tar(self._size))
+            end = make_end_of_tar(self._size)
+            self._file.write(end)
             write_metadata(self._outputs, self._name, self._metadata.finish())
+            contents = TarContents(
+                self._name + TAR, self._places, self._size + len(end), self._sizes
+            )
+            for suffix, data in build_indexes(contents, self._config.index_kinds).items():
+                self._outputs.file(self._name + suffix).file.write(data)
 
     def abort(self) -> None:
         self._outputs.abort()
@@ -97,6 +110,7 @@ def _build_blank_header(size: int) -> bytes:
 
 
 NAME_BYTES = 100
+MAX_USTAR_BYTES = 8**11 - 1
 SIZE_AT, SIZE_END = 124, 135
 SUM_AT, SUM_END = 148, 154
 BLANK = _build_blank_header(0)
@@ -110,7 +124,7 @@ BLANK_SUM = int(BLANK[SUM_AT:SUM_END], 8) - sum(BLANK[SIZE_AT:SIZE_END])
 def build_header(name: str, size: int) -> bytes:
     """Build the ustar header of a member from one that tarfile made: ten times faster than tarfile."""
     encoded = name.encode()
-    if len(encoded) > NAME_BYTES:
+    if len(encoded) > NAME_BYTES or size > MAX_USTAR_BYTES:
         return _build_any_header(name, size)
     digits = b"%011o" % size
     checksum = b"%06o" % (BLANK_SUM + sum(encoded) + sum(digits))
@@ -154,4 +168,5 @@ FORMAT = Format(
     writer=ShardWriter,
     read_samples=read_samples,
     has_member_files=True,
+    indexes=SUFFIXES,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from img2dataset.choice import Choice
 from img2dataset.errors import OptionError
-from img2dataset.options.choices import HashType
+from img2dataset.options.choices import ALL_INDEXES, HashType, IndexKind
 
 Check = Callable[[Any], "str | None"]
 """Takes a value; returns what is allowed if it is not, else None."""
@@ -111,6 +111,18 @@ def hash_pair(value: Any) -> str | None:
     return (
         None if good else f"a pair [column, type] with a type among {', '.join(HashType.names())}"
     )
+
+
+def index_kinds(value: Any) -> str | None:
+    allowed = (*IndexKind.names(), ALL_INDEXES)
+    unknown = [name for name in value if name not in allowed]
+    if not unknown:
+        return None
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
+    near = get_close_matches(unknown[0], allowed, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"a list of {', '.join(IndexKind.names())}, or {ALL_INDEXES}{hint}"
 
 
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {

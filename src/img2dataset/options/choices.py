@@ -99,6 +99,19 @@ class HashType(Choice):
     SHA512 = "sha512"
 
 
+class IndexKind(Choice):
+    """Which loader an index is for, by which it finds samples without reading the tars."""
+
+    DALI = "dali", "00000.idx"
+    ENERGON = "energon", "00000.tar.idx and .nv-meta/"
+    WEBSHART = "webshart", "00000.json"
+    WIDS = "wids", "wids.json"
+
+
+ALL_INDEXES = "all"
+"""What stands for each IndexKind."""
+
+
 class DistributorName(Choice):
     """What runs the workers."""
 

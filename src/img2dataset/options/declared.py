@@ -16,16 +16,19 @@ from img2dataset.options.checks import (
     hash_pair,
     header_text,
     index_and_count,
+    index_kinds,
     not_empty,
     positive_seconds,
     seconds,
     server_addresses,
 )
 from img2dataset.options.choices import (
+    ALL_INDEXES,
     DistributorName,
     EncodeFormat,
     HashType,
     IncrementalMode,
+    IndexKind,
     InputFormat,
     Interpolation,
     PrivateAddresses,
@@ -315,6 +318,15 @@ class DeclaredOptions:
         Group.RUN,
     )
 
+    # not shapes_output: indexes can be added to a dataset, and left out
+    indexes: Sequence[str] | None = option(
+        None,
+        f"index files for loaders of webdataset; {IndexKind.explained()}; {ALL_INDEXES}: all of "
+        "these. None = those that the dataset has, [] = none. sizes.json is always written",
+        Group.OUTPUT,
+        check=index_kinds,
+    )
+
     verbose: bool = option(
         False, "on a terminal, show the total after each shard too, as in logs", Group.REPORTS
     )
@@ -324,11 +336,24 @@ class DeclaredOptions:
         Group.REPORTS,
     )
 
+    card: bool = option(
+        True,
+        "at the end, write what lets others load the dataset: README.md (the dataset card), "
+        "croissant.json and, with files, metadata.parquet",
+        Group.OUTPUT,
+    )
+
     @property
     def part_of(self) -> tuple[int, int]:
         """(i, N): the shards whose number leaves i when divided by N are this run's."""
         index, _, count = (self.part or "0/1").partition("/")
         return int(index), int(count)
+
+    @property
+    def index_kinds(self) -> tuple[str, ...]:
+        """The kinds of `indexes`, each by its name."""
+        named = self.indexes or ()
+        return tuple(kind for kind in IndexKind.names() if kind in named or ALL_INDEXES in named)
 
     @property
     def encoder_quality(self) -> int:

@@ -17,7 +17,15 @@ from img2dataset.dataset import replace as journal
 from img2dataset.dataset.replace import staged_path
 from img2dataset.dataset.stats import make_stats, stats_name
 from img2dataset.errors import DamagedError, MismatchError, Status
-from img2dataset.formats import TABLE, Merge, ShardKeys, WriterConfig, find_format
+from img2dataset.formats import (
+    TABLE,
+    Merge,
+    ShardFiles,
+    ShardKeys,
+    WriterConfig,
+    find_format,
+    list_index_names,
+)
 from img2dataset.json_text import to_json
 from img2dataset.messages import is_transient
 from img2dataset.records import URL, Sample
@@ -85,6 +93,7 @@ class Completion:
     def __init__(self, folder: Folder, name: str, output_format: str, config: WriterConfig) -> None:
         self._folder = folder
         self._name = name
+        self._format_name = output_format
         self._format = find_format(output_format)
         self._config = config
         self._handed_over = False
@@ -104,7 +113,10 @@ class Completion:
         self._rest = count_rows(row for key, row in rows.items() if key not in self._keys.refetched)
         self._table = table.take(pa.array(again, pa.int64()))
         self._writer = self._format.writer(
-            self._folder, staged_path(self._name, self._name), self._table, self._config
+            self._folder,
+            staged_path(self._name, self._name),
+            self._table,
+            replace(self._config, index_kinds=()),  # of the merged shard only
         )
         return self._table, lambda index: keys[again[index]]
 
@@ -122,6 +134,7 @@ class Completion:
             if merge is not None:
                 with translate_errors():
                     self._folder.do(partial(self._merge, self._name + suffix, merge))
+        self._stage_indexes()
         stats = make_stats(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)
         self._folder.write(staged_path(self._name, last), to_json(stats))
@@ -139,6 +152,24 @@ class Completion:
             open_stored(self._folder, where) as new,
         ):
             merge(old, new, pending.file, self._keys)
+
+    def _stage_indexes(self) -> None:
+        """Write the indexes of the merged shard: those asked for, and those that it has."""
+        names = list_index_names(self._format_name, self._name)
+        kinds = [
+            kind
+            for kind, name in zip(self._format.indexes, names, strict=True)
+            if kind in self._config.index_kinds or self._folder.exists(name)
+        ]
+        if not kinds:
+            return
+        from img2dataset.formats.tar_scan import build_stored  # noqa: PLC0415  (few have any)
+
+        merged = ShardFiles(self._folder, self._name, staged_path(self._name))
+        with translate_errors():
+            built = build_stored(merged, kinds)
+        for suffix, data in built.items():
+            self._folder.write(merged.path(suffix), data)
 
     def abort(self) -> None:
         """Leave the shard as it was; after the hand-over, the next run rolls its files forward."""

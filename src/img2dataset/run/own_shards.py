@@ -11,7 +11,7 @@ from pathlib import Path
 from img2dataset.dataset.identity import load_sections
 from img2dataset.dataset.plan import STATS, find_done
 from img2dataset.errors import OptionError, RunError
-from img2dataset.formats import NAMES, list_shard_names
+from img2dataset.formats import NAMES, list_index_names, list_shard_names
 from img2dataset.options import Options
 from img2dataset.records import shard_name
 from img2dataset.sources import Source
@@ -35,11 +35,20 @@ class OwnFiles:
         first = inside.partition("/")[0]
         if first == HIDDEN:
             return True
+        if inside in self._folder_wide:
+            return self._is_dataset and inside not in self._listed
         name = find_shard_name(first, self._digits, NAMES)
         if name is None or not self._is_dataset or inside in self._listed:
             return False
         # an interrupted shard has no stats
         return int(name) in self._done or len(name) == self._digits
+
+    @cached_property
+    def _folder_wide(self) -> frozenset[str]:
+        """What a run writes about the whole dataset."""
+        from img2dataset.publishing.main import FOLDER_FILES  # noqa: PLC0415  (few lists lie inside)
+
+        return frozenset(name for each in FOLDER_FILES for name in each.names)
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -75,7 +84,11 @@ def find_shard_name(name: str, digits: int, formats: Iterable[str]) -> str | Non
     if match is None or shard_name(int(match[0]), digits) != match[0]:
         return None
     shard = match[0]
-    stored = (left for each in formats for left in list_shard_names(each, shard))
+    stored = (
+        left
+        for each in formats
+        for left in (*list_shard_names(each, shard), *list_index_names(each, shard))
+    )
     return shard if STATS.fullmatch(name) or name in stored else None
 
 
@@ -144,6 +157,9 @@ def check_apart(source: Source, folder: Folder, options: Options) -> None:
             )
         first = path.partition("/")[0]
         name = find_shard_name(first, options.oom_shard_count, [options.output_format])
+        is_index = first in list_index_names(options.output_format, name or "")
+        if is_index and not options.index_kinds:
+            continue
         if name is not None and len(name) == options.oom_shard_count:
             raise OptionError(
                 f"output_folder is {folder.url!r}: it has the list {url!r} in it, under the name that "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from img2dataset.dataset.plan import Comparison, Plan, prepare
 from img2dataset.dataset.run_lock import acquire_run_lock
 from img2dataset.distributors import Work, WorkerPool
 from img2dataset.errors import MissingExtraError, OptionError
-from img2dataset.formats import check_options, list_shard_names
+from img2dataset.formats import check_options, list_index_names, list_shard_names
 from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
 from img2dataset.options.url_schemes import list_object_schemes
@@ -149,16 +149,38 @@ def find_refused_modes(source: Source, folder: Folder, options: Options) -> froz
     return frozenset(refused)
 
 
-def make_plan(source: Source, folder: Folder, config: SourceConfig, options: Options) -> Plan:
-    """Compare the list and the options with what is stored; say which shards are done."""
+def make_plan(
+    source: Source,
+    folder: Folder,
+    config: SourceConfig,
+    options: Options,
+    before_change: Callable[[], None],
+) -> Plan:
+    """Compare the list and the options with what is stored; say which shards are done.
+
+    `before_change` is called before a shard that is done is removed.
+    """
     return prepare(
         folder,
         options.incremental_mode,
         make_identity(source, options),
-        lambda name: list_shard_names(options.output_format, name),
+        partial(list_possible_names, options),
         options.part_of,
         comparison=make_comparison(source, folder, config, options),
+        before_change=before_change,
     )
+
+
+def list_possible_names(options: Options, name: str) -> Sequence[str]:
+    """List what an interrupted run may have left of the shard `name`.
+
+    A file such as 2024.json, which is named as an index of no shard of this dataset, is not ours.
+    """
+    names = list_shard_names(options.output_format, name)
+    if shard_name(int(name), options.oom_shard_count) != name:
+        return names
+    # first: an index is not left without its tar
+    return (*list_index_names(options.output_format, name), *names)
 
 
 def make_comparison(

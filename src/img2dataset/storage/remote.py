@@ -24,7 +24,7 @@ UPLOAD_BYTES = 16_000_000
 """Small files that are uploaded together: stores are slow one by one, fast side by side."""
 MAX_CREATIONS = 4
 """Times that an object is created, and what is there under its name removed."""
-OWN_UPLOADS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*")
+OWN_UPLOADS = re.compile(r"\d+([._/].*)?|\.img2dataset/.*|\.nv-meta/index\.sqlite")
 """Names in an output folder that only img2dataset uploads to."""
 
 

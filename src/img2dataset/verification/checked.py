@@ -19,6 +19,8 @@ class CheckedShard:
     images: int
     problems: tuple[str, ...]
     """What is wrong with it, one text each."""
+    wrong_indexes: tuple[str, ...] = ()
+    """What is wrong with its index files, one text each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,14 @@ class Verification:
     """Ranges of missing shards before existing ones: first and last id."""
     leftovers: tuple[str, ...] = ()
     """Leftovers of interrupted runs, one text each."""
+    wrong_indexes: tuple[str, ...] = ()
+    """What is wrong with index files, one text each: they are missing, or not those of the tars."""
     repaired: bool = False
     """Whether broken shards were removed."""
 
     @property
     def whole(self) -> bool:
-        return not (self.broken or self.gaps or self.leftovers)
+        return not (self.broken or self.gaps or self.leftovers or self.wrong_indexes)
 
     @property
     def missing(self) -> int:
@@ -71,17 +75,26 @@ def summarize(found: Verification) -> str:
     counts = (
         (len(found.broken), "broken"), (found.missing, "missing"),
         (len(found.leftovers), "left over from interrupted runs"),
+        (len(found.wrong_indexes), "index files missing or wrong"),
     )  # fmt: skip
     wrong = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    return f"not whole: {wrong}; of {seen} in {found.output_folder}; {advise(found)}"
+
+
+def advise(found: Verification) -> str:
+    """Say what to do about a dataset that is not whole, or what was done."""
+    is_only_indexes = not (found.broken or found.gaps or found.leftovers)
+    if found.repaired and is_only_indexes:
+        return "the index files were made again"
     if found.repaired:
-        advice = "broken shards and leftovers were removed: the command that made the dataset makes them again"
-    elif found.broken:
-        advice = (
+        return "broken shards and leftovers were removed: the command that made the dataset makes them again"
+    if is_only_indexes:
+        return f"--repair makes index files again, img2dataset index {found.output_folder}  those that are missing"
+    if found.broken:
+        return (
             "--repair removes broken shards, and the command that made the dataset makes them again"
         )
-    else:
-        advice = "the command that made the dataset makes what is missing"
-    return f"not whole: {wrong}; of {seen} in {found.output_folder}; {advice}"
+    return "the command that made the dataset makes what is missing"
 
 
 @dataclass(slots=True)

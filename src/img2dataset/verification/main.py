@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from os import cpu_count
 
 from img2dataset.dataset import replace as journal
-from img2dataset.dataset.layout import Layout, StoredShard, read_layout
+from img2dataset.dataset.index_kinds import read_index_kinds
+from img2dataset.dataset.layout import Layout, read_layout
+from img2dataset.dataset.opening import open_dataset
 from img2dataset.dataset.run_lock import acquire_run_lock, is_in_use
-from img2dataset.errors import MissingExtraError, OptionError, RunError
+from img2dataset.errors import DamagedError, OptionError, RunError
+from img2dataset.formats import find_format
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Broken, CheckedShard, Verification, summarize
 from img2dataset.verification.pictures import set_up_decoder
@@ -35,7 +38,7 @@ def verify_folder(
         OptionError: there is no dataset, or, with `repair`, a run is writing it.
         RunError: something cannot be read, which does not mean that it is broken.
     """
-    folder = open_dataset(output_folder)
+    folder = open_dataset(output_folder, "verify")
     try:
         with ExitStack() as stack:
             if repair:
@@ -43,26 +46,6 @@ def verify_folder(
             return _verify(folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=say)
     except OSError as error:
         raise RunError(f"{folder.url} cannot be read: {error}") from error
-
-
-def open_dataset(output_folder: str) -> Folder:
-    try:
-        folder = Folder(output_folder)
-    except MissingExtraError:
-        raise
-    except (ImportError, ValueError) as error:
-        raise OptionError(f"{output_folder!r} cannot be opened: {error}") from error
-    if is_file(folder):
-        raise OptionError(f"{output_folder!r} is a file: verify takes the folder of a dataset")
-    return folder
-
-
-def is_file(folder: Folder) -> bool:
-    try:
-        kind: str = folder.do(lambda: folder.fs.info(folder.root))["type"]
-    except OSError:  # missing or unreadable: reported when it is read
-        return False
-    return kind == "file"
 
 
 def lock_for_repair(folder: Folder, stack: ExitStack, say: Say) -> None:
@@ -84,21 +67,28 @@ def _verify(
     if deep:
         set_up_decoder()
     broken, shards, rows, images = [], 0, 0, 0
-    for checked in check_shards(folder, layout, deep=deep):
+    wrong_indexes: list[str] = []
+    kinds = read_index_kinds(folder)
+    for checked in check_shards(folder, layout, kinds, deep=deep):
         shards, rows, images = shards + 1, rows + checked.rows, images + checked.images
         if checked.problems:
             say(f"{checked.name}: {'; '.join(checked.problems)}")
             broken.append(Broken(checked.name, checked.problems))
+        # a run that replaces a shard removes its indexes for a moment
+        wrong_indexes += () if under_way else checked.wrong_indexes
     leftovers = [] if under_way else layout.leftovers()
     gaps = () if under_way or allow_gaps else layout.gaps()
-    for line in leftovers:
-        say(line)
-    if gaps:
-        say(layout.gaps_line(gaps))
+    if not (under_way or broken or gaps or layout.unfinished):  # which the next run mends, too
+        wrong_indexes += find_wrong_folder_files(folder, layout)
+    lines = [*leftovers, *([layout.gaps_line(gaps)] if gaps else []), *wrong_indexes]
     if under_way:
-        say("a run is writing here: only the shards that are done were checked")
+        lines.append("a run is writing here: only the shards that are done were checked")
+    for line in lines:
+        say(line)
     if repair:
-        remove_broken(folder, layout, {each.name for each in broken})
+        from img2dataset.verification.repair import repair_dataset  # noqa: PLC0415  (few do)
+
+        repair_dataset(folder, layout, {each.name for each in broken}, wrong_indexes)
     return Verification(
         output_folder=folder.url,
         shards=shards,
@@ -107,28 +97,36 @@ def _verify(
         broken=tuple(broken),
         gaps=gaps,
         leftovers=tuple(leftovers),
+        wrong_indexes=tuple(wrong_indexes),
         repaired=repair,
     )
 
 
-def check_shards(folder: Folder, layout: Layout, *, deep: bool) -> Iterator[CheckedShard]:
+def find_wrong_folder_files(folder: Folder, layout: Layout) -> list[str]:
+    """Find the index files of the whole folder that are missing or wrong."""
+    if not any(find_format(shard.output_format).indexes for shard in layout.shards):
+        return []
+    # few datasets have any
+    from img2dataset.publishing.contents import read_contents  # noqa: PLC0415
+    from img2dataset.publishing.index_check import find_wrong_files  # noqa: PLC0415
+
+    try:
+        contents = read_contents(folder)
+    except DamagedError:  # reported as a problem of the shard
+        return []
+    return find_wrong_files(folder, contents)
+
+
+def check_shards(
+    folder: Folder, layout: Layout, kinds: Collection[str], *, deep: bool
+) -> Iterator[CheckedShard]:
     """Check each shard, several at the same time; yield the results in order."""
     threads = min(MAX_THREADS, cpu_count() or 1) if folder.local else MAX_THREADS
     waiting: deque[Future[CheckedShard]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for shard in layout.shards:
-            waiting.append(pool.submit(check_shard, folder, shard, deep=deep))
+            waiting.append(pool.submit(check_shard, folder, shard, kinds, deep=deep))
             if len(waiting) >= SHARDS_PER_THREAD * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def remove_broken(folder: Folder, layout: Layout, names: set[str]) -> None:
-    """Remove leftovers and broken shards, their stats first: from then on they are not done."""
-    broken: list[StoredShard] = [shard for shard in layout.shards if shard.name in names]
-    folder.remove(shard.stats for shard in broken)
-    for shard in (*broken, *layout.unfinished):
-        folder.remove(sorted(shard.files - {shard.stats}))
-    journal.roll_back(folder)
-    folder.clear_parts()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -19,8 +20,17 @@ from img2dataset.verification.sample_check import SampleCheck, add_place
 from img2dataset.verification.table import TableRow, check_rows, read_rows
 
 
-def check_shard(folder: Folder, shard: StoredShard, *, deep: bool) -> CheckedShard:
-    """Check everything that is stored of a shard that is done."""
+def check_shard(
+    folder: Folder, shard: StoredShard, kinds: Collection[str], *, deep: bool
+) -> CheckedShard:
+    """Check everything that is stored of a shard that is done.
+
+    Args:
+        folder: the output folder.
+        shard: what is listed of it.
+        kinds: the kinds of indexes that the dataset has.
+        deep: decode its images, too.
+    """
     problems = Problems()
     stats = read_counts(folder, shard, problems)
     if not find_format(shard.output_format).stores_rows:
@@ -33,7 +43,13 @@ def check_shard(folder: Folder, shard: StoredShard, *, deep: bool) -> CheckedSha
         if stats is not None:
             check_counts(rows, stats, problems)
     images = SampleCheck(folder, shard, rows, problems, deep=deep).run()
-    return make_result(shard, stats, images, problems)
+    checked = make_result(shard, stats, images, problems)
+    if checked.problems or not find_format(shard.output_format).indexes:
+        return checked
+    # few datasets have any
+    from img2dataset.verification.indexes import find_wrong_indexes  # noqa: PLC0415
+
+    return replace(checked, wrong_indexes=find_wrong_indexes(folder, shard, kinds))
 
 
 def make_result(

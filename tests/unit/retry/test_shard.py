@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +18,9 @@ import pytest
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.stats import write_stats
 from img2dataset.errors import DamagedError, MismatchError
-from img2dataset.formats import NAMES, find_format
+from img2dataset.formats import NAMES, ShardFiles, WriterConfig, find_format
+from img2dataset.formats.tar_indexes import SUFFIXES
+from img2dataset.formats.tar_scan import build_stored
 from img2dataset.records import EncodedImage, Failure, Row, Sample, key_digits, sample_key
 from img2dataset.retry.shard import Completion
 from img2dataset.storage.folder import HIDDEN, Folder
@@ -68,9 +71,9 @@ def result_of(samples: list[Sample]) -> ShardResult:
     return ShardResult(3, NAME, tally, *TIMES)
 
 
-def make(folder: Folder, output_format: str) -> None:
+def make(folder: Folder, output_format: str, config: WriterConfig = CONFIG) -> None:
     """Store the shard as a run does."""
-    store(output_format, folder, stored())
+    store(output_format, folder, stored(), config)
     write_stats(folder, result_of(stored().samples()))
 
 
@@ -79,10 +82,13 @@ def key_of(index: int) -> str:
 
 
 def complete(
-    folder: Folder, output_format: str, comes: dict[int, EncodedImage | Failure] | None = None
+    folder: Folder,
+    output_format: str,
+    comes: dict[int, EncodedImage | Failure] | None = None,
+    config: WriterConfig = CONFIG,
 ) -> ShardResult:
     """What a worker does with a stored shard."""
-    completion = Completion(folder, NAME, output_format, CONFIG)
+    completion = Completion(folder, NAME, output_format, config)
     table, keys = completion.begin(stored().table, key_of)
     outcomes = {key_of(index): outcome for index, outcome in (comes or COMES).items()}
     samples = []
@@ -222,11 +228,13 @@ def new_folder(
     yield only
 
 
-def attempt(folder: Folder, output_format: str, kill_at: int) -> bool:
+def attempt(
+    folder: Folder, output_format: str, kill_at: int, config: WriterConfig = CONFIG
+) -> bool:
     """Complete the shard, killed at a step; say whether it was over before."""
     killer.left, killer.root = kill_at, folder.root
     try:
-        complete(folder, output_format)
+        complete(folder, output_format, config=config)
     except Killed:
         return False
     finally:
@@ -295,6 +303,50 @@ def test_killed_while_it_finishes_a_replacement_the_next_one_does(
         finally:
             killer.root = None
     assert step > 3
+
+
+INDEXED = replace(CONFIG, index_kinds=tuple(SUFFIXES))
+
+
+def stale_indexes(folder: Folder) -> list[str]:
+    """The index files that are not of the tar beside them, as it is at this moment."""
+    built = build_stored(ShardFiles(folder, NAME), tuple(SUFFIXES))
+    names = set(folder.names())
+    return [
+        suffix
+        for suffix in SUFFIXES.values()
+        # the table of the tar may be the old one: it has the sizes of all images that are in both
+        if NAME + suffix in names
+        and suffix != ".json"
+        and folder.read(NAME + suffix) != built[suffix]
+    ] + [
+        ".json"
+        for name in names & {f"{NAME}.json"}
+        if json.loads(folder.read(name))["files"].keys()
+        != json.loads(built[".json"])["files"].keys()
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_killed_at_any_step_no_index_is_beside_another_tar(new_folder: Store) -> None:
+    missing = 0
+    for step in range(1, 1000):
+        folder = new_folder()
+        make(folder, "webdataset", INDEXED)
+        over = attempt(folder, "webdataset", step, INDEXED)
+
+        if f"{NAME}.tar" in folder.names():  # some stores remove it before they move the new one
+            assert stale_indexes(folder) == [], f"killed at step {step}"
+        missing += len(set(folder.names()) & {f"{NAME}.idx"}) == 0
+        journal.recover(folder)
+        assert stale_indexes(folder) == []
+        assert {NAME + suffix for suffix in SUFFIXES.values()} <= set(folder.names())
+        if over:
+            break
+    assert step > 20
+    assert missing, "for a moment there is none"
 
 
 def step_of_the_mark(new_folder: Store, output_format: str) -> int:
