@@ -18,6 +18,7 @@ from img2dataset.options import QUALITY
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import list_entries, read_many
+from img2dataset.storage.remote import is_atomic
 from img2dataset.tally import MAX_LABELS, Tally, limit_labels
 
 STATS_READ = 1000
@@ -155,6 +156,8 @@ def read_schemas(folder: Folder, stored: Sequence[StoredShard]) -> list[pa.Schem
     tables = [shard.name + TABLE for shard in stored if shard.name + TABLE in shard.files]
     recorded = all(shard.options for shard in stored)
     chosen = spread(tables, MAX_SCHEMAS) if recorded else tables
+    if not folder.local and not is_atomic(folder.fs):  # sftp: a connection is for one thread
+        return [read_schema(folder, name) for name in chosen]
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(lambda name: read_schema(folder, name), chosen))
 
