@@ -82,7 +82,8 @@ def check_options(options: Options) -> None:
     """Refuse options that the output format cannot follow.
 
     Raises:
-        OptionError: rows are to be retried that are not stored, or a column has a taken name.
+        OptionError: rows are to be retried that are not stored, a column has a taken name, or a
+            library is missing or too old.
     """
     name = options.output_format
     if options.incremental_mode == "retry" and name in WITHOUT_ROWS:
@@ -90,6 +91,8 @@ def check_options(options: Options) -> None:
             f"incremental_mode is 'retry': output_format {name} keeps no rows, so none of them can "
             "be fetched again"
         )
+    if (options.parquet_layout, options.mds_compression) != ("default", "none"):
+        find_format(name).check_options(options)
     if not options.additional_columns:
         return
     reserved = find_format(name).reserved_columns(options.encode_format)

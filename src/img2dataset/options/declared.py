@@ -28,6 +28,8 @@ from img2dataset.options.choices import (
     IncrementalMode,
     InputFormat,
     Interpolation,
+    MdsCompression,
+    ParquetLayout,
     PrivateAddresses,
     ResizeMode,
     RobotsTxt,
@@ -303,6 +305,20 @@ class DeclaredOptions:
         "add opt_out to the metadata: a list of every opt-out signal of a row, as name=value, "
         "from headers, robots.txt (if it is respected) and the image's own IPTC and C2PA data",
         Group.OUTPUT,
+        shapes_output=True,
+    )
+    parquet_layout: str = option(
+        "default",
+        f"of output_format parquet: {ParquetLayout.explained()}",
+        Group.OUTPUT,
+        check=OneOf(ParquetLayout),
+        shapes_output=True,
+    )
+    mds_compression: str = option(
+        "none",
+        f"of output_format mds: {MdsCompression.explained()}",
+        Group.OUTPUT,
+        check=OneOf(MdsCompression),
         shapes_output=True,
     )
 
