@@ -78,8 +78,7 @@ Raises:
 
 MergeFolder = Callable[[Folder, str, str, ShardKeys], None]
 """Takes the output folder, the name of a stored folder, the one of the refetched rows' folder, and
-the keys: leaves in the latter what is to be put into the former.  Done twice, it has the same effect
-as once.  Raises as Merge does."""
+the keys: leaves in the latter what is to be put into the former.  Raises as Merge does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +164,8 @@ class Format:
     """Whether image, JSON and caption of a sample are separate files."""
     merge_folder: MergeFolder = add_files
     """How `incremental_mode=retry` merges the folder of a format that has one."""
+    folder_mark: str | None = None
+    """A file that is in the folder of every shard, and in no folder of another format."""
     check_options: Callable[[Options], None] = accept_all
     """Refuses, by an OptionError, values of its own options that cannot be followed here."""
 

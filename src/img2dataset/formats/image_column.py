@@ -18,6 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from img2dataset.formats.metadata import make_text_column
+from img2dataset.options.choices import ParquetLayout
+
 IMAGE_STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 HF_ROWS = 100
 """Rows in a row group at most, in the layout of the Hub: its own value for images."""
@@ -45,7 +48,7 @@ def is_hub_layout(schema: pa.Schema) -> bool:
 
 def add_image_field(schema: pa.Schema, name: str, layout: str) -> pa.Schema:
     """Append the column of images."""
-    if layout != "hf":
+    if layout != ParquetLayout.HF:
         return schema.append(pa.field(name, pa.binary()))
     return describe_features(schema.append(pa.field(name, IMAGE_STRUCT)))
 
@@ -53,7 +56,7 @@ def add_image_field(schema: pa.Schema, name: str, layout: str) -> pa.Schema:
 def describe_features(schema: pa.Schema) -> pa.Schema:
     """Replace the metadata of a schema in the layout of the Hub: the feature of each column.
 
-    A type that `datasets` has no name for (a map, a dictionary) is left to it.
+    A stored column of a type that `datasets` lacks is left out.
     """
     found = {field.name: describe_type(field.type) for field in schema}
     features = {name: feature for name, feature in found.items() if feature is not None}
@@ -75,6 +78,22 @@ def describe_type(kind: pa.DataType) -> dict[str, Any] | None:
         kept = {"feature": element, **size, "_type": "LargeList" if large else "List"}
         return None if element is None else kept
     return {"dtype": FEATURE_NAMES.get(str(kind), str(kind)), "_type": "Value"}
+
+
+def make_loadable(table: pa.Table) -> pa.Table:
+    """Convert the columns whose type `datasets` lacks: one such column, and it loads nothing.
+
+    A dictionary becomes its values, a map or what has one inside JSON text.
+    """
+    for place, field in enumerate(table.schema):
+        if describe_type(field.type) is None:
+            column = table.column(place)
+            if types.is_dictionary(field.type):
+                column = column.cast(field.type.value_type)
+            if describe_type(column.type) is None:
+                column = make_text_column(column)
+            table = table.set_column(place, field.name, column)
+    return table
 
 
 def make_image_column(images: pa.Array, keys: list[str], field: pa.Field) -> pa.Array:

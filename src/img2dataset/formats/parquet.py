@@ -25,12 +25,14 @@ from img2dataset.formats.image_column import (
     describe_features,
     is_hub_layout,
     make_image_column,
+    make_loadable,
     open_table_writer,
 )
 from img2dataset.formats.metadata import MetadataTable
 from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import cast_rows, merge_schemas, replace_rows
 from img2dataset.options import QUALITY, Options
+from img2dataset.options.choices import ParquetLayout
 from img2dataset.records import Failure, Sample
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
@@ -83,6 +85,8 @@ class ShardWriter:
         name = self._config.encode_format
         if name in table.column_names:  # an input column of that name gives way to the images
             table = table.drop_columns([name])
+        if self._config.parquet_layout == ParquetLayout.HF:
+            table = make_loadable(table)
         schema = add_image_field(table.schema, name, self._config.parquet_layout)
         max_rows = HF_ROWS if is_hub_layout(schema) else None
         with open_table_writer(self._pending.file, schema) as file:
@@ -203,7 +207,7 @@ FIRST_WITH_CHUNKING = 21
 
 def check_layout(options: Options) -> None:
     """Refuse the layout of the Hub if this pyarrow cannot write it."""
-    if options.parquet_layout == "hf" and int(pa.__version__.split(".")[0]) < FIRST_WITH_CHUNKING:
+    if options.parquet_layout == ParquetLayout.HF and int(pa.__version__.split(".")[0]) < FIRST_WITH_CHUNKING:
         raise OptionError(
             f"parquet_layout is 'hf': it needs pyarrow {FIRST_WITH_CHUNKING} or newer, and "
             f"{pa.__version__} is installed: pip install 'pyarrow>={FIRST_WITH_CHUNKING}'"
