@@ -67,4 +67,4 @@ class Dataset:
         for name in self.visible:
             assert name.partition(".")[0].removesuffix("_stats") in shards, f"{name} is stale"
         hidden = self.folder / ".img2dataset"
-        assert {path.name for path in hidden.iterdir()} == {"identity", "lock"}
+        assert {path.name for path in hidden.iterdir()} == {"identity", "lock", "published"}

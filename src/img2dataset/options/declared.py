@@ -339,6 +339,13 @@ class DeclaredOptions:
         Group.REPORTS,
     )
 
+    card: bool = option(
+        True,
+        "at the end, write what lets others load the dataset: README.md (the dataset card), "
+        "croissant.json and, with files, metadata.parquet",
+        Group.OUTPUT,
+    )
+
     @property
     def part_of(self) -> tuple[int, int]:
         """(i, N): the shards whose number leaves i when divided by N are this run's."""

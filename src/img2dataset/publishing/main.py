@@ -1,0 +1,83 @@
+"""A stored dataset -> its folder-wide files, written when its shards are done.
+
+While a run may change shards, no folder-wide file says counts or offsets: `retract` comes before
+the first shard that is changed, `publish` after the last one.  A run that is killed between the two
+leaves none that is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from img2dataset.dataset.shard_lock import acquire_lock
+from img2dataset.publishing.contents import read_contents
+from img2dataset.publishing.folder_file import FolderFile, PublishConfig
+from img2dataset.publishing.mds_index import MDS_INDEX
+from img2dataset.storage.folder import HIDDEN, Folder
+from img2dataset.version import VERSION
+
+FOLDER_FILES: tuple[FolderFile, ...] = (MDS_INDEX,)
+"""The registry: every kind of folder-wide file, in the order of writing."""
+
+PUBLISHED = f"{HIDDEN}/published"
+"""Says of which shards, and with which options, the folder-wide files are; written last."""
+PUBLISH_LOCK = f"{HIDDEN}/publishing"
+
+
+def publish(folder: Folder, config: PublishConfig) -> list[str]:
+    """Write all folder-wide files of a dataset whose shards do not change meanwhile.
+
+    Call it with the lock of `hold_publish_lock`.
+
+    Returns:
+        Notices for people.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+        RunError: as OSError.
+    """
+    contents = read_contents(folder)
+    notices: list[str] = []
+    for each in FOLDER_FILES:
+        if each.is_wanted(contents, config):
+            notices += each.write(folder, contents)
+    folder.write(PUBLISHED, make_mark(config, [int(shard.name) for shard in contents.shards]))
+    folder.remove([folder.parts])
+    return notices
+
+
+def retract(folder: Folder) -> None:
+    """Remove from the folder-wide files whatever a change of a shard makes wrong.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with hold_publish_lock(folder):
+        folder.remove([PUBLISHED])  # first: what is retracted in part is not current
+        for each in FOLDER_FILES:
+            each.retract(folder)
+
+
+def is_published(folder: Folder, config: PublishConfig, shard_ids: Iterable[int]) -> bool:
+    """True if the folder-wide files are those of just these shards, made by this version."""
+    if not folder.exists(PUBLISHED):
+        return False
+    return folder.read(PUBLISHED) == make_mark(config, shard_ids)
+
+
+@contextmanager
+def hold_publish_lock(folder: Folder) -> Iterator[None]:
+    """Let only one process at a time publish or retract; others wait."""
+    with acquire_lock(folder, PUBLISH_LOCK):
+        yield
+
+
+def make_mark(config: PublishConfig, shard_ids: Iterable[int]) -> bytes:
+    ids = ",".join(map(str, sorted(shard_ids)))
+    digest = hashlib.sha256(ids.encode()).hexdigest()
+    values = {"version": VERSION, "options": asdict(config), "shards": digest}
+    return json.dumps(values, sort_keys=True).encode()
