@@ -38,12 +38,12 @@ FEATURE_NAMES = {
 
 def holds_images(kind: pa.DataType) -> bool:
     """True of the types that a column of images has, in either layout."""
-    return types.is_binary(kind) or kind.equals(IMAGE_STRUCT)
+    return bool(types.is_binary(kind) or kind.equals(IMAGE_STRUCT))
 
 
 def is_hub_layout(schema: pa.Schema) -> bool:
     """True if the last column, the one with the images, is an Image of the Hub."""
-    return len(schema) > 0 and schema[-1].type.equals(IMAGE_STRUCT)
+    return len(schema) > 0 and bool(schema.field(-1).type.equals(IMAGE_STRUCT))
 
 
 def add_image_field(schema: pa.Schema, name: str, layout: str) -> pa.Schema:

@@ -189,9 +189,7 @@ def merge_files(folder: Folder, stored: str, new: str, keys: ShardKeys) -> None:
         rename_entry(entry, name_file(find_number(entry)), name_file(first + number))
         for number, entry in enumerate(added)
     ]
-    names = [
-        [get_stored(entry)["basename"] for entry in entries] for entries in (added, renamed)
-    ]
+    names = [[get_stored(entry)["basename"] for entry in entries] for entries in (added, renamed)]
     pairs = [(f"{new}/{before}", f"{new}/{now}") for before, now in zip(*names, strict=True)]
     move(folder, pairs)
     folder.write(f"{new}/{INDEX}", dump_index([*old, *renamed]))

@@ -87,7 +87,10 @@ def merge_shard_indexes(shards: Iterable[tuple[str, bytes]]) -> bytes:
     Raises:
         DamagedError: one of them is not an index.
     """
-    entries = [
-        rename_entry(entry, "", f"{name}/") for name, data in shards for entry in parse_index(data)
-    ]
+    entries: list[Entry] = []
+    for name, data in shards:
+        try:
+            entries += [rename_entry(entry, "", f"{name}/") for entry in parse_index(data)]
+        except DamagedError as error:
+            raise DamagedError(f"{name}: {error}") from error
     return dump_index(entries)

@@ -207,7 +207,10 @@ FIRST_WITH_CHUNKING = 21
 
 def check_layout(options: Options) -> None:
     """Refuse the layout of the Hub if this pyarrow cannot write it."""
-    if options.parquet_layout == ParquetLayout.HF and int(pa.__version__.split(".")[0]) < FIRST_WITH_CHUNKING:
+    if (
+        options.parquet_layout == ParquetLayout.HF
+        and int(pa.__version__.split(".")[0]) < FIRST_WITH_CHUNKING
+    ):
         raise OptionError(
             f"parquet_layout is 'hf': it needs pyarrow {FIRST_WITH_CHUNKING} or newer, and "
             f"{pa.__version__} is installed: pip install 'pyarrow>={FIRST_WITH_CHUNKING}'"

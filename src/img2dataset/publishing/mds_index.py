@@ -32,16 +32,16 @@ def write_index(folder: Folder, contents: Contents) -> list[str]:
     from img2dataset.formats.mds_index import merge_shard_indexes  # noqa: PLC0415  (for one format)
 
     if folder.exists(INDEX) and not is_index(folder):
-        return [f"{folder.path(INDEX)} is no index of MDS files: it is left as it is, and none is made"]
+        return [
+            f"{folder.path(INDEX)} is no index of MDS files: it is left as it is, and none is made"
+        ]
     found = dict(read_indexes(folder, contents))
     folder.write(INDEX, merge_shard_indexes(found.items()))
     missing = [shard.name for shard in contents.shards if shard.name not in found]
     if not missing:
         return []
-    return [
-        f"{INDEX} lacks {plural(len(missing), 'shard')} without an index of MDS files, among them "
-        f"{missing[0]}: img2dataset verify {folder.url}  says more"
-    ]
+    lacks = f"{plural(len(missing), 'shard')} without an index of MDS files, among them {missing[0]}"
+    return [f"{INDEX} lacks {lacks}: img2dataset verify {folder.url}  says more"]
 
 
 def read_indexes(folder: Folder, contents: Contents) -> Iterator[tuple[str, bytes]]:
