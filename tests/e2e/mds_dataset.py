@@ -17,7 +17,6 @@ import pyarrow as pa
 DECODERS = {
     "str": lambda data: data.decode(),
     "int": lambda data: struct.unpack("<q", data)[0],
-    "float64": lambda data: struct.unpack("<d", data)[0],
     "json": json.loads,
 }
 

@@ -2,12 +2,11 @@
 
 A sample is: for each column without a fixed size the length of its value (uint32), then all values,
 in the order of the columns' names (https://docs.mosaicml.com/projects/streaming, "MDS").  Encodings
-are those that MosaicML Streaming and litData both know, if no column is a required float64.
+are those that MosaicML Streaming and litData both know, but for png, which litData does not know.
 """
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ from img2dataset.records import CAPTION, URL
 
 IMAGE_ENCODINGS = {"jpg": "jpeg", "png": "png"}
 """encode_format -> encoding; there is none for webp, which is stored as bytes."""
-FIXED_BYTES = {"int": 8, "float64": 8}
-INT64, FLOAT64 = struct.Struct("<q"), struct.Struct("<d")
+FIXED_BYTES = {"int": 8}
+INT64 = struct.Struct("<q")
 ABSENT_INT = -1
 """Stands for null where a column of integers should have none."""
 
@@ -41,10 +40,6 @@ def encode_int(value: int | None) -> bytes:
     return INT64.pack(ABSENT_INT if value is None else value)
 
 
-def encode_float64(value: float | None) -> bytes:
-    return FLOAT64.pack(math.nan if value is None else value)
-
-
 def encode_json(value: Any) -> bytes:
     return b"null" if value is None else to_compact_json(value)
 
@@ -56,21 +51,8 @@ def keep_bytes(value: bytes) -> bytes:
 ENCODERS: Mapping[str, Callable[[Any], bytes]] = {
     "str": encode_str,
     "int": encode_int,
-    "float64": encode_float64,
     "json": encode_json,
 }
-
-
-def choose_encoding(field: pa.Field) -> str:
-    """Return the encoding of an input column: json where there may be nulls, or for nested values."""
-    kind = field.type
-    if field.nullable:
-        return "json"
-    if types.is_string(kind) or types.is_large_string(kind):
-        return "str"
-    if types.is_integer(kind) and not types.is_uint64(kind):
-        return "int"
-    return "float64" if types.is_floating(kind) else "json"
 
 
 def choose_image_encoding(config: WriterConfig) -> str:
@@ -81,8 +63,9 @@ def choose_image_encoding(config: WriterConfig) -> str:
 
 
 def choose_encodings(schema: pa.Schema, config: WriterConfig) -> dict[str, str]:
-    """Return the encoding of each column of a sample; `schema` is that of the input columns."""
-    found = {each.name: choose_encoding(each) for each in schema if each.name not in NEVER_STORED}
+    """Return the encoding of each column of a sample: json where there may be nulls, or values of
+    any type, as in the columns of the list; `schema` is theirs."""
+    found = dict.fromkeys((name for name in schema.names if name not in NEVER_STORED), "json")
     found[URL] = "str"
     if config.captions:
         found[CAPTION] = "str"
