@@ -18,11 +18,12 @@ import pytest
 
 from img2dataset import OptionError, Report, download, verify
 from tests.e2e.dataset import Dataset
+from tests.e2e.mds_dataset import read_dataset
 from tests.e2e.test_interruptions import wait_for
 from tests.processes import children
 from tests.site import Site
 
-FORMATS = ["files", "webdataset", "parquet", "tfrecord"]
+FORMATS = ["files", "webdataset", "parquet", "tfrecord", "mds"]
 every_format = pytest.mark.parametrize(
     "output_format",
     [
@@ -107,6 +108,12 @@ def samples(out: str, output_format: str) -> dict[str, bytes]:
                 .encode()
                 for row in Dataset(Path(out)).rows
                 if row["status"] == "success"
+            }  # fmt: skip
+        case "mds":
+            return {
+                sample["key"]: json.dumps(sample, default=lambda data: hashlib.md5(data).hexdigest())
+                .encode()
+                for sample in read_dataset(Path(out))
             }  # fmt: skip
         case _:
             return {
