@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import verify
+    from img2dataset.api import card, push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -43,13 +43,15 @@ __all__ = [
     "Tally",
     "Verification",
     "__version__",
+    "card",
     "download",
+    "push",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("verify",),
+    "api": ("card", "push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",

@@ -14,7 +14,16 @@ from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "verify"]
+__all__ = [
+    "ArrowTable",
+    "Literal",
+    "UrlList",
+    "card",
+    "make_docstring",
+    "make_download",
+    "push",
+    "verify",
+]
 
 
 class ArrowTable(Protocol):
@@ -127,3 +136,49 @@ def verify(
     return verify_folder(
         output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None
     )
+
+
+def card(output_folder: str) -> tuple[str, ...]:
+    """Write what lets others load a stored dataset: README.md, croissant.json, metadata.parquet.
+
+    A run does it at its end; this does it for a dataset of img2dataset 1.47.0, or after an
+    interrupted run. In a README.md that is there only the blocks between the marks of img2dataset
+    are renewed; one without these marks is left alone.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+
+    Returns:
+        tuple[str, ...]: what was left alone, and why.
+
+    Raises:
+        OptionError: there is no dataset, or a run is writing it.
+        RunError: it cannot be read or written.
+        DamagedError: a stats file or a table is damaged.
+    """
+    from img2dataset.publishing.command import publish_folder  # noqa: PLC0415  (heavy, as run)
+    from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
+
+    return publish_folder(output_folder, "card", PublishConfig(card=True))
+
+
+def push(output_folder: str, destination: str, *, public: bool = False) -> str:
+    """Upload a stored dataset to the Hugging Face Hub, in several commits; needs `img2dataset[hf]`.
+
+    Args:
+        output_folder: the folder of the dataset, on this machine.
+        destination: hf://datasets/OWNER/NAME, with @REVISION or /FOLDER behind it; it is made if it
+            is not there.
+        public: a repository that is made is public; else it is private.
+
+    Returns:
+        str: the address of its page.
+
+    Raises:
+        OptionError: there is no whole dataset, the destination is no repository, or the token may
+            not write there.
+        RunError: the upload ended early; the same call goes on.
+    """
+    from img2dataset.hub.push import push_folder  # noqa: PLC0415  (heavy, as run)
+
+    return push_folder(output_folder, destination, public=public, say=lambda _: None)

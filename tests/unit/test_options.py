@@ -192,3 +192,8 @@ def test_what_shapes_the_output_is_part_of_the_runs_identity() -> None:
         replace(options, url_col="u"),
     ):
         assert shaping_options(options) != shaping_options(changed)
+
+
+def test_one_text_for_a_list_of_texts_says_how_to_write_it() -> None:
+    with pytest.raises(OptionError, match=r"a list of texts or None; write \['\*'\]$"):
+        Options("list.txt", save_additional_columns="*")

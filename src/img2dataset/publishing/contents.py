@@ -49,6 +49,16 @@ class PublishedShard:
 
 
 @dataclass(frozen=True, slots=True)
+class OptOutHandling:
+    """Which opt-outs a run respects; each field is an option of that name."""
+
+    disallowed_header_directives: Sequence[str] | None
+    respect_tdm_reservation: bool
+    respect_content_usage: bool
+    robots_txt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """A stored dataset: its shards that are done, in order, and how they were made."""
 
@@ -62,6 +72,8 @@ class Contents:
     shards: tuple[PublishedShard, ...]
     schema: pa.Schema
     """Columns of the metadata tables, unified over the shards; empty if nothing is stored."""
+    opt_outs: OptOutHandling | None = None
+    """Those of the run that has just ended; None if no run has."""
 
     @property
     def tally(self) -> Tally:

@@ -31,7 +31,10 @@ class FolderFile:
     write: Callable[[Folder, Contents], list[str]]
     """Writes it whole, through `storage/`; returns notices for people."""
     retract: Callable[[Folder], None]
-    """Removes it, or what it says of counts and offsets; if there is none, does nothing."""
+    """Removes it, or what it says of counts and offsets; if there is none, does nothing.  A file of
+    that name that somebody else has written, as the list itself, must stay."""
+    names: tuple[str, ...] = ()
+    """Its names in the output folder: a list that is a folder does not have these files."""
 
 
 def remove_names(*names: str) -> Callable[[Folder], None]:

@@ -11,16 +11,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from img2dataset.dataset.shard_lock import acquire_lock
-from img2dataset.publishing.contents import read_contents
+from img2dataset.publishing import card, croissant, mds_index, metadata_table
+from img2dataset.publishing.contents import OptOutHandling, read_contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
-from img2dataset.publishing.mds_index import MDS_INDEX
 from img2dataset.storage.folder import HIDDEN, Folder
 from img2dataset.version import VERSION
 
-FOLDER_FILES: tuple[FolderFile, ...] = (MDS_INDEX,)
+FOLDER_FILES: tuple[FolderFile, ...] = (
+    metadata_table.FOLDER_FILE,
+    mds_index.FOLDER_FILE,
+    croissant.FOLDER_FILE,
+    card.FOLDER_FILE,
+)
 """The registry: every kind of folder-wide file, in the order of writing."""
 
 PUBLISHED = f"{HIDDEN}/published"
@@ -28,7 +33,9 @@ PUBLISHED = f"{HIDDEN}/published"
 PUBLISH_LOCK = f"{HIDDEN}/publishing"
 
 
-def publish(folder: Folder, config: PublishConfig) -> list[str]:
+def publish(
+    folder: Folder, config: PublishConfig, opt_outs: OptOutHandling | None = None
+) -> list[str]:
     """Write all folder-wide files of a dataset whose shards do not change meanwhile.
 
     Call it with the lock of `hold_publish_lock`.
@@ -40,7 +47,9 @@ def publish(folder: Folder, config: PublishConfig) -> list[str]:
         OSError: the folder cannot be read or written.
         RunError: as OSError.
     """
-    contents = read_contents(folder)
+    contents = replace(read_contents(folder), opt_outs=opt_outs)
+    if not contents.shards:
+        return []
     notices: list[str] = []
     for each in FOLDER_FILES:
         if each.is_wanted(contents, config):

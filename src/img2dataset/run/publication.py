@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from img2dataset.dataset.plan import find_done
 from img2dataset.dataset.run_lock import can_see_parts, is_any_alive
 from img2dataset.errors import DamagedError, RunError
-from img2dataset.options import Options
+from img2dataset.options import Options, make_config
+from img2dataset.publishing.contents import OptOutHandling
 from img2dataset.publishing.folder_file import PublishConfig
 from img2dataset.publishing.main import hold_publish_lock, is_published, publish, retract
 from img2dataset.records import Shard
@@ -21,6 +22,7 @@ class Publication:
     def __init__(self, folder: Folder, options: Options, run_lock: ExitStack) -> None:
         self._folder = folder
         self._config = PublishConfig.of(options)
+        self._opt_outs = make_config(OptOutHandling, options)
         self._stores = options.output_format != "dummy"
         self._is_part = options.part_of[1] > 1
         self._run_lock = run_lock
@@ -61,17 +63,18 @@ class Publication:
             with hold_publish_lock(self._folder):
                 if self._is_part and not self._is_last_part():
                     return []
-                done = find_done(self._folder.names())
-                if not done or (
-                    not self._retracted and is_published(self._folder, self._config, done)
-                ):
+                if not self._retracted and self._is_current():
                     return []
-                return publish(self._folder, self._config)
+                return publish(self._folder, self._config, self._opt_outs)
         except (OSError, RunError, DamagedError) as error:
             text = (
                 f"the files about the whole dataset (README.md, ...) could not be written: {error}"
             )
             return [f"{text}; img2dataset card {self._folder.url}  writes them"]
+
+    def _is_current(self) -> bool:
+        done = find_done(self._folder.names())
+        return not done or is_published(self._folder, self._config, done)
 
     def _is_last_part(self) -> bool:
         self._run_lock.close()

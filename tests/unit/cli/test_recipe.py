@@ -123,6 +123,7 @@ def test_a_list_that_is_gone_says_what_to_do() -> None:
         (["cc3m", "cc12m"], "recipe: one name at a time, not cc3m cc12m"),
         (["--run", "x"], "recipe: give its name first; img2dataset recipe  lists them"),
         (["cc3m", "--run"], "--run needs a value: write --run=value"),
+        (["--quiet", "cc3n"], "recipe 'cc3n' is not known: did you mean cc3m? img2dataset recipe  lists them all"),
         (["cc3m", "--imagesize=3"], "unknown option --imagesize: did you mean --image_size?"),
         (["cc3m", "--image_size=0"], "image_size is 0"),
         (["cc3m", "--print_config"], "--print_config is for the command of a run"),
