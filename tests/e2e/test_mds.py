@@ -30,7 +30,7 @@ def site() -> Iterator[Site]:
 def make_list(site: Site, path: Path) -> Path:
     """Three shards of three rows: with a flaky URL, with nothing but failures, with one row."""
     urls = [
-        site.url("/exif/1.jpg"), site.url(f"/flaky?to={uuid.uuid4().hex}"), site.url("/exif/2.jpg"),
+        site.url("/exif/1.jpg"), site.url("/flaky", fail=1, how="503", token=uuid.uuid4().hex), site.url("/exif/2.jpg"),
         *[site.url("/status/404")] * 3,
         site.url("/exif/3.jpg"),
     ]  # fmt: skip

@@ -127,7 +127,10 @@ def describe_columns(file: pq.ParquetFile, *, indexed: bool) -> list[tuple[Any, 
     columns = [group.column(place) for place in range(group.num_columns)]
     assert {column.has_offset_index for column in columns} == {indexed}
     return [
-        (column.path_in_schema, column.compression, column.encodings, str(column.statistics))
+        (
+            column.path_in_schema, column.compression, column.encodings,
+            column.statistics and column.statistics.to_dict(),
+        )  # fmt: skip
         for column in columns
     ]
 
