@@ -336,7 +336,11 @@ def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format
     assert report.shards_not_done == ("00000",)
     assert report.exit_code == 1
     assert contents(out) == before
-    assert {path.name for path in (Path(out) / ".img2dataset").iterdir()} == {"identity", "lock"}
+    assert {path.name for path in (Path(out) / ".img2dataset").iterdir()} == {
+        "identity",
+        "lock",
+        "published",
+    }
 
 
 @pytest.mark.slow
