@@ -2,7 +2,7 @@
 
 A file is: uint32 number of samples, uint32 offsets of the samples and of their end, JSON that says
 what the columns are, the samples; little-endian.  Since the offsets come first, the samples of a file
-wait in a local scratch file until it is complete.
+wait in memory until it is complete.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class ShardWriter:
         self._outputs = Outputs(folder)
         self._folder = self._outputs.folder(name)
         columns = Columns.of(choose_encodings(table.schema, config))
-        self._encode = columns.make_encoder()
+        self._encode = columns.make_encoder(config.encode_format)
         self._files = FileConfig.of(columns, config)
-        self._scratch = folder.scratch()
+        self._pieces: list[bytes] = []
         self._sizes: list[int] = []
-        """Bytes of the samples that wait."""
+        """The samples that wait for the end of their file, and the bytes of each."""
         self._bytes = self._files.count_bytes(0)
         """Bytes that the file would have."""
         self._entries: list[Entry] = []
@@ -78,36 +78,35 @@ class ShardWriter:
             return
         document = describe(sample, image, self._config)
         document[self._config.encode_format] = image.data
-        data = self._encode(document)
-        size = U32_BYTES + len(data)
-        if self._sizes and self._bytes + size > SIZE_LIMIT:
+        pieces = self._encode(document)
+        size = sum(map(len, pieces))
+        if self._sizes and self._bytes + U32_BYTES + size > SIZE_LIMIT:
             self._end_file()
-        self._scratch.write(data)
-        self._sizes.append(len(data))
-        self._bytes += size
+        self._pieces += pieces
+        self._sizes.append(size)
+        self._bytes += U32_BYTES + size
 
     def commit(self) -> None:
-        with self._scratch, whole(self._outputs):
+        with whole(self._outputs):
             if self._sizes:
                 self._end_file()
             self._folder.write(INDEX, dump_index(self._entries))
             write_metadata(self._outputs, self._name, self._metadata.finish())
 
     def abort(self) -> None:
-        self._scratch.close()
+        self._pieces = []
         self._outputs.abort()
 
     def _end_file(self) -> None:
         """Make a file of the samples that wait."""
-        self._scratch.seek(0)
-        samples = self._scratch.read(sum(self._sizes))
-        data = self._files.make_head(self._sizes) + samples
-        del samples  # tens of MB
+        count = len(self._sizes)
+        data = b"".join([self._files.make_head(self._sizes), *self._pieces])
+        self._pieces, self._sizes, self._bytes = [], [], self._files.count_bytes(0)
         name = name_file(len(self._entries))
         entry = {
             **self._files.config,
             "raw_data": describe_file(name, data),
-            "samples": len(self._sizes),
+            "samples": count,
             "zip_data": None,
         }
         if self._files.compressed:
@@ -116,8 +115,6 @@ class ShardWriter:
             entry["zip_data"] = describe_file(name, data)
         self._folder.write(name, data)
         self._entries.append(entry)
-        self._scratch.seek(0)
-        self._sizes, self._bytes = [], self._files.count_bytes(0)
 
 
 class FileConfig:

@@ -22,6 +22,8 @@ from img2dataset.json_text import to_compact_json, to_utf8
 from img2dataset.options import OPT_OUT
 from img2dataset.records import CAPTION, URL
 
+Sample = tuple[bytes, bytes, bytes]
+"""A sample in pieces."""
 IMAGE_ENCODINGS = {"jpg": "jpeg", "png": "png"}
 """encode_format -> encoding; there is none for webp, which is stored as bytes."""
 FIXED_BYTES = {"int": 8}
@@ -101,19 +103,25 @@ class Columns:
         """Bytes of a value; None where they differ."""
         return tuple(FIXED_BYTES.get(encoding) for encoding in self.encodings)
 
-    def make_encoder(self) -> Callable[[Mapping[str, Any]], bytes]:
-        """Make the function that writes a sample: name -> value, absent ones are null."""
+    def make_encoder(self, image: str) -> Callable[[Mapping[str, Any]], Sample]:
+        """Make the function that writes a sample: name -> value, absent ones are null.
+
+        It returns what stands before the image, the image itself, which is not copied, and what
+        stands after it.
+        """
         encoders = [
             (name, ENCODERS.get(encoding, keep_bytes))
             for name, encoding in zip(self.names, self.encodings, strict=True)
         ]
         variable = [place for place, size in enumerate(self.sizes) if size is None]
         lengths = struct.Struct(f"<{len(variable)}I")
+        middle = self.names.index(image)
 
-        def encode(document: Mapping[str, Any]) -> bytes:
+        def encode(document: Mapping[str, Any]) -> Sample:
             values = [write(document.get(name)) for name, write in encoders]
             head = lengths.pack(*[len(values[place]) for place in variable])
-            return b"".join([head, *values])
+            before, after = values[:middle], values[middle + 1 :]
+            return b"".join([head, *before]), values[middle], b"".join(after)
 
         return encode
 

@@ -16,9 +16,9 @@ from img2dataset.formats.mds_columns import Columns
 
 INDEX = "index.json"
 VERSION = 2
-SIZE_LIMIT = 1 << 26
-"""Bytes of a file, uncompressed, unless one sample is larger: the default of MosaicML Streaming.
-Offsets are uint32, so the format allows 4 GiB."""
+SIZE_LIMIT = 1 << 25
+"""Bytes of a file, uncompressed, unless one sample is larger: so much is in memory for each open
+shard.  MosaicML Streaming's own default is twice that; offsets are uint32, so 4 GiB would do."""
 HASH = "sha1"
 
 Entry = Mapping[str, Any]
