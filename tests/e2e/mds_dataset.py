@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-DECODERS = {
+DECODERS: dict[str, Callable[[bytes], Any]] = {
     "str": lambda data: data.decode(),
     "int": lambda data: struct.unpack("<q", data)[0],
     "json": json.loads,
@@ -31,9 +32,9 @@ def read_dataset(folder: Path) -> list[dict[str, Any]]:
 def read_shard(folder: Path, shard: dict[str, Any]) -> list[dict[str, Any]]:
     data = read_file(folder, shard["zip_data"] or shard["raw_data"])
     if shard["zip_data"]:
-        size = shard["raw_data"]["bytes"]
-        data = pa.decompress(data, size, codec="zstd", asbytes=True)
-        assert hashlib.sha1(data).hexdigest() == shard["raw_data"]["hashes"]["sha1"]
+        raw = shard["raw_data"]
+        data = bytes(pa.decompress(data, raw["bytes"], codec="zstd", asbytes=True))
+        assert hashlib.sha1(data).hexdigest() == raw["hashes"]["sha1"]
     (count,) = struct.unpack_from("<I", data)
     ends = struct.unpack_from(f"<{count + 1}I", data, 4)
     config = json.loads(data[8 + 4 * count : ends[0]])

@@ -30,7 +30,7 @@ def run(site: Site, tmp_path: Path, layout: str, **changes: Any) -> Report:
         token = f"{layout}-{tmp_path.name}"
         urls = [site.url("/exif/1.jpg"), site.url("/flaky", fail=1, how="503", token=token)]
         urls += [site.url("/exif/2.jpg"), *[site.url("/status/404")] * 3, site.url("/exif/3.jpg")]
-        nested = [{"a": [1, None]}, None, {"a": []}, None, None, None, {"a": [2]}]
+        nested: list[Any] = [{"a": [1, None]}, None, {"a": []}, None, None, None, {"a": [2]}]
         words = ["zwölf", None, "日本", "", "e", "f", "g"]
         pq.write_table(pa.table({"url": urls, "caption": words, "nested": nested}), listed)
     options: dict[str, Any] = {

@@ -87,10 +87,12 @@ def merge_shard_indexes(shards: Iterable[tuple[str, bytes]]) -> bytes:
     Raises:
         DamagedError: one of them is not an index.
     """
-    entries: list[Entry] = []
-    for name, data in shards:
-        try:
-            entries += [rename_entry(entry, "", f"{name}/") for entry in parse_index(data)]
-        except DamagedError as error:
-            raise DamagedError(f"{name}: {error}") from error
-    return dump_index(entries)
+    return dump_index([entry for name, data in shards for entry in place_entries(name, data)])
+
+
+def place_entries(name: str, data: bytes) -> list[Entry]:
+    """Return the entries of the index of the shard `name`, as seen from the folder above it."""
+    try:
+        return [rename_entry(entry, "", f"{name}/") for entry in parse_index(data)]
+    except DamagedError as error:
+        raise DamagedError(f"{name}: {error}") from error

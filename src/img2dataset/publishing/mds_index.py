@@ -40,7 +40,9 @@ def write_index(folder: Folder, contents: Contents) -> list[str]:
     missing = [shard.name for shard in contents.shards if shard.name not in found]
     if not missing:
         return []
-    lacks = f"{plural(len(missing), 'shard')} without an index of MDS files, among them {missing[0]}"
+    lacks = (
+        f"{plural(len(missing), 'shard')} without an index of MDS files, among them {missing[0]}"
+    )
     return [f"{INDEX} lacks {lacks}: img2dataset verify {folder.url}  says more"]
 
 

@@ -16,6 +16,7 @@ from img2dataset.formats import ShardReader, check_options, image_column
 from img2dataset.formats.image_column import describe_type, make_column_settings
 from img2dataset.formats.parquet import read_samples
 from img2dataset.options import Options
+from img2dataset.records import EncodedImage, Failure
 from img2dataset.storage.folder import Folder
 from tests.contract.test_writers import ODD
 from tests.unit.formats.shard import CONFIG, NAME, TIMEOUT, jpeg, mixed, picture, shard_of, store
@@ -48,7 +49,8 @@ def test_the_images_are_an_image_column_of_the_hub(tmp_path: Path) -> None:
 
 
 def test_the_columns_are_stored_as_the_hub_stores_them(tmp_path: Path) -> None:
-    shard = shard_of({"n": list(range(250))}, *[picture(), TIMEOUT] * 125)
+    outcomes: list[EncodedImage | Failure] = [picture(), TIMEOUT]
+    shard = shard_of({"n": list(range(250))}, *outcomes * 125)
     store("parquet", Folder(str(tmp_path)), shard, HF)
 
     stored = pq.ParquetFile(tmp_path / FILE).metadata
@@ -128,9 +130,11 @@ def describe_columns(file: pq.ParquetFile, *, indexed: bool) -> list[tuple[Any, 
     assert {column.has_offset_index for column in columns} == {indexed}
     return [
         (
-            column.path_in_schema, column.compression, column.encodings,
+            column.path_in_schema,
+            column.compression,
+            column.encodings,
             column.statistics and column.statistics.to_dict(),
-        )  # fmt: skip
+        )
         for column in columns
     ]
 
