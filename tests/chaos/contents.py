@@ -11,8 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 from tfrecord import example_pb2
 
+from tests.e2e.mds_dataset import read_dataset
+
 HIDDEN = ".img2dataset"
 FOLDER_WIDE = ("README.md", "croissant.json")
+MDS_INDEX = "index.json"
 TIMES = ("duration", "start_time", "end_time")
 
 
@@ -20,7 +23,9 @@ def contents(folder: Path) -> dict[str, Any]:
     """Name -> content of every visible file, and of what is in it."""
     found: dict[str, Any] = {}
     for path in sorted(folder.iterdir()):
-        if path.name in FOLDER_WIDE:
+        if path.name == MDS_INDEX:  # it fits the files, which hold samples as they came
+            found[path.name] = sorted(sample["key"] for sample in read_dataset(folder))
+        elif path.name in FOLDER_WIDE:
             found[path.name] = folder_wide(path)
         elif path.name != HIDDEN:
             found[path.name] = content(path)
@@ -34,6 +39,8 @@ def folder_wide(path: Path) -> str:
 
 
 def content(path: Path) -> Any:
+    if (path / MDS_INDEX).exists():
+        return {sample["key"]: sample for sample in read_dataset(path)}
     if path.is_dir():
         return {inner.name: inner.read_bytes() for inner in path.iterdir()}
     match path.suffix:

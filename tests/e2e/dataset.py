@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FOLDER_WIDE = frozenset({"README.md", "croissant.json", "metadata.parquet"})
+FOLDER_WIDE = frozenset({"README.md", "croissant.json", "metadata.parquet", "index.json"})
 """What a run writes beside the shards."""
 
 

@@ -46,7 +46,7 @@ def read_shard(folder: Path, shard: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_file(folder: Path, file: dict[str, Any]) -> bytes:
-    data = (folder / file["basename"]).read_bytes()
+    data: bytes = (folder / file["basename"]).read_bytes()
     assert len(data) == file["bytes"]
     assert hashlib.sha1(data).hexdigest() == file["hashes"]["sha1"]
     return data

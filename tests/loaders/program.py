@@ -13,6 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,13 @@ def run_with_workers(folder: Path, found: Found) -> None:
             for workers in WORKERS if "old" not in folder.name else WORKERS[1:2]:
                 assert "num_workers=2" in code
                 changed = code.replace("num_workers=2", f"num_workers={workers}")
-                attempt(found, f"{title} {workers}", lambda changed=changed: count_seen(changed))
+                attempt(found, f"{title} {workers}", partial(count_seen, changed))
 
 
 def run_card(folder: Path, found: Found) -> None:
     for title, code in BLOCK.findall((folder / "README.md").read_text()):
         if title != FORKING:
-            attempt(found, title, lambda code=code: count_seen(code))
+            attempt(found, title, partial(count_seen, code))
 
 
 def count_seen(code: str) -> int:

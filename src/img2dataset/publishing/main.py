@@ -8,12 +8,16 @@ leaves none that is wrong.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from typing import Any
 
+import orjson
+
+from img2dataset.dataset.plan import find_done
 from img2dataset.dataset.shard_lock import acquire_lock
+from img2dataset.json_text import to_json
 from img2dataset.publishing import card, croissant, mds_index, metadata_table
 from img2dataset.publishing.contents import OptOutHandling, read_contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
@@ -51,10 +55,12 @@ def publish(
     if not contents.shards:
         return []
     notices: list[str] = []
-    for each in FOLDER_FILES:
-        if each.is_wanted(contents, config):
-            notices += each.write(folder, contents)
-    folder.write(PUBLISHED, make_mark(config, [int(shard.name) for shard in contents.shards]))
+    wanted = [each for each in FOLDER_FILES if each.is_wanted(contents, config)]
+    for each in wanted:
+        notices += each.write(folder, contents)
+    names = [name for each in wanted for name in each.names]
+    ids = [int(shard.name) for shard in contents.shards]
+    folder.write(PUBLISHED, to_json({**describe_state(config, ids), "files": names}))
     folder.remove([folder.parts])
     return notices
 
@@ -71,11 +77,20 @@ def retract(folder: Folder) -> None:
             each.retract(folder)
 
 
-def is_published(folder: Folder, config: PublishConfig, shard_ids: Iterable[int]) -> bool:
-    """True if the folder-wide files are those of just these shards, made by this version."""
+def is_published(folder: Folder, config: PublishConfig, names: Collection[str]) -> bool:
+    """True if the folder-wide files are those of just the shards that are done, by this version.
+
+    `names` are those in the folder.
+    """
     if not folder.exists(PUBLISHED):
         return False
-    return folder.read(PUBLISHED) == make_mark(config, shard_ids)
+    try:
+        state = orjson.loads(folder.read(PUBLISHED))
+        files = {str(name).partition("/")[0] for name in state.pop("files")}
+    except (ValueError, KeyError, AttributeError):
+        return False
+    done = find_done(list(names))
+    return files <= set(names) and to_json(state) == to_json(describe_state(config, done))
 
 
 @contextmanager
@@ -85,8 +100,8 @@ def hold_publish_lock(folder: Folder) -> Iterator[None]:
         yield
 
 
-def make_mark(config: PublishConfig, shard_ids: Iterable[int]) -> bytes:
+def describe_state(config: PublishConfig, shard_ids: Iterable[int]) -> dict[str, Any]:
+    """Describe what the folder-wide files were made of."""
     ids = ",".join(map(str, sorted(shard_ids)))
     digest = hashlib.sha256(ids.encode()).hexdigest()
-    values = {"version": VERSION, "options": asdict(config), "shards": digest}
-    return json.dumps(values, sort_keys=True).encode()
+    return {"version": VERSION, "options": asdict(config), "shards": digest}

@@ -14,8 +14,12 @@ FRONT_BEGIN = "# img2dataset:begin: what stands between these marks is renewed b
 FRONT_END = "# img2dataset:end"
 
 BLOCK = re.compile(r"<!-- img2dataset:begin.*?<!-- img2dataset:end -->", re.DOTALL)
-FRONT_BLOCK = re.compile(r"^# img2dataset:begin.*?^# img2dataset:end$", re.DOTALL | re.MULTILINE)
-FRONT_MATTER = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+FRONT_BLOCK = re.compile(
+    r"^# img2dataset:begin.*?^# img2dataset:end(?=\s*$)", re.DOTALL | re.MULTILINE
+)
+FRONT_MATTER = re.compile(
+    r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

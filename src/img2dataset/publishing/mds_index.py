@@ -69,4 +69,4 @@ def is_index(folder: Folder) -> bool:
     return BEGINNING.match(folder.do(read_beginning)) is not None
 
 
-FOLDER_FILE = FolderFile(is_wanted=is_mds, write=write_index, retract=remove_index)
+FOLDER_FILE = FolderFile(is_wanted=is_mds, write=write_index, retract=remove_index, names=(INDEX,))

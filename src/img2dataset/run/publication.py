@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from img2dataset.dataset.plan import find_done
 from img2dataset.dataset.run_lock import can_see_parts, is_any_alive
 from img2dataset.errors import DamagedError, RunError
 from img2dataset.options import Options, make_config
-from img2dataset.publishing.contents import OptOutHandling
-from img2dataset.publishing.folder_file import PublishConfig
-from img2dataset.publishing.main import hold_publish_lock, is_published, publish, retract
 from img2dataset.records import Shard
 from img2dataset.storage.folder import Folder
+
+if TYPE_CHECKING:
+    from img2dataset.publishing.folder_file import PublishConfig
 
 
 class Publication:
@@ -21,8 +22,7 @@ class Publication:
 
     def __init__(self, folder: Folder, options: Options, run_lock: ExitStack) -> None:
         self._folder = folder
-        self._config = PublishConfig.of(options)
-        self._opt_outs = make_config(OptOutHandling, options)
+        self._options = options
         self._stores = options.output_format != "dummy"
         self._is_part = options.part_of[1] > 1
         self._run_lock = run_lock
@@ -36,6 +36,9 @@ class Publication:
         """
         if self._retracted:
             return
+        # imported here and below, so that workers are started first
+        from img2dataset.publishing.main import retract  # noqa: PLC0415
+
         try:
             retract(self._folder)
         except OSError as error:
@@ -59,22 +62,34 @@ class Publication:
         """
         if not self._stores:
             return []
+        from img2dataset.publishing.contents import OptOutHandling  # noqa: PLC0415
+        from img2dataset.publishing.main import hold_publish_lock, publish  # noqa: PLC0415
+
         try:
             with hold_publish_lock(self._folder):
                 if self._is_part and not self._is_last_part():
                     return []
                 if not self._retracted and self._is_current():
                     return []
-                return publish(self._folder, self._config, self._opt_outs)
+                opt_outs = make_config(OptOutHandling, self._options)
+                return publish(self._folder, self._config, opt_outs)
         except (OSError, RunError, DamagedError) as error:
             text = (
                 f"the files about the whole dataset (README.md, ...) could not be written: {error}"
             )
             return [f"{text}; img2dataset card {self._folder.url}  writes them"]
 
+    @property
+    def _config(self) -> PublishConfig:
+        from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
+
+        return PublishConfig.of(self._options)
+
     def _is_current(self) -> bool:
-        done = find_done(self._folder.names())
-        return not done or is_published(self._folder, self._config, done)
+        from img2dataset.publishing.main import is_published  # noqa: PLC0415
+
+        names = self._folder.names()
+        return not find_done(names) or is_published(self._folder, self._config, names)
 
     def _is_last_part(self) -> bool:
         self._run_lock.close()
