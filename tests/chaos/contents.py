@@ -39,10 +39,8 @@ def folder_wide(path: Path) -> str:
 
 
 def content(path: Path) -> Any:
-    if (path / MDS_INDEX).exists():
-        return {sample["key"]: sample for sample in read_dataset(path)}
     if path.is_dir():
-        return {inner.name: inner.read_bytes() for inner in path.iterdir()}
+        return folder_content(path)
     match path.suffix:
         case ".parquet":
             return pq.read_table(path).to_pylist()
@@ -55,6 +53,12 @@ def content(path: Path) -> Any:
             return {name: value for name, value in stats.items() if name not in TIMES}
         case _:
             return path.read_bytes()
+
+
+def folder_content(path: Path) -> dict[str, Any]:
+    if (path / MDS_INDEX).exists():
+        return {sample["key"]: sample for sample in read_dataset(path)}
+    return {inner.name: inner.read_bytes() for inner in path.iterdir()}
 
 
 def members(path: Path) -> dict[str, bytes]:
