@@ -308,19 +308,13 @@ class DeclaredOptions:
         shapes_output=True,
     )
     parquet_layout: str = option(
-        "default",
-        f"of output_format parquet: {ParquetLayout.explained()}",
-        Group.OUTPUT,
-        check=OneOf(ParquetLayout),
-        shapes_output=True,
-    )
+        "default", f"of output_format parquet: {ParquetLayout.explained()}", Group.OUTPUT,
+        check=OneOf(ParquetLayout), shapes_output=True,
+    )  # fmt: skip
     mds_compression: str = option(
-        "none",
-        f"of output_format mds: {MdsCompression.explained()}",
-        Group.OUTPUT,
-        check=OneOf(MdsCompression),
-        shapes_output=True,
-    )
+        "none", f"of output_format mds: {MdsCompression.explained()}", Group.OUTPUT,
+        check=OneOf(MdsCompression), shapes_output=True,
+    )  # fmt: skip
 
     accept_changed_list: bool = option(
         False,
