@@ -6,6 +6,7 @@ imported when its format is asked for.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 
+@lru_cache
 def find_format(output_format: str) -> Format:
     """Return the declaration of an output format.
 

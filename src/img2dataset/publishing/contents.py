@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -18,13 +18,15 @@ from img2dataset.options import QUALITY
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import list_entries, read_many
-from img2dataset.tally import Tally
+from img2dataset.tally import MAX_LABELS, Tally, limit_labels
 
 STATS_READ = 1000
 """Stats files that are read at the same time from a store."""
 MAX_SCHEMAS = 64
 """Tables whose schema is read: by its options, a run stores the same columns in all shards."""
 THREADS = 16
+MAX_LABELS_SUMMED = 10 * MAX_LABELS
+"""Different error strings that are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,12 @@ class Contents:
     sections: tuple[Section, ...]
     """What was recorded of each list, with its options and the first of its shards."""
     shards: tuple[PublishedShard, ...]
+    tally: Tally
+    """Counts over all shards."""
     schema: pa.Schema
     """Columns of the metadata tables, unified over the shards; empty if nothing is stored."""
     opt_outs: OptOutHandling | None = None
     """Those of the run that has just ended; None if no run has."""
-
-    @property
-    def tally(self) -> Tally:
-        """Counts over all shards."""
-        return sum((shard.tally for shard in self.shards), Tally())
 
     @property
     def captions(self) -> bool:
@@ -110,6 +109,7 @@ def read_contents(folder: Folder) -> Contents:
         options=options,
         sections=tuple(sections),
         shards=shards,
+        tally=add_tallies(shards),
         schema=schema,
     )
 
@@ -129,6 +129,18 @@ def read_shards(
                 read_tally(contents[shard.stats], folder.path(shard.stats)),
                 {name: sizes[name] for name in sorted(shard.files)},
             )
+
+
+def add_tallies(shards: Iterable[PublishedShard]) -> Tally:
+    """Add up the counts of all shards, in place: there may be a hundred thousand."""
+    total = Tally()
+    for shard in shards:
+        total.statuses.update(shard.tally.statuses)
+        total.labels.update(shard.tally.labels)
+        total.reasons.update(shard.tally.reasons)
+        if len(total.labels) > MAX_LABELS_SUMMED:
+            total = replace(total, labels=limit_labels(total.labels))
+    return total
 
 
 def read_tally(data: bytes, path: str) -> Tally:
