@@ -17,7 +17,7 @@ from tests.unit.formats.shard import NAME, memory_folder, mixed, store
 
 def contents_of(*names: str) -> Contents:
     shards = tuple(PublishedShard(name, Tally(), {}) for name in names)
-    return Contents("mds", "jpg", {}, (), shards, pa.schema([]))
+    return Contents("mds", "jpg", {}, (), shards, Tally(), pa.schema([]))
 
 
 @pytest.fixture
