@@ -79,6 +79,7 @@ def check_samples(out: Path, samples: list[dict[str, Any]]) -> None:
         assert sample == row
 
 
+@pytest.mark.slow
 def test_a_run_a_retry_and_an_extension_are_read_as_one_dataset(site: Site, tmp_path: Path) -> None:
     out = tmp_path / "out"
     listed = make_list(site, tmp_path / "list.parquet")

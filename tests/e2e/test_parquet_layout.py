@@ -14,8 +14,6 @@ import pytest
 from img2dataset import OptionError, Report, download, verify
 from tests.site import Site
 
-LAYOUTS = ["hf", pytest.param("default", marks=pytest.mark.slow)]
-
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
@@ -50,7 +48,8 @@ def read_images(out: Path) -> dict[str, bytes | None]:
     }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["hf", "default"])
 def test_it_is_retried_extended_verified_and_read_back(
     site: Site, tmp_path: Path, layout: str
 ) -> None:
