@@ -19,7 +19,7 @@ def download(
     encode_quality: int = 95,
     encode_format: Literal['jpg', 'png', 'webp'] = 'jpg',
     skip_reencode: bool = False,
-    output_format: Literal['files', 'webdataset', 'parquet', 'tfrecord', 'dummy'] = 'files',
+    output_format: Literal['files', 'webdataset', 'parquet', 'tfrecord', 'mds', 'dummy'] = 'files',
     input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet', 'folder'] = 'txt',
     url_col: str = 'url',
     caption_col: str | None = None,
@@ -65,6 +65,8 @@ def download(
     user_agent_contact: str | None = None,
     respect_content_usage: bool = True,
     save_opt_out_signals: bool = False,
+    parquet_layout: Literal['default', 'hf'] = 'default',
+    mds_compression: Literal['none', 'zstd'] = 'none',
     accept_changed_list: bool = False,
     indexes: Sequence[str] | None = None,
     verbose: bool = False,
@@ -112,8 +114,8 @@ def download(
         encode_format: image format and file extension: jpg, png or webp (default: 'jpg')
         skip_reencode: keep the original bytes when no step changed the pixels and the
             format is right (default: False)
-        output_format: files, webdataset (tar), parquet, tfrecord, or dummy (download and
-            resize, store nothing) (default: 'files')
+        output_format: files, webdataset (tar), parquet, tfrecord, mds (for MosaicML
+            Streaming), or dummy (download and resize, store nothing) (default: 'files')
         input_format: txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz;
             or parquet; or folder: url_list is a folder of images (default: 'txt')
         url_col: column with the URL (not for txt) (default: 'url')
@@ -193,6 +195,10 @@ def download(
         save_opt_out_signals: add opt_out to the metadata: a list of every opt-out signal of
             a row, as name=value, from headers, robots.txt (if it is respected) and the image's
             own IPTC and C2PA data (default: False)
+        parquet_layout: of output_format parquet: default: a column of bytes; hf: the Image
+            column of the Hugging Face Hub, which loads and shows as images (default: 'default')
+        mds_compression: of output_format mds: none: not at all; zstd: Zstandard, as litData
+            needs it; images do not become smaller (default: 'none')
         accept_changed_list: go on with a dataset whose list has changed: shards that are
             done and that the list, as it is now, would not give are removed and made again; all
             others are kept. Without it such a list is refused; one that touches no shard that

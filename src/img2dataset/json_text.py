@@ -20,6 +20,14 @@ def to_json(document: Mapping[str, Any]) -> bytes:
         return json.dumps(_plain(document), ensure_ascii=False, indent=2).encode()
 
 
+def to_compact_json(value: Any) -> bytes:
+    """Write any value as `to_json` does, on one line."""
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except (orjson.JSONEncodeError, UnicodeError):
+        return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def to_utf8(text: str) -> bytes:
     try:
         return text.encode()

@@ -12,6 +12,7 @@ class OutputFormat(Choice):
     WEBDATASET = "webdataset", "tar"
     PARQUET = "parquet"
     TFRECORD = "tfrecord"
+    MDS = "mds", "for MosaicML Streaming"
     DUMMY = "dummy", "download and resize, store nothing"
 
 

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from tfrecord import example_pb2
 
 from tests.chaos.indexes import INDEX, is_of_its_tar
+from tests.e2e.mds_dataset import read_dataset
 
 HIDDEN = ".img2dataset"
 FOLDER_WIDE = ("README.md", "croissant.json")
+MDS_INDEX = "index.json"
 TIMES = ("duration", "start_time", "end_time")
 
 
@@ -22,7 +24,9 @@ def contents(folder: Path) -> dict[str, Any]:
     """Name -> content of every visible file, and of what is in it."""
     found: dict[str, Any] = {}
     for path in sorted(folder.iterdir()):
-        if path.name in FOLDER_WIDE:
+        if path.name == MDS_INDEX:  # it fits the files, which hold samples as they came
+            found[path.name] = sorted(sample["key"] for sample in read_dataset(folder))
+        elif path.name in FOLDER_WIDE:
             found[path.name] = folder_wide(path)
         elif path.name != HIDDEN:
             found[path.name] = content(path)
@@ -37,7 +41,7 @@ def folder_wide(path: Path) -> str:
 
 def content(path: Path) -> Any:  # noqa: PLR0911  (a table)
     if path.is_dir():
-        return {inner.name: inner.read_bytes() for inner in path.iterdir()}
+        return folder_content(path)
     if INDEX.fullmatch(path.name):  # the order of samples differs from run to run
         return is_of_its_tar(path)
     match path.suffix:
@@ -52,6 +56,12 @@ def content(path: Path) -> Any:  # noqa: PLR0911  (a table)
             return {name: value for name, value in stats.items() if name not in TIMES}
         case _:
             return path.read_bytes()
+
+
+def folder_content(path: Path) -> dict[str, Any]:
+    if (path / MDS_INDEX).exists():
+        return {sample["key"]: sample for sample in read_dataset(path)}
+    return {inner.name: inner.read_bytes() for inner in path.iterdir()}
 
 
 def members(path: Path) -> dict[str, bytes]:

@@ -47,9 +47,7 @@ def test_the_suites_of_all_formats_run_over_the_new_one(tree: Tree) -> None:
 @pytest.mark.slow
 def test_the_reference_and_the_style_are_those_of_the_project(tree: Tree) -> None:
     tree.run("docs/generate.py")
-    assert "tfrecord, jsonl, dummy" in (tree.root / "docs" / "options.md").read_text(
-        encoding="utf-8"
-    )
+    assert "mds, jsonl, dummy" in (tree.root / "docs" / "options.md").read_text(encoding="utf-8")
 
     new = [change.path for change in CHANGES]
     tree.run("-m", "ruff", "check", "--no-cache", *new)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FOLDER_WIDE = frozenset(
-    {"README.md", "croissant.json", "metadata.parquet", "sizes.json", "wids.json"}
+    {"README.md", "croissant.json", "metadata.parquet", "sizes.json", "wids.json", "index.json"}
 )
 """What a run writes beside the shards."""
 

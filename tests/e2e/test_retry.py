@@ -18,11 +18,12 @@ import pytest
 
 from img2dataset import OptionError, Report, download, verify
 from tests.e2e.dataset import FOLDER_WIDE, Dataset
+from tests.e2e.mds_dataset import read_dataset
 from tests.e2e.test_interruptions import wait_for
 from tests.processes import children
 from tests.site import Site
 
-FORMATS = ["files", "webdataset", "parquet", "tfrecord"]
+FORMATS = ["files", "webdataset", "parquet", "tfrecord", "mds"]
 every_format = pytest.mark.parametrize(
     "output_format",
     [
@@ -86,10 +87,11 @@ def retry(listed: Path, out: str, output_format: str, **changes: Any) -> Report:
 def contents(out: str) -> dict[str, bytes]:
     """Every visible file of the shards of a local dataset."""
     root = Path(out)
+    names = {path: str(path.relative_to(root)) for path in sorted(root.rglob("*"))}
     return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and ".img2dataset" not in path.parts and path.name not in FOLDER_WIDE
+        name: path.read_bytes()
+        for path, name in names.items()
+        if path.is_file() and ".img2dataset" not in path.parts and name not in FOLDER_WIDE
     }
 
 
@@ -107,6 +109,12 @@ def samples(out: str, output_format: str) -> dict[str, bytes]:
                 .encode()
                 for row in Dataset(Path(out)).rows
                 if row["status"] == "success"
+            }  # fmt: skip
+        case "mds":
+            return {
+                sample["key"]: json.dumps(sample, default=lambda data: hashlib.md5(data).hexdigest())
+                .encode()
+                for sample in read_dataset(Path(out))
             }  # fmt: skip
         case _:
             return {

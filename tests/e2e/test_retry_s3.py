@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("s3_environment"),
 ]
-FORMATS = ["files", "webdataset", "parquet", "tfrecord"]
+FORMATS = ["files", "webdataset", "parquet", "tfrecord", "mds"]
 ROWS = 24
 
 

@@ -271,6 +271,14 @@ PARQUET: list[tuple[Callable[[Path], None], str]] = [
 PARQUET_DEEP: list[tuple[Callable[[Path], None], str]] = [
     (set_column("jpg", 0, half_jpeg()), "parquet: an image that does not decode (000010)"),
 ]
+MDS: list[tuple[Callable[[Path], None], str]] = [
+    (remove("00001"), "00001 is missing"),
+    (remove("00001/index.json"), "folder: index.json is missing"),
+    (remove("00001/shard.00000.mds"), "folder: shard.00000.mds is missing"),
+    (halve("00001/shard.00000.mds"), "folder: shard.00000.mds has "),
+    (turn_a_bit("00001/shard.00000.mds", 0.5), "has not the sha1 that index.json says"),
+    (write("00001/index.json", b'{"shards": [], "version": 2}'), "a success without its sample"),
+]
 ONE_FORMAT = [
     *(("webdataset", *case, False) for case in STATS_AND_TABLE),
     *(("webdataset", *case, False) for case in WEBDATASET),
@@ -279,12 +287,13 @@ ONE_FORMAT = [
 OTHERS = [
     *(
         (each, *case, False)
-        for each in ("files", "parquet", "tfrecord")
+        for each in ("files", "parquet", "tfrecord", "mds")
         for case in STATS_AND_TABLE
     ),
     *(("files", *case, False) for case in FILES),
     *(("files", *case, True) for case in FILES_DEEP),
     *(("tfrecord", *case, False) for case in TFRECORD),
+    *(("mds", *case, False) for case in MDS),
     *(("parquet", *case, False) for case in PARQUET),
     *(("parquet", *case, True) for case in PARQUET_DEEP),
 ]
@@ -409,7 +418,7 @@ def test_an_interrupted_replacement_is_said_and_finished_by_repair(
 
 
 @pytest.mark.parametrize(
-    "output_format", few_quick(["webdataset", "files", "parquet", "tfrecord"], 4)
+    "output_format", few_quick(["webdataset", "files", "parquet", "tfrecord", "mds"], 5)
 )
 def test_a_dataset_that_does_not_say_how_it_was_made_is_looked_at_all_the_same(
     dataset: Callable[..., Path], output_format: str
@@ -422,7 +431,7 @@ def test_a_dataset_that_does_not_say_how_it_was_made_is_looked_at_all_the_same(
     for victim in ("00001", "00001.tar", "00001.parquet", "00001.tfrecord"):
         path = folder / victim
         if path.is_dir():
-            next(path.glob("*.jpg")).unlink()
+            next(each for each in path.iterdir() if each.suffix != ".json").unlink()
         elif path.exists():
             path.write_bytes(path.read_bytes()[:700])
     assert [each.name for each in verify(str(folder)).broken] == ["00001"]

@@ -122,6 +122,8 @@ def list_shards(
             found.setdefault(match[1], set()).add(name)
             suffixes.add(match[2])
     guess = guess_format(suffixes)
+    if not sections:
+        guess = look_into_folders(folder, found, guess)
     return [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
 
 
@@ -153,6 +155,16 @@ def compile_shard_pattern() -> re.Pattern[str]:
     """Compile the names that a shard's files may have, in any format: digits, then a suffix."""
     endings = "|".join(map(re.escape, (STATS_SUFFIX, *list_suffixes())))
     return re.compile(rf"(\d+)({endings})")
+
+
+def look_into_folders(folder: Folder, found: Mapping[str, set[str]], guess: str) -> str:
+    """Tell formats with a folder for each shard apart by what is in the first one."""
+    first = next((name for name, names in sorted(found.items()) if name in names), None)
+    if find_format(guess).suffixes[:1] != ("",) or first is None:
+        return guess
+    inside = folder.names(first)
+    marked = (name for name in NAMES if find_format(name).folder_mark in inside)
+    return next(marked, guess)
 
 
 def guess_format(suffixes: Collection[str]) -> str:

@@ -102,7 +102,7 @@ def check_options(options: Options) -> None:
 
     Raises:
         OptionError: rows are to be retried that are not stored, indexes are asked for that the
-            format cannot have, or a column has a taken name.
+            format cannot have, a column has a taken name, or a library is missing or too old.
     """
     name = options.output_format
     if options.indexes and not find_format(name).indexes:
@@ -115,6 +115,8 @@ def check_options(options: Options) -> None:
             f"incremental_mode is 'retry': output_format {name} keeps no rows, so none of them can "
             "be fetched again"
         )
+    if (options.parquet_layout, options.mds_compression) != ("default", "none"):
+        find_format(name).check_options(options)
     if not options.additional_columns:
         return
     reserved = find_format(name).reserved_columns(options.encode_format)

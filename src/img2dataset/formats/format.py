@@ -33,6 +33,12 @@ class WriterConfig:
     """Whether to store what owners say about the use of their images: see `opt_out`."""
     index_kinds: Collection[str] = ()
     """Kinds of indexes, see IndexKind."""
+    disable_all_reencoding: bool = False
+    """Whether images are stored as downloaded: of any kind, and nothing is known of their size."""
+    parquet_layout: str = "default"
+    """How images lie in a Parquet table: see `image_column`."""
+    mds_compression: str = "none"
+    """Of the files of MDS: none or zstd."""
 
     @classmethod
     def of(cls, options: Options) -> WriterConfig:
@@ -70,6 +76,11 @@ Raises:
     DamagedError: the stored file is not whole, or lacks something.
     MismatchError: the stored file was made with other options.
 """
+
+
+MergeFolder = Callable[[Folder, str, str, ShardKeys], None]
+"""Takes the output folder, the name of a stored folder, the one of the refetched rows' folder, and
+the keys: leaves in the latter what is to be put into the former.  Raises as Merge does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,15 @@ def reserve_nothing(encode_format: str) -> frozenset[str]:
     return frozenset()
 
 
+def add_files(folder: Folder, stored: str, new: str, keys: ShardKeys) -> None:
+    """Merge a folder into which the new files are put as they are."""
+    del folder, stored, new, keys
+
+
+def accept_all(options: Options) -> None:
+    del options
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """An output format; everything that differs from one to another."""
@@ -147,8 +167,8 @@ class Format:
     files: Mapping[str, Merge | None]
     """What a shard stores: suffix -> how `incremental_mode=retry` merges the file.
 
-    The samples' file is the first, the table (TABLE) the last.  The suffix "" is a folder: retry
-    only adds files to it, so its merge is None.
+    The samples' file is the first, the table (TABLE) the last.  The suffix "" is a folder, which
+    `merge_folder` merges: its value here is None.
     """
     writer: Callable[[Folder, str, pa.Table, WriterConfig], Writer]
     """Begins the shard of a name; row i of the table holds the input columns of its i-th row."""
@@ -161,6 +181,12 @@ class Format:
     """Whether image, JSON and caption of a sample are separate files."""
     indexes: Mapping[str, str] = field(default_factory=dict)
     """The index files that a shard may have besides: kind, see IndexKind, -> suffix."""
+    merge_folder: MergeFolder = add_files
+    """How `incremental_mode=retry` merges the folder of a format that has one."""
+    folder_mark: str | None = None
+    """A file that is in the folder of every shard, and in no folder of another format."""
+    check_options: Callable[[Options], None] = accept_all
+    """Refuses, by an OptionError, values of its own options that cannot be followed here."""
 
     @property
     def suffixes(self) -> tuple[str, ...]:

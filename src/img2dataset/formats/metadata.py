@@ -120,9 +120,14 @@ def make_storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         pq.write_table(pa.table({"probe": column.slice(0, 0)}), pa.BufferOutputStream())
     except pa.ArrowException:
-        texts = [None if value is None else to_json(value) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(texts, pa.binary()).cast(pa.string())])
+        return make_text_column(column)
     return column
+
+
+def make_text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Convert each value to JSON."""
+    texts = [None if value is None else to_json(value) for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.binary()).cast(pa.string())])
 
 
 def write_metadata(outputs: Outputs, name: str, table: pa.Table) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from img2dataset.errors import Status
+from img2dataset.errors import OptionError, Status
 from img2dataset.formats.format import (
     TABLE,
     Format,
@@ -19,10 +19,20 @@ from img2dataset.formats.format import (
     StoredSample,
     WriterConfig,
 )
+from img2dataset.formats.image_column import (
+    HF_ROWS,
+    add_image_field,
+    describe_features,
+    is_hub_layout,
+    make_image_column,
+    make_loadable,
+    open_table_writer,
+)
 from img2dataset.formats.metadata import MetadataTable
 from img2dataset.formats.outputs import Outputs
 from img2dataset.formats.table_merge import cast_rows, merge_schemas, replace_rows
-from img2dataset.options import QUALITY
+from img2dataset.options import QUALITY, Options
+from img2dataset.options.choices import ParquetLayout
 from img2dataset.records import Failure, Sample
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
@@ -75,12 +85,17 @@ class ShardWriter:
         name = self._config.encode_format
         if name in table.column_names:  # an input column of that name gives way to the images
             table = table.drop_columns([name])
-        schema = table.schema.append(pa.field(name, pa.binary()))
-        with pq.ParquetWriter(self._pending.file, schema, **make_column_settings(schema)) as file:
-            for start, stop in cut_row_groups(self._sizes, ROW_GROUP_BYTES):
+        if self._config.parquet_layout == ParquetLayout.HF:
+            table = make_loadable(table)
+        schema = add_image_field(table.schema, name, self._config.parquet_layout)
+        max_rows = HF_ROWS if is_hub_layout(schema) else None
+        with open_table_writer(self._pending.file, schema) as file:
+            for start, stop in cut_row_groups(self._sizes, ROW_GROUP_BYTES, max_rows):
                 group = table.slice(start, stop - start)
-                images = self._read_images(start, stop)
-                file.write_table(group.append_column(schema.field(name), images))
+                keys = group["key"].to_pylist()
+                images = make_image_column(self._read_images(start, stop), keys, schema[-1])
+                columns = [*group.columns, images]
+                file.write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def _read_images(self, start: int, stop: int) -> pa.Array:
         """Read the images of rows [start, stop) as a column."""
@@ -100,29 +115,17 @@ class ShardWriter:
         return pa.Array.from_buffers(pa.binary(), stop - start, buffers)
 
 
-def cut_row_groups(sizes: np.ndarray[Any, Any], limit: int) -> Iterator[tuple[int, int]]:
+def cut_row_groups(
+    sizes: np.ndarray[Any, Any], limit: int, max_rows: int | None = None
+) -> Iterator[tuple[int, int]]:
     """Cut rows into [start, stop) with images of at most `limit` bytes, or with one image."""
     start = total = 0
     for row, size in enumerate(np.maximum(sizes, 0).tolist()):
-        if total and size and total + size > limit:
+        if (total and size and total + size > limit) or row - start == max_rows:
             yield start, row
             start, total = row, 0
         total += size
     yield start, len(sizes)
-
-
-def make_column_settings(schema: pa.Schema) -> dict[str, Any]:
-    """Switch off compression, dictionary and statistics for images."""
-    probe = pa.BufferOutputStream()
-    pq.write_table(schema.empty_table(), probe)
-    stored = pq.ParquetFile(pa.BufferReader(probe.getvalue())).schema
-    *others, images = [stored.column(i).path for i in range(len(stored))]
-    return {
-        "compression": {**dict.fromkeys(others, "SNAPPY"), images: "NONE"},
-        "write_batch_size": 16,  # rows: then a page is flushed at 1 MB, not at the end of the group
-        "use_dictionary": others,
-        "write_statistics": others,
-    }
 
 
 def open_images(file: Any) -> pq.ParquetFile:
@@ -143,7 +146,14 @@ def read_samples(shard: ShardReader) -> Iterator[StoredSample]:
             keys = batch.column(batch.schema.get_field_index("key"))
             for key, data in zip(keys.to_pylist(), images, strict=True):
                 if data.is_valid:
-                    yield StoredSample(key, {image: SampleFile.of(data.as_py())})
+                    yield StoredSample(key, {image: SampleFile.of(get_bytes(data))})
+
+
+def get_bytes(image: pa.Scalar) -> bytes:
+    """Return the bytes of an image, in either layout."""
+    value = image["bytes"] if isinstance(image, pa.StructScalar) else image
+    data: bytes = value.as_py() or b""
+    return data
 
 
 def merge_image_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: ShardKeys) -> None:
@@ -152,8 +162,11 @@ def merge_image_tables(stored: IO[bytes], new: IO[bytes], out: IO[bytes], keys: 
     rows = RowsByKey(open_images(new))
     schema = merge_schemas(file.schema_arrow, rows.file.schema_arrow)
     size = max(estimate_row_bytes(file), estimate_row_bytes(rows.file))
-    with pq.ParquetWriter(out, schema, **make_column_settings(schema)) as writer:
-        for batch in file.iter_batches(max(1, MERGED_BYTES // size), use_threads=False):
+    count = max(1, MERGED_BYTES // size)
+    if is_hub_layout(schema):
+        schema, count = describe_features(schema), min(count, HF_ROWS)
+    with open_table_writer(out, schema) as writer:
+        for batch in file.iter_batches(count, use_threads=False):
             part = pa.Table.from_batches([batch])
             again = [key for key in part["key"].to_pylist() if key in keys.refetched]
             new_rows = cast_rows(schema, rows.take(again))
@@ -188,9 +201,26 @@ class RowsByKey:
         return pa.concat_tables(parts) if parts else self.file.schema_arrow.empty_table()
 
 
+FIRST_WITH_CHUNKING = 21
+"""Major version of pyarrow that first cut pages by their content."""
+
+
+def check_layout(options: Options) -> None:
+    """Refuse the layout of the Hub if this pyarrow cannot write it."""
+    if (
+        options.parquet_layout == ParquetLayout.HF
+        and int(pa.__version__.split(".")[0]) < FIRST_WITH_CHUNKING
+    ):
+        raise OptionError(
+            f"parquet_layout is 'hf': it needs pyarrow {FIRST_WITH_CHUNKING} or newer, and "
+            f"{pa.__version__} is installed: pip install 'pyarrow>={FIRST_WITH_CHUNKING}'"
+        )
+
+
 FORMAT = Format(
     files={TABLE: merge_image_tables},
     writer=ShardWriter,
     read_samples=read_samples,
     reserved_columns=lambda encode_format: frozenset((encode_format,)),
+    check_options=check_layout,
 )

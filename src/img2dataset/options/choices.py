@@ -91,6 +91,20 @@ class DuplicateCaptions(Choice):
     ALL = "all", "those of all rows, as a list in the metadata column all_captions"
 
 
+class ParquetLayout(Choice):
+    """How images lie in the tables of output_format parquet."""
+
+    DEFAULT = "default", "a column of bytes"
+    HF = "hf", "the Image column of the Hugging Face Hub, which loads and shows as images"
+
+
+class MdsCompression(Choice):
+    """How the files of output_format mds are compressed."""
+
+    NONE = "none", "not at all"
+    ZSTD = "zstd", "Zstandard, as litData needs it; images do not become smaller"
+
+
 class HashType(Choice):
     """Which digest of the downloaded bytes is stored."""
 

@@ -31,6 +31,8 @@ from img2dataset.options.choices import (
     IndexKind,
     InputFormat,
     Interpolation,
+    MdsCompression,
+    ParquetLayout,
     PrivateAddresses,
     ResizeMode,
     RobotsTxt,
@@ -309,6 +311,14 @@ class DeclaredOptions:
         Group.OUTPUT,
         shapes_output=True,
     )
+    parquet_layout: str = option(
+        "default", f"of output_format parquet: {ParquetLayout.explained()}", Group.OUTPUT,
+        check=OneOf(ParquetLayout), shapes_output=True,
+    )  # fmt: skip
+    mds_compression: str = option(
+        "none", f"of output_format mds: {MdsCompression.explained()}", Group.OUTPUT,
+        check=OneOf(MdsCompression), shapes_output=True,
+    )  # fmt: skip
 
     accept_changed_list: bool = option(
         False,

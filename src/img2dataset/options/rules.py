@@ -12,6 +12,9 @@ from img2dataset.options.url_schemes import SCHEMES_OF_SERVERS
 QUALITY = {"jpg": (0, 100), "png": (0, 9), "webp": (1, 1_000_000)}
 """encode_format -> range of encode_quality; webp above 100 is lossless."""
 
+FORMAT_OPTIONS = (("parquet_layout", "default", "parquet"), ("mds_compression", "none", "mds"))
+"""Options of one output format: name, default, the format."""
+
 
 def check_together(options: ListShapeOptions) -> None:
     """Refuse combinations of options.
@@ -27,6 +30,7 @@ def check_together(options: ListShapeOptions) -> None:
         _check_passthrough,
         _check_user_agent,
         _check_schemes,
+        _check_format_options,
     ):
         check(options)
 
@@ -99,6 +103,17 @@ def _check_user_agent(options: DeclaredOptions) -> None:
             "user_agent_contact would not be sent: write the contact into user_agent, or leave one "
             "of the two out"
         )
+
+
+def _check_format_options(options: DeclaredOptions) -> None:
+    """Refuse what only another output format understands."""
+    for name, default, output_format in FORMAT_OPTIONS:
+        value = getattr(options, name)
+        if value != default and options.output_format != output_format:
+            raise OptionError(
+                f"{name} is {value!r}: only output_format {output_format} has it, and output_format "
+                f"is {options.output_format!r}"
+            )
 
 
 def _check_passthrough(options: DeclaredOptions) -> None:

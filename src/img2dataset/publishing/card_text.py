@@ -150,6 +150,8 @@ def describe_loading(contents: Contents, loaded: Loaded, name: str) -> str:
             "`datasets` reads no TFRecord: `load_dataset` gives the metadata. "
             "`tf.data.TFRecordDataset` reads the records too."
         )
+    if contents.output_format == "mds":
+        notes.append("`datasets` reads no MDS: `load_dataset` gives the metadata.")
     if contents.output_format == "parquet":
         notes.append("Rows that failed are rows, without an image.")
     if loaded.left_out:

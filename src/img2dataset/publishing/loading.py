@@ -22,7 +22,7 @@ class Example:
 def list_examples(contents: Contents, name: str) -> list[Example]:
     """List what loads the images, then what loads the metadata, of the dataset in a folder `name`."""
     makers = {"webdataset": load_tars, "parquet": load_tables, "files": load_files,
-              "tfrecord": load_records}  # fmt: skip
+              "tfrecord": load_records, "mds": load_mds}  # fmt: skip
     make = makers.get(contents.output_format)
     examples = make(contents) if make is not None else []
     return [
@@ -170,6 +170,19 @@ def load_records(contents: Contents) -> list[Example]:
             for shard in sorted(glob(f"{{folder}}/[0-9]*.tfrecord")):
                 for sample in tfrecord_loader(shard, None, {{"{image}": "byte", "key": "byte"}}):
                     image, key = Image.open(io.BytesIO(sample["{image}"])), bytes(sample["key"])
+        """),
+    ]  # fmt: skip
+
+
+def load_mds(contents: Contents) -> list[Example]:
+    image = contents.encode_format
+    return [
+        example("MosaicML Streaming", f"""
+            from streaming import StreamingDataset
+
+            # elsewhere: remote="s3://..." and a local folder for the files that are fetched
+            for sample in StreamingDataset(local=folder, shuffle=False, batch_size=1):
+                image, url = sample["{image}"], sample["url"]
         """),
     ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from img2dataset.dataset.index_kinds import read_index_kinds
 from img2dataset.dataset.plan import find_done
 from img2dataset.dataset.shard_lock import acquire_lock
 from img2dataset.json_text import to_json
-from img2dataset.publishing import card, croissant, metadata_table
+from img2dataset.publishing import card, croissant, mds_index, metadata_table
 from img2dataset.publishing.contents import OptOutHandling, read_contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
 from img2dataset.publishing.index_files import INDEX_FILES
@@ -29,6 +29,7 @@ from img2dataset.version import VERSION
 FOLDER_FILES: tuple[FolderFile, ...] = (
     *INDEX_FILES,
     metadata_table.FOLDER_FILE,
+    mds_index.FOLDER_FILE,
     croissant.FOLDER_FILE,
     card.FOLDER_FILE,
 )

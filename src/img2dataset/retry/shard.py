@@ -134,6 +134,11 @@ class Completion:
             if merge is not None:
                 with translate_errors():
                     self._folder.do(partial(self._merge, self._name + suffix, merge))
+        if "" in self._format.files:
+            with translate_errors():
+                self._format.merge_folder(
+                    self._folder, self._name, staged_path(self._name, self._name), self._keys
+                )
         self._stage_indexes()
         stats = make_stats(replace(result, tally=self._rest + result.tally))
         last = stats_name(self._name)

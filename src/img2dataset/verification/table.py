@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.errors import DamagedError, Status
 from img2dataset.formats import TABLE, find_format
+from img2dataset.formats.image_column import holds_images
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
 from img2dataset.options.choices import HashType
@@ -68,9 +69,7 @@ def read_columns(file: CheckedFile, but: str) -> pa.Table:
     """Read everything but images, which are read one by one."""
     parquet = pq.ParquetFile(file)
     schema = parquet.schema_arrow
-    names = [
-        field.name for field in schema if not (field.name == but or pa.types.is_binary(field.type))
-    ]
+    names = [field.name for field in schema if not (field.name == but or holds_images(field.type))]
     return parquet.read(columns=names, use_threads=False)
 
 
