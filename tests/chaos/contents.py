@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 def folder_wide(path: Path) -> str:
     """The text of a file about the whole dataset, without the names of its folder and the day."""
-    text = path.read_text().replace(path.parent.name, "FOLDER")
+    text = path.read_text().replace("\\", "").replace(path.parent.name, "FOLDER")
     return re.sub(r'"datePublished": "[^"]*"', "", text)
 
 
