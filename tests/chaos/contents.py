@@ -35,7 +35,8 @@ def contents(folder: Path) -> dict[str, Any]:
 
 def folder_wide(path: Path) -> str:
     """The text of a file about the whole dataset, without the names of its folder and the day."""
-    text = path.read_text().replace(path.parent.name, "FOLDER")
+    name = re.escape(path.parent.name)
+    text = re.sub(rf"(?<=[ '\"]){name}(?=['\"\n])", "FOLDER", path.read_text().replace("\\", ""))
     return re.sub(r'"datePublished": "[^"]*"', "", text)
 
 
