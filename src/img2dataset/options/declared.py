@@ -64,7 +64,7 @@ class DeclaredOptions:
     )
     output_folder: str = option(
         "images", "where the dataset goes: a folder or any fsspec URL", Group.OUTPUT,
-        check=not_empty,
+        check=not_empty, stores=True,
     )  # fmt: skip
     processes_count: int = option(
         1, "worker processes; one already uses every core for pixels. With pyspark and ray: cores "
@@ -109,6 +109,7 @@ class DeclaredOptions:
         Group.OUTPUT,
         check=OneOf(OutputFormat),
         shapes_output=True,
+        stores=True,
     )
     input_format: str = option(
         "txt", "txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz; or parquet", Group.INPUT,
@@ -144,9 +145,14 @@ class DeclaredOptions:
         10, "seconds for one URL, redirects included", Group.DOWNLOAD, check=positive_seconds
     )
     enable_wandb: bool = option(
-        False, "log to Weights & Biases (needs img2dataset[wandb])", Group.REPORTS
+        False,
+        "log to Weights & Biases (needs img2dataset[wandb])",
+        Group.REPORTS,
+        stores=True,
     )
-    wandb_project: str = option("img2dataset", "its project name", Group.REPORTS, check=not_empty)
+    wandb_project: str = option(
+        "img2dataset", "its project name", Group.REPORTS, check=not_empty, stores=True
+    )
     oom_shard_count: int = option(
         5, "digits of shard names", Group.OUTPUT, check=between(1, 100), shapes_output=True
     )
@@ -163,9 +169,14 @@ class DeclaredOptions:
         DistributorName.explained(),
         Group.RUN,
         check=OneOf(DistributorName),
+        stores=True,
     )
     subjob_size: int = option(
-        1000, "shards that Spark or Ray are given at once", Group.RUN, check=at_least(1)
+        1000,
+        "shards that Spark or Ray are given at once",
+        Group.RUN,
+        check=at_least(1),
+        stores=True,
     )
     retries: int = option(
         0, "extra attempts per URL, for transient failures", Group.DOWNLOAD, check=at_least(0)
@@ -191,6 +202,7 @@ class DeclaredOptions:
         IncrementalMode.explained(),
         Group.RUN,
         check=OneOf(IncrementalMode),
+        stores=True,
     )
     max_shard_retry: int = option(
         1, "times a failed shard is tried again at the end", Group.RUN, check=at_least(0)
@@ -285,6 +297,7 @@ class DeclaredOptions:
         "that run the same command many times: Slurm arrays, Kubernetes indexed jobs",
         Group.RUN,
         check=index_and_count,
+        stores=True,
     )
     user_agent_contact: str | None = option(
         None,
@@ -312,15 +325,20 @@ class DeclaredOptions:
         "it is now, would not give are removed and made again; all others are kept. Without it "
         "such a list is refused; one that touches no shard that is done is always taken",
         Group.RUN,
+        stores=True,
     )
 
     verbose: bool = option(
-        False, "on a terminal, show the total after each shard too, as in logs", Group.REPORTS
+        False,
+        "on a terminal, show the total after each shard too, as in logs",
+        Group.REPORTS,
+        stores=True,
     )
     quiet: bool = option(
         False,
         "print nothing but errors; the exit code says the rest (in Python, the report)",
         Group.REPORTS,
+        stores=True,
     )
 
     @property

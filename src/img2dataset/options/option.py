@@ -31,6 +31,7 @@ def option(
     *,
     check: Check | None = None,
     shapes_output: bool = False,
+    stores: bool = False,
 ) -> Any:
     """Declare one option.
 
@@ -40,6 +41,13 @@ def option(
         group: the heading that it stands under.
         check: what is allowed, beyond its type; of a closed set, `OneOf` it.
         shapes_output: whether it changes what is stored: a run is not resumed with another value.
+        stores: whether it says how a dataset is stored, or shown while it is: `stream` refuses it.
     """
-    metadata = {"help": help, "group": group, "check": check, "shapes_output": shapes_output}
+    metadata = {
+        "help": help,
+        "group": group,
+        "check": check,
+        "shapes_output": shapes_output,
+        "stores": stores,
+    }
     return field(default=default, metadata=metadata)

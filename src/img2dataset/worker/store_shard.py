@@ -93,6 +93,9 @@ class ShardStore:
             except STORAGE_ERRORS as error:
                 self.fail(shard, error)
 
+    def flush(self) -> None:
+        """All samples that have come are packed: nothing waits here."""
+
     def store(self, shard: OpenShard, end_time: float) -> ShardResult:
         """The last row is in: store the shard, and return the result that counts.  If it could
         not be stored, `shard.error` says why."""
