@@ -37,9 +37,9 @@ from img2dataset.distributors import (
     WorkerPool,
     WorkerReady,
 )
-from img2dataset.distributors.forks import Pipes
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
+from img2dataset.process.forks import OwnFiles
 from img2dataset.process.spawn import describe_exit, start_python
 from img2dataset.records import Shard
 
@@ -110,7 +110,7 @@ class Supervisor:
         self._running = False
         self._isolated: set[int] = set()  # shards that were open in a worker that died
         self._processes: list[Process] = []
-        self._pipes = Pipes()
+        self._pipes = OwnFiles()
         self._inbox: queue.SimpleQueue[tuple[Process | None, Any]] = queue.SimpleQueue()
         self._killed = False
         self._failed_starts = 0
@@ -212,7 +212,7 @@ class Supervisor:
         """Start a process; it gets its job now, or in `run` if there is none yet."""
         popen = start_python("img2dataset.distributors.child", self._work.entry)
         process = Process(popen)
-        self._pipes.add(popen)
+        self._pipes.add(popen.stdin, popen.stdout)
         self._processes.append(process)
         if self._killed:  # by another thread, which may not have seen it
             popen.kill()
@@ -330,12 +330,11 @@ class Supervisor:
         if not self._finished():
             self.start()
 
-
     def _close_pipes(self, process: Process) -> None:
         """Close the pipes of a process that has ended."""
         if process.listener is not None:
             process.listener.join()
-        self._pipes.remove(process.popen)
+        self._pipes.remove(process.popen.stdin, process.popen.stdout)
         for pipe in (process.popen.stdin, process.popen.stdout):
             assert pipe is not None  # noqa: S101  (for the type checker)
             try:

@@ -24,7 +24,7 @@ class Group(str, Enum):
     REPORTS = "Reports"
 
 
-def option(
+def option(  # noqa: PLR0913  (all that there is to say of one)
     default: Any,
     help: str,  # noqa: A002  (the word that argparse and the field use)
     group: Group,

@@ -189,13 +189,12 @@ class Buffer:
 
         Raises:
             Ended: there are no more.
-            Img2datasetError: the stream broke off; once.
+            Img2datasetError: the stream broke off.
         """
         with self._lock:
             while not self._ready:
                 if self._finished:
-                    error, self._error = self._error, None
-                    raise error or Ended
+                    raise self._error or Ended
                 if not wait:
                     return None
                 self._arrived.wait()

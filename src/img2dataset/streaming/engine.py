@@ -13,7 +13,8 @@ import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from img2dataset.distributors import Event, Notice, ShardStored, Work
@@ -34,6 +35,9 @@ from img2dataset.streaming.slices import Slicing, choose_slice_rows, cut_slices
 from img2dataset.streaming.state import dump_state, load_done
 from img2dataset.tally import Tally
 from img2dataset.text import plural
+
+if TYPE_CHECKING:
+    from img2dataset.streaming.server import Address, SampleServer
 
 log = logging.getLogger("img2dataset.stream")
 
@@ -89,6 +93,8 @@ class Engine:
         )
         self._supervisor = Supervisor(work)
         self._buffer.look_again = self._supervisor.look_again
+        self._server: SampleServer | None = None
+        self._address_file: Path | None = None
         self._tally = Tally()
         self._thread = threading.Thread(target=self._run, name="img2dataset-stream", daemon=True)
         _engines.add(self)
@@ -119,6 +125,20 @@ class Engine:
         done = self._buffer.find_done_rows()
         return dump_state(self._list.source, self._request.options, done)
 
+    def serve(self, path: Path | None = None) -> Address:
+        """Let other processes of this machine take samples; write the address into the file `path`,
+        which is removed with the engine."""
+        from img2dataset.streaming.client import write_address  # noqa: PLC0415  (few need it)
+        from img2dataset.streaming.server import SampleServer  # noqa: PLC0415
+
+        if self._server is None:
+            self._server = SampleServer(self._buffer.take)
+            self._buffer.listen(self._server.ring)
+        if path is not None:
+            write_address(path, self._server.address)
+            self._address_file = path
+        return self._server.address
+
     def close(self, *, wait: bool = True) -> None:
         """End everything; with `wait`, it has ended when this returns.  Thread-safe.
 
@@ -126,8 +146,13 @@ class Engine:
         """
         if os.getpid() != self._pid:
             return
+        ended = self._buffer.has_ended
         self._buffer.close()
         self._supervisor.kill()
+        if self._server is not None:
+            self._server.close(JOIN_TIMEOUT_S if wait else None, ended=ended)
+        if self._address_file is not None:
+            self._address_file.unlink(missing_ok=True)
         if not self.has_started:
             self._stack.close()
         elif wait and not self._is_own_thread():

@@ -6,7 +6,7 @@ dataset: keys come from them, and the state of a stream is made of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import cast
@@ -43,7 +43,7 @@ def choose_slice_rows(prefetch_bytes: int) -> int:
 def cut_slices(source: Source, slicing: Slicing, done: RowRanges) -> Iterator[Shard]:
     """Yield the slices of the list that have rows that are not done."""
     number = -1
-    with closing(cast("Iterator[Shard]", source.shards(slicing.shard_rows))) as shards:  # type: ignore[type-var]
+    with closing(cast("Generator[Shard]", source.shards(slicing.shard_rows))) as shards:
         for shard in shards:
             for start in range(0, shard.count, slicing.rows):
                 number += 1

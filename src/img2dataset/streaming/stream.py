@@ -15,11 +15,11 @@ from img2dataset.streaming.sample import StreamSample
 from img2dataset.tally import Tally
 
 if TYPE_CHECKING:
-    from img2dataset.streaming.engine import Engine
-    from img2dataset.streaming.torch_dataset import StreamDataset
-
     # `Self` is new in 3.11
     from typing_extensions import Self
+
+    from img2dataset.streaming.engine import Engine
+    from img2dataset.streaming.torch_dataset import StreamDataset
 
 
 class Stream:
@@ -69,11 +69,20 @@ class Stream:
             "samples.torch() for a DataLoader"
         )
 
-    def close(self) -> None:
-        """End the stream: no process, thread or connection of it is left.  May be called again."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the stream: no process, thread or connection of it is left.  May be called again.
+
+        Args:
+            wait: until everything has ended; False = at once, and it ends in a moment.
+        """
         self._closed = True
         if self._engine is not None:
-            self._engine.close()
+            self._engine.close(wait=wait)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed, or has come to its end."""
+        return self._closed
 
     @property
     def tally(self) -> Tally:
@@ -129,15 +138,13 @@ class Stream:
             MissingExtraError: torch is not installed.
             OptionError: the list cannot be read, or the ranks make no sense.
         """
-        from img2dataset.streaming.loading import make_dataset  # noqa: PLC0415  (few need it)
+        from img2dataset.streaming.loading import check_torch, make_dataset  # noqa: PLC0415
+        from img2dataset.streaming.ranks import find_ranks  # noqa: PLC0415  (few need it)
 
-        return make_dataset(
-            self,
-            transform,
-            rank=rank,
-            world_size=world_size,
-            local_world_size=local_world_size,
-        )
+        check_torch()
+        ranks = find_ranks(rank, world_size, local_world_size)
+        yields_failures = self._request.yields_failures
+        return make_dataset(self, transform, ranks, yields_failures=yields_failures)
 
     def _get_engine(self) -> Engine:
         """Return the engine of this process."""

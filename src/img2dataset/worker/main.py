@@ -121,18 +121,7 @@ class Worker:
             self._ask()
             events = self._pipeline.get(timeout=PROGRESS_INTERVAL_S)
             for event in events:
-                match event:
-                    case Sample() as sample:
-                        self._pack(sample)
-                    case TakeShard(shard=shard, isolated=isolated):
-                        if isolated:
-                            self._images.isolate(shard.id)
-                        self._begin(shard)
-                    case Notice():
-                        self._link.send(event)
-                    case Stop():
-                        self._closing.begin()
-                        self._store.stopping = True
+                self._handle(event)
             self._store.flush()
             self._pipeline.packed(event for event in events if isinstance(event, Sample))
             if len(events) < MIN_BATCH:
@@ -142,6 +131,20 @@ class Worker:
             if time.monotonic() >= next_count:
                 next_count = time.monotonic() + PROGRESS_INTERVAL_S
                 self._count()
+
+    def _handle(self, event: Sample | TakeShard | Notice | Stop) -> None:
+        match event:
+            case Sample() as sample:
+                self._pack(sample)
+            case TakeShard(shard=shard, isolated=isolated):
+                if isolated:
+                    self._images.isolate(shard.id)
+                self._begin(shard)
+            case Notice():
+                self._link.send(event)
+            case Stop():
+                self._closing.begin()
+                self._store.stopping = True
 
     def _hear(self, message: TakeShard | Stop) -> None:
         """Take a message, in the thread that listens."""
