@@ -274,7 +274,8 @@ class Supervisor:
         """Give `process` the next shard, if it wants one and there is one for it."""
         if not process.wants or process.retrying:
             return
-        shard = self._queue.next_new() if self._may_begin() else None
+        may_begin = self._queue.has_read_ahead or self._may_begin()
+        shard = self._queue.next_new() if may_begin else None
         if shard is None and not process.open_shards:
             shard = self._queue.next_retry()
             process.retrying = shard is not None
