@@ -39,7 +39,7 @@ from img2dataset.distributors import (
 )
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
-from img2dataset.process.forks import OwnFiles
+from img2dataset.process.forks import NO_FORK, OwnFiles
 from img2dataset.process.spawn import describe_exit, start_python
 from img2dataset.records import Shard
 
@@ -210,9 +210,10 @@ class Supervisor:
 
     def start(self) -> None:
         """Start a process; it gets its job now, or in `run` if there is none yet."""
-        popen = start_python("img2dataset.distributors.child", self._work.entry)
+        with NO_FORK:
+            popen = start_python("img2dataset.distributors.child", self._work.entry)
+            self._pipes.add(popen.stdin, popen.stdout)
         process = Process(popen)
-        self._pipes.add(popen.stdin, popen.stdout)
         self._processes.append(process)
         if self._killed:  # by another thread, which may not have seen it
             popen.kill()
