@@ -10,13 +10,11 @@ from typing import Any, TypeVar
 from img2dataset.api import OPTION_NAMES, Literal, UrlList, refuse_unknown
 from img2dataset.options import Options
 from img2dataset.options.describing import URL_LIST, describe_option, fill_text, make_annotation
-from img2dataset.streaming.asynchronous import AsyncStream
 from img2dataset.streaming.request import PREFETCH_BYTES, StreamRequest, make_request
-from img2dataset.streaming.stream import Stream
 
 __all__ = ["Literal", "UrlList", "make_docstring", "make_stream"]
 
-S = TypeVar("S", Stream, AsyncStream)
+S = TypeVar("S")
 
 OWN: dict[str, tuple[str, Any, str]] = {
     "failures": (
@@ -68,7 +66,7 @@ Raises:
     RunError: while iterating: workers do not start, or part of the list could not be fetched."""
 
 
-def make_stream(name: str, make: Callable[[StreamRequest], S]) -> Callable[..., S]:
+def make_stream(name: str, make: Callable[[StreamRequest], S], result: str) -> Callable[..., S]:
     """`stream` or `astream`, with the parameters of `Options` that do not store: they are declared
     once."""
 
@@ -78,10 +76,10 @@ def make_stream(name: str, make: Callable[[StreamRequest], S]) -> Callable[..., 
         return make(make_request(url_list, given, **own))
 
     parameters = make_parameters()
-    stream.__signature__ = Signature(parameters, return_annotation=make.__name__)  # type: ignore[attr-defined]
+    stream.__signature__ = Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
     stream.__annotations__ = {
         **{each.name: each.annotation for each in parameters},
-        "return": make.__name__,
+        "return": result,
     }
     stream.__doc__ = make_docstring(name)
     stream.__module__ = "img2dataset"

@@ -18,17 +18,19 @@ END_TIMEOUT_S = 5.0
 
 def describe_process() -> dict[str, Any]:
     """Threads, children, and sockets and pipes of this process."""
-    links = []
-    for path in Path("/proc/self/fd").iterdir():
-        try:
-            links.append(os.readlink(path))
-        except OSError:  # that of the folder itself
-            continue
+    links = filter(None, map(read_link, Path("/proc/self/fd").iterdir()))
     return {
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "children": sorted(children(os.getpid())),
         "files": sorted(link for link in links if link.startswith(("socket", "pipe"))),
     }
+
+
+def read_link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:  # that of the folder itself
+        return ""
 
 
 @contextmanager

@@ -42,9 +42,7 @@ def get_url_and_pid(sample: StreamSample) -> tuple[str, int]:
 
 
 @needs_torch
-@pytest.mark.parametrize(
-    ("workers", "method"), [(0, None), (2, "fork"), (4, "fork"), (2, "spawn")]
-)
+@pytest.mark.parametrize(("workers", "method"), [(0, None), (2, "fork"), (4, "fork"), (2, "spawn")])
 def test_each_sample_is_in_one_worker(fresh_site: Site, workers: int, method: str | None) -> None:
     urls = [*images(fresh_site, 200), fresh_site.url("/status/404")]
     with stream(urls) as samples:

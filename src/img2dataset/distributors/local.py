@@ -40,7 +40,7 @@ from img2dataset.distributors import (
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
 from img2dataset.process.forks import NO_FORK, OwnFiles
-from img2dataset.process.spawn import describe_exit, start_python
+from img2dataset.process.spawn import describe_exit, start_python, widen_pipe
 from img2dataset.records import Shard
 
 log = logging.getLogger(__name__)
@@ -213,6 +213,8 @@ class Supervisor:
         with NO_FORK:
             popen = start_python("img2dataset.distributors.child", self._work.entry)
             self._pipes.add(popen.stdin, popen.stdout)
+        if self._work.outlet is not None and popen.stdout is not None:
+            widen_pipe(popen.stdout)
         process = Process(popen)
         self._processes.append(process)
         if self._killed:  # by another thread, which may not have seen it

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from img2dataset.streaming.buffer import Ended
+from img2dataset.streaming.buffer import Ended, Taken
 from img2dataset.streaming.request import StreamRequest
 from img2dataset.streaming.sample import StreamSample
 from img2dataset.tally import Tally
@@ -34,6 +34,7 @@ class Stream:
         self._engine: Engine | None = None
         self._pid = os.getpid()
         self._closed = False
+        self._take: Callable[[], Taken | None] | None = None
 
     def __iter__(self) -> Self:
         return self
@@ -42,7 +43,7 @@ class Stream:
         if self._closed:
             raise StopIteration
         try:
-            taken = self.start().take()
+            taken = self._find_take()()
         except Ended:
             self.close()
             raise StopIteration from None
@@ -167,6 +168,12 @@ class Stream:
                 if not engine.has_started:
                     engine.start(share)
         return engine
+
+    def _find_take(self) -> Callable[[], Taken | None]:
+        """Find what takes a sample; start first, if that is not done."""
+        if self._take is None or os.getpid() != self._pid:
+            self._take = self.start().take
+        return self._take
 
     def _open(self, state: Mapping[str, Any] | None = None) -> Engine:
         """Open the list, if it is not open."""

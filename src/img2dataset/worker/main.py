@@ -119,7 +119,9 @@ class Worker:
         next_count = 0.0
         while not self._closing.over(self._open.values()):
             self._ask()
-            events = self._pipeline.get(timeout=PROGRESS_INTERVAL_S)
+            left = self._store.seconds_left
+            timeout = PROGRESS_INTERVAL_S if left is None else min(left, PROGRESS_INTERVAL_S)
+            events = self._pipeline.get(timeout)
             for event in events:
                 self._handle(event)
             self._store.flush()

@@ -1,11 +1,12 @@
 """The samples of a shard -> the parent, over the pipe: a stream stores nothing.
 
-It has the methods of `ShardStore`.  A pipe that nobody reads from is full soon: then `flush` waits,
-samples fill the limit of the pipeline, and no new download starts.
+It has the methods of `ShardStore`.  A pipe that nobody reads from is full soon: then it waits to
+send, samples fill the limit of the pipeline, and no new download starts.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 1_000_000
 """Images in one message, unless the first alone is larger."""
+MIN_SAMPLES = 32
+MIN_BYTES = MESSAGE_BYTES // 4
+BATCH_WAIT_S = 0.05
+"""A message costs as much as several samples: samples wait until they are so many, or so large, or
+the first of them has waited so long."""
 
 
 class ShardSender:
@@ -33,6 +39,7 @@ class ShardSender:
         self._sends_failures = sends_failures
         self._packed: list[tuple[int, int, bytes | None, dict[str, Any] | None]] = []
         self._bytes = 0
+        self._due = 0.0
         self.stopping = False
         """As a ShardStore's."""
 
@@ -53,14 +60,27 @@ class ShardSender:
         image = sample.outcome.data if isinstance(sample.outcome, EncodedImage) else None
         size = 0 if image is None else len(image)
         if self._bytes + size > MESSAGE_BYTES:
-            self.flush()
+            self._send()
         metadata = None
         if image is not None or self._sends_failures:
             metadata = describe_row(sample, self._config)
+        if not self._packed:
+            self._due = time.monotonic() + BATCH_WAIT_S
         self._packed.append((shard.id, sample.row.index, image, metadata))
         self._bytes += size
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Time until `flush` is to be called again; None if nothing waits here."""
+        return max(0.0, self._due - time.monotonic()) if self._packed else None
+
     def flush(self) -> None:
+        """Send what is packed, if that is enough or has waited."""
+        enough = len(self._packed) >= MIN_SAMPLES or self._bytes >= MIN_BYTES
+        if enough or self.seconds_left == 0:
+            self._send()
+
+    def _send(self) -> None:
         """Send what is packed; wait as long as the parent has no room for it."""
         if self._packed:
             packed, self._packed, self._bytes = self._packed, [], 0
@@ -68,7 +88,7 @@ class ShardSender:
 
     def store(self, shard: OpenShard, end_time: float) -> ShardResult:
         """The last row is in: send what is left of the shard, and return its result."""
-        self.flush()
+        self._send()
         return ShardResult(shard.id, shard.name, shard.tally, shard.start_time, end_time)
 
     def fail(self, shard: OpenShard, error: BaseException) -> None:
