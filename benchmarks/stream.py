@@ -1,6 +1,6 @@
 """Compare `stream` with a run that stores nothing, and watch its memory.
 
-`python -m benchmarks.stream [--rows 20000 --rounds 5 --memory-rows 1000000 --options sha256]`
+`python -m benchmarks.stream [--rows 20000 --rounds 5 --memory-rows 1000000]`
 The two are run in turn on the same list of small JPEGs: CPU seconds of all their processes, and
 images a second.  With --memory-rows a last stream is run over so many, and its resident memory is
 sampled as in `benchmarks.longrun`.
@@ -23,14 +23,17 @@ from benchmarks.measure import Usage, measure
 from benchmarks.site import serving
 
 STREAM = """\
-import sys
+import sys, time
 from img2dataset import stream
+end = time.monotonic() + float(sys.argv[6])
 with stream(sys.argv[1], image_size=int(sys.argv[2]), processes_count=int(sys.argv[3]),
             compute_hash=None, extract_exif=False, ordered=sys.argv[4] == "True") as samples:
     count = size = 0
     for sample in samples:
         count += 1
         size += len(sample.image)
+        if time.monotonic() > end:
+            break
 print(count, "images", size, "bytes")
 """
 DOWNLOAD = """\
@@ -51,6 +54,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=256)
     parser.add_argument("--memory-rows", type=int, default=0)
     parser.add_argument("--ordered", action="store_true")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="end of a stream")
     flags = parser.parse_args()
     with TemporaryDirectory(prefix="img2dataset-stream-") as name:
         folder = Path(name)
@@ -68,6 +72,7 @@ def main() -> None:
 def make_command(program: str, folder: Path, flags: argparse.Namespace) -> list[str]:
     values = (flags.image_size, flags.processes, flags.ordered)
     arguments = [str(folder / "list.txt"), *map(str, values), str(folder / "out")]
+    arguments.append(str(flags.seconds))
     return [sys.executable, "-c", program, *arguments]
 
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.streaming.ranks import Ranks, choose_address_file
 from img2dataset.streaming.sample import StreamSample
 
 if TYPE_CHECKING:
-    from img2dataset.streaming.stream import Stream
+    from img2dataset.streaming.engine import Engine
     from img2dataset.streaming.torch_dataset import StreamDataset
+
+
+class StartableStream(Protocol):
+    """What is needed of a `Stream`."""
+
+    @property
+    def is_closed(self) -> bool: ...
+
+    def __iter__(self) -> Iterator[StreamSample]: ...
+
+    def start(self, share: tuple[int, int] = ...) -> Engine: ...
 
 
 def check_torch() -> None:
@@ -26,7 +37,7 @@ def check_torch() -> None:
 
 
 def make_dataset(
-    stream: Stream,
+    stream: StartableStream,
     transform: Callable[[StreamSample], Any] | None,
     ranks: Ranks,
     *,

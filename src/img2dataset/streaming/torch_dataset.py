@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import IterableDataset
@@ -14,8 +14,14 @@ from img2dataset.streaming.client import iterate, iterate_leader
 from img2dataset.streaming.sample import StreamSample
 from img2dataset.streaming.server import Address
 
-if TYPE_CHECKING:
-    from img2dataset.streaming.stream import Stream
+
+class OwnStream(Protocol):
+    """What is needed of a `Stream` in its own process."""
+
+    @property
+    def is_closed(self) -> bool: ...
+
+    def __iter__(self) -> Iterator[StreamSample]: ...
 
 
 class StreamDataset(IterableDataset[Any]):  # type: ignore[misc]
@@ -27,7 +33,7 @@ class StreamDataset(IterableDataset[Any]):  # type: ignore[misc]
 
     def __init__(
         self,
-        stream: Stream | None,
+        stream: OwnStream | None,
         address: Address | None,
         leader: Path | None,
         transform: Callable[[StreamSample], Any] | None,
@@ -51,7 +57,7 @@ class StreamDataset(IterableDataset[Any]):  # type: ignore[misc]
         if self._stream is not None and os.getpid() == self._pid:
             if self._stream.is_closed:
                 raise RuntimeError("the stream has ended: call stream() again for another pass")
-            return self._stream
+            return iter(self._stream)
         if self._address is not None:
             return iterate(self._address)
         assert self._leader is not None  # noqa: S101  (one of the three is set)
