@@ -40,7 +40,7 @@ def test_the_first_rank_of_a_machine_fetches() -> None:
 )
 def test_what_makes_no_sense_is_refused(given: Any, environ: Any, message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        find_ranks(*given, environ)
+        find_ranks(given[0], given[1], given[2], environ)
 
 
 def test_ranks_of_a_program_and_of_no_other_meet() -> None:
