@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
-        bench-fetch bench-images bench-scale bench-memory chaos fuzz fuzz-compiled \
+        bench-fetch bench-images bench-lists bench-scale bench-memory chaos fuzz fuzz-compiled \
         check-compilers clean
 
 help:  ## show these targets
@@ -83,6 +83,9 @@ fuzz: $(VENV)/fuzzed  ## feed hostile bytes to the image stage (SECONDS=1200); f
 
 bench-scale: $(VENV)/tested  ## measure a list of a billion rows and a folder of 100,000 shards
 	$(BIN)/python -m benchmarks.scale --s3 $(ARGS)
+
+bench-lists: $(VENV)/installed  ## measure how soon a run over a list of 10 million rows begins, and its memory, by shape
+	$(BIN)/python -m benchmarks.lists $(ARGS)
 
 bench-memory: $(VENV)/tested  ## measure the memory of each process over a long run
 	$(BIN)/python -m benchmarks.longrun $(ARGS)

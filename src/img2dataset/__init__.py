@@ -15,7 +15,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 if TYPE_CHECKING:
     from img2dataset._download import download
     from img2dataset._stream import astream, stream
-    from img2dataset.api import verify
+    from img2dataset.api import push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -53,6 +53,7 @@ __all__ = [
     "__version__",
     "astream",
     "download",
+    "push",
     "stream",
     "verify",
 ]
@@ -60,7 +61,7 @@ __all__ = [
 _HOMES = {
     "_download": ("download",),
     "_stream": ("astream", "stream"),
-    "api": ("verify",),
+    "api": ("push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",

@@ -14,7 +14,7 @@ from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "verify"]
+__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "push", "verify"]
 
 
 class ArrowTable(Protocol):
@@ -127,3 +127,25 @@ def verify(
     return verify_folder(
         output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None
     )
+
+
+def push(output_folder: str, destination: str, *, public: bool = False) -> str:
+    """Upload a stored dataset to the Hugging Face Hub, in several commits; needs `img2dataset[hf]`.
+
+    Args:
+        output_folder: the folder of the dataset, on this machine.
+        destination: hf://datasets/OWNER/NAME, with @REVISION or /FOLDER behind it; it is made if it
+            is not there.
+        public: a repository that is made is public; else it is private.
+
+    Returns:
+        str: the address of its page.
+
+    Raises:
+        OptionError: there is no whole dataset, the destination is no repository, or the token may
+            not write there.
+        RunError: the upload ended early; the same call goes on.
+    """
+    from img2dataset.hub.push import push_folder  # noqa: PLC0415  (heavy, as run)
+
+    return push_folder(output_folder, destination, public=public, say=lambda _: None)

@@ -98,8 +98,8 @@ def test_urls_are_made_and_a_condition_that_nothing_matches_is_said(tmp_path: Pa
         ])  # fmt: skip
 
     assert [row["url"] for row in rows] == [site.url("/image/2.jpg")]
-    assert code == 1
-    assert "no row of the list matches" in said
+    assert code == 2
+    assert said.strip().endswith("error: where is 'id > 7': no row of the list matches")
 
 
 def test_a_shuffled_list_is_resumed_in_the_same_order(tmp_path: Path) -> None:

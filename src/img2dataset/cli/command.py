@@ -21,8 +21,8 @@ from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
-VERIFY, RECIPE = "verify", "recipe"
-"""The first words of the other commands."""
+RECIPE = "recipe"
+"""The first word of a command that may become a run; see COMMANDS for the others."""
 BAD_USAGE = 2
 NOT_DONE = 1
 INTERRUPTED = 128 + signal.SIGINT
@@ -41,8 +41,9 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     try:
         with _interruptible():
             words = sys.argv[1:] if argv is None else argv
-            if is_command(VERIFY, words):
-                return _verify(words[1:])
+            for name, command in COMMANDS.items():
+                if is_command(name, words):
+                    return command(words[1:])
             asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
@@ -95,6 +96,22 @@ def _verify(words: Sequence[str]) -> int:
     )
     _say_found(summarize(found))
     return found.exit_code
+
+
+def _push(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_push import parse_push  # noqa: PLC0415
+
+    asked = parse_push(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.hub.push import push_folder  # noqa: PLC0415
+
+    page = push_folder(asked.output_folder, asked.destination, public=asked.public, say=_say)
+    return _show(f"{page}\n")
+
+
+COMMANDS = {"verify": _verify, "push": _push}
+"""First word -> what does the rest of the line, and gives the exit code."""
 
 
 def _say_found(line: str) -> None:

@@ -143,11 +143,25 @@ def _read_flag(word: str, rest: deque[str], given: _Arguments) -> None:
 
 def _take_value(spelled: str, name: str, rest: deque[str]) -> str:
     """Take the value that follows a flag; a bare boolean takes only True or False."""
-    if TYPES.get(name) == "bool":
-        return rest.popleft() if rest and rest[0].lower() in BOOLEANS else "True"
-    if rest and not _is_flag(rest[0]):
+    if rest and _takes(name, rest[0]):
         return rest.popleft()
+    if TYPES.get(name) == "bool":
+        return "True"
     raise OptionError(f"{spelled} needs a value: write {spelled}=value")
+
+
+def takes_value(spelled: str, following: str) -> bool:
+    """Whether a flag without = takes the word that follows it.
+
+    Raises:
+        OptionError: there is no such flag.
+    """
+    name, negated = _resolve(spelled)
+    return not negated and name not in SWITCHES and _takes(name, following)
+
+
+def _takes(name: str, following: str) -> bool:
+    return following.lower() in BOOLEANS if TYPES.get(name) == "bool" else not _is_flag(following)
 
 
 def _is_flag(word: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from img2dataset.cli.config import format_toml
-from img2dataset.cli.parse import read_options
+from img2dataset.cli.parse import read_options, takes_value
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.recipes import Recipe, Status, find_recipes, read_book
@@ -85,8 +85,7 @@ def _sort(argv: Sequence[str]) -> _Asked:
             asked.own[name] = text if equals else words.pop(0)
         elif word.startswith("-"):
             asked.rest.append(word)
-            # a value that stands apart from its flag
-            if not equals and words and not words[0].startswith("-"):
+            if not equals and words and takes_value(word, words[0]):
                 asked.rest.append(words.pop(0))
         else:
             asked.names.append(word)

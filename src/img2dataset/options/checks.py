@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,16 @@ class OneOf:
         allowed = self.choices.names()
         if (value.lower() if self.any_case else value) in allowed:
             return None
-        return f"one of {', '.join(allowed)}{' (any case)' if self.any_case else ''}"
+        listed = f"one of {', '.join(allowed)}{' (any case)' if self.any_case else ''}"
+        close = find_closest(value, allowed)
+        return listed if close is None else f"{listed}; did you mean {close}?"
+
+
+def find_closest(value: str, allowed: Sequence[str]) -> str | None:
+    """Find the allowed value that was probably meant."""
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
+    return next(iter(get_close_matches(value.lower(), allowed, n=1)), None)
 
 
 def at_least(low: float) -> Check:
@@ -129,8 +138,13 @@ def check_type(name: str, value: Any, declared: str) -> None:
         return
     fits, allowed = KINDS[kind]
     if not fits(value):
+        hint = (
+            f"; write [{value!r}]"
+            if value and isinstance(value, str) and kind == "Sequence[str]"
+            else ""
+        )
         raise OptionError(
-            f"{name} is {value!r}: it must be {allowed}{' or None' if optional else ''}"
+            f"{name} is {value!r}: it must be {allowed}{' or None' if optional else ''}{hint}"
         )
 
 

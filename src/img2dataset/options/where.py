@@ -234,9 +234,8 @@ class Parser:
 
     def _operand(self) -> Operand:
         token = self._next
-        if token.kind == "keyword" and token.text not in ("TRUE", "FALSE", "NULL"):
-            raise ConditionError(f"a column or a value is expected {self._place()}")
-        if token.kind in ("sign", "end"):
+        is_value = token.kind != "keyword" or token.text in ("TRUE", "FALSE", "NULL")
+        if token.kind in ("sign", "end") or not is_value:
             raise ConditionError(f"a column or a value is expected {self._place()}")
         self._at += 1
         match token.kind:

@@ -96,7 +96,7 @@ class LineSource:
                     yield Shard(next(ids), table.num_rows, copy_table(table), file=number)
         self._read = float("inf")  # to the end
         if next(ids) == first_id and self._config.where is not None:
-            raise SourceError(f"where is {self._config.where!r}: no row of the list matches")
+            raise OptionError(f"where is {self._config.where!r}: no row of the list matches")
 
     @contextmanager
     def _duplicates(self, types: Types) -> Iterator[Duplicates | None]:

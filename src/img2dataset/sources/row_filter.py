@@ -89,12 +89,30 @@ def compare(sign: str, left: Operand, right: Operand, table: tuple[Columns, int]
     one, other = take_values(left, *table), take_values(right, *table)
     try:
         one, other = adapt_text(one, other.type), adapt_text(other, one.type)
+        check_literal(left, one, (right, other.type))
+        check_literal(right, other, (left, one.type))
         return SIGNS[sign](one, other)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise ConditionTypeError(
             f"{describe(left)}, which holds {one.type}, cannot be compared with {describe(right)}, "
             f"which is {other.type}"
         ) from error
+
+
+def check_literal(operand: Operand, values: Any, against: tuple[Operand, pa.DataType]) -> None:
+    """Refuse a text of the condition that can be no value of what it is compared with.
+
+    Args:
+        operand: one side of a comparison.
+        values: its values, read as the type of the other side.
+        against: the other side, and its type.
+    """
+    is_text = isinstance(operand, Literal) and isinstance(operand.value, str)
+    if is_text and len(values) and values.null_count == len(values):
+        other, kind = against
+        raise ConditionTypeError(
+            f"{describe(other)} holds {kind}, which {describe(operand)} is not"
+        )
 
 
 def describe(operand: Operand) -> str:

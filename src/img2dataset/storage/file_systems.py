@@ -29,6 +29,8 @@ def open_url(url: str) -> tuple[Any, str]:
     problem = single_slash(url) or unknown_scheme(url, available_protocols())
     if problem is not None:
         raise ValueError(problem)
+    if scheme_of(url) == "hf":
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         fs, path = url_to_fs(url, **web_options(url))
     except ImportError as error:

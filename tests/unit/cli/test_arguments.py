@@ -38,6 +38,8 @@ from img2dataset.options import Options
         (["u", "--max_image_area=nan"], "max_image_area is nan: it must be 0 or more"),
         (["u", "--extract_exif=maybe"], "extract_exif is 'maybe': it must be True or False"),
         (["u", "--resize_mode=crop"], "resize_mode is 'crop': it must be one of no, border"),
+        (["u", "--input_format=jsnl"], "; did you mean jsonl?"),
+        (["u", "--incremental_mode=Retry"], "; did you mean retry?"),
         (
             ["u", "--save_additional_columns="],
             "save_additional_columns is '': it must be a list of texts or None",

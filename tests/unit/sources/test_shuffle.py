@@ -128,7 +128,7 @@ def test_with_conditions_and_duplicates(tmp_path: Path) -> None:
     )
 
     assert sorted(each["n"] for each in fields) == list(range(200, 300))
-    with pytest.raises(SourceError, match="no row of the list matches"):
+    with pytest.raises(OptionError, match="no row of the list matches"):
         list(open_source(path, reading("csv", where="n > 1000")).shards(10))
 
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.errors import OptionError, SourceError
+from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.sources import SourceConfig, open_source
+from tests.quick import few_quick
 from tests.unit.sources.lists import content, fields_in, rows_in, shards_of, urls_in, write
 
 RECORDS: list[dict[str, Any]] = [
@@ -45,7 +46,7 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("input_format", FORMATS)
+@pytest.mark.parametrize("input_format", few_quick(FORMATS, 3))
 def test_rows_that_match_are_those_of_sql(input_format: str, tmp_path: Path) -> None:
     read_as = "parquet" if input_format in ("table", "frame") else input_format
     records = RECORDS
@@ -87,7 +88,7 @@ def test_shards_are_full_although_rows_are_left_out(tmp_path: Path) -> None:
     [
         ("n >= 25", [2, 3]), ("n = 12", [1]), ("n < 10 OR n > 35", [0, 3]), ("n < 0", []),
         ("8 > n", [0]), ("n != 5", [0, 1, 2, 3]), ("NOT n < 35", [0, 1, 2, 3]),
-        ("n > 25 AND word = 'b'", []), ("word = 'b'", [1]), ("n = 'x'", [0, 1, 2, 3]),
+        ("n > 25 AND word = 'b'", []), ("word = 'b'", [1]), ("n = '5'", [0, 1, 2, 3]),
         ("n IN (3, 31)", [0, 3]), ("n BETWEEN 11 AND 22", [1, 2]), ("n IS NULL", [0, 1, 2, 3]),
         ("gap > 5", [0, 1, 2, 3]),
     ],
@@ -112,7 +113,7 @@ def test_only_row_groups_that_can_match_are_read(
     wanted = reading("parquet", where)
     source = open_source(str(path), wanted)
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
-    with suppress(SourceError):  # no row of the list matches
+    with suppress(OptionError):  # no row of the list matches
         list(source.shards(100))
 
     assert read == groups
@@ -150,13 +151,17 @@ def test_a_column_that_there_is_not_is_refused_before_work(
         open_source(path, reading(input_format, "Score > 1"))
 
 
-@pytest.mark.parametrize("where", ["tags > 1", "tags LIKE 'a'", "n LIKE 'a'", "n > TRUE"])
+@pytest.mark.parametrize(
+    "where", ["tags > 1", "tags LIKE 'a'", "n LIKE 'a'", "n > TRUE", "n > 'x'"]
+)
 def test_types_that_cannot_be_compared_are_refused_before_work(where: str, tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.parquet", content([{"url": "http://a", "n": 1, "tags": ["x"]}], "parquet")
     )
 
-    with pytest.raises(OptionError, match=r"where is .*(cannot be compared|holds no texts)"):
+    with pytest.raises(
+        OptionError, match=r"where is .*(cannot be compared|holds no texts|is not$)"
+    ):
         open_source(path, reading("parquet", where))
 
 

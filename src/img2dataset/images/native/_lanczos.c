@@ -20,6 +20,8 @@
 #include "_module.h"
 #include "_wide.h"
 
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed between inlined functions only */
+
 #if !defined(__GNUC__)
 #error "img2dataset works without this module, which needs GCC or Clang"
 #endif
