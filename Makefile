@@ -29,13 +29,18 @@ $(VENV)/clustered: $(VENV)/tested
 	@$(PIP) install -e '.[cluster-tests]'
 	@touch $@
 
+$(VENV)/loading: $(VENV)/tested
+	@echo "installing libraries that load datasets into $(VENV): 1 GB more (or 4, see pyproject.toml), a minute or two"
+	@$(PIP) install -e '.[loader-tests]'
+	@touch $@
+
 demo: $(VENV)/installed  ## download a small local site into demo/ and show the result
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/tested  ## run the quick tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow' $(ARGS)
 
-test-all: $(VENV)/clustered  ## run all tests, also the slow ones (those of Spark need Java)
+test-all: $(VENV)/clustered $(VENV)/loading  ## run all tests, also the slow ones (those of Spark need Java)
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: check-static test  ## run all checks of CI

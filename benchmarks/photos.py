@@ -45,7 +45,7 @@ def photo(seed: int) -> bytes:
         pixels += amplitude * noise(random, width, height, cells)
     image = np.clip(pixels, 0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return data.tobytes()
+    return bytes(data.tobytes())
 
 
 def gradient(random: np.random.Generator, width: int, height: int) -> npt.NDArray[np.float32]:

@@ -15,7 +15,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 if TYPE_CHECKING:
     from img2dataset._download import download
     from img2dataset._stream import astream, stream
-    from img2dataset.api import push, verify
+    from img2dataset.api import card, push, verify
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -52,6 +52,7 @@ __all__ = [
     "Verification",
     "__version__",
     "astream",
+    "card",
     "download",
     "push",
     "stream",
@@ -61,7 +62,7 @@ __all__ = [
 _HOMES = {
     "_download": ("download",),
     "_stream": ("astream", "stream"),
-    "api": ("push", "verify"),
+    "api": ("card", "push", "verify"),
     "errors": (
         "DamagedError",
         "Img2datasetError",

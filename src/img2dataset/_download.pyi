@@ -68,6 +68,7 @@ def download(
     accept_changed_list: bool = False,
     verbose: bool = False,
     quiet: bool = False,
+    card: bool = True,
     columns: Sequence[str] | None = None,
     delimiter: str | None = None,
     quoting: Literal['auto', 'none'] = 'auto',
@@ -198,6 +199,8 @@ def download(
             False)
         quiet: print nothing but errors; the exit code says the rest (in Python, the report)
             (default: False)
+        card: at the end, write what lets others load the dataset: README.md (the dataset
+            card), croissant.json and, with files, metadata.parquet (default: True)
         columns: names of the columns of csv or tsv files that have no header, in their
             order (default: None)
         delimiter: character between the cells of csv or tsv files, also by name (tab,

@@ -14,7 +14,16 @@ from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.verification.checked import Verification
 
-__all__ = ["ArrowTable", "Literal", "UrlList", "make_docstring", "make_download", "push", "verify"]
+__all__ = [
+    "ArrowTable",
+    "Literal",
+    "UrlList",
+    "card",
+    "make_docstring",
+    "make_download",
+    "push",
+    "verify",
+]
 
 
 class ArrowTable(Protocol):
@@ -127,6 +136,30 @@ def verify(
     return verify_folder(
         output_folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=lambda _: None
     )
+
+
+def card(output_folder: str) -> tuple[str, ...]:
+    """Write what lets others load a stored dataset: README.md, croissant.json, metadata.parquet.
+
+    A run does it at its end; this does it for a dataset of img2dataset 1.47.0, or after an
+    interrupted run. In a README.md that is there only the blocks between the marks of img2dataset
+    are renewed; one without these marks is left alone.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one.
+
+    Returns:
+        tuple[str, ...]: what was left alone, and why.
+
+    Raises:
+        OptionError: there is no dataset, or a run is writing it.
+        RunError: it cannot be read or written.
+        DamagedError: a stats file or a table is damaged.
+    """
+    from img2dataset.publishing.command import publish_folder  # noqa: PLC0415  (heavy, as run)
+    from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
+
+    return publish_folder(output_folder, "card", PublishConfig(card=True))
 
 
 def push(output_folder: str, destination: str, *, public: bool = False) -> str:

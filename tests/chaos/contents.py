@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from tfrecord import example_pb2
 
 HIDDEN = ".img2dataset"
+FOLDER_WIDE = ("README.md", "croissant.json")
 TIMES = ("duration", "start_time", "end_time")
 
 
@@ -18,9 +20,17 @@ def contents(folder: Path) -> dict[str, Any]:
     """Name -> content of every visible file, and of what is in it."""
     found: dict[str, Any] = {}
     for path in sorted(folder.iterdir()):
-        if path.name != HIDDEN:
+        if path.name in FOLDER_WIDE:
+            found[path.name] = folder_wide(path)
+        elif path.name != HIDDEN:
             found[path.name] = content(path)
     return found
+
+
+def folder_wide(path: Path) -> str:
+    """The text of a file about the whole dataset, without the names of its folder and the day."""
+    text = path.read_text().replace(path.parent.name, "FOLDER")
+    return re.sub(r'"datePublished": "[^"]*"', "", text)
 
 
 def content(path: Path) -> Any:
@@ -78,6 +88,17 @@ def check_done_shards(folder: Path, truth: dict[str, Any]) -> None:
         name = stats.name.removesuffix("_stats.json")
         for expected in (each for each in truth if each.partition(".")[0] in {name, stats.stem}):
             assert content(folder / expected) == truth[expected], f"{expected} is not whole"
+
+
+def check_counts(folder: Path) -> None:
+    """Between runs: what the card says of counts, if it says anything, is what is stored."""
+    card = folder / "README.md"
+    said = re.search(r"num_examples: (\d+)", card.read_text()) if card.exists() else None
+    if said is None:
+        return
+    stats = [json.loads(path.read_text()) for path in folder.glob("*_stats.json")]
+    counts = [sum(each[name] for each in stats) for name in ("successes", "count")]
+    assert int(said[1]) in counts, f"the card says {said[1]}, stored are {counts}"
 
 
 def differences(found: dict[str, Any], truth: dict[str, Any]) -> list[str]:

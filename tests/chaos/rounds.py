@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.contents import check_done_shards, contents, differences, hidden_names
+from tests.chaos.contents import (
+    check_counts,
+    check_done_shards,
+    contents,
+    differences,
+    hidden_names,
+)
 from tests.chaos.plans import SHARD, Plan, Signal
 from tests.processes import children
 from tests.site import Site
@@ -59,7 +65,7 @@ class Campaign:
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def check_hidden(self, name: str) -> None:
-        left = hidden_names(self.stored(name)) - {"identity", "lock"}
+        left = hidden_names(self.stored(name)) - {"identity", "lock", "published"}
         if left:
             raise RoundError(f"left in the hidden folder: {left}")
 
@@ -129,7 +135,9 @@ class Campaign:
             raise RoundError(f"exit {code}")
         if self.port is None and self.stored(name).exists():
             check_done_shards(self.stored(name), truth)
-        if code != 0:  # else it says that all is done, and is taken at its word
+            check_counts(self.stored(name))
+        # else it says that all is done, and is taken at its word
+        if code != 0 or "could not be written" in errors:
             self.finish(command, [errors])
         wrong = differences(contents(self.stored(name)), truth)
         if wrong:

@@ -27,6 +27,8 @@ import pyarrow.parquet as pq
 from tfrecord import example_pb2
 from tfrecord.reader import tfrecord_iterator
 
+FOLDER_WIDE = ("README.md", "croissant.json", "metadata.parquet", "sizes.json")
+"""What the old tool does not write: it is beside the shards."""
 IMAGES = (".jpg", ".png", ".webp")
 TIMES = ("duration", "start_time", "end_time")
 
@@ -65,10 +67,12 @@ def differences(old: Path, new: Path) -> Iterator[Difference]:
 
 
 def visible(folder: Path) -> list[str]:
-    """Names of files and folders, at any depth, without what is hidden."""
+    """Names of files and folders of shards, at any depth, without what is hidden."""
     found = (path.relative_to(folder) for path in folder.rglob("*"))
     return sorted(
-        str(path) for path in found if not any(part.startswith(".") for part in path.parts)
+        str(path)
+        for path in found
+        if not any(part.startswith(".") for part in path.parts) and str(path) not in FOLDER_WIDE
     )
 
 

@@ -402,7 +402,11 @@ def test_b19_nothing_but_whole_shards_is_there_and_leftovers_go(tmp_path: Path) 
         f"{shard}{end}" for shard in ("00000", "00001") for end in ("", ".parquet", "_stats.json")
     ]
     assert sorted(path.name for path in (out / "00001").iterdir()) == ["00001.jpg", "00001.json"]
-    assert {path.name for path in (out / ".img2dataset").iterdir()} == {"identity", "lock"}
+    assert {path.name for path in (out / ".img2dataset").iterdir()} == {
+        "identity",
+        "lock",
+        "published",
+    }
 
 
 def test_b21_every_row_has_one_record(rich: Run, recorded: Run, boxed: Run) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+FOLDER_WIDE = frozenset({"README.md", "croissant.json", "metadata.parquet"})
+"""What a run writes beside the shards."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -20,13 +23,15 @@ class Dataset:
 
     @property
     def visible(self) -> list[str]:
-        return sorted(path.name for path in self.folder.iterdir() if path.name[0] != ".")
+        """The names of the shards' files, and of whatever should not be there."""
+        names = {path.name for path in self.folder.iterdir() if path.name[0] != "."}
+        return sorted(names - FOLDER_WIDE)
 
     @property
     def table(self) -> pa.Table:
         """All metadata, in the order of shards."""
         return pa.concat_tables(
-            pq.read_table(path) for path in sorted(self.folder.glob("*.parquet"))
+            pq.read_table(path) for path in sorted(self.folder.glob("[0-9]*.parquet"))
         )
 
     @property
@@ -67,4 +72,4 @@ class Dataset:
         for name in self.visible:
             assert name.partition(".")[0].removesuffix("_stats") in shards, f"{name} is stale"
         hidden = self.folder / ".img2dataset"
-        assert {path.name for path in hidden.iterdir()} == {"identity", "lock"}
+        assert {path.name for path in hidden.iterdir()} == {"identity", "lock", "published"}

@@ -79,7 +79,7 @@ class Lists:
         dataset = Dataset(self.out)
         dataset.check_whole(sum(map(len, files)))
         assert [row["url"] for row in dataset.rows] == [url for urls in files for url in urls]
-        fresh = {path.name: path for path in self.out.iterdir() if path.name[0] != "."}
+        fresh = dataset.visible
         shards = sum((len(urls) + SIZE - 1) // SIZE for urls in files)
         assert len(fresh) == 3 * shards
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from img2dataset import OptionError, Report, download, verify
-from tests.e2e.dataset import Dataset
+from tests.e2e.dataset import FOLDER_WIDE, Dataset
 from tests.e2e.test_interruptions import wait_for
 from tests.processes import children
 from tests.site import Site
@@ -84,12 +84,12 @@ def retry(listed: Path, out: str, output_format: str, **changes: Any) -> Report:
 
 
 def contents(out: str) -> dict[str, bytes]:
-    """Every visible file of a local dataset."""
+    """Every visible file of the shards of a local dataset."""
     root = Path(out)
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and ".img2dataset" not in path.parts
+        if path.is_file() and ".img2dataset" not in path.parts and path.name not in FOLDER_WIDE
     }
 
 
@@ -329,7 +329,11 @@ def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format
     assert report.shards_not_done == ("00000",)
     assert report.exit_code == 1
     assert contents(out) == before
-    assert {path.name for path in (Path(out) / ".img2dataset").iterdir()} == {"identity", "lock"}
+    assert {path.name for path in (Path(out) / ".img2dataset").iterdir()} == {
+        "identity",
+        "lock",
+        "published",
+    }
 
 
 @pytest.mark.slow

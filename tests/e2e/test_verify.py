@@ -385,7 +385,11 @@ def test_whatever_a_run_left_in_the_hidden_folder_is_said_and_removed_by_repair(
     found = verify(str(folder), repair=True)
 
     assert (found.exit_code, len(found.leftovers), found.broken) == (1, 1, ())
-    assert {each.name for each in (folder / ".img2dataset").iterdir()} == {"identity", "lock"}
+    assert {each.name for each in (folder / ".img2dataset").iterdir()} == {
+        "identity",
+        "lock",
+        "published",
+    }
     assert verify(str(folder)).whole
 
 

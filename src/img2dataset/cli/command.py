@@ -98,6 +98,19 @@ def _verify(words: Sequence[str]) -> int:
     return found.exit_code
 
 
+def _write_card(words: Sequence[str]) -> int:
+    from img2dataset.cli.parse_card import parse_card  # noqa: PLC0415  (as above)
+
+    asked = parse_card(words)
+    if isinstance(asked, str):
+        return _show(asked)
+    from img2dataset.api import card  # noqa: PLC0415
+
+    for notice in card(asked.output_folder):
+        _say_found(notice)
+    return 0
+
+
 def _push(words: Sequence[str]) -> int:
     from img2dataset.cli.parse_push import parse_push  # noqa: PLC0415
 
@@ -110,7 +123,7 @@ def _push(words: Sequence[str]) -> int:
     return _show(f"{page}\n")
 
 
-COMMANDS = {"verify": _verify, "push": _push}
+COMMANDS = {"verify": _verify, "push": _push, "card": _write_card}
 """First word -> what does the rest of the line, and gives the exit code."""
 
 

@@ -18,6 +18,7 @@ Usage:
   img2dataset URL_LIST [IMAGE_SIZE [OUTPUT_FOLDER]] [--name=value ...]
   img2dataset recipe [NAME [--run OUTPUT]]
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
+  img2dataset card OUTPUT_FOLDER
   img2dataset push OUTPUT_FOLDER hf://datasets/OWNER/NAME [--public]
 
 Examples:

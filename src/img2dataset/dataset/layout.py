@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,17 +89,7 @@ class Layout:
 
 def read_layout(folder: Folder) -> Layout:
     sections = load_sections(folder)
-    inputs = {source["url"] for section in sections for source in section.identity.inputs}
-    names = [name for name in folder.names() if folder.path(name) not in inputs]
-    found: dict[str, set[str]] = {}
-    suffixes: set[str] = set()
-    pattern = compile_shard_pattern()
-    for name in names:
-        if match := pattern.fullmatch(name):
-            found.setdefault(match[1], set()).add(name)
-            suffixes.add(match[2])
-    guess = guess_format(suffixes)
-    shards = [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
+    shards = list_shards(folder, folder.names(), sections)
     done = [shard for shard in shards if shard.stats in shard.files]
     return Layout(
         shards=tuple(sorted(done, key=lambda shard: shard.id)),
@@ -107,6 +97,23 @@ def read_layout(folder: Folder) -> Layout:
         replacing=tuple(journal.list_committed(folder)),
         staged=tuple(find_staged(folder)),
     )
+
+
+def list_shards(
+    folder: Folder, names: Iterable[str], sections: Sequence[Section]
+) -> list[StoredShard]:
+    """Sort the names in an output folder by the shards that they belong to, by name."""
+    inputs = {source["url"] for section in sections for source in section.identity.inputs}
+    found: dict[str, set[str]] = {}
+    suffixes: set[str] = set()
+    pattern = compile_shard_pattern()
+    for name in names:
+        match = pattern.fullmatch(name)
+        if match and folder.path(name) not in inputs:
+            found.setdefault(match[1], set()).add(name)
+            suffixes.add(match[2])
+    guess = guess_format(suffixes)
+    return [make_shard(name, files, sections, guess) for name, files in sorted(found.items())]
 
 
 def find_staged(folder: Folder) -> Iterator[tuple[str, int]]:

@@ -74,12 +74,14 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     part_of: tuple[int, int] = (0, 1),
     *,
     comparison: Comparison | None = None,
+    before_change: Callable[[], None] = lambda: None,
 ) -> Plan:
     """Make `folder` ready for a run and say what is left to do.
 
     `stored_names` gives the names that a shard of this run leaves in the folder; `part_of` says
     which shards are its own: (i, N) = every N-th, from the i-th on.  Without a `comparison` no
-    list that has changed is accepted.
+    list that has changed is accepted.  `before_change` is called before shards that are done are
+    removed.
 
     Raises:
         OptionError: the folder cannot be written, or was made from something else.
@@ -88,6 +90,7 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
     try:
         folder.make()
         if mode == "overwrite":
+            before_change()
             # first: staged files must not come back into a folder that is half empty
             roll_back(folder)
             folder.empty()
@@ -107,6 +110,8 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
             asked = _Request(folder, mode, identity, comparison, alone=alone)
             plan, sections = _make_plan(asked, done, before)
         folder.clear_parts()
+        if plan.undone:
+            before_change()
         # first the stats: from then on such a shard is one that is not done, whatever dies
         folder.remove(name for name in names if find_done([name]) & plan.undone)
         left = [] if fresh else find_leftovers(names, plan.done, stored_names, part_of)

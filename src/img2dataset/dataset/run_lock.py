@@ -78,6 +78,22 @@ def is_in_use(folder: Folder) -> bool:
     return any(is_locked(folder, name) for name in names if name.startswith(LOCK))
 
 
+def can_see_parts(folder: Folder) -> bool:
+    """Whether a process can tell which others are writing into the folder."""
+    return HAS_FILE_LOCKS or not folder.local
+
+
+def is_any_alive(folder: Folder, times: LeaseTimes = RUN_LEASE) -> bool:
+    """True if a run, or a part of one, is writing into the folder.
+
+    In a store elsewhere it may take as long as `times` says, and locks of dead runs are removed.
+    """
+    if folder.local:
+        return is_in_use(folder)
+    others = list_other_locks(folder, own="")
+    return any(is_alive(folder, each, lambda _: None, (0, 1), times) for each in others)
+
+
 def is_locked(folder: Folder, name: str) -> bool:
     with ExitStack() as stack:
         # a shared lock disturbs no other process that only looks

@@ -37,7 +37,16 @@ def acquire_shard_lock(
         TimeoutError: another attempt holds it for too long, or the run is to end.
         LeaseLostError: in the block, by a step of `folder`: this process was taken for dead.
     """
-    lock, times = f"{SHARD_LOCKS}/{name}", times or SHARD_LEASE
+    with acquire_lock(folder, f"{SHARD_LOCKS}/{name}", times) as is_ours:
+        yield is_ours
+
+
+@contextmanager
+def acquire_lock(
+    folder: Folder, lock: str, times: LeaseTimes | None = None
+) -> Iterator[Callable[[], bool]]:
+    """Hold the lock that is the file `lock` in the folder; else as `acquire_shard_lock`."""
+    times = times or SHARD_LEASE
     if not folder.local:
         with hold_lease(folder, lock, times) as lease:
             yield lease.is_ours

@@ -341,6 +341,14 @@ class DeclaredOptions:
         stores=True,
     )
 
+    card: bool = option(
+        True,
+        "at the end, write what lets others load the dataset: README.md (the dataset card), "
+        "croissant.json and, with files, metadata.parquet",
+        Group.OUTPUT,
+        stores=True,
+    )
+
     @property
     def part_of(self) -> tuple[int, int]:
         """(i, N): the shards whose number leaves i when divided by N are this run's."""

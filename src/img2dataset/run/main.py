@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from img2dataset.dataset.plan import Plan, record
@@ -11,6 +11,7 @@ from img2dataset.distributors import Workers, find_distributor
 from img2dataset.formats import check_options
 from img2dataset.job import Job
 from img2dataset.options import Options
+from img2dataset.records import Shard
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.run.all_columns import name_all_columns
@@ -27,6 +28,7 @@ from img2dataset.run.preflight import (
     reserve_standard_streams,
 )
 from img2dataset.run.progress import RunProgress
+from img2dataset.run.publication import Publication
 from img2dataset.run.standard_input import save_standard_input
 from img2dataset.sources import SourceConfig, open_source
 from img2dataset.storage.folder import Folder
@@ -53,9 +55,11 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         config = SourceConfig.of(options)
         source = open_source(url_list, config, is_own_file)
         check_apart(source, folder, options)
-        lock_folder(folder, options.part_of, stack, reporters)
+        run_lock = stack.enter_context(ExitStack())
+        lock_folder(folder, options.part_of, run_lock, reporters)
         pool = workers.describe_pool()
-        plan = make_plan(source, folder, config, options)
+        publication = Publication(folder, options, run_lock)
+        plan = make_plan(source, folder, config, options, publication.retract)
         refused_modes = find_refused_modes(source, folder, options)
         progress = RunProgress(source, plan, options, reporters, refused_modes)
         if options.incremental_mode == "retry":
@@ -64,12 +68,14 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         progress.start(folder.url, [*ignored, *source.notices, *limits])
         job = make_job(options, config, folder, pool, stack)
         try:
-            errors = do_shards(workers, job, progress, folder)
+            remaining = publication.retract_before(progress.find_remaining())
+            errors = do_shards(workers, job, progress, remaining, folder)
             if pool.remote:
                 errors = {**errors, **progress.find_unseen(folder)}
         except KeyboardInterrupt:
             progress.finish(folder.url, not_done=progress.find_begun(), interrupted=True)
             raise
+        progress.notify(publication.publish())
         return progress.finish(
             folder.url,
             not_done=sorted(errors),
@@ -86,10 +92,12 @@ def add_candidates(progress: RunProgress, folder: Folder, plan: Plan) -> None:
     progress.complete(candidates, lambda: record(folder, plan))
 
 
-def do_shards(workers: Workers, job: Job, progress: RunProgress, folder: Folder) -> dict[int, str]:
+def do_shards(
+    workers: Workers, job: Job, progress: RunProgress, remaining: Iterator[Shard], folder: Folder
+) -> dict[int, str]:
     """Have the workers do what is left to do; return the shards that were given up, and why."""
     try:
-        return workers.run(job, progress.find_remaining(), progress.handle)
+        return workers.run(job, remaining, progress.handle)
     finally:
         # by now the workers are gone
         try_once(lambda: clean_up(folder, alone=job.options.part_of[1] == 1))

@@ -35,11 +35,20 @@ class OwnFiles:
         first = inside.partition("/")[0]
         if first == HIDDEN:
             return True
+        if inside in self._folder_wide:
+            return self._is_dataset and inside not in self._listed
         name = find_shard_name(first, self._digits, NAMES)
         if name is None or not self._is_dataset or inside in self._listed:
             return False
         # an interrupted shard has no stats
         return int(name) in self._done or len(name) == self._digits
+
+    @cached_property
+    def _folder_wide(self) -> frozenset[str]:
+        """What a run writes about the whole dataset."""
+        from img2dataset.publishing.main import FOLDER_FILES  # noqa: PLC0415  (few lists lie inside)
+
+        return frozenset(name for each in FOLDER_FILES for name in each.names)
 
     @cached_property
     def _names(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -117,8 +117,17 @@ def find_refused_modes(source: Source, folder: Folder, options: Options) -> froz
     return frozenset(refused)
 
 
-def make_plan(source: Source, folder: Folder, config: SourceConfig, options: Options) -> Plan:
-    """Compare the list and the options with what is stored; say which shards are done."""
+def make_plan(
+    source: Source,
+    folder: Folder,
+    config: SourceConfig,
+    options: Options,
+    before_change: Callable[[], None],
+) -> Plan:
+    """Compare the list and the options with what is stored; say which shards are done.
+
+    `before_change` is called before a shard that is done is removed.
+    """
     return prepare(
         folder,
         options.incremental_mode,
@@ -126,6 +135,7 @@ def make_plan(source: Source, folder: Folder, config: SourceConfig, options: Opt
         lambda name: list_shard_names(options.output_format, name),
         options.part_of,
         comparison=make_comparison(source, folder, config, options),
+        before_change=before_change,
     )
 
 

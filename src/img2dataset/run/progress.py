@@ -86,6 +86,11 @@ class RunProgress:
             for text in (*self._plan.notices, *notices):
                 reporter.notice(text)
 
+    def notify(self, notices: Sequence[str]) -> None:
+        """Pass notices to the reporters."""
+        for text in notices:
+            self.handle(Notice(text))
+
     def find_remaining(self) -> Iterator[Shard]:
         """Yield the shards of the list that are not done, and those with rows to retry."""
         size = self._options.number_sample_per_shard

@@ -10,8 +10,10 @@ from os import cpu_count
 
 from img2dataset.dataset import replace as journal
 from img2dataset.dataset.layout import Layout, StoredShard, read_layout
+from img2dataset.dataset.opening import open_dataset
 from img2dataset.dataset.run_lock import acquire_run_lock, is_in_use
-from img2dataset.errors import MissingExtraError, OptionError, RunError
+from img2dataset.errors import OptionError, RunError
+from img2dataset.publishing.main import retract
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Broken, CheckedShard, Verification, summarize
 from img2dataset.verification.pictures import set_up_decoder
@@ -35,7 +37,7 @@ def verify_folder(
         OptionError: there is no dataset, or, with `repair`, a run is writing it.
         RunError: something cannot be read, which does not mean that it is broken.
     """
-    folder = open_dataset(output_folder)
+    folder = open_dataset(output_folder, "verify")
     try:
         with ExitStack() as stack:
             if repair:
@@ -43,26 +45,6 @@ def verify_folder(
             return _verify(folder, deep=deep, repair=repair, allow_gaps=allow_gaps, say=say)
     except OSError as error:
         raise RunError(f"{folder.url} cannot be read: {error}") from error
-
-
-def open_dataset(output_folder: str) -> Folder:
-    try:
-        folder = Folder(output_folder)
-    except MissingExtraError:
-        raise
-    except (ImportError, ValueError) as error:
-        raise OptionError(f"{output_folder!r} cannot be opened: {error}") from error
-    if is_file(folder):
-        raise OptionError(f"{output_folder!r} is a file: verify takes the folder of a dataset")
-    return folder
-
-
-def is_file(folder: Folder) -> bool:
-    try:
-        kind: str = folder.do(lambda: folder.fs.info(folder.root))["type"]
-    except OSError:  # missing or unreadable: reported when it is read
-        return False
-    return kind == "file"
 
 
 def lock_for_repair(folder: Folder, stack: ExitStack, say: Say) -> None:
@@ -98,6 +80,8 @@ def _verify(
     if under_way:
         say("a run is writing here: only the shards that are done were checked")
     if repair:
+        if broken:
+            retract(folder)
         remove_broken(folder, layout, {each.name for each in broken})
     return Verification(
         output_folder=folder.url,

@@ -12,6 +12,7 @@ from img2dataset.streaming.request import list_stream_options
 
 REFUSED = {
     "accept_changed_list",
+    "card",
     "distributor",
     "enable_wandb",
     "incremental_mode",

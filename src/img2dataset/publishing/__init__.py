@@ -1,0 +1,1 @@
+"""A stored dataset -> the folder-wide files that let others load it."""

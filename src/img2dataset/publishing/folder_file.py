@@ -1,0 +1,46 @@
+"""What a kind of folder-wide file says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from img2dataset.options import Options, make_config
+from img2dataset.publishing.contents import Contents
+from img2dataset.storage.folder import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class PublishConfig:
+    """Which folder-wide files are asked for; each field is an option of that name."""
+
+    card: bool = True
+
+    @classmethod
+    def of(cls, options: Options) -> PublishConfig:
+        """The part of the options that says what is published."""
+        return make_config(cls, options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderFile:
+    """A kind of folder-wide file: made from the whole dataset, after its shards."""
+
+    is_wanted: Callable[[Contents, PublishConfig], bool]
+    """Whether a dataset gets it."""
+    write: Callable[[Folder, Contents], list[str]]
+    """Writes it whole, through `storage/`; returns notices for people."""
+    retract: Callable[[Folder], None]
+    """Removes it, or what it says of counts and offsets; if there is none, does nothing.  A file of
+    that name that somebody else has written, as the list itself, must stay."""
+    names: tuple[str, ...] = ()
+    """Its names in the output folder: a list that is a folder does not have these files."""
+
+
+def remove_names(*names: str) -> Callable[[Folder], None]:
+    """Make a `retract` that removes files (or folders) of these names."""
+
+    def retract(folder: Folder) -> None:
+        folder.remove(names)
+
+    return retract

@@ -1,0 +1,106 @@
+"""A stored dataset -> its folder-wide files, written when its shards are done.
+
+While a run may change shards, no folder-wide file says counts or offsets: `retract` comes before
+the first shard that is changed, `publish` after the last one.  A run that is killed between the two
+leaves none that is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+import orjson
+
+from img2dataset.dataset.plan import find_done
+from img2dataset.dataset.shard_lock import acquire_lock
+from img2dataset.json_text import to_json
+from img2dataset.publishing import card, croissant, metadata_table
+from img2dataset.publishing.contents import OptOutHandling, read_contents
+from img2dataset.publishing.folder_file import FolderFile, PublishConfig
+from img2dataset.storage.folder import HIDDEN, Folder
+from img2dataset.version import VERSION
+
+FOLDER_FILES: tuple[FolderFile, ...] = (
+    metadata_table.FOLDER_FILE,
+    croissant.FOLDER_FILE,
+    card.FOLDER_FILE,
+)
+"""The registry: every kind of folder-wide file, in the order of writing."""
+
+PUBLISHED = f"{HIDDEN}/published"
+"""Says of which shards, and with which options, the folder-wide files are; written last."""
+PUBLISH_LOCK = f"{HIDDEN}/publishing"
+
+
+def publish(
+    folder: Folder, config: PublishConfig, opt_outs: OptOutHandling | None = None
+) -> list[str]:
+    """Write all folder-wide files of a dataset whose shards do not change meanwhile.
+
+    Call it with the lock of `hold_publish_lock`.
+
+    Returns:
+        Notices for people.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+        RunError: as OSError.
+    """
+    contents = replace(read_contents(folder), opt_outs=opt_outs)
+    if not contents.shards:
+        return []
+    notices: list[str] = []
+    wanted = [each for each in FOLDER_FILES if each.is_wanted(contents, config)]
+    for each in wanted:
+        notices += each.write(folder, contents)
+    names = [name for each in wanted for name in each.names]
+    ids = [int(shard.name) for shard in contents.shards]
+    folder.write(PUBLISHED, to_json({**describe_state(config, ids), "files": names}))
+    folder.remove([folder.parts])
+    return notices
+
+
+def retract(folder: Folder) -> None:
+    """Remove from the folder-wide files whatever a change of a shard makes wrong.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with hold_publish_lock(folder):
+        folder.remove([PUBLISHED])  # first: what is retracted in part is not current
+        for each in FOLDER_FILES:
+            each.retract(folder)
+
+
+def is_published(folder: Folder, config: PublishConfig, names: Collection[str]) -> bool:
+    """True if the folder-wide files are those of just the shards that are done, by this version.
+
+    `names` are those in the folder.
+    """
+    if not folder.exists(PUBLISHED):
+        return False
+    try:
+        state = orjson.loads(folder.read(PUBLISHED))
+        files = {str(name).partition("/")[0] for name in state.pop("files")}
+    except (ValueError, KeyError, AttributeError):
+        return False
+    done = find_done(list(names))
+    return files <= set(names) and to_json(state) == to_json(describe_state(config, done))
+
+
+@contextmanager
+def hold_publish_lock(folder: Folder) -> Iterator[None]:
+    """Let only one process at a time publish or retract; others wait."""
+    with acquire_lock(folder, PUBLISH_LOCK):
+        yield
+
+
+def describe_state(config: PublishConfig, shard_ids: Iterable[int]) -> dict[str, Any]:
+    """Describe what the folder-wide files were made of."""
+    ids = ",".join(map(str, sorted(shard_ids)))
+    digest = hashlib.sha256(ids.encode()).hexdigest()
+    return {"version": VERSION, "options": asdict(config), "shards": digest}
