@@ -19,7 +19,7 @@ def stream(
     encode_quality: int = 95,
     encode_format: Literal['jpg', 'png', 'webp'] = 'jpg',
     skip_reencode: bool = False,
-    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet'] = 'txt',
+    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet', 'folder'] = 'txt',
     url_col: str = 'url',
     caption_col: str | None = None,
     bbox_col: str | None = None,
@@ -66,6 +66,7 @@ def stream(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    url_schemes: Sequence[str] | None = None,
     failures: Literal['skip', 'yield'] = 'skip',
     ordered: bool = False,
     prefetch_bytes: int = 256000000,
@@ -99,7 +100,7 @@ def stream(
         skip_reencode: keep the original bytes when no step changed the pixels and the
             format is right (default: False)
         input_format: txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz;
-            or parquet (default: 'txt')
+            or parquet; or folder: url_list is a folder of images (default: 'txt')
         url_col: column with the URL (not for txt) (default: 'url')
         caption_col: column with the caption; switches captions on (default: None)
         bbox_col: column of boxes to blur: lists of [x_min, y_min, x_max, y_max] in 0..1
@@ -185,6 +186,10 @@ def stream(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        url_schemes: schemes of the URLs in the list that are fetched, such as
+            http,https,s3: http and https by this program, others by fsspec, with the
+            credentials that it finds; file also allows absolute local paths. All other rows
+            fail; None = http, https (default: None)
         failures: what becomes of rows without an image: skip = they are left out; yield =
             they are yielded, with status and error (default: 'skip')
         ordered: yield samples in the order of the list, not as they arrive; one that is
@@ -214,7 +219,7 @@ def astream(
     encode_quality: int = 95,
     encode_format: Literal['jpg', 'png', 'webp'] = 'jpg',
     skip_reencode: bool = False,
-    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet'] = 'txt',
+    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet', 'folder'] = 'txt',
     url_col: str = 'url',
     caption_col: str | None = None,
     bbox_col: str | None = None,
@@ -261,6 +266,7 @@ def astream(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    url_schemes: Sequence[str] | None = None,
     failures: Literal['skip', 'yield'] = 'skip',
     ordered: bool = False,
     prefetch_bytes: int = 256000000,
@@ -294,7 +300,7 @@ def astream(
         skip_reencode: keep the original bytes when no step changed the pixels and the
             format is right (default: False)
         input_format: txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz;
-            or parquet (default: 'txt')
+            or parquet; or folder: url_list is a folder of images (default: 'txt')
         url_col: column with the URL (not for txt) (default: 'url')
         caption_col: column with the caption; switches captions on (default: None)
         bbox_col: column of boxes to blur: lists of [x_min, y_min, x_max, y_max] in 0..1
@@ -380,6 +386,10 @@ def astream(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        url_schemes: schemes of the URLs in the list that are fetched, such as
+            http,https,s3: http and https by this program, others by fsspec, with the
+            credentials that it finds; file also allows absolute local paths. All other rows
+            fail; None = http, https (default: None)
         failures: what becomes of rows without an image: skip = they are left out; yield =
             they are yielded, with status and error (default: 'skip')
         ordered: yield samples in the order of the list, not as they arrive; one that is

@@ -33,6 +33,7 @@ from img2dataset import (
 from tests.e2e.streams import leaving_nothing
 from tests.processes import children, is_gone
 from tests.site import Site
+from tests.site.pictures import picture
 
 pytestmark = pytest.mark.slow
 
@@ -135,6 +136,16 @@ def test_parquet_is_read_by_the_workers(site: Site, tmp_path: Path) -> None:
         found = {sample.metadata["id"]: sample for sample in samples}
     assert [found[number].url for number in range(50)] == urls
     assert found[49].key == "000061"  # the second row of the seventh shard
+
+
+def test_a_folder_of_images_is_a_list_too(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        (tmp_path / "photos" / f"{number}.jpg").write_bytes(picture(number, "jpg"))
+    with stream(tmp_path / "photos", input_format="folder") as samples:
+        assert len(list(samples)) == 3
+    with pytest.raises(OptionError, match="'none'"), stream(["x"], url_schemes=["none"]) as samples:
+        next(samples)
 
 
 # -- back-pressure

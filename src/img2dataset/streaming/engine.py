@@ -25,7 +25,12 @@ from img2dataset.options import Options
 from img2dataset.records import Shard
 from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
-from img2dataset.run.preflight import make_shared_file, reserve_standard_streams
+from img2dataset.run.preflight import (
+    add_roots,
+    check_url_schemes,
+    make_shared_file,
+    reserve_standard_streams,
+)
 from img2dataset.run.standard_input import save_standard_input
 from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.streaming.buffer import Buffer, BufferConfig
@@ -194,12 +199,13 @@ class Engine:
             self._request.prefetch_bytes // 2 // options.processes_count,
             self._request.yields_failures,
         )
-        return Job(
+        job = Job(
             replace(options, url_list=None),
             self._list.config,
             make_shared_file(options, self._stack),
             sending=sending,
         )
+        return add_roots(job, self._list.source)
 
     def _begin_slices(self) -> Iterator[Shard]:
         for shard in self._slices:
@@ -229,6 +235,7 @@ def close_all() -> None:
 def open_list(options: Options, stack: ExitStack) -> OpenList:
     """Open the list as `download` does; `stack` removes what is kept of it for the time being."""
     options, ignored = drop_ignored_options(options)
+    check_url_schemes(options)
     url_list = save_standard_input(options, stack)
     options, renamed = name_all_columns(options, url_list, keep_all)
     config = SourceConfig.of(options)
