@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.longrun import EVERY, Samples, make_photos, processes_of, resident, show, write_list
+from benchmarks.longrun import EVERY, Samples, make_photos, resident, show, write_list
 from benchmarks.measure import Usage, measure
 from benchmarks.site import serving
 
@@ -101,6 +103,17 @@ def compare(folder: Path, flags: argparse.Namespace) -> None:
         ]
         print(f"\n{what}, stream / download: median {median(ratios):.3f}", end="")
         print(f" ({', '.join(f'{ratio:.3f}' for ratio in ratios)})", flush=True)
+
+
+def processes_of(parent: int) -> Iterator[tuple[str, int]]:
+    """Yield the process and its workers, which a thread of it has started."""
+    yield "parent", parent
+    pids: list[int] = []
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        with suppress(OSError):
+            pids += map(int, children.read_text().split())
+    for number, pid in enumerate(sorted(pids), 1):
+        yield f"worker {number}", pid
 
 
 def watch_memory(folder: Path, flags: argparse.Namespace) -> None:
