@@ -21,7 +21,7 @@ from img2dataset.storage.failures import (
     is_expired,
     one_line,
 )
-from img2dataset.storage.file_systems import EXTRAS
+from img2dataset.storage.file_systems import EXTRAS, is_async
 from img2dataset.storage.file_urls import FILE_SCHEMES, list_paths
 from img2dataset.storage.local_object import (
     ObjectError,
@@ -163,11 +163,6 @@ def check_scheme(scheme: str) -> None:
         if scheme in EXTRAS:
             raise MissingExtraError(f"url_schemes {scheme}", *EXTRAS[scheme]) from error
         raise
-
-
-def is_async(fs: Any) -> bool:
-    """True if its requests are coroutines, which can be cancelled."""
-    return bool(getattr(fs, "async_impl", False)) and getattr(fs, "loop", None) is not None
 
 
 @contextmanager
