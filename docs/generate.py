@@ -22,6 +22,8 @@ from img2dataset.options.describing import make_annotation
 from img2dataset.recipes import read_book
 from img2dataset.recipes.page import make_pages
 from img2dataset.reports.advice import CAUSES, DEFAULTS
+from img2dataset.stream_api import make_docstring as make_stream_docstring
+from img2dataset.stream_api import make_parameters
 
 ROOT = Path(__file__).parents[1]
 DO_NOT_EDIT = "<!-- Made by docs/generate.py from the source: do not edit. -->"
@@ -140,8 +142,40 @@ def make_stub() -> str:
         lines.append(f"{declared.name}: {make_annotation(declared)}{default},")
     lines.append(f"{REPORTERS}: {REPORTERS_TYPE} = None,")
     parameters = "\n".join(f"    {line}" for line in lines)
-    docstring = textwrap.indent(make_docstring().replace("\\", "\\\\"), "    ").lstrip()
+    docstring = indent_docstring(make_docstring())
     return f'{STUB_HEAD}\ndef download(\n{parameters}\n) -> Report:\n    """{docstring}    """\n'
+
+
+STREAM_STUB_HEAD = """\
+# Made by docs/generate.py from the source: do not edit.
+
+from collections.abc import Sequence
+from typing import Literal
+
+from img2dataset.api import UrlList
+from img2dataset.streaming.asynchronous import AsyncStream
+from img2dataset.streaming.stream import Stream
+"""
+
+
+def make_stream_stub() -> str:
+    """The declarations of `stream` and `astream` that type checkers and editors read."""
+    parameters = ""
+    for each in make_parameters():
+        has_default = each.default is not each.empty
+        default = f" = {format_stub_default(each.default)}" if has_default else ""
+        parameters += f"    {each.name}: {each.annotation}{default},\n"
+        parameters += "" if has_default else "    *,\n"
+    functions = [
+        f"def {name}(\n{parameters}) -> {result}:\n"
+        f'    """{indent_docstring(make_stream_docstring(name))}    """\n'
+        for name, result in (("stream", "Stream"), ("astream", "AsyncStream"))
+    ]
+    return "\n".join((STREAM_STUB_HEAD, *functions))
+
+
+def indent_docstring(text: str) -> str:
+    return textwrap.indent(text.replace("\\", "\\\\"), "    ").lstrip()
 
 
 def format_stub_default(value: Any) -> str:
@@ -159,6 +193,7 @@ def make_files() -> dict[str, str]:
         "docs/options.md": make_options_page(),
         "docs/reasons.md": make_reasons_page(),
         "src/img2dataset/_download.pyi": make_stub(),
+        "src/img2dataset/_stream.pyi": make_stream_stub(),
         **{f"{DATASETS}/{name}.md": f"{DO_NOT_EDIT}\n\n{text}" for name, text in pages.items()},
     }
 

@@ -1,4 +1,5 @@
-"""Turn a list of image URLs into an image dataset: `download(url_list, ...)`.
+"""Turn a list of image URLs into an image dataset, `download(url_list, ...)`, or into samples as
+they arrive, `stream(url_list, ...)`.
 
 Every process of a run imports this page, and few need what it offers: each name is imported when
 it is first used.
@@ -13,6 +14,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
+    from img2dataset._stream import astream, stream
     from img2dataset.api import card, index, push, verify
     from img2dataset.errors import (
         DamagedError,
@@ -26,10 +28,14 @@ if TYPE_CHECKING:
     from img2dataset.publishing.indexed import Indexed
     from img2dataset.report import Progress, Report
     from img2dataset.reports import Reporter
+    from img2dataset.streaming.asynchronous import AsyncStream
+    from img2dataset.streaming.sample import StreamSample
+    from img2dataset.streaming.stream import Stream
     from img2dataset.tally import ShardResult, Tally
     from img2dataset.verification.checked import Verification
 
 __all__ = [
+    "AsyncStream",
     "DamagedError",
     "Img2datasetError",
     "Indexed",
@@ -42,18 +48,23 @@ __all__ = [
     "RunError",
     "ShardResult",
     "SourceError",
+    "Stream",
+    "StreamSample",
     "Tally",
     "Verification",
     "__version__",
+    "astream",
     "card",
     "download",
     "index",
     "push",
+    "stream",
     "verify",
 ]
 
 _HOMES = {
     "_download": ("download",),
+    "_stream": ("astream", "stream"),
     "api": ("card", "index", "push", "verify"),
     "errors": (
         "DamagedError",
@@ -67,6 +78,9 @@ _HOMES = {
     "publishing.indexed": ("Indexed",),
     "report": ("Progress", "Report"),
     "reports": ("Reporter",),
+    "streaming.asynchronous": ("AsyncStream",),
+    "streaming.sample": ("StreamSample",),
+    "streaming.stream": ("Stream",),
     "tally": ("ShardResult", "Tally"),
     "verification.checked": ("Verification",),
 }

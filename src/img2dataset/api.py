@@ -37,6 +37,7 @@ class ArrowTable(Protocol):
 UrlList: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]] | ArrowTable
 """A list of image URLs: its file or URL, several of these, the URLs themselves, or a table."""
 
+OPTION_NAMES = tuple(declared.name for declared in fields(Options))
 REPORTERS = "reporters"
 REPORTERS_TYPE = "Sequence[Reporter] | None"
 SUMMARY = "Download the images of a list and store them as a dataset."
@@ -67,7 +68,7 @@ def make_download() -> Callable[..., Report]:
     of_options = signature(Options)
 
     def download(*args: Any, reporters: Sequence[Reporter] | None = None, **kwargs: Any) -> Report:
-        refuse_unknown(kwargs)
+        refuse_unknown("download", kwargs, [*OPTION_NAMES, REPORTERS])
         given = of_options.bind(*args, **kwargs)
         options = Options(*given.args, **given.kwargs)
         chosen = find_reporters(options, reporters)
@@ -90,20 +91,19 @@ def make_download() -> Callable[..., Report]:
     return download
 
 
-def refuse_unknown(named: Iterable[str]) -> None:
+def refuse_unknown(function: str, named: Iterable[str], known: Sequence[str]) -> None:
     """Refuse a keyword that no parameter has, and name the one that was probably meant.
 
     Raises:
         TypeError: there is one.
     """
-    known = [*(declared.name for declared in fields(Options)), REPORTERS]
     from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
 
     for name in named:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"download() has no parameter {name!r}{hint}")
+            raise TypeError(f"{function}() has no parameter {name!r}{hint}")
 
 
 def make_docstring() -> str:

@@ -9,6 +9,16 @@ from img2dataset.sources import SourceConfig
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """How a worker sends its samples, if it does not store them."""
+
+    limit_bytes: int
+    """Of bodies and images that may wait in the worker."""
+    sends_failures: bool
+    """Whether the metadata of failed rows are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a worker is started with.  In a module of its own, so that the parent process,
     which does not touch images, need not import what a worker imports."""
@@ -26,3 +36,5 @@ class Job:
     """Beginnings of the URLs of a list that is a folder of images."""
     concurrent_attempts: bool = False
     """Whether another attempt at a shard may be under way somewhere: see dataset/shard_lock.py."""
+    sending: Sending | None = None
+    """Set for a stream: nothing is stored."""

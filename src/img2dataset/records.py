@@ -41,6 +41,11 @@ class Shard:
     """Whether it is done already, and only its transient failures are left."""
     file: int = field(default=0, compare=False)
     """Which file of the list it is from, counted from 0."""
+    slice_of: tuple[int, int] | None = None
+    """For a stream, which hands out less at once: the shard of the list that these rows are a slice
+    of, and the position of the first one there.  `id` is then the number of the slice."""
+    left_out: frozenset[int] = frozenset()
+    """Positions of rows that are not to be fetched: a stream has had them."""
 
 
 @dataclass(frozen=True, slots=True)

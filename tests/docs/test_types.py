@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from img2dataset import (
     Img2datasetError, MissingExtraError, OptionError, Progress, Reason, Report, Reporter, RunError,
-    ShardResult, SourceError, Tally, Verification, download, verify,
+    ShardResult, SourceError, Stream, StreamSample, Tally, Verification, astream, download, stream,
+    verify,
 )
 
 
@@ -41,6 +42,24 @@ recovered: int = report.recovered + report.retried
 tally: Tally = report.tally
 found: Verification = verify("images", deep=True)
 print(counts, recovered, tally, found.whole, report.retry_interrupted)
+with stream("urls.txt", image_size=64, failures="yield", ordered=True) as samples:
+    opened: Stream = samples
+    for sample in samples:
+        one: StreamSample = sample
+        key: str = one.key
+        size: int = sample.array().shape[0] + sample.pil().width + len(one.image or b"")
+        print(key, size, one.metadata["url"], one.caption, one.status, one.error)
+    state: dict[str, Any] = opened.state_dict()
+
+
+def get_key(sample: StreamSample) -> str:
+    return sample.key
+
+
+async def read() -> list[str]:
+    async with astream(["https://example.org/1.jpg"], prefetch_bytes=10_000_000) as samples:
+        samples.load_state_dict(state)
+        return [sample.key async for sample in samples]
 """
 BAD = {
     "an unknown name": 'download("urls.txt", image_sise=256)',
@@ -50,8 +69,11 @@ BAD = {
     "a list that is none": "download(5)",
     "a newer option by position": f"download({', '.join(['1'] * 39)})",
     "a reporter that is none": 'download("urls.txt", reporters=[print])',
+    "an option about storing": 'stream("urls.txt", output_folder="images")',
+    "an option by position": 'stream("urls.txt", 256)',
+    "failures that are none of the two": 'stream("urls.txt", failures="raise")',
 }
-BAD_SCRIPT = "from img2dataset import download\n" + "\n".join(BAD.values()) + "\n"
+BAD_SCRIPT = "from img2dataset import download, stream\n" + "\n".join(BAD.values()) + "\n"
 FIRST_BAD_LINE = 2
 
 

@@ -56,6 +56,15 @@ class ShardFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplesSent:
+    """Samples of a stream, which go to the parent instead of a store."""
+
+    samples: list[tuple[int, int, bytes | None, dict[str, Any] | None]]
+    """Of each: number of its shard, position there, encoded image, metadata.  A failed row has no
+    image, and no metadata either if only its end is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunHalted:
     """No worker can store shards any longer: the run must end."""
 
@@ -114,6 +123,23 @@ Handle = Callable[["Event | None"], None]
 """Takes an event; or None, several times a second, when there was none."""
 
 
+class Outlet(Protocol):
+    """Where the samples of a stream come out; it decides how far the workers may be ahead."""
+
+    def deliver(self, sent: SamplesSent) -> None:
+        """Take samples, in the thread that reads from their worker; as long as this waits, nothing
+        more is read from it."""
+
+    def may_begin(self) -> bool:
+        """Whether another shard may be given out now."""
+
+    def find_rest(self, shard: Shard) -> Shard:
+        """The shard, without the rows of it that were delivered."""
+
+    def give_up(self, shard: Shard) -> None:
+        """Take note that the rows of the shard that were not delivered will not be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What to run: `entry` names a function serve(job, link)."""
@@ -123,6 +149,8 @@ class Work:
     max_shard_retry: int
     batch: int = 1000
     """Shards in one batch of tasks of a cluster."""
+    outlet: Outlet | None = None
+    """If samples are sent here instead of stored; with workers of this machine only."""
 
 
 @dataclass(frozen=True, slots=True)

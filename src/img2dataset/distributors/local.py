@@ -26,6 +26,7 @@ from img2dataset.distributors import (
     Handle,
     Notice,
     RunHalted,
+    SamplesSent,
     ShardFailed,
     ShardsCounted,
     ShardStored,
@@ -38,7 +39,8 @@ from img2dataset.distributors import (
 )
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
-from img2dataset.process.spawn import describe_exit, start_python
+from img2dataset.process.forks import NO_FORK, OwnFiles
+from img2dataset.process.spawn import describe_exit, start_python, widen_pipe
 from img2dataset.records import Shard
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,11 @@ STOP_TIMEOUT_S = 5.0
 @dataclass(frozen=True, slots=True)
 class PipeClosed:
     """The pipe of a worker has closed: the worker is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Something has changed outside: another shard may begin, or the end was asked for."""
 
 
 @dataclass(eq=False, slots=True)
@@ -103,7 +110,9 @@ class Supervisor:
         self._running = False
         self._isolated: set[int] = set()  # shards that were open in a worker that died
         self._processes: list[Process] = []
-        self._inbox: queue.SimpleQueue[tuple[Process, Any]] = queue.SimpleQueue()
+        self._pipes = OwnFiles()
+        self._inbox: queue.SimpleQueue[tuple[Process | None, Any]] = queue.SimpleQueue()
+        self._killed = False
         self._failed_starts = 0
         self._deaths = 0
 
@@ -145,8 +154,9 @@ class Supervisor:
             except queue.Empty:
                 pass
             else:
-                self._handle_message(process, message)
-                self._give_retries()
+                if process is not None:
+                    self._handle_message(process, message)
+                self._give_waiting()
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK_S
                 self._handle(None)
@@ -158,9 +168,22 @@ class Supervisor:
         """
         if self._queue.all_read or len(self._processes) >= self._work.processes:
             return False
+        if not self._may_begin():
+            return False
         if self._queue.read_ahead() and self._queue.shards_read > len(self._processes):
             self.start()
         return True
+
+    def look_again(self) -> None:
+        """Let what waits for `Outlet.may_begin` begin.  Thread-safe."""
+        self._inbox.put((None, LookAgain()))
+
+    def kill(self) -> None:
+        """End everything at once: `run` returns, and no process is left.  Thread-safe."""
+        self._killed = True
+        for process in list(self._processes):
+            process.popen.kill()
+        self.look_again()
 
     def stop(self) -> None:
         """Stop all workers, and kill those that do not exit in time or have done nothing yet."""
@@ -176,18 +199,26 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.popen.kill()
                 process.popen.wait()
-            close_pipes(process)
+            self._close_pipes(process)
         self._processes.clear()
 
     def _finished(self) -> bool:
+        if self._killed:
+            return True
         busy = any(process.open_shards for process in self._processes)
         return self._queue.empty and not busy
 
     def start(self) -> None:
         """Start a process; it gets its job now, or in `run` if there is none yet."""
-        popen = start_python("img2dataset.distributors.child", self._work.entry)
+        with NO_FORK:
+            popen = start_python("img2dataset.distributors.child", self._work.entry)
+            self._pipes.add(popen.stdin, popen.stdout)
+        if self._work.outlet is not None and popen.stdout is not None:
+            widen_pipe(popen.stdout)
         process = Process(popen)
         self._processes.append(process)
+        if self._killed:  # by another thread, which may not have seen it
+            popen.kill()
         if self._running:
             process.send(self._job)
         process.listener = threading.Thread(
@@ -202,6 +233,9 @@ class Supervisor:
                 message = pickle.load(process.popen.stdout)  # noqa: S301  (our own child)
             except (EOFError, OSError, pickle.UnpicklingError, ValueError):
                 message = PipeClosed()
+            if isinstance(message, SamplesSent) and self._work.outlet is not None:
+                self._work.outlet.deliver(message)
+                continue
             self._inbox.put((process, message))
             if isinstance(message, PipeClosed):
                 return
@@ -228,17 +262,23 @@ class Supervisor:
             case PipeClosed():
                 self._replace_dead(process)
 
-    def _give_retries(self) -> None:
-        """Give shards that failed to workers that asked when there was nothing to do."""
-        if self._queue.all_read and self._queue.has_retries:
+    def _give_waiting(self) -> None:
+        """Give shards to workers that asked when there was nothing to do: those that failed, and
+        those of a stream that may begin now."""
+        outlet = self._work.outlet
+        if outlet is not None or (self._queue.all_read and self._queue.has_retries):
             for process in self._processes:
                 self._give_shard(process)
+
+    def _may_begin(self) -> bool:
+        return self._work.outlet is None or self._work.outlet.may_begin()
 
     def _give_shard(self, process: Process) -> None:
         """Give `process` the next shard, if it wants one and there is one for it."""
         if not process.wants or process.retrying:
             return
-        shard = self._queue.next_new()
+        may_begin = self._queue.has_read_ahead or self._may_begin()
+        shard = self._queue.next_new() if may_begin else None
         if shard is None and not process.open_shards:
             shard = self._queue.next_retry()
             process.retrying = shard is not None
@@ -262,6 +302,9 @@ class Supervisor:
 
         After the death of its worker it is retried in any case, unless it was isolated already.
         """
+        outlet = self._work.outlet
+        if outlet is not None:
+            shard = outlet.find_rest(shard)
         isolated = died and shard.id not in self._isolated
         if isolated:
             self._isolated.add(shard.id)
@@ -270,12 +313,14 @@ class Supervisor:
             self._handle(Notice(f"shard {shard.id} failed and will be {how}: {error}"))
         else:
             self._handle(Notice(f"shard {shard.id} failed: {error}"))
+            if outlet is not None:
+                outlet.give_up(shard)
 
     def _replace_dead(self, process: Process) -> None:
         """Take back the shards of a worker that died, and start another one."""
         self._processes.remove(process)
         status = process.popen.wait()
-        close_pipes(process)
+        self._close_pipes(process)
         how = describe_exit(status)
         if not process.ready:
             self._failed_starts += 1
@@ -289,14 +334,14 @@ class Supervisor:
         if not self._finished():
             self.start()
 
-
-def close_pipes(process: Process) -> None:
-    """Close the pipes of a process that has ended."""
-    if process.listener is not None:
-        process.listener.join()
-    for pipe in (process.popen.stdin, process.popen.stdout):
-        assert pipe is not None  # noqa: S101  (for the type checker)
-        try:
-            pipe.close()
-        except OSError:
-            log.debug("unsent messages to worker %d are dropped", process.popen.pid)
+    def _close_pipes(self, process: Process) -> None:
+        """Close the pipes of a process that has ended."""
+        if process.listener is not None:
+            process.listener.join()
+        self._pipes.remove(process.popen.stdin, process.popen.stdout)
+        for pipe in (process.popen.stdin, process.popen.stdout):
+            assert pipe is not None  # noqa: S101  (for the type checker)
+            try:
+                pipe.close()
+            except OSError:
+                log.debug("unsent messages to worker %d are dropped", process.popen.pid)

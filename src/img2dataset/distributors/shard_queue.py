@@ -38,6 +38,10 @@ class ShardQueue:
         return bool(self._to_retry)
 
     @property
+    def has_read_ahead(self) -> bool:
+        return bool(self._read_ahead)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to give out, now or later, unless a shard fails."""
         return self.all_read and not self._read_ahead and not self._to_retry

@@ -10,7 +10,7 @@ from img2dataset.formats.format import WriterConfig
 from img2dataset.formats.opt_out import find_signals
 from img2dataset.json_text import to_utf8
 from img2dataset.options import OPT_OUT
-from img2dataset.records import CAPTION, EncodedImage, Row, Sample
+from img2dataset.records import CAPTION, EncodedImage, Failure, Row, Sample
 
 
 def describe(sample: Sample, image: EncodedImage, config: WriterConfig) -> dict[str, Any]:
@@ -35,6 +35,21 @@ def describe(sample: Sample, image: EncodedImage, config: WriterConfig) -> dict[
     if config.save_opt_out_signals:
         document[OPT_OUT] = find_signals(sample)
     return document
+
+
+NO_IMAGE = EncodedImage(b"", None, None, None, None)
+
+
+def describe_row(sample: Sample, config: WriterConfig) -> dict[str, Any]:
+    """Return the metadata of a sample, failed or not, as `describe` does."""
+    match sample.outcome:
+        case Failure() as failure:
+            document = describe(sample, NO_IMAGE, config)
+            document["status"] = failure.reason.status.value
+            document["error_message"] = failure.message
+            return document
+        case image:
+            return describe(sample, image, config)
 
 
 def encode_caption(row: Row) -> bytes:

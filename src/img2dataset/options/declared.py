@@ -69,7 +69,7 @@ class DeclaredOptions:
     )
     output_folder: str = option(
         "images", "where the dataset goes: a folder or any fsspec URL", Group.OUTPUT,
-        check=not_empty,
+        check=not_empty, stores=True,
     )  # fmt: skip
     processes_count: int = option(
         1, "worker processes; one already uses every core for pixels. With pyspark and ray: cores "
@@ -114,6 +114,7 @@ class DeclaredOptions:
         Group.OUTPUT,
         check=OneOf(OutputFormat),
         shapes_output=True,
+        stores=True,
     )
     input_format: str = option(
         "txt", "txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz; or parquet; or "
@@ -150,9 +151,14 @@ class DeclaredOptions:
         10, "seconds for one URL, redirects included", Group.DOWNLOAD, check=positive_seconds
     )
     enable_wandb: bool = option(
-        False, "log to Weights & Biases (needs img2dataset[wandb])", Group.REPORTS
+        False,
+        "log to Weights & Biases (needs img2dataset[wandb])",
+        Group.REPORTS,
+        stores=True,
     )
-    wandb_project: str = option("img2dataset", "its project name", Group.REPORTS, check=not_empty)
+    wandb_project: str = option(
+        "img2dataset", "its project name", Group.REPORTS, check=not_empty, stores=True
+    )
     oom_shard_count: int = option(
         5, "digits of shard names", Group.OUTPUT, check=between(1, 100), shapes_output=True
     )
@@ -169,9 +175,14 @@ class DeclaredOptions:
         DistributorName.explained(),
         Group.RUN,
         check=OneOf(DistributorName),
+        stores=True,
     )
     subjob_size: int = option(
-        1000, "shards that Spark or Ray are given at once", Group.RUN, check=at_least(1)
+        1000,
+        "shards that Spark or Ray are given at once",
+        Group.RUN,
+        check=at_least(1),
+        stores=True,
     )
     retries: int = option(
         0, "extra attempts per URL, for transient failures", Group.DOWNLOAD, check=at_least(0)
@@ -197,6 +208,7 @@ class DeclaredOptions:
         IncrementalMode.explained(),
         Group.RUN,
         check=OneOf(IncrementalMode),
+        stores=True,
     )
     max_shard_retry: int = option(
         1, "times a failed shard is tried again at the end", Group.RUN, check=at_least(0)
@@ -291,6 +303,7 @@ class DeclaredOptions:
         "that run the same command many times: Slurm arrays, Kubernetes indexed jobs",
         Group.RUN,
         check=index_and_count,
+        stores=True,
     )
     user_agent_contact: str | None = option(
         None,
@@ -313,11 +326,11 @@ class DeclaredOptions:
     )
     parquet_layout: str = option(
         "default", f"of output_format parquet: {ParquetLayout.explained()}", Group.OUTPUT,
-        check=OneOf(ParquetLayout), shapes_output=True,
+        check=OneOf(ParquetLayout), shapes_output=True, stores=True,
     )  # fmt: skip
     mds_compression: str = option(
         "none", f"of output_format mds: {MdsCompression.explained()}", Group.OUTPUT,
-        check=OneOf(MdsCompression), shapes_output=True,
+        check=OneOf(MdsCompression), shapes_output=True, stores=True,
     )  # fmt: skip
 
     accept_changed_list: bool = option(
@@ -326,6 +339,7 @@ class DeclaredOptions:
         "it is now, would not give are removed and made again; all others are kept. Without it "
         "such a list is refused; one that touches no shard that is done is always taken",
         Group.RUN,
+        stores=True,
     )
 
     # not shapes_output: indexes can be added to a dataset, and left out
@@ -335,15 +349,20 @@ class DeclaredOptions:
         "these. None = those that the dataset has, [] = none. sizes.json is always written",
         Group.OUTPUT,
         check=index_kinds,
+        stores=True,
     )
 
     verbose: bool = option(
-        False, "on a terminal, show the total after each shard too, as in logs", Group.REPORTS
+        False,
+        "on a terminal, show the total after each shard too, as in logs",
+        Group.REPORTS,
+        stores=True,
     )
     quiet: bool = option(
         False,
         "print nothing but errors; the exit code says the rest (in Python, the report)",
         Group.REPORTS,
+        stores=True,
     )
 
     card: bool = option(
@@ -351,6 +370,7 @@ class DeclaredOptions:
         "at the end, write what lets others load the dataset: README.md (the dataset card), "
         "croissant.json and, with files, metadata.parquet",
         Group.OUTPUT,
+        stores=True,
     )
 
     @property

@@ -24,13 +24,14 @@ class Group(str, Enum):
     REPORTS = "Reports"
 
 
-def option(
+def option(  # noqa: PLR0913  (all that there is to say of one)
     default: Any,
     help: str,  # noqa: A002  (the word that argparse and the field use)
     group: Group,
     *,
     check: Check | None = None,
     shapes_output: bool = False,
+    stores: bool = False,
 ) -> Any:
     """Declare one option.
 
@@ -40,6 +41,13 @@ def option(
         group: the heading that it stands under.
         check: what is allowed, beyond its type; of a closed set, `OneOf` it.
         shapes_output: whether it changes what is stored: a run is not resumed with another value.
+        stores: whether it says how a dataset is stored, or shown while it is: `stream` refuses it.
     """
-    metadata = {"help": help, "group": group, "check": check, "shapes_output": shapes_output}
+    metadata = {
+        "help": help,
+        "group": group,
+        "check": check,
+        "shapes_output": shapes_output,
+        "stores": stores,
+    }
     return field(default=default, metadata=metadata)

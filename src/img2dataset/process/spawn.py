@@ -24,6 +24,10 @@ function `main`, and the arguments of that module: the first of these is sys.arg
 KEPT_BLOCK_BYTES = 16_000_000
 """Largest block that is kept when it is freed: the pixels of most images."""
 
+F_SETPIPE_SZ = 1031
+"""Linux; Python has a name for it since 3.10, on Linux only."""
+WIDE_PIPE_BYTES = 1 << 20
+
 EXIT_ORPHANED = 3
 EXIT_CRASHED = 70  # EX_SOFTWARE
 
@@ -40,6 +44,17 @@ def start_python(module: str, argument: str) -> subprocess.Popen[bytes]:
         # Ctrl-C in the terminal is for the first parent only
         start_new_session=os.name == "posix",
     )
+
+
+def widen_pipe(pipe: IO[bytes]) -> None:
+    """Let a pipe hold a whole message with images, where the system can: else its two ends take
+    turns every 64 kB."""
+    try:
+        import fcntl  # noqa: PLC0415  (not on Windows)
+
+        fcntl.fcntl(pipe, F_SETPIPE_SZ, WIDE_PIPE_BYTES)
+    except (ImportError, OSError):  # not Linux, or the user has too many
+        return
 
 
 def open_pipes_to_parent() -> tuple[IO[bytes], IO[bytes]]:

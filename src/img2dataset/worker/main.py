@@ -28,7 +28,7 @@ from img2dataset.fetch import Engine, FetchConfig
 from img2dataset.formats import WriterConfig, find_format
 from img2dataset.images import SLOWER_NOTICE, ImageConfig
 from img2dataset.job import Job
-from img2dataset.records import Sample, Shard, key_digits, sample_key, shard_name
+from img2dataset.records import Row, Sample, Shard, key_digits, sample_key, shard_name
 from img2dataset.sources import load_table
 from img2dataset.sources.rows import make_rows
 from img2dataset.storage.failures import as_transient_error
@@ -39,6 +39,7 @@ from img2dataset.worker.pipeline import Limits, Pipeline
 from img2dataset.worker.process_image import ImageStage
 from img2dataset.worker.process_row import make_process
 from img2dataset.worker.resources import image_threads, limit_bytes
+from img2dataset.worker.send_shard import ShardSender
 from img2dataset.worker.store_shard import STORAGE_ERRORS, OpenShard, ShardStore, discard_output
 
 MAX_OPEN_SHARDS = 64
@@ -73,9 +74,7 @@ class Worker:
         self._job = job
         self._link = link
         self._storage_retry = StorageRetry(options.max_storage_wait, self._say)
-        self._store = ShardStore(
-            job, open_output(job, self._storage_retry), WriterConfig.of(options)
-        )
+        self._store = open_store(job, link, self._storage_retry)
         self._closing = Closing()
         self._source = job.source
         self._open: dict[int, OpenShard] = {}
@@ -92,12 +91,10 @@ class Worker:
             self._say,
         )
         self._pipeline = Pipeline(
-            lambda deliver, room: Engine(fetching, deliver, room, say=self._say),
+            lambda deliver, room: Engine(fetching, deliver, room, say=self._say_later),
             make_process(options, self._images.picture, self._say_of_hashes),
             image_threads=image_threads(options, job.cores),
-            limits=Limits(
-                count=max(64, options.thread_count), bytes=limit_bytes(options, job.cores)
-            ),
+            limits=find_limits(job),
             # bytes that are stored unchanged are only hashed and checked
             inline=lambda row: options.disable_all_reencoding and not self._images.is_isolated(row),
         )
@@ -125,18 +122,12 @@ class Worker:
         next_count = 0.0
         while not self._closing.over(self._open.values()):
             self._ask()
-            events = self._pipeline.get(timeout=PROGRESS_INTERVAL_S)
+            left = self._store.seconds_left
+            timeout = PROGRESS_INTERVAL_S if left is None else min(left, PROGRESS_INTERVAL_S)
+            events = self._pipeline.get(timeout)
             for event in events:
-                match event:
-                    case Sample() as sample:
-                        self._pack(sample)
-                    case TakeShard(shard=shard, isolated=isolated):
-                        if isolated:
-                            self._images.isolate(shard.id)
-                        self._begin(shard)
-                    case Stop():
-                        self._closing.begin()
-                        self._store.stopping = True
+                self._handle(event)
+            self._store.flush()
             self._pipeline.packed(event for event in events if isinstance(event, Sample))
             if len(events) < MIN_BATCH:
                 # a shard that was asked for is begun at once
@@ -145,6 +136,20 @@ class Worker:
             if time.monotonic() >= next_count:
                 next_count = time.monotonic() + PROGRESS_INTERVAL_S
                 self._count()
+
+    def _handle(self, event: Sample | TakeShard | Notice | Stop) -> None:
+        match event:
+            case Sample() as sample:
+                self._pack(sample)
+            case TakeShard(shard=shard, isolated=isolated):
+                if isolated:
+                    self._images.isolate(shard.id)
+                self._begin(shard)
+            case Notice():
+                self._link.send(event)
+            case Stop():
+                self._closing.begin()
+                self._store.stopping = True
 
     def _hear(self, message: TakeShard | Stop) -> None:
         """Take a message, in the thread that listens."""
@@ -166,13 +171,14 @@ class Worker:
 
     def _begin(self, shard: Shard) -> None:
         self._wanting = False
-        name = shard_name(shard.id, self._options.oom_shard_count)
+        list_shard, first = shard.slice_of or (shard.id, 0)
+        name = shard_name(list_shard, self._options.oom_shard_count)
         opened = OpenShard(shard.id, name, shard.count, None, time.time(), stored=shard.stored)
         self._open[shard.id] = opened
         digits = key_digits(self._options.number_sample_per_shard)
 
         def key_of(index: int) -> str:
-            return sample_key(shard.id, index, digits, self._options.oom_shard_count)
+            return sample_key(list_shard, first + index, digits, self._options.oom_shard_count)
 
         try:
             before = self._store.find_stored(opened)
@@ -184,11 +190,16 @@ class Worker:
             self._store.fail(opened, error)
             self._finish(opened)
             return
-        opened.missing = table.num_rows
-        if opened.missing == 0:
+        rows: list[Row] = []
+        if table.num_rows > len(shard.left_out):
+            rows = make_rows(table, shard.id, self._source, keys)
+        if shard.left_out:
+            rows = [row for row in rows if row.index not in shard.left_out]
+        opened.missing = len(rows)
+        if rows:
+            self._pipeline.submit(rows)
+        else:
             self._finish(opened)
-            return
-        self._pipeline.submit(make_rows(table, shard.id, self._source, keys))
 
     def _load(self, shard: Shard) -> pa.Table:
         """Read the rows of the list, with retries while a store is down."""
@@ -222,6 +233,10 @@ class Worker:
 
     def _say(self, text: str) -> None:
         self._link.send(Notice(text))
+
+    def _say_later(self, text: str) -> None:
+        """Say something from the fetch thread, which never waits for the parent to listen."""
+        self._pipeline.put(Notice(text))
 
     def _say_of_hashes(self, text: str) -> None:
         self._link.send(Notice(text, topic="verify_hash"))
@@ -257,6 +272,22 @@ class Closing:
             return False
         left = self._end - time.monotonic()
         return left <= 0 or not any(shard.missing <= self._rate * left for shard in shards)
+
+
+def find_limits(job: Job) -> Limits:
+    """What may wait in this worker; of a stream no more than its prefetch allows."""
+    most = limit_bytes(job.options, job.cores)
+    if job.sending is not None:
+        most = min(most, job.sending.limit_bytes)
+    return Limits(count=max(64, job.options.thread_count), bytes=most)
+
+
+def open_store(job: Job, link: Link, storage_retry: StorageRetry) -> ShardStore | ShardSender:
+    """Open what takes the samples: the output folder, or for a stream the parent."""
+    config = WriterConfig.of(job.options)
+    if job.sending is None:
+        return ShardStore(job, open_output(job, storage_retry), config)
+    return ShardSender(link, config, sends_failures=job.sending.sends_failures)
 
 
 def open_output(job: Job, storage_retry: StorageRetry) -> Folder:

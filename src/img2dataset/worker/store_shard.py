@@ -93,6 +93,14 @@ class ShardStore:
             except STORAGE_ERRORS as error:
                 self.fail(shard, error)
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Time until `flush` is to be called again: nothing waits here."""
+        return None
+
+    def flush(self) -> None:
+        """Nothing waits here: a writer has each sample at once."""
+
     def store(self, shard: OpenShard, end_time: float) -> ShardResult:
         """The last row is in: store the shard, and return the result that counts.  If it could
         not be stored, `shard.error` says why."""

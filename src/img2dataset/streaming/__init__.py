@@ -1,0 +1,1 @@
+"""A list -> samples in the process that asks for them, as they arrive; nothing is stored."""
