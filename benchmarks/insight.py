@@ -39,7 +39,9 @@ def make_table(shard: int, rows: int, hosts: int, seed: int) -> pa.Table:
     random = np.random.default_rng((seed, shard))
     ranks = np.minimum(random.zipf(1.3, rows), hosts)
     outcomes = random.choice(
-        len(MESSAGES) + 1, rows, p=[1 - sum(each[2] for each in MESSAGES), *(each[2] for each in MESSAGES)]
+        len(MESSAGES) + 1,
+        rows,
+        p=[1 - sum(each[2] for each in MESSAGES), *(each[2] for each in MESSAGES)],
     )
     copies = random.random(rows) < DUPLICATES
     digests = []
@@ -69,7 +71,9 @@ def make_dataset(folder: Path, shards: int, rows: int, hosts: int) -> None:
         pq.write_table(table, folder / f"{shard:05d}.parquet")
         labels = table["error_message"].value_counts().to_pylist()
         counts = {each["values"] or "success": each["counts"] for each in labels}
-        statuses = {each["values"]: each["counts"] for each in table["status"].value_counts().to_pylist()}
+        statuses = {
+            each["values"]: each["counts"] for each in table["status"].value_counts().to_pylist()
+        }
         stats = {
             "count": rows,
             "successes": statuses.get("success", 0),
@@ -87,7 +91,9 @@ def make_dataset(folder: Path, shards: int, rows: int, hosts: int) -> None:
 def measure(words: list[str]) -> str:
     """Run a command; return its seconds, CPU seconds and peak memory."""
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "img2dataset", *words], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "img2dataset", *words], stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - start

@@ -13,7 +13,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 
 if TYPE_CHECKING:
     from img2dataset._download import download
-    from img2dataset.api import push, verify
+    from img2dataset.api import inspect, push, verify, write_report
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RunError,
         SourceError,
     )
+    from img2dataset.insight.findings import Findings
     from img2dataset.report import Progress, Report
     from img2dataset.reports import Reporter
     from img2dataset.tally import ShardResult, Tally
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DamagedError",
+    "Findings",
     "Img2datasetError",
     "MissingExtraError",
     "OptionError",
@@ -44,13 +46,15 @@ __all__ = [
     "Verification",
     "__version__",
     "download",
+    "inspect",
     "push",
     "verify",
+    "write_report",
 ]
 
 _HOMES = {
     "_download": ("download",),
-    "api": ("push", "verify"),
+    "api": ("inspect", "push", "verify", "write_report"),
     "errors": (
         "DamagedError",
         "Img2datasetError",
@@ -60,6 +64,7 @@ _HOMES = {
         "RunError",
         "SourceError",
     ),
+    "insight.findings": ("Findings",),
     "report": ("Progress", "Report"),
     "reports": ("Reporter",),
     "tally": ("ShardResult", "Tally"),

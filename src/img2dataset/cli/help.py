@@ -18,6 +18,8 @@ Usage:
   img2dataset URL_LIST [IMAGE_SIZE [OUTPUT_FOLDER]] [--name=value ...]
   img2dataset recipe [NAME [--run OUTPUT]]
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
+  img2dataset inspect OUTPUT_FOLDER [--json | --failed | --sample K]
+  img2dataset report OUTPUT_FOLDER [--html FILE]
   img2dataset push OUTPUT_FOLDER hf://datasets/OWNER/NAME [--public]
 
 Examples:

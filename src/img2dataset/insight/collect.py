@@ -70,7 +70,9 @@ def collect(folder: Folder) -> Findings:
     """
     layout = read_layout(folder)
     if not layout.shards:
-        raise OptionError(f"{folder.url!r} has no shards that are done: there is nothing to look at")
+        raise OptionError(
+            f"{folder.url!r} has no shards that are done: there is nothing to look at"
+        )
     merged = Merged()
     for number, facts in enumerate(read_shards(folder, layout)):
         merged.add(number, facts)

@@ -20,6 +20,7 @@ MAX_FREQUENT = 1 << 14
 
 Words: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]"
 Numbers: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
+Flags: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,10 @@ class DigestCounts:
         self._parts, self._waiting = [kept], len(kept)
         return kept
 
-    def _find_sampled(self, pairs: Pairs) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def _find_sampled(self, pairs: Pairs) -> Flags:
         mask = np.uint64((1 << self.level) - 1)
-        return (pairs.digests & mask) == 0
+        sampled: Flags = (pairs.digests & mask) == 0
+        return sampled
 
     def count_distinct(self) -> int:
         """Count the distinct hashes; an estimate if `level` is not 0."""
@@ -131,4 +133,10 @@ class DigestCounts:
         return kept.take(chosen[order])
 
 
-EMPTY = Pairs(*(np.zeros(0, kind) for kind in (np.uint64, np.uint64, np.int64, np.uint64, np.int64)))
+EMPTY = Pairs(
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.uint64),
+    np.zeros(0, np.int64),
+)

@@ -84,7 +84,9 @@ class FailedRows:
             is_failed = pc.and_(is_failed, pc.equal(hosts.cast(pa.string()), self.host))
         rows = batch.filter(is_failed)
         messages = pc.dictionary_encode(pc.fill_null(take_text(rows, MESSAGE), ""))
-        named = pa.array([name_reason(each) for each in messages.dictionary.to_pylist()], pa.string())
+        named = pa.array(
+            [name_reason(each) for each in messages.dictionary.to_pylist()], pa.string()
+        )
         reasons = named.take(pa.array(to_numbers(messages.indices)))
         rows = rows.append_column(REASON, reasons)
         return rows if self.reason is None else rows.filter(pc.equal(reasons, self.reason))

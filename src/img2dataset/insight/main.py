@@ -71,7 +71,9 @@ def make_sheet(folder: Folder, findings: Findings, seed: int) -> Sheet:
     set_up_thumbnails()
     shards = read_layout(folder).shards
     tiles = []
-    for picture in read_pictures(folder, shards, choose_places(findings.points, SHEET_IMAGES, seed)):
+    for picture in read_pictures(
+        folder, shards, choose_places(findings.points, SHEET_IMAGES, seed)
+    ):
         small = make_thumbnail(picture.data)
         if small is not None:
             tiles.append((picture.key, picture.url, picture.caption or "", small))
@@ -79,7 +81,11 @@ def make_sheet(folder: Folder, findings: Findings, seed: int) -> Sheet:
 
 
 def export_failed(
-    output_folder: str, asked: FailedRows, output: str | None, write: Callable[[str], object], say: Say
+    output_folder: str,
+    asked: FailedRows,
+    output: str | None,
+    write: Callable[[str], object],
+    say: Say,
 ) -> None:
     """Write failed rows as CSV by `write`, or as a list into the file `output`."""
     with reading(output_folder) as folder:
@@ -146,5 +152,3 @@ def write_picture(output: str, picture: Picture) -> str:
     with open_target(f"{output.rstrip('/')}/{name}") as file:
         file.write(picture.data)
     return name
-
-

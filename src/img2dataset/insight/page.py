@@ -33,6 +33,7 @@ MAX_URL = 300
 """Characters of a URL that are shown."""
 MAX_CAPTION = 300
 MAX_UNREADABLE = 20
+CLASS_MEANINGS = {kind.value: kind.meaning for kind in FailureClass}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ def show_head(findings: Findings, name: str) -> str:
         (count(findings.failed_to_download), "not downloaded"),
         (count(findings.failed_to_resize), "not usable as images"),
     )
-    items = "".join(f"<li><b>{text(big)}</b><span>{text(small)}</span></li>" for big, small in tiles)
+    items = "".join(
+        f"<li><b>{text(big)}</b><span>{text(small)}</span></li>" for big, small in tiles
+    )
     return (
         f"<header><h1><bdi>{text(name)}</bdi></h1>"
         f'<p class="dim">{text(describe(findings))}</p><ul class="tiles">{items}</ul></header>'
@@ -163,7 +166,7 @@ def show_reasons(findings: Findings) -> str:
     ]  # fmt: skip
     chart = Chart(
         "classes", "Failures by class",
-        "; ".join(f"{kind}: {FailureClass(kind).meaning}" for kind in findings.classes) + ".",
+        "; ".join(f"{kind}: {CLASS_MEANINGS[kind]}" for kind in findings.classes) + ".",
     )  # fmt: skip
     return svg.draw_bars(chart, bars, ("class", "rows")) + "".join(
         show_reason(reason, findings.rows) for reason in findings.reasons
@@ -200,7 +203,7 @@ def show_retry(findings: Findings) -> str:
         return ""
     share = findings.transient / findings.rows
     how = (
-        f"<pre tabindex=\"0\"><code>{text(findings.retry)}</code></pre>"
+        f'<pre tabindex="0"><code>{text(findings.retry)}</code></pre>'
         '<p class="small-text dim">Add the options that do not shape the dataset, such as '
         "thread_count, as before.</p>"
         if findings.retry_is_command
@@ -229,7 +232,9 @@ def show_hosts(findings: Findings) -> str:
         f"What became of the rows of the {min(MAX_HOSTS, len(hosts.busiest))} hosts with the most, "
         f"of {count(hosts.known)}.{lacking}",
     )  # fmt: skip
-    content = svg.draw_bars(busiest, [make_host_bar(h) for h in hosts.busiest[:MAX_HOSTS]], ("host", "rows"))
+    content = svg.draw_bars(
+        busiest, [make_host_bar(h) for h in hosts.busiest[:MAX_HOSTS]], ("host", "rows")
+    )
     if not hosts.worst:
         return content
     rows = "".join(show_host_row(host) for host in hosts.worst[:MAX_TABLE_HOSTS])
@@ -239,7 +244,7 @@ def show_hosts(findings: Findings) -> str:
     )
     return (
         f"{content}<h3>Hosts with the most failures</h3>"
-        f"<p class=\"small-text dim\">List the rows of one: <code>img2dataset inspect "
+        f'<p class="small-text dim">List the rows of one: <code>img2dataset inspect '
         f"{text(findings.output_folder)} --failed --host=HOST</code></p>"
         + svg.wrap_table(f"{head}<tbody>{rows}</tbody>", "hosts with the most failures")
     )
@@ -349,7 +354,12 @@ def show_placeholders(found: Duplicates) -> str:
     if not found.placeholders:
         return "<p>No host gave the same bytes for five or more of its URLs.</p>"
     rows = [
-        [each.host, count(each.rows), f"{each.urls}{'+' if each.urls >= 64 else ''}", each.digest[:16]]
+        [
+            each.host,
+            count(each.rows),
+            f"{each.urls}{'+' if each.urls >= 64 else ''}",
+            each.digest[:16],
+        ]
         for each in found.placeholders
     ]
     cells = "".join(

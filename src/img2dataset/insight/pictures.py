@@ -95,7 +95,9 @@ def choose_rows(folder: Folder, shard: StoredShard, places: Sequence[int]) -> Ch
     """Look up the chosen successes of a shard in its table."""
     with open_checked(folder, shard.name + TABLE) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
-        there = [name for name in ("key", URL, "status", CAPTION) if name in parquet.schema_arrow.names]
+        there = [
+            name for name in ("key", URL, "status", CAPTION) if name in parquet.schema_arrow.names
+        ]
         table = parquet.read(columns=there, use_threads=False)
     kept = table.filter(pc.equal(table["status"].cast(pa.string()), SUCCESS))
     rows = kept.take([place for place in places if place < kept.num_rows]).combine_chunks()
@@ -106,10 +108,7 @@ def choose_rows(folder: Folder, shard: StoredShard, places: Sequence[int]) -> Ch
     keys, urls = take_text(batch, "key").to_pylist(), take_text(batch, URL).to_pylist()
     return Choice(
         shard,
-        {
-            key: (url or "", caption)
-            for key, url, caption in zip(keys, urls, captions, strict=True)
-        },
+        {key: (url or "", caption) for key, url, caption in zip(keys, urls, captions, strict=True)},
     )
 
 

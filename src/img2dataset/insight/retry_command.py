@@ -29,7 +29,9 @@ def advise_retry(
 ) -> RetryAdvice:
     """Write the command, if the folder has recorded everything that it needs."""
     if set(output_formats) <= WITHOUT_ROWS:
-        return RetryAdvice("this output_format keeps no rows: make the dataset again", is_command=False)
+        return RetryAdvice(
+            "this output_format keeps no rows: make the dataset again", is_command=False
+        )
     if len(sections) > 1:
         return RetryAdvice(
             f"{SAME_WITH_RETRY}: the last one, because lists were added", is_command=False

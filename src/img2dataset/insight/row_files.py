@@ -20,7 +20,13 @@ from img2dataset.json_text import to_json
 from img2dataset.recipes.command import format_command
 from img2dataset.records import CAPTION, URL
 
-LIST_FORMATS = {".csv": "csv", ".tsv": "tsv", ".txt": "txt", ".jsonl": "jsonl", ".parquet": "parquet"}
+LIST_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".txt": "txt",
+    ".jsonl": "jsonl",
+    ".parquet": "parquet",
+}
 """Ending of a file -> its input_format."""
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 READING = (
@@ -79,9 +85,7 @@ def find_list_format(path: str) -> str:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in LIST_FORMATS:
-        raise OptionError(
-            f"--output={path}: a list of rows ends in {', '.join(LIST_FORMATS)}"
-        )
+        raise OptionError(f"--output={path}: a list of rows ends in {', '.join(LIST_FORMATS)}")
     return LIST_FORMATS[suffix]
 
 
@@ -140,7 +144,7 @@ class ListWriter:
             self._parquet = pq.ParquetWriter(self._file, pa.schema(fields))
         schema = self._parquet.schema
         columns = []
-        for (old, new) in self._names:
+        for old, new in self._names:
             place = batch.schema.get_field_index(old)
             kind = schema.field(new).type
             column = batch.column(place) if place >= 0 else pa.nulls(batch.num_rows)

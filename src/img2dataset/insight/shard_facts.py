@@ -248,5 +248,3 @@ def mark_urls(urls: pa.Array) -> Words:
 def to_objects(texts: pa.Array) -> Any:
     """Return texts as Python's, which is several times faster than `to_pylist`."""
     return texts.to_numpy(zero_copy_only=False)
-
-

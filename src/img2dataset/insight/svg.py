@@ -119,7 +119,10 @@ def draw_bars(chart: Chart, bars: Sequence[Bar], columns: tuple[str, str]) -> st
     shapes = "".join(draw_bar(bar, number * BAR_STEP, longest) for number, bar in enumerate(bars))
     names = list(dict.fromkeys(part.name for bar in bars for part in bar.segments))
     rows = [
-        [bar.label, *(count(sum(s.value for s in bar.segments if s.name == name)) for name in names)]
+        [
+            bar.label,
+            *(count(sum(s.value for s in bar.segments if s.name == name)) for name in names),
+        ]
         for bar in bars
     ]
     colours = {part.name: part.colour for bar in bars for part in bar.segments if part.value}
@@ -261,9 +264,7 @@ def make_legend(colours: dict[str, str]) -> str:
 def make_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Make a table of texts, which scrolls if it is too wide."""
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in heads)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
+    body = "".join(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return wrap_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", heads[0])
 
 
