@@ -24,6 +24,7 @@ from img2dataset.insight.pictures import (
 from img2dataset.insight.row_files import ListWriter, find_list_format, make_command, write_csv
 from img2dataset.insight.targets import open_folder, open_target
 from img2dataset.storage.folder import Folder
+from img2dataset.text import plural
 
 SHEET_IMAGES = 64
 """Images on the contact sheet of a page."""
@@ -106,8 +107,9 @@ def export_failed(
             writer.close()
             if writer.count == 0:
                 raise OptionError(f"no failed row is stored that matches: {output} is not written")
-    say(f"{writer.count:,} rows are in {output}; this command runs them:")
-    say(make_command(output, output_folder, writer.options))
+    command = make_command(output, output_folder, writer.options).replace(" \\\n ", "")
+    rows = plural(writer.count, "row is", "rows are")
+    say(f"{rows} in {output}; this command runs them:  {command}")
 
 
 def export_samples(output_folder: str, count: int, output: str, seed: int, say: Say) -> int:
@@ -130,7 +132,7 @@ def export_samples(output_folder: str, count: int, output: str, seed: int, say: 
     csv.writer(out, lineterminator="\n").writerows(rows)
     with open_target(f"{output.rstrip('/')}/{SAMPLES_FILE}") as file:
         file.write(out.getvalue().encode())
-    say(f"{len(rows) - 1:,} images and {SAMPLES_FILE} are in {output}")
+    say(f"{plural(len(rows) - 1, 'image')} and {SAMPLES_FILE} are in {output}")
     return len(rows) - 1
 
 

@@ -176,6 +176,8 @@ def show_reasons(findings: Findings) -> str:
 def show_reason(reason: ReasonCount, rows: int) -> str:
     tag = '<span class="tag">a retry may help</span>' if reason.transient else ""
     messages = "".join(f"<li>{text(line)}: {count(n)}</li>" for line, n in reason.messages.items())
+    most = ", ".join(f"{text(m)}: {count(n)}" for m, n in list(reason.messages.items())[:3])
+    several = f'<p class="small-text">{most}</p>' if len(reason.messages) > 1 else ""
     examples = "".join(f"<li>{link(url)}</li>" for url in reason.examples)
     shown = (
         f"<details><summary>Stored messages and examples"
@@ -185,7 +187,7 @@ def show_reason(reason: ReasonCount, rows: int) -> str:
     return (
         f'<div class="reason"><h3><code>{text(reason.name)}</code>'
         f'<span class="count">{count(reason.rows)} rows, {reason.rows / rows:.1%}</span>{tag}</h3>'
-        f"<p>{text(reason.meaning)}</p>"
+        f"<p>{text(reason.meaning)}</p>{several}"
         f'<p class="small-text dim">What to do: {text(reason.advice)}.</p>{shown}</div>'
     )
 
@@ -233,7 +235,10 @@ def show_hosts(findings: Findings) -> str:
         f"of {count(hosts.known)}.{lacking}",
     )  # fmt: skip
     content = svg.draw_bars(
-        busiest, [make_host_bar(h) for h in hosts.busiest[:MAX_HOSTS]], ("host", "rows")
+        busiest,
+        [make_host_bar(h) for h in hosts.busiest[:MAX_HOSTS]],
+        ("host", "rows"),
+        shares=True,
     )
     if not hosts.worst:
         return content

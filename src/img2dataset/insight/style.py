@@ -26,7 +26,7 @@ header { padding-top: 2rem; } footer { padding-bottom: 2rem; color: var(--dim); 
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 0 0 .75rem; } h3 { font-size: 1rem; margin: 0; }
 p { margin: .25rem 0 .75rem; } .dim { color: var(--dim); } .small-text { font-size: .875rem; }
-a { color: var(--link); } a, td, bdi { overflow-wrap: anywhere; }
+a { color: var(--link); } a, bdi, li { overflow-wrap: anywhere; }
 a:focus-visible, summary:focus-visible, .scroll:focus-visible, pre:focus-visible {
   outline: 3px solid var(--link); outline-offset: 2px; border-radius: 4px; }
 section { background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
@@ -57,7 +57,7 @@ table { border-collapse: collapse; width: 100%; font-size: .875rem;
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-top: 1px solid var(--rule);
   vertical-align: top; } thead th { border-top: 0; color: var(--dim); font-weight: 600; }
 td.number, th.number { text-align: right; white-space: nowrap; }
-.scroll td { min-width: 4rem; } tr.this td { font-weight: 700; }
+.scroll td:last-child { min-width: 9rem; } .scroll td a, .scroll td bdi { display: inline-block; min-width: min(12rem, 40vw); } tr.this td { font-weight: 700; }
 details > summary { cursor: pointer; color: var(--dim); font-size: .875rem; }
 .for-readers { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }
@@ -72,13 +72,15 @@ code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono"
   font-size: .875em; } code { overflow-wrap: anywhere; }
 pre { background: var(--code); border-radius: 8px; padding: .75rem 1rem; margin: .5rem 0;
   white-space: pre-wrap; overflow-wrap: anywhere; }
-.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .5rem;
+.sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); gap: .5rem;
   list-style: none; margin: 0; padding: 0; }
-.sheet li { min-width: 0; } .sheet img { display: block; width: 100%; height: 6.5rem;
+.sheet li { min-width: 0; } .sheet img { display: block; width: 100%; height: 5.5rem;
   object-fit: contain; background: var(--track); border-radius: 6px; }
 .sheet span { display: block; font-size: .75rem; color: var(--dim); white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; }
 .warning { border-left: 4px solid var(--warn); }
+@media (max-width: 30rem) { section { padding: 1rem .85rem; }
+  svg .small { font-size: 10px; } svg .odd { display: none; } }
 @media print { :root { color-scheme: light; } body { background: none; font-size: 11pt; }
   section, .tiles li { border-color: #bbb; break-inside: avoid; }
   section.long { break-inside: auto; } details:not([open]) { display: none; }

@@ -22,6 +22,8 @@ COLUMNS_HEIGHT, LINE_HEIGHT, LABELS_HEIGHT = 150, 160, 22
 """Pixels."""
 GRID = (0.0, 0.5, 1.0)
 """Shares of the height at which a line chart has a line."""
+LINE_WIDTH = "92%"
+"""The rest has the labels of the grid."""
 HIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode's categories of characters that a page must not take from a list: they change its order."""
 
@@ -110,13 +112,19 @@ def count(number: float) -> str:
 # -- charts --
 
 
-def draw_bars(chart: Chart, bars: Sequence[Bar], columns: tuple[str, str]) -> str:
+def draw_bars(
+    chart: Chart, bars: Sequence[Bar], columns: tuple[str, str], *, shares: bool = False
+) -> str:
     """Draw horizontal bars, one below the other, each of some segments.
 
-    `columns` names what bars and numbers are, for the table.
+    `columns` names what bars and numbers are, for the table.  With `shares` each bar has the whole
+    width; else the longest has.
     """
     longest = max((bar.total for bar in bars), default=0) or 1
-    shapes = "".join(draw_bar(bar, number * BAR_STEP, longest) for number, bar in enumerate(bars))
+    shapes = "".join(
+        draw_bar(bar, number * BAR_STEP, (bar.total or 1) if shares else longest)
+        for number, bar in enumerate(bars)
+    )
     names = list(dict.fromkeys(part.name for bar in bars for part in bar.segments))
     rows = [
         [
@@ -175,7 +183,7 @@ def draw_columns(chart: Chart, columns: Sequence[Column], names: tuple[str, str]
                 f"{make_percentage(column.value / total)}</text>"
             )
         parts.append(
-            f'<text class="small" x="{middle}" y="{COLUMNS_HEIGHT + 15}" text-anchor="middle">'
+            f'<text class="small{" odd" if number % 2 else ""}" x="{middle}" y="{COLUMNS_HEIGHT + 15}" text-anchor="middle">'
             f"{text(column.tick)}</text>"
         )
     rows = [[c.label, count(c.value), f"{c.value / total:.1%}"] for c in columns]
@@ -208,14 +216,14 @@ def draw_line(chart: Chart, points: Sequence[Point], names: tuple[str, str]) -> 
     if len(kept) == 1:  # a line needs two ends
         path += f" 1000,{1000 * (1 - kept[0].value):.1f}"
     line = (
-        f'<svg x="0" y="20" width="100%" height="{height - 20}" viewBox="0 0 1000 1000" '
+        f'<svg x="0" y="20" width="{LINE_WIDTH}" height="{height - 20}" viewBox="0 0 1000 1000" '
         f'preserveAspectRatio="none" overflow="visible"><polyline class="line" points="{path}"/></svg>'
     )
     ends = ""
     if kept:
         ends = (
             f'<text class="small" x="0" y="{height + 15}">{text(kept[0].label)}</text>'
-            f'<text class="small" x="100%" y="{height + 15}" text-anchor="end">{text(kept[-1].label)}</text>'
+            f'<text class="small" x="{LINE_WIDTH}" y="{height + 15}" text-anchor="end">{text(kept[-1].label)}</text>'
         )
     rows = [[point.label, f"{point.value:.1%}"] for point in kept]
     return make_figure(chart, grid + line + ends, height + LABELS_HEIGHT, make_table(names, rows))

@@ -129,10 +129,14 @@ def list_duplicates(findings: Findings, width: int) -> Iterator[str]:
     if found is None or not found.images:
         return
     about = "" if found.exact else "about "
-    yield from wrap(
-        f"{about}{plural(found.repeated, 'image')} ({found.repeated / found.images:.1%}) with the "
-        f"{found.hash_name} of another one", width
-    )  # fmt: skip
+    if found.repeated:
+        text = (
+            f"{about}{plural(found.repeated, 'image')} ({found.repeated / found.images:.1%}) with "
+            f"the {found.hash_name} of another one"
+        )
+    else:
+        text = f"no image has the {found.hash_name} of another one"
+    yield from wrap(text, width)  # fmt: skip
     if found.placeholders:
         yield from wrap("Likely placeholders: the same bytes for many URLs of a host", width)
     for each in found.placeholders[:MAX_PLACEHOLDERS]:

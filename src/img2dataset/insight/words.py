@@ -158,6 +158,19 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.BAD_BOXES: "The boxes of the row are not valid.",
     Reason.ENCODE: "The image could not be encoded.",
 }
+ADVICE: Mapping[Reason, str] = {
+    Reason.HTTP_STATUS: "404 and 410 are dead links; for 401 and 403 open one URL in a browser: the "
+    "server may refuse this User-Agent, or this machine's address",
+    Reason.NO_SUCH_HOST: "nothing, if the list is old; if many known hosts are among them, name other "
+    "dns_servers",
+    Reason.NOT_AN_IMAGE: "open one URL in a browser: it may be a page that replaced the image",
+    Reason.TOO_SMALL: "nothing, or lower min_image_size and make the dataset again",
+    Reason.AREA_TOO_LARGE: "nothing, or raise max_image_area and make the dataset again",
+    Reason.ASPECT_RATIO: "nothing, or raise max_aspect_ratio and make the dataset again",
+    Reason.HASH_MISMATCH: "nothing: the image has changed since the list was made; if it is most of "
+    "them, check that verify_hash names the right column, and its type",
+}
+"""What to do about some rows with a reason, where it differs from CAUSES: if they are all rows."""
 UNKNOWN_MEANING = "A message that this version does not know."
 
 
@@ -187,4 +200,4 @@ def advise(name: str) -> str:
     if name == UNKNOWN:
         return DEFAULTS[Status.FAILED_TO_DOWNLOAD]
     reason = Reason.named(name)
-    return CAUSES.get(reason, DEFAULTS[reason.status])
+    return ADVICE.get(reason) or CAUSES.get(reason, DEFAULTS[reason.status])
