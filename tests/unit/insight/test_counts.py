@@ -103,7 +103,11 @@ def test_a_histogram_has_exact_quantiles_and_every_value() -> None:
     found = counter.make_histogram((0, 10, 100))
 
     assert found is not None
-    assert [(each.label, each.count) for each in found.bins] == [("0-9", 10), ("10-99", 90), ("100+", 2)]
+    assert [(each.label, each.count) for each in found.bins] == [
+        ("0-9", 10),
+        ("10-99", 90),
+        ("100+", 2),
+    ]
     assert (found.count, found.low, found.median, found.high) == (102, 5, 50, 96)
 
 

@@ -48,7 +48,10 @@ def test_a_chart_is_well_formed_and_labels_are_text(drawn: str) -> None:
 
 
 def test_bars_of_shares_have_the_whole_width() -> None:
-    bars = [Bar("a", (Segment(1, "x", "ok"), Segment(3, "y", "gone"))), Bar("b", (Segment(1, "x", "ok"),))]
+    bars = [
+        Bar("a", (Segment(1, "x", "ok"), Segment(3, "y", "gone"))),
+        Bar("b", (Segment(1, "x", "ok"),)),
+    ]
 
     widths = [
         element.get("width")

@@ -43,9 +43,7 @@ def test_every_class_has_a_colour() -> None:
         ("", FailureClass.UNKNOWN, UNKNOWN),
     ],
 )
-def test_a_message_has_a_class_and_a_reason(
-    message: str, kind: FailureClass, reason: str
-) -> None:
+def test_a_message_has_a_class_and_a_reason(message: str, kind: FailureClass, reason: str) -> None:
     assert (classify(message), name_reason(message)) == (kind, reason)
     assert explain(reason)
     assert advise(reason)
