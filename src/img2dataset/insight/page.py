@@ -335,7 +335,7 @@ def show_tile(key: str, url: str, caption: str, data: bytes) -> str:
     title = text(f"{words}\n{svg.shorten(url, MAX_URL)}")
     return (
         f'<li title="{title}"><img alt="{text(words)}" src="data:image/jpeg;base64,{encoded}">'
-        f"<span><bdi>{text(caption.strip() or key)}</bdi></span></li>"
+        f'<span aria-hidden="true"><bdi>{text(caption.strip() or key)}</bdi></span></li>'
     )
 
 
@@ -389,18 +389,20 @@ def show_published(findings: Findings) -> str:
     this = [each for each in findings.published if each.is_this]
     shown = f"<p>This dataset has {findings.success_share:.1%} of its rows.</p>"
     if this:
-        shown += "<p>It seems to be made from this list:</p>" + list_published(this)
+        shown += "<p>It seems to be made from this list:</p>" + list_published("this list", this)
     others = [each for each in findings.published if not each.is_this]
     return (
         f"{shown}<details><summary>What others had, by list ({len(others)})</summary>"
-        f"{list_published(others)}</details>"
+        f"{list_published('other lists', others)}</details>"
         '<p class="small-text dim">Lists of the open web lose 5 to 10 points in their first year, '
         "then about a point a month; lists on one host that is kept stay near 99 %.</p>"
     )
 
 
-def list_published(published: Sequence[Published]) -> str:
-    return svg.make_table(("list", "could be had", "when", "source"), list(make_rows(published)))
+def list_published(name: str, published: Sequence[Published]) -> str:
+    return svg.make_table(
+        name, ("list", "could be had", "when", "source"), list(make_rows(published))
+    )
 
 
 def make_rows(published: Iterable[Published]) -> Iterable[tuple[str, ...]]:

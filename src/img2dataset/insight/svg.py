@@ -136,7 +136,7 @@ def draw_bars(
     colours = {part.name: part.colour for bar in bars for part in bar.segments if part.value}
     heads = [columns[0], *(names if len(names) > 1 else [columns[1]])]
     return make_figure(
-        chart, shapes, max(1, len(bars)) * BAR_STEP, make_table(heads, rows),
+        chart, shapes, max(1, len(bars)) * BAR_STEP, make_table(chart.title, heads, rows),
         legend=make_legend(colours) if len(names) > 1 else "",
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def draw_columns(chart: Chart, columns: Sequence[Column], names: tuple[str, str]
             f"{text(column.tick)}</text>"
         )
     rows = [[c.label, count(c.value), f"{c.value / total:.1%}"] for c in columns]
-    table = make_table([*names, "share"], rows)
+    table = make_table(chart.title, [*names, "share"], rows)
     return make_figure(chart, "".join(parts), COLUMNS_HEIGHT + LABELS_HEIGHT, table)
 
 
@@ -226,7 +226,9 @@ def draw_line(chart: Chart, points: Sequence[Point], names: tuple[str, str]) -> 
             f'<text class="small" x="{LINE_WIDTH}" y="{height + 15}" text-anchor="end">{text(kept[-1].label)}</text>'
         )
     rows = [[point.label, f"{point.value:.1%}"] for point in kept]
-    return make_figure(chart, grid + line + ends, height + LABELS_HEIGHT, make_table(names, rows))
+    return make_figure(
+        chart, grid + line + ends, height + LABELS_HEIGHT, make_table(chart.title, names, rows)
+    )
 
 
 def thin_out(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
@@ -269,11 +271,11 @@ def make_legend(colours: dict[str, str]) -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def make_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Make a table of texts, which scrolls if it is too wide."""
+def make_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Make a table of texts, which scrolls if it is too wide; `name` is unique on the page."""
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return wrap_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", heads[0])
+    return wrap_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", name)
 
 
 def wrap_table(content: str, name: str) -> str:
