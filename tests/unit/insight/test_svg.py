@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -32,7 +32,7 @@ def draw_all() -> list[str]:
 
 @pytest.mark.parametrize("drawn", draw_all())
 def test_a_chart_is_well_formed_and_labels_are_text(drawn: str) -> None:
-    root = ElementTree.fromstring(drawn)
+    root = ET.fromstring(drawn)
 
     tags = {element.tag for element in root.iter()}
     assert "script" not in tags
@@ -55,9 +55,9 @@ def test_bars_of_shares_have_the_whole_width() -> None:
 
     widths = [
         element.get("width")
-        for element in ElementTree.fromstring(
-            svg.draw_bars(CHART, bars, ("a", "b"), shares=True)
-        ).iter("rect")
+        for element in ET.fromstring(svg.draw_bars(CHART, bars, ("a", "b"), shares=True)).iter(
+            "rect"
+        )
         if element.get("class") != "track"
     ]
 
