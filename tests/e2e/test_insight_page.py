@@ -78,7 +78,7 @@ def open_page(browser: Browser, file: Path, width: int, scheme: Any) -> tuple[Pa
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "light"), (1200, "dark")])
-def test_the_page_is_sound(browser: Browser, page_file: Path, width: int, scheme: str) -> None:
+def test_the_page_is_sound(browser: Browser, page_file: Path, width: int, scheme: Any) -> None:
     page, events = open_page(browser, page_file, width, scheme)
 
     assert events == []
@@ -122,13 +122,15 @@ def test_charts_have_data(browser: Browser, page_file: Path) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark")])
 def test_axe_finds_nothing_serious(
-    browser: Browser, page_file: Path, width: int, scheme: str
+    browser: Browser, page_file: Path, width: int, scheme: Any
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  (slow to import)
 
     # the policy of the page forbids scripts, axe's too
     context = browser.new_context(
-        bypass_csp=True, viewport={"width": width, "height": 800}, color_scheme=scheme
+        bypass_csp=True,
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
     )
     page = context.new_page()
     page.goto(page_file.as_uri())

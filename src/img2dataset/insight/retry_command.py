@@ -58,10 +58,22 @@ def list_changed_options(recorded: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_public_name(name: str) -> bool:
+    """Whether a list has a name, and one that holds no password or signature.
+
+    A list that was given as values is called <list> or the like.
+    """
+    scheme, is_url, rest = name.partition("://")
+    if not name or name.startswith("<") or name == "-":
+        return False
+    is_signed = scheme.startswith("http") and "?" in rest
+    return not is_url or not (is_signed or "@" in rest.partition("/")[0])
+
+
 def name_lists(identity: Identity) -> str | list[str] | None:
     """Name the list as the command did; None if it has no name, or one that may hold a password."""
     names = [str(file["url"]) for file in identity.inputs]
-    if not names or any(not name or "@" in name or "?" in name for name in names):
+    if not names or not all(map(is_public_name, names)):
         return None
     if len(names) <= MAX_FILES:
         return names[0] if len(names) == 1 else names
