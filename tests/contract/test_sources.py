@@ -36,11 +36,21 @@ INPUT_FORMATS = [
     *(name for name in InputFormat.names() if not name.endswith((".zst", ".bz2", ".xz"))),
     *("txt.bz2", "csv.zst", "jsonl.xz"),
 ]
+QUICK = {"txt", "csv", "tsv.gz", "json", "jsonl", "parquet"}
+"""One of each kind: how a file is packed is the same for all."""
 WITH_COLUMNS = [name for name in INPUT_FORMATS if not name.startswith("txt")]
 OF_LINES = [name for name in INPUT_FORMATS if name != "parquet"]
-every_format = pytest.mark.parametrize("input_format", INPUT_FORMATS)
-every_format_with_columns = pytest.mark.parametrize("input_format", WITH_COLUMNS)
-every_format_of_lines = pytest.mark.parametrize("input_format", OF_LINES)
+
+
+def each(names: list[str]) -> pytest.MarkDecorator:
+    slow = pytest.mark.slow
+    cases = [pytest.param(name, marks=() if name in QUICK else slow) for name in names]
+    return pytest.mark.parametrize("input_format", cases)
+
+
+every_format = each(INPUT_FORMATS)
+every_format_with_columns = each(WITH_COLUMNS)
+every_format_of_lines = each(OF_LINES)
 
 RECORDS: list[dict[str, Any]] = [
     {

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from img2dataset.images import native
+from tests.quick import few_quick
 
 FOLDER = Path(native.__file__).parent
 MODULES = {
@@ -44,7 +45,7 @@ def test_a_module_is_made_in_two_phases(name: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-@pytest.mark.parametrize("source", ["_jpeg.c", "_png.c"])
+@pytest.mark.parametrize("source", few_quick(["_jpeg.c", "_png.c"]))
 @pytest.mark.parametrize(
     ("options", "refused"),
     [
