@@ -134,7 +134,7 @@ def test_the_page_has_everything_and_nothing_of_a_list_is_markup(
     assert "<script" not in page
     assert "<img src=x" not in page
     assert 'href="javascript:' not in page
-    assert page.count('src="data:image/jpeg;base64,') == (0 if output_format == "dummy" else 16)
+    assert page.count('src="data:image/jpeg;base64,') == (0 if output_format == "dummy" else 17)
     assert "incremental_mode" in page or output_format == "dummy"
     assert len(page) < 5_000_000
     if output_format != "dummy":

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from img2dataset.dataset.layout import Layout, read_layout
+from img2dataset.dataset.layout import Layout, StoredShard, read_layout
 from img2dataset.dataset.stats import read_stats
 from img2dataset.errors import OptionError, RunError
 from img2dataset.insight.collect import collect
 from img2dataset.insight.failed_rows import FailedRows
 from img2dataset.insight.findings import Findings, ShardPoint
-from img2dataset.insight.page import Sheet, make_page
+from img2dataset.insight.page import make_page
+from img2dataset.insight.page_images import Sheet
 from img2dataset.insight.pictures import (
+    Choice,
     Picture,
     choose_places,
     make_thumbnail,
     read_pictures,
+    read_safely,
     set_up_thumbnails,
 )
 from img2dataset.insight.row_files import ListWriter, find_list_format, make_command, write_csv
@@ -28,6 +31,8 @@ from img2dataset.text import plural
 
 SHEET_IMAGES = 64
 """Images on the contact sheet of a page."""
+SHOWN_PLACEHOLDERS = 6
+"""Likely placeholders of which the image is shown."""
 SAMPLES_FILE = "samples.csv"
 
 Say = Callable[[str], None]
@@ -78,7 +83,24 @@ def make_sheet(folder: Folder, findings: Findings, seed: int) -> Sheet:
         small = make_thumbnail(picture.data)
         if small is not None:
             tiles.append((picture.key, picture.url, picture.caption or "", small))
-    return Sheet(tuple(tiles), seed)
+    return Sheet(tuple(tiles), seed, read_placeholders(folder, shards, findings))
+
+
+def read_placeholders(
+    folder: Folder, shards: Sequence[StoredShard], findings: Findings
+) -> dict[str, bytes]:
+    """Read an example of each of the first likely placeholders, and make it small."""
+    found = findings.duplicates.placeholders[:SHOWN_PLACEHOLDERS] if findings.duplicates else ()
+    wanted: dict[str, dict[str, tuple[str, str | None]]] = {}
+    for each in found:
+        wanted.setdefault(each.shard, {})[each.key] = (each.example, None)
+    small = {
+        picture.key: make_thumbnail(picture.data)
+        for shard in shards
+        if shard.name in wanted
+        for picture in read_safely(folder, Choice(shard, wanted[shard.name]))
+    }
+    return {key: data for key, data in small.items() if data is not None}
 
 
 def export_failed(

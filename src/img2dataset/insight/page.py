@@ -6,22 +6,23 @@ URLs become links.  A policy in the page forbids scripts and requests all the sa
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from img2dataset.insight import svg
-from img2dataset.insight.findings import (
-    Duplicates,
-    Findings,
-    Histogram,
-    HostCount,
-    Published,
-    ReasonCount,
+from img2dataset.insight.findings import Findings, HostCount, Published, ReasonCount
+from img2dataset.insight.page_images import (
+    NO_SHEET,
+    Sheet,
+    show_captions,
+    show_duplicates,
+    show_images,
+    show_sheet,
 )
+from img2dataset.insight.page_texts import link, name_host
 from img2dataset.insight.style import make_style
-from img2dataset.insight.svg import Bar, Chart, Column, Point, Segment, count, text
+from img2dataset.insight.svg import Bar, Chart, Point, Segment, count, text
 from img2dataset.insight.words import FailureClass
 from img2dataset.version import VERSION
 
@@ -29,24 +30,8 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-act
 MAX_HOSTS = 12
 """Hosts in a chart."""
 MAX_TABLE_HOSTS = 25
-MAX_URL = 300
-"""Characters of a URL that are shown."""
-MAX_CAPTION = 300
 MAX_UNREADABLE = 20
 CLASS_MEANINGS = {kind.value: kind.meaning for kind in FailureClass}
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """The images of the contact sheet."""
-
-    tiles: tuple[tuple[str, str, str, bytes], ...]
-    """Key, URL, caption and a small JPEG of each."""
-    seed: int
-    """They were chosen with."""
-
-
-NO_SHEET = Sheet((), 0)
 
 
 @dataclass(slots=True)
@@ -72,7 +57,7 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
     body.add("Images", show_images(findings))
     body.add("A random sample of images", show_sheet(sheet), "long")
     body.add("Captions", show_captions(findings))
-    body.add("The same image more than once", show_duplicates(findings))
+    body.add("The same image more than once", show_duplicates(findings, sheet))
     body.add("Beside published numbers", show_published(findings), "long")
     made = (now or datetime.now(timezone.utc)).strftime("%Y-%m-%d %H:%M UTC")
     name = findings.output_folder.rstrip("/").rpartition("/")[2] or findings.output_folder
@@ -192,14 +177,6 @@ def show_reason(reason: ReasonCount, rows: int) -> str:
     )
 
 
-def link(url: str) -> str:
-    """Link a URL if it is one of http or https; it is shown as text in any case."""
-    shown = f"<bdi>{text(svg.shorten(url, MAX_URL))}</bdi>"
-    if not url.lower().startswith(("http://", "https://")) or not url.isprintable():
-        return shown
-    return f'<a href="{text(url)}" rel="noopener noreferrer nofollow">{shown}</a>'
-
-
 def show_retry(findings: Findings) -> str:
     if not findings.transient:
         return ""
@@ -255,10 +232,6 @@ def show_hosts(findings: Findings) -> str:
     )
 
 
-def name_host(host: str) -> str:
-    return host or "(no host)"
-
-
 def make_host_bar(host: HostCount) -> Bar:
     parts = [Segment(host.successes, "success", "ok")]
     parts += [
@@ -279,110 +252,7 @@ def show_host_row(host: HostCount) -> str:
     )
 
 
-# -- images and captions --
-
-
-def show_images(findings: Findings) -> str:
-    charts = (
-        (
-            findings.shorter_side, "sides", "Shorter side before resizing",
-            lambda h: f"In pixels, of {count(h.count)} images: the median is {h.median:,.0f}, and "
-            f"90 % are from {h.low:,.0f} to {h.high:,.0f}.",
-        ),
-        (
-            findings.aspect_ratio, "ratios", "Aspect ratio before resizing",
-            lambda h: f"Width by height: 1 is square, above is wide. The median is {h.median:.2f}, "
-            f"and 90 % are from {h.low:.2f} to {h.high:.2f}.",
-        ),
-    )  # fmt: skip
-    drawn = "".join(draw_histogram(*chart) for chart in charts)
-    return f'<div class="pair">{drawn}</div>' if drawn else ""
-
-
-def draw_histogram(
-    found: Histogram | None, name: str, title: str, say: Callable[[Histogram], str]
-) -> str:
-    if found is None:
-        return ""
-    columns = [Column(each.label, each.label.partition("-")[0], each.count) for each in found.bins]
-    return svg.draw_columns(Chart(name, title, say(found)), columns, ("range", "images"))
-
-
-def show_captions(findings: Findings) -> str:
-    def say(found: Histogram) -> str:
-        empty = f" {count(findings.empty_captions)} are empty." if findings.empty_captions else ""
-        return (
-            f"Characters of the captions of {count(found.count)} images: the median is "
-            f"{found.median:,.0f}, and 90 % have {found.low:,.0f} to {found.high:,.0f}.{empty}"
-        )
-
-    return draw_histogram(findings.caption_length, "captions", "Length of captions", say)
-
-
-def show_sheet(sheet: Sheet) -> str:
-    if not sheet.tiles:
-        return ""
-    tiles = "".join(show_tile(*tile) for tile in sheet.tiles)
-    return (
-        f'<p class="small-text dim">{len(sheet.tiles)} successes, chosen with seed {sheet.seed}.</p>'
-        f'<ul class="sheet">{tiles}</ul>'
-    )
-
-
-def show_tile(key: str, url: str, caption: str, data: bytes) -> str:
-    words = svg.shorten(caption.strip() or f"image {key}, without a caption", MAX_CAPTION)
-    encoded = base64.b64encode(data).decode()
-    title = text(f"{words}\n{svg.shorten(url, MAX_URL)}")
-    return (
-        f'<li title="{title}"><img alt="{text(words)}" src="data:image/jpeg;base64,{encoded}">'
-        f'<span aria-hidden="true"><bdi>{text(caption.strip() or key)}</bdi></span></li>'
-    )
-
-
-# -- duplicates and published numbers --
-
-
-def show_duplicates(findings: Findings) -> str:
-    found = findings.duplicates
-    if found is None or not found.images:
-        return ""
-    about = "" if found.exact else "about "
-    return (
-        f"<p>{count(found.images)} images have a {text(found.hash_name)}; {about}"
-        f"{count(found.distinct)} are distinct, so {about}{count(found.repeated)} "
-        f"({found.repeated / found.images:.1%}) repeat the bytes of another one.</p>"
-        f"{show_placeholders(found)}"
-    )
-
-
-def show_placeholders(found: Duplicates) -> str:
-    if not found.placeholders:
-        return "<p>No host gave the same bytes for five or more of its URLs.</p>"
-    rows = [
-        [
-            each.host,
-            count(each.rows),
-            f"{each.urls}{'+' if each.urls >= 64 else ''}",
-            each.digest[:16],
-        ]
-        for each in found.placeholders
-    ]
-    cells = "".join(
-        f"<tr><td><bdi>{text(svg.shorten(name_host(row[0]), 80))}</bdi></td>"
-        f'<td class="number">{row[1]}</td><td class="number">{row[2]}</td>'
-        f"<td><code>{text(row[3])}</code></td><td>{link(each.example)}</td></tr>"
-        for row, each in zip(rows, found.placeholders, strict=True)
-    )
-    head = (
-        '<thead><tr><th scope="col">host</th><th scope="col" class="number">rows</th>'
-        '<th scope="col" class="number">URLs, at least</th><th scope="col">hash begins</th>'
-        '<th scope="col">example</th></tr></thead>'
-    )
-    return (
-        "<h3>Likely placeholders</h3><p>A host gave the same bytes for several of its URLs: often "
-        "an image that says that the right one is gone. Their captions do not describe them.</p>"
-        + svg.wrap_table(f"{head}<tbody>{cells}</tbody>", "likely placeholders")
-    )
+# -- published numbers --
 
 
 def show_published(findings: Findings) -> str:

@@ -86,9 +86,17 @@ def read_pictures(
         if shard.name in places and find_format(shard.output_format).stores_rows:
             try:
                 choice = choose_rows(folder, shard, places[shard.name])
-                yield from read_choice(folder, choice)
             except DamagedError:  # said by the findings, and by verify
                 continue
+            yield from read_safely(folder, choice)
+
+
+def read_safely(folder: Folder, choice: Choice) -> Iterator[Picture]:
+    """Read the images of a shard; those behind a damaged place are left out."""
+    try:
+        yield from read_choice(folder, choice)
+    except DamagedError:  # as above
+        return
 
 
 def choose_rows(folder: Folder, shard: StoredShard, places: Sequence[int]) -> Choice:

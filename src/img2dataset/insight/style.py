@@ -78,6 +78,7 @@ pre { background: var(--code); border-radius: 8px; padding: .75rem 1rem; margin:
   object-fit: contain; background: var(--track); border-radius: 6px; }
 .sheet span { display: block; font-size: .75rem; color: var(--dim); white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; }
+img.small { display: block; max-width: 4.5rem; max-height: 4.5rem; border-radius: 4px; }
 .warning { border-left: 4px solid var(--warn); }
 @media (max-width: 30rem) { section { padding: 1rem .85rem; }
   svg .small { font-size: 10px; } svg .odd { display: none; } }
