@@ -38,13 +38,15 @@ class FailureClass(str, Enum):
 
 
 CLASSES: Mapping[FailureClass, tuple[Reason, ...]] = {
-    FailureClass.GONE: (Reason.NO_SUCH_HOST,),
+    FailureClass.GONE: (Reason.NO_SUCH_HOST, Reason.OBJECT_NOT_FOUND),
     FailureClass.REFUSED: (
         Reason.HTTP_STATUS,
         Reason.ADDRESS_NOT_ALLOWED,
         Reason.PROXY_REFUSED,
         Reason.TOO_MANY_REDIRECTS,
         Reason.BAD_REDIRECT,
+        Reason.OBJECT_FORBIDDEN,
+        Reason.CREDENTIALS_EXPIRED,
     ),
     FailureClass.BUSY: (Reason.HTTP_STATUS_TRANSIENT, Reason.HOST_ASKS_FOR_REST),
     FailureClass.NETWORK: (
@@ -92,6 +94,7 @@ CLASSES: Mapping[FailureClass, tuple[Reason, ...]] = {
         Reason.URL_MISSING,
         Reason.URL_INVALID,
         Reason.SCHEME_NOT_ALLOWED,
+        Reason.NOT_A_FILE,
         Reason.BAD_BOXES,
     ),
     FailureClass.MACHINE: (
@@ -109,7 +112,11 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.MALFORMED_LINE: "The line of the list could not be parsed.",
     Reason.URL_MISSING: "The row has no URL.",
     Reason.URL_INVALID: "The text in the column of URLs is not a URL.",
-    Reason.SCHEME_NOT_ALLOWED: "The URL begins with something other than http or https.",
+    Reason.SCHEME_NOT_ALLOWED: "The URL begins with a scheme that url_schemes does not allow.",
+    Reason.OBJECT_NOT_FOUND: "The path or the store has no such file or object.",
+    Reason.OBJECT_FORBIDDEN: "The file or object may not be read with these permissions.",
+    Reason.CREDENTIALS_EXPIRED: "The credentials of the store had expired.",
+    Reason.NOT_A_FILE: "The path names a folder or a device, not a file.",
     Reason.HOST_NOT_RESOLVED: "The DNS did not answer for the name of the host, at that time.",
     Reason.NO_SUCH_HOST: "The DNS says that the host does not exist: the site is gone.",
     Reason.ADDRESS_NOT_ALLOWED: "The host has a private or reserved address.",

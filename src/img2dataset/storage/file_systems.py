@@ -61,6 +61,12 @@ def is_local(fs: Any) -> bool:
     return isinstance(fs, Disk)
 
 
+def is_async(fs: Any) -> bool:
+    """True if its requests are coroutines, which run in a thread of fsspec: any thread may use it,
+    and they can be cancelled."""
+    return bool(getattr(fs, "async_impl", False)) and getattr(fs, "loop", None) is not None
+
+
 def reopen(fs: Any) -> Any:
     """Make the same file system again, without its caches and credentials."""
     options = {**fs.storage_options, "skip_instance_cache": True}

@@ -10,13 +10,20 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from img2dataset.storage.file_systems import is_local, limit_retries, open_url, reopen
+from img2dataset.storage.file_systems import (
+    is_async,
+    is_local,
+    limit_retries,
+    open_url,
+    reopen,
+)
 from img2dataset.storage.local import LocalFile, LocalFolder, scratch_file, sync_folder
 from img2dataset.storage.pending import PendingFile, PendingFolder, whole
 from img2dataset.storage.remote import (
@@ -63,9 +70,12 @@ class Folder:
         self.url = url
         self.parts = parts
         self._concurrent_attempts = concurrent_attempts
-        self.fs, root = open_url(url)
+        self._fs, root = open_url(url)
+        self._fs_of_thread = threading.local()
         self.root: str = str(root).rstrip("/") or "/"
-        self.local = is_local(self.fs)
+        self.local = is_local(self._fs)
+        self._is_shared = self.local or is_async(self._fs)
+        self.fs = self._fs
         if self.local:
             self.root = os.path.normpath(self.root)
         self._storage_retry = storage_retry or StorageRetry()
@@ -82,15 +92,36 @@ class Folder:
             self.url,
         )
 
+    @property
+    def fs(self) -> Any:
+        """The file system.  Where its library is not made for threads (paramiko mixes up their
+        answers, and one waits for ever), each thread has its own."""
+        if self._is_shared:
+            return self._fs
+        if not hasattr(self._fs_of_thread, "fs"):
+            self.fs = self._reopen(self._fs)
+        return self._fs_of_thread.fs
+
+    @fs.setter
+    def fs(self, fs: Any) -> None:
+        if self._is_shared:
+            self._fs = fs
+        else:
+            self._fs_of_thread.fs = fs
+
+    def _reopen(self, fs: Any) -> Any:
+        fs = reopen(fs)
+        if self._storage_retry.waits:
+            limit_retries(fs)
+        return fs
+
     def do(self, step: Callable[[], T]) -> T:
         """Do a step that touches the store, with retries; every failure is an OSError."""
 
         def try_step() -> T:
             if self._stale:  # a new connection, and credentials that may be new too
-                self.fs = reopen(self.fs)
+                self.fs = self._reopen(self.fs)
                 self._stale = False
-                if self._storage_retry.waits:
-                    limit_retries(self.fs)
             try:
                 self.check()
                 return step()

@@ -46,7 +46,11 @@ DECISIONS = {
     Reason.HOST_GIVEN_UP: False,
     Reason.HOST_ASKS_FOR_REST: False,
     Reason.ROBOTS_TXT_UNAVAILABLE: False,
+    Reason.CREDENTIALS_EXPIRED: False,
     # the same answer each time
+    Reason.OBJECT_NOT_FOUND: False,
+    Reason.OBJECT_FORBIDDEN: False,
+    Reason.NOT_A_FILE: False,
     Reason.MALFORMED_LINE: False,
     Reason.URL_MISSING: False,
     Reason.URL_INVALID: False,

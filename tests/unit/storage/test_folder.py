@@ -9,7 +9,9 @@ import os
 import pickle
 import stat
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any, ClassVar
 
 import pytest
@@ -635,3 +637,18 @@ def test_remote_files_go_through_a_hidden_name_where_closing_is_not_atomic(
     assert part.startswith(folder.path(PARTS))
     assert final == folder.path("a")
     assert folder.names(PARTS) == []
+
+
+@pytest.mark.parametrize(("url", "systems"), [("memory://a/out", 3), ("http://127.0.0.1:9/a", 1)])
+def test_threads_share_a_file_system_only_if_it_is_made_for_them(url: str, systems: int) -> None:
+    folder = Folder(url)
+    together = Barrier(2)
+
+    def find() -> object:
+        together.wait(10)
+        return folder.fs
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [folder.fs, *(each.result() for each in [pool.submit(find), pool.submit(find)])]
+
+    assert len({id(each) for each in found}) == systems
