@@ -15,7 +15,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 if TYPE_CHECKING:
     from img2dataset._download import download
     from img2dataset._stream import astream, stream
-    from img2dataset.api import card, index, push, verify
+    from img2dataset.api import card, index, inspect, push, verify, write_report
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RunError,
         SourceError,
     )
+    from img2dataset.insight.findings import Findings
     from img2dataset.publishing.indexed import Indexed
     from img2dataset.report import Progress, Report
     from img2dataset.reports import Reporter
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncStream",
     "DamagedError",
+    "Findings",
     "Img2datasetError",
     "Indexed",
     "MissingExtraError",
@@ -57,15 +59,17 @@ __all__ = [
     "card",
     "download",
     "index",
+    "inspect",
     "push",
     "stream",
     "verify",
+    "write_report",
 ]
 
 _HOMES = {
     "_download": ("download",),
     "_stream": ("astream", "stream"),
-    "api": ("card", "index", "push", "verify"),
+    "api": ("card", "index", "inspect", "push", "verify", "write_report"),
     "errors": (
         "DamagedError",
         "Img2datasetError",
@@ -76,6 +80,7 @@ _HOMES = {
         "SourceError",
     ),
     "publishing.indexed": ("Indexed",),
+    "insight.findings": ("Findings",),
     "report": ("Progress", "Report"),
     "reports": ("Reporter",),
     "streaming.asynchronous": ("AsyncStream",),

@@ -1,4 +1,4 @@
-"""The Python call: keyword arguments -> `Options` -> a run; and `verify`."""
+"""The Python calls: keyword arguments -> `Options` -> a run; and what looks at datasets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from inspect import Parameter, signature
 from os import PathLike
 from typing import Any, Literal, Protocol, TypeAlias
 
+from img2dataset.insight.findings import Findings
 from img2dataset.options import Options
 from img2dataset.options.describing import describe_option, fill_text, make_annotation
 from img2dataset.publishing.indexed import Indexed
@@ -21,10 +22,12 @@ __all__ = [
     "UrlList",
     "card",
     "index",
+    "inspect",
     "make_docstring",
     "make_download",
     "push",
     "verify",
+    "write_report",
 ]
 
 
@@ -162,6 +165,46 @@ def card(output_folder: str) -> tuple[str, ...]:
     from img2dataset.publishing.folder_file import PublishConfig  # noqa: PLC0415
 
     return publish_folder(output_folder, "card", PublishConfig(card=True))
+
+
+def inspect(output_folder: str) -> Findings:
+    """Look at a stored dataset: what it holds, and why rows have no image.
+
+    Reads stats files and metadata tables, several shards at a time, in bounded memory.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one; also of 1.47.0.
+
+    Returns:
+        Findings: counts, reasons, hosts, histograms, duplicates; `to_dict()` is for JSON.
+
+    Raises:
+        OptionError: there is no dataset.
+        RunError: something cannot be read.
+    """
+    from img2dataset.insight.main import inspect_folder  # noqa: PLC0415  (heavy, as run)
+
+    return inspect_folder(output_folder)
+
+
+def write_report(output_folder: str, html: str | None = None, *, seed: int = 0) -> str:
+    """Write one HTML file about a stored dataset, which needs nothing else.
+
+    Args:
+        output_folder: the folder of the dataset, or any fsspec URL of one; also of 1.47.0.
+        html: path or fsspec URL of the file; None = NAME-report.html in the current folder.
+        seed: chooses the images that are shown; the same number shows the same ones.
+
+    Returns:
+        str: the path of the file.
+
+    Raises:
+        OptionError: there is no dataset, or `html` cannot be a file.
+        RunError: something cannot be read, or the file cannot be written.
+    """
+    from img2dataset.insight.main import write_page  # noqa: PLC0415  (heavy, as run)
+
+    return write_page(output_folder, html, seed)[0]
 
 
 def push(output_folder: str, destination: str, *, public: bool = False) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from img2dataset import Report, download, index, verify
+from img2dataset import Report, download, index, inspect, verify, write_report
 from img2dataset.errors import Reason
 from img2dataset.messages import find_reason
 from tests.chaos.indexes import check_index_files, folder_wide
@@ -90,6 +90,28 @@ def test_a_dataset_of_the_old_tool_is_completed(
     assert sum(stats["successes"] for stats in dataset.stats) == 9
     assert members.items() <= dataset.members().items()
     assert verify(str(dataset.folder), deep=True).whole
+
+
+@pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet"])
+def test_a_dataset_of_the_old_tool_is_looked_at(
+    fresh_site: Site, tmp_path: Path, old_tool: OldTool, output_format: str
+) -> None:
+    old_run(old_tool, fresh_site, tmp_path, output_format)
+
+    found = inspect(str(tmp_path / "out"))
+    page = Path(write_report(str(tmp_path / "out"), str(tmp_path / "page.html"))).read_text()
+
+    assert (found.output_format, found.rows, found.successes) == (output_format, 13, 4)
+    reasons = {each.name: each.rows for each in found.reasons}
+    assert (reasons["http_status"], reasons["http_status_transient"]) == (1, 3)
+    assert (reasons["opted_out"], reasons["connection_lost"], found.transient) == (1, 2, 6)
+    assert not found.retry_is_command
+    assert "--incremental_mode=retry" in found.retry
+    assert found.hosts is not None
+    assert found.hosts.busiest[0].rows == 13
+    assert found.shorter_side is not None
+    assert found.caption_length is not None
+    assert page.count("data:image/jpeg") == 4
 
 
 def test_another_list_is_refused_though_the_old_tool_recorded_nothing(

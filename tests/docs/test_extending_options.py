@@ -93,4 +93,7 @@ def test_a_new_reason_is_stored_counted_and_understood(with_reason: Tree, tmp_pa
         "from img2dataset.messages import find_reason as find; print(find('body too small').value)"
     )
     assert with_reason.run("-c", known) == "body_too_small\n"
-    with_reason.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_errors.py")
+    with_reason.run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        "tests/unit/test_errors.py", "tests/unit/insight/test_words.py",
+    )  # fmt: skip

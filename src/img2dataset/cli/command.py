@@ -136,7 +136,26 @@ def _index(words: Sequence[str]) -> int:
     return done.exit_code
 
 
-COMMANDS = {"verify": _verify, "push": _push, "card": _write_card, "index": _index}
+def _inspect(words: Sequence[str]) -> int:
+    from img2dataset.cli.insight import run_inspect  # noqa: PLC0415
+
+    return run_inspect(words, _show, _say)
+
+
+def _write_report(words: Sequence[str]) -> int:
+    from img2dataset.cli.insight import run_report  # noqa: PLC0415
+
+    return run_report(words, _show, _say)
+
+
+COMMANDS = {
+    "verify": _verify,
+    "push": _push,
+    "card": _write_card,
+    "index": _index,
+    "inspect": _inspect,
+    "report": _write_report,
+}
 """First word -> what does the rest of the line, and gives the exit code."""
 
 

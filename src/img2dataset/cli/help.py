@@ -20,6 +20,8 @@ Usage:
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
   img2dataset card OUTPUT_FOLDER
   img2dataset index OUTPUT_FOLDER [--indexes=LIST]
+  img2dataset inspect OUTPUT_FOLDER [--json | --failed | --sample K]
+  img2dataset report OUTPUT_FOLDER [--html FILE]
   img2dataset push OUTPUT_FOLDER hf://datasets/OWNER/NAME [--public]
 
 Examples:
