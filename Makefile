@@ -58,8 +58,9 @@ docs: $(VENV)/tested  ## check that the generated pages are current (docs/genera
 	$(BIN)/python docs/generate.py --check
 
 workflows: $(VENV)/tested  ## check .github/workflows: their schema, and what makes them unsafe
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
 
 bench: $(VENV)/installed  ## compare whole commands with the old tool and a script (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.run $(ARGS)
