@@ -55,7 +55,7 @@ def build() -> None:
     env = {**os.environ, "IMG2DATASET_REQUIRE_NATIVE": "1"}
     with tempfile.TemporaryDirectory() as scratch:
         # without --sdist or --wheel it unpacks the one to build the other
-        run([sys.executable, "-m", "build", "--outdir", scratch], env=env)
+        run([sys.executable, "-m", "build", "--outdir", str(scratch)], env=env)
         (sdist,), (wheel,) = Path(scratch).glob("*.tar.gz"), Path(scratch).glob("*.whl")
         DIST.mkdir()
         shutil.move(sdist, DIST)
@@ -81,22 +81,23 @@ def check(sdist: Path, wheel: Path) -> None:
 def try_wheel(sdist: Path, wheel: Path, python: str, scratch: Path) -> None:
     """Run the quick tests that `sdist` has with `wheel`, by an interpreter without a compiler."""
     home = scratch / "venv"
+    inside = str(home / "bin/python")
     run([python, "-m", "venv", home])
     env = hide_compilers(scratch / "programs", home / "bin")
-    installing = [home / "bin/python", "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
-    run([*installing[:4], "--quiet", "--upgrade", "pip"], env=env)
-    run([*installing, wheel], env=env)
+    installing = [inside, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+    run([*installing, "--upgrade", "pip"], env=env)
+    run([*installing, str(wheel)], env=env)
     print(
         f"-- installed: {measure_mb(home):.0f} MB, {wheel.stat().st_size / 1e6:.2f} MB of them ours"
     )
-    run([home / "bin/python", "-c", SHOW_MODULES], cwd=scratch, env=env)
+    run([inside, "-c", SHOW_MODULES], cwd=scratch, env=env)
     with tarfile.open(sdist) as archive:
         archive.extractall(scratch, filter="data")
     tree = scratch / sdist.name.removesuffix(".tar.gz")
-    run([home / "bin/python", "examples/demo.py"], cwd=tree, env=env)
+    run([inside, "examples/demo.py"], cwd=tree, env=env)
     run([*installing[:-1], f"{wheel}[test]"], env=env)
     quick = ["-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", "not slow"]
-    run([home / "bin/python", *quick], cwd=tree, env=env)
+    run([inside, *quick], cwd=tree, env=env)
 
 
 def hide_compilers(folder: Path, first: Path) -> dict[str, str]:
