@@ -1,11 +1,15 @@
-"""What all tests share: on CI a skipped test is a failed one."""
+"""What all tests share: on CI a skipped test is a failed one, and the quick run makes no slow ones."""
 
 from __future__ import annotations
 
+import gc
+import inspect
 import os
+import re
 import signal
 import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 ALL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", ALL, max_examples=10)
 # the same examples each time: what CI finds is of the change, and can be seen again
-settings.register_profile("all", ALL, max_examples=40, derandomize=True)
+settings.register_profile("all", ALL, max_examples=25, derandomize=True)
 settings.load_profile("all" if os.environ.get("IMG2DATASET_NO_SKIPS") else "quick")
 
 # everything that tests ask for is on this machine
@@ -32,6 +36,56 @@ for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 # A shell gives background jobs an ignored SIGINT, which our children would inherit.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Each process of the quick run would import the modules of slow tests and make their tests, only to
+# deselect them: that took as long as a third of the tests.
+SLOW_MODULE = re.compile(r"^pytestmark = (?:\[[^]]*)?pytest\.mark\.slow\b", re.MULTILINE)
+
+
+def is_quick(config: pytest.Config) -> bool:
+    """True if no slow test will run."""
+    return bool(config.option.markexpr == "not slow")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over modules all of whose tests are slow."""
+    if not (is_quick(config) and collection_path.name.startswith("test_")):
+        return None
+    return True if SLOW_MODULE.search(collection_path.read_text("utf-8")) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[Any] | None:
+    """Make no tests of functions that are slow as a whole."""
+    if not (is_quick(collector.config) and inspect.isfunction(obj)):
+        return None
+    slow = any(mark.name == "slow" for mark in getattr(obj, "pytestmark", ()))
+    return [] if slow else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make no tests of cases that are slow.  What this leaves is deselected, as ever."""
+    calls = metafunc._calls
+    quick = [call for call in calls if all(mark.name != "slow" for mark in call.marks)]
+    if quick and is_quick(metafunc.config):
+        calls[:] = quick
+
+
+def pytest_collection_finish() -> None:
+    """The tests and their modules stay to the end: no collection of garbage goes through them."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """What the processes of the tests write need not survive a power cut; theirs alone: the runs
+    that they start do all that a run does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ def download(
     encode_format: Literal['jpg', 'png', 'webp'] = 'jpg',
     skip_reencode: bool = False,
     output_format: Literal['files', 'webdataset', 'parquet', 'tfrecord', 'dummy'] = 'files',
-    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet'] = 'txt',
+    input_format: Literal['txt', 'csv', 'tsv', 'json', 'jsonl', 'txt.gz', 'csv.gz', 'tsv.gz', 'json.gz', 'jsonl.gz', 'txt.zst', 'csv.zst', 'tsv.zst', 'json.zst', 'jsonl.zst', 'txt.bz2', 'csv.bz2', 'tsv.bz2', 'json.bz2', 'jsonl.bz2', 'txt.xz', 'csv.xz', 'tsv.xz', 'json.xz', 'jsonl.xz', 'parquet', 'folder'] = 'txt',
     url_col: str = 'url',
     caption_col: str | None = None,
     bbox_col: str | None = None,
@@ -77,6 +77,7 @@ def download(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    url_schemes: Sequence[str] | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
     """Download the images of a list and store them as a dataset.
@@ -112,7 +113,7 @@ def download(
         output_format: files, webdataset (tar), parquet, tfrecord, or dummy (download and
             resize, store nothing) (default: 'files')
         input_format: txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz;
-            or parquet (default: 'txt')
+            or parquet; or folder: url_list is a folder of images (default: 'txt')
         url_col: column with the URL (not for txt) (default: 'url')
         caption_col: column with the caption; switches captions on (default: None)
         bbox_col: column of boxes to blur: lists of [x_min, y_min, x_max, y_max] in 0..1
@@ -219,6 +220,10 @@ def download(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        url_schemes: schemes of the URLs in the list that are fetched, such as
+            http,https,s3: http and https by this program, others by fsspec, with the
+            credentials that it finds; file also allows absolute local paths. All other rows
+            fail; None = http, https (default: None)
         reporters: called during the run, instead of showing it on the terminal; () shows
             nothing (default: None = the terminal, on stderr)
 

@@ -89,7 +89,7 @@ class Reason(StrEnum):
     transient: bool
     """Whether asking again later may help."""
     foreign: tuple[str, ...]
-    """Parts of the messages of Python's urllib, which 1.47.0 stored, that mean this reason."""
+    """Parts of other messages that mean this reason: those of Python's urllib, which 1.47.0 stored."""
 
     def __new__(  # noqa: PYI034  (an enum's members have the enum's type)
         cls,
@@ -120,7 +120,20 @@ class Reason(StrEnum):
         "scheme_not_allowed",
         "URL scheme not allowed: http and https only",
         Status.FAILED_TO_DOWNLOAD,
+        # of this tool, where url_schemes is not the default
+        foreign=("URL scheme not allowed", "unknown url type"),
     )
+    # a file, or an object of a store
+    OBJECT_NOT_FOUND = _Facts(
+        "object_not_found", "no such file or object", Status.FAILED_TO_DOWNLOAD
+    )
+    OBJECT_FORBIDDEN = _Facts(
+        "object_forbidden", "file or object may not be read", Status.FAILED_TO_DOWNLOAD
+    )
+    CREDENTIALS_EXPIRED = _Facts(
+        "credentials_expired", "credentials expired", Status.FAILED_TO_DOWNLOAD, transient=True
+    )
+    NOT_A_FILE = _Facts("not_a_file", "not a regular file", Status.FAILED_TO_DOWNLOAD)
     # the way to the host
     HOST_NOT_RESOLVED = _Facts(
         "host_not_resolved",

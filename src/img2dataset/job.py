@@ -22,5 +22,7 @@ class Job:
     """Of one worker; None = an equal share of the machine's."""
     host_limit_share: int = 1
     """Workers, each for itself, that share what may be asked of a host."""
+    roots: tuple[str, ...] = ()
+    """Beginnings of the URLs of a list that is a folder of images."""
     concurrent_attempts: bool = False
     """Whether another attempt at a shard may be under way somewhere: see dataset/shard_lock.py."""

@@ -22,7 +22,7 @@ from tests.e2e.dataset import Dataset
 from tests.site import Site
 
 ROOT = Path(__file__).parents[2]
-ROWS = 96
+ROWS = 60
 ROWS_PER_SHARD = 6
 SHARDS = ROWS // ROWS_PER_SHARD
 MARK = "IMG2DATASET_TEST_PROGRAM"

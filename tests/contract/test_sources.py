@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import fsspec
@@ -32,15 +33,32 @@ from tests.unit.sources.lists import (
     write,
 )
 
+FOLDER = "folder"
 INPUT_FORMATS = [
-    *(name for name in InputFormat.names() if not name.endswith((".zst", ".bz2", ".xz"))),
+    *(
+        name
+        for name in InputFormat.names()
+        if not name.endswith((".zst", ".bz2", ".xz")) and name != FOLDER
+    ),
     *("txt.bz2", "csv.zst", "jsonl.xz"),
 ]
+QUICK = {"txt", "csv", "tsv.gz", "json", "jsonl", "parquet", FOLDER}
+"""One of each kind: how a file is packed is the same for all."""
 WITH_COLUMNS = [name for name in INPUT_FORMATS if not name.startswith("txt")]
 OF_LINES = [name for name in INPUT_FORMATS if name != "parquet"]
-every_format = pytest.mark.parametrize("input_format", INPUT_FORMATS)
-every_format_with_columns = pytest.mark.parametrize("input_format", WITH_COLUMNS)
-every_format_of_lines = pytest.mark.parametrize("input_format", OF_LINES)
+
+
+def each(names: list[str]) -> pytest.MarkDecorator:
+    slow = pytest.mark.slow
+    cases = [pytest.param(name, marks=() if name in QUICK else slow) for name in names]
+    return pytest.mark.parametrize("input_format", cases)
+
+
+every_format = each(INPUT_FORMATS)
+every_list = each([*INPUT_FORMATS, FOLDER])
+"""Also where the files are the rows."""
+every_format_with_columns = each(WITH_COLUMNS)
+every_format_of_lines = each(OF_LINES)
 
 RECORDS: list[dict[str, Any]] = [
     {
@@ -58,6 +76,11 @@ URLS = [{"url": f"http://example.com/{number}.jpg"} for number in range(25)]
 
 
 def write_list(folder: Path, records: Any, input_format: str, name: str = "list") -> str:
+    if input_format == FOLDER:
+        (folder / name).mkdir()
+        for number, _ in enumerate(records):
+            (folder / name / f"{number:05}.jpg").touch()
+        return str(folder / name)
     return write(folder / f"{name}.{input_format}", content(records, input_format))
 
 
@@ -134,7 +157,7 @@ def test_shards_are_slices_of_each_file(input_format: str, tmp_path: Path) -> No
     assert source.fraction_read() == 1.0
 
 
-@every_format
+@every_list
 def test_a_source_can_be_read_again(input_format: str, tmp_path: Path) -> None:
     source = open_source(write_list(tmp_path, URLS, input_format), config(input_format))
 
@@ -142,7 +165,7 @@ def test_a_source_can_be_read_again(input_format: str, tmp_path: Path) -> None:
     assert [shard.count for shard in source.shards(25)] == [25]
 
 
-@pytest.mark.parametrize("input_format", few_quick(INPUT_FORMATS))
+@pytest.mark.parametrize("input_format", few_quick([*INPUT_FORMATS, FOLDER]))
 def test_shards_are_small_when_pickled(input_format: str, tmp_path: Path) -> None:
     records = [{"url": f"http://example.com/{number}.jpg"} for number in range(5000)]
     path = write_list(tmp_path, records, input_format)
@@ -151,7 +174,7 @@ def test_shards_are_small_when_pickled(input_format: str, tmp_path: Path) -> Non
         assert len(pickle.dumps(shard)) < 3000
 
 
-@every_format
+@every_list
 def test_the_fraction_read_grows_with_the_shards(input_format: str, tmp_path: Path) -> None:
     source = open_source(write_list(tmp_path, URLS, input_format), config(input_format))
 
@@ -162,14 +185,14 @@ def test_the_fraction_read_grows_with_the_shards(input_format: str, tmp_path: Pa
     assert 0.1 < seen[1] < 0.3  # a fifth of the rows
 
 
-@every_format
+@every_list
 def test_tables_have_one_schema_for_all_shards(input_format: str, tmp_path: Path) -> None:
     reading = config(input_format)
     shards = shards_of(write_list(tmp_path, URLS, input_format), reading, 10)
 
     (schema,) = {load_table(shard, reading).schema for shard in shards}
 
-    last = [PROBLEM] if input_format in OF_LINES else []
+    last = [PROBLEM] if input_format in (*OF_LINES, FOLDER) else []
     assert schema.names == ["url", *last]
     assert schema.field("url").type == pa.string()
 
@@ -253,7 +276,7 @@ def test_a_missing_column_in_a_later_file_is_named_with_the_file(
     assert "'link'" in str(caught.value)
 
 
-@every_format
+@every_list
 @pytest.mark.parametrize("name", ["list", "folder", "pattern"])
 def test_what_does_not_exist_is_refused_in_one_line(
     input_format: str, name: str, tmp_path: Path
@@ -316,6 +339,35 @@ def test_lists_are_read_from_any_file_system(input_format: str) -> None:
         )
     finally:
         memory.rm("/lists", recursive=True)
+
+
+def test_folders_are_lists_as_files_are(tmp_path: Path) -> None:
+    """Slices of each, in their order; read from any file system; one that goes away is an error."""
+    folders = [
+        write_list(tmp_path, URLS[:count], FOLDER, name) for name, count in (("b", 5), ("a", 3))
+    ]
+    reading = config(FOLDER)
+    source = open_source(folders, reading)
+
+    assert [(shard.id, shard.count, shard.file) for shard in source.shards(3, first_id=7)] == [
+        (7, 3, 0), (8, 2, 0), (9, 3, 1)
+    ]  # fmt: skip
+    assert source.rows_total() == 8
+    assert urls_in(folders, reading) == [
+        *(f"file://{tmp_path}/b/{number:05}.jpg" for number in range(5)),
+        *(f"file://{tmp_path}/a/{number:05}.jpg" for number in range(3)),
+    ]
+    memory = fsspec.filesystem("memory")
+    memory.pipe({"/photos/b.jpg": b"", "/photos/sub/a.jpg": b"", "/photos/a.txt": b"http://x"})
+    try:
+        assert urls_in("memory://photos/", reading) == [
+            "memory://photos/b.jpg", "memory://photos/sub/a.jpg"
+        ]  # fmt: skip
+    finally:
+        memory.rm("/photos", recursive=True)
+    rmtree(folders[1])
+    with pytest.raises(SourceError, match=folders[1]):
+        list(source.shards(3))
 
 
 @every_format

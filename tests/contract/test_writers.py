@@ -62,9 +62,13 @@ every_stored_file = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", pytest.param("memory", marks=pytest.mark.slow)])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     return Folder(str(tmp_path / "out")) if request.param == "local" else memory_folder()
+
+
+both_quick = pytest.mark.parametrize("folder", ["local", "memory"], indirect=True)
+"""Where files become visible, which disks and stores do in different ways."""
 
 
 @pytest.fixture
@@ -134,6 +138,7 @@ def test_a_shard_leaves_exactly_the_names_it_says(output_format: str, folder: Fo
 
 
 @every_format
+@both_quick
 def test_nothing_is_visible_before_the_commit(output_format: str, folder: Folder) -> None:
     writer = begin(output_format, folder, mixed())
     for sample in mixed().samples():
@@ -146,6 +151,7 @@ def test_nothing_is_visible_before_the_commit(output_format: str, folder: Folder
 
 
 @every_format
+@both_quick
 def test_an_aborted_shard_leaves_nothing(output_format: str, folder: Folder) -> None:
     writer = begin(output_format, folder, mixed())
     for sample in mixed().samples()[:3]:
@@ -166,6 +172,7 @@ def test_a_shard_can_be_begun_again_after_an_abort(output_format: str, folder: F
 
 
 @every_storing_format
+@both_quick
 def test_a_shard_replaces_the_one_of_its_name(output_format: str, folder: Folder) -> None:
     store(output_format, folder, shard_of({}, TIMEOUT, TIMEOUT))
     store(output_format, folder, shard_of({}, TIMEOUT, picture()))
@@ -176,6 +183,7 @@ def test_a_shard_replaces_the_one_of_its_name(output_format: str, folder: Folder
 
 
 @every_stored_file
+@both_quick
 def test_a_commit_that_fails_anywhere_leaves_nothing(
     output_format: str, suffix: str, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -502,13 +510,13 @@ SURROGATE = "a\ud800b"
     "value",
     [
         SURROGATE,
-        {SURROGATE: [SURROGATE]},
         2**70,
-        -(2**70),
         float("nan"),
-        float("inf"),
-        "\0",
         b"\xff",
+        pytest.param({SURROGATE: [SURROGATE]}, marks=pytest.mark.slow),
+        pytest.param(-(2**70), marks=pytest.mark.slow),
+        pytest.param(float("inf"), marks=pytest.mark.slow),
+        pytest.param("\0", marks=pytest.mark.slow),
     ],
 )
 def test_no_value_loses_a_sample(output_format: str, disk: Folder, value: Any) -> None:

@@ -17,6 +17,7 @@ import pytest
 from img2dataset.errors import Reason
 from img2dataset.records import Body, Failure
 from tests.e2e.fetching import fetch, reasons, rows, running
+from tests.quick import few_quick
 from tests.site import loopback
 from tests.site.loopback import Serve
 from tests.site.server import CERTIFICATE
@@ -361,7 +362,7 @@ CODINGS: dict[str, tuple[str, bytes]] = {
 }
 
 
-@pytest.mark.parametrize("pause_after", [0, 1, 2, 3])
+@pytest.mark.parametrize("pause_after", few_quick([0, 1, 2, 3], 2))
 @pytest.mark.parametrize("what", CODINGS)
 def test_a_body_is_undone_or_taken_as_it_is(what: str, pause_after: int) -> None:
     """However it is split: the next piece comes when the one before has been read."""

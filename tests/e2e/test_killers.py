@@ -165,7 +165,7 @@ def test_bytes_that_are_only_looked_at_may_crash_and_hang_too(site: Site, tmp_pa
 
 @pytest.mark.slow
 def test_the_run_ends_even_if_each_thread_of_each_worker_hangs(site: Site, tmp_path: Path) -> None:
-    wide = [WAITS, FREEZES] * 4
+    wide = [WAITS, FREEZES] * 3
     run(
         site, tmp_path, [*wide, 64], "--number_sample_per_shard=2", "--processes_count=2",
         "--max_decode_seconds=1",  # on a busy machine, the start of a process takes half of that

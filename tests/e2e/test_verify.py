@@ -438,6 +438,7 @@ def test_untouched_bytes_are_compared_with_their_hash(dataset: Callable[..., Pat
     assert "decode" in lines_of(folder, deep=True)[0]
 
 
+@pytest.mark.slow
 def test_an_object_store_is_looked_at_as_a_disk_is(made: Callable[..., Path]) -> None:
     store = memory_folder()
     local = made("files")

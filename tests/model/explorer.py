@@ -12,12 +12,17 @@ for Programming Languages using VeriSoft", POPL 1997).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 STEP_TIMEOUT_S = 20.0
 """A thread that does not reach its next step in this time has a deadlock of its own."""
+
+
+Choice = tuple[str, int | None]
+"""What may happen, and to which of the actors if to one."""
 
 
 class Killed(BaseException):
@@ -56,6 +61,8 @@ class Actor:
     times of which `Execution.wait` is told."""
     result: Hashable = None
     error: BaseException | None = None
+    steps_ahead: int = 0
+    """Steps that it may take without a stop."""
     go: Gate = field(default_factory=Gate)
     arrived: Gate = field(default_factory=Gate)
     thread: threading.Thread | None = None
@@ -119,6 +126,9 @@ class Execution:
             actor.history[:] = memory
 
     def _park(self, actor: Actor) -> None:
+        if actor.steps_ahead:
+            actor.steps_ahead -= 1
+            return
         actor.arrived.open()
         actor.go.wait()
         if actor.killed:
@@ -147,14 +157,14 @@ class Execution:
     def _expect(self, actor: Actor) -> None:
         assert actor.arrived.wait(), f"{actor.name} is stuck"
 
-    def choices(self) -> list[tuple[str, Actor | None]]:
+    def choices(self) -> list[Choice]:
         """What may happen next."""
-        live = [actor for actor in self.actors if not actor.ended]
-        ready = [actor for actor in live if not self._is_blocked(actor)]
-        found: list[tuple[str, Actor | None]] = [("run", actor) for actor in ready]
+        live = [number for number, actor in enumerate(self.actors) if not actor.ended]
+        ready = [number for number in live if not self._is_blocked(self.actors[number])]
+        found: list[Choice] = [("run", number) for number in ready]
         if live and self.events_left:
             # the actors do the same: to kill the first one is as good as to kill any of them
-            found += [("kill", actor) for actor in live if actor is self.actors[0]]
+            found += [("kill", 0)] if 0 in live else []
             found.append(("lapse", None))
         elif live and not ready:  # all wait for one that is dead, whose lease ends
             found.append(("expire", None))
@@ -164,13 +174,23 @@ class Execution:
         unchanged = actor.seen_version == self.version and actor.seen_clock == self.clock
         return actor.waiting and unchanged
 
-    def do(self, choice: tuple[str, Actor | None]) -> None:
-        what, actor = choice
+    def replay(self, choices: Sequence[Choice]) -> None:
+        """Do what was done before: nobody looks at the states in between, so that a thread takes
+        its steps up to the next choice of another without a stop."""
+        for choice, same in groupby(choices):
+            self.do(choice, len(list(same)))
+
+    def do(self, choice: Choice, times: int = 1) -> None:
+        """`times`: only to run may be done more than once."""
+        what, number = choice
+        actor = None if number is None else self.actors[number]
         if what == "run":
             assert actor is not None
+            actor.steps_ahead = times - 1
             actor.go.open()
             self._expect(actor)
             return
+        assert times == 1
         self.trace.append(f"-- {what} {actor.name if actor else ''}")
         self.events_left = max(0, self.events_left - 1)
         if actor is not None:
@@ -375,7 +395,7 @@ def explore(
     """
     found = Found()
     seen: set[Hashable] = set()
-    ahead: list[list[int]] = [[]]
+    ahead: list[list[Choice]] = [[]]
     while ahead and not found.problem:
         prefix = ahead.pop()
         execution = begin()
@@ -396,9 +416,9 @@ def explore(
 
 def walk(
     execution: Execution,
-    prefix: list[int],
+    prefix: list[Choice],
     seen: set[Hashable],
-    ahead: list[list[int]],
+    ahead: list[list[Choice]],
     check_state: Callable[[Execution], str | None],
 ) -> str | None:
     """Walk along one interleaving: `prefix`, then always the first choice, to its end or to a state
@@ -406,21 +426,17 @@ def walk(
 
     The branches left out go to `ahead`.
     """
-    taken: list[int] = []
+    execution.replay(prefix)
+    taken = list(prefix)
     while choices := execution.choices():
-        depth = len(taken)
-        if depth < len(prefix):
-            number = prefix[depth]
-        else:
-            key = execution.key()
-            if key in seen:
-                return None
-            seen.add(key)
-            problem = check_state(execution)
-            if problem:
-                return problem
-            ahead.extend([*taken, other] for other in range(1, len(choices)))
-            number = 0
-        execution.do(choices[number])
-        taken.append(number)
+        key = execution.key()
+        if key in seen:
+            return None
+        seen.add(key)
+        problem = check_state(execution)
+        if problem:
+            return problem
+        ahead.extend([*taken, other] for other in choices[1:])
+        execution.do(choices[0])
+        taken.append(choices[0])
     return None

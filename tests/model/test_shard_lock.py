@@ -7,7 +7,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -156,8 +156,8 @@ class Model:
     """True if the store can create an object only if it is not there."""
     events: int = 0
     """Crashes or lost leases in one execution."""
-    late_images: bool = True
-    """True if an image too many is no problem when a lease was lost."""
+    late_images: list[str] = field(default_factory=list)
+    """Where an image too many was seen after a lease was lost: that is no problem."""
 
     def begin(self, monkeypatch: pytest.MonkeyPatch) -> Execution:
         execution = Execution(TIMES.timeout_s + 1, self.events)
@@ -205,10 +205,13 @@ class Model:
             for path, data in objects.items()
             if path.startswith(f"out/{NAME}") and path != STATS
         }
-        if self.late_images and execution.lapsed:
-            ours = self.contents(owner)
-            data = {name: of for name, of in data.items() if name in ours or "/" not in name}
-        return None if data == self.contents(owner) else f"stats of {owner}, data {data}"
+        ours = self.contents(owner)
+        mixture = f"stats of {owner}, data {data}"
+        if execution.lapsed:
+            late = {name for name in data if "/" in name and name not in ours}
+            data = {name: of for name, of in data.items() if name not in late}
+            self.late_images.extend([mixture] if late else [])
+        return None if data == ours else mixture
 
     def find_problem_of_next_run(self, execution: Execution) -> str | None:
         """The next run clears what is left of locks, and does the shard if it has no stats."""
@@ -282,22 +285,18 @@ def test_attempts_that_live_never_mix(contents: Contents, monkeypatch: pytest.Mo
 def test_attempts_never_mix_whatever_happens_to_one(
     contents: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One crash, or one lost lease, at any step."""
-    found = Model(contents, events=1).walk(monkeypatch)
+    """One crash, or one lost lease, at any step.
+
+    An image that arrives after a lease was lost may stay: docs/storage.md says so.  If only that
+    line fails, the code has become better than the page.
+    """
+    model = Model(contents, events=1)
+    found = model.walk(monkeypatch)
 
     assert not found.problem, found.problem
     assert found.states > 1000, found
-
-
-@pytest.mark.slow
-def test_an_image_that_arrives_after_a_lease_was_lost_may_stay(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """docs/storage.md says so.  If this fails, the code has become better than the page."""
-    found = Model(images_of, events=1, late_images=False).walk(monkeypatch)
-
-    assert "stats of B" in found.problem
-    assert f"'{NAME}/A.jpg': b'A'" in found.problem
+    stayed = [text for text in model.late_images if text.startswith("stats of B")]
+    assert any(f"'{NAME}/A.jpg': b'A'" in text for text in stayed) == (contents is images_of)
 
 
 def test_without_conditional_writes_attempts_that_begin_together_may_mix(

@@ -22,26 +22,24 @@ from img2dataset.errors import (
 )
 from img2dataset.messages import find_label, find_reason, is_transient
 
-every_reason = pytest.mark.parametrize("reason", Reason)
+
+def test_a_reason_has_a_name_a_label_and_a_failed_status() -> None:
+    for reason in Reason:
+        assert reason.value == reason.name.lower()
+        assert reason.label
+        assert reason.status in (Status.FAILED_TO_DOWNLOAD, Status.FAILED_TO_RESIZE)
+        assert isinstance(reason.transient, bool)
 
 
-@every_reason
-def test_a_reason_has_a_name_a_label_and_a_failed_status(reason: Reason) -> None:
-    assert reason.value == reason.name.lower()
-    assert reason.label
-    assert reason.status in (Status.FAILED_TO_DOWNLOAD, Status.FAILED_TO_RESIZE)
-    assert isinstance(reason.transient, bool)
+def test_a_reason_travels_between_processes() -> None:
+    for reason in Reason:
+        assert pickle.loads(pickle.dumps(reason)) is reason
+        assert Reason(reason.value) is reason  # type: ignore[call-arg]  # mypy sees __new__ alone
 
 
-@every_reason
-def test_a_reason_travels_between_processes(reason: Reason) -> None:
-    assert pickle.loads(pickle.dumps(reason)) is reason
-    assert Reason(reason.value) is reason  # type: ignore[call-arg]  # mypy sees __new__ alone
-
-
-@every_reason
-def test_only_downloads_are_worth_another_try(reason: Reason) -> None:
-    assert not (reason.transient and reason.status is Status.FAILED_TO_RESIZE)
+def test_only_downloads_are_worth_another_try() -> None:
+    for reason in Reason:
+        assert not (reason.transient and reason.status is Status.FAILED_TO_RESIZE)
 
 
 @pytest.mark.parametrize(
@@ -118,16 +116,19 @@ def test_all_errors_have_one_root() -> None:
     assert all(issubclass(kind, Img2datasetError) for kind in raised)
 
 
-@every_reason
-def test_a_stored_message_tells_whether_its_reason_may_pass(reason: Reason) -> None:
+def test_a_stored_message_tells_whether_its_reason_may_pass() -> None:
     codes = {Reason.HTTP_STATUS: 404, Reason.HTTP_STATUS_TRANSIENT: 503}
-    label = format_http_label(codes[reason]) if reason in codes else reason.label
+    labels = {
+        reason: format_http_label(codes[reason]) if reason in codes else reason.label
+        for reason in Reason
+    }
 
-    for message in (label, f"{label} line 7"):
-        found = find_reason(message)
-        assert found is not None
-        assert found.label == reason.label
-        assert is_transient(message) is reason.transient
+    for reason, label in labels.items():
+        for message in (label, f"{label} line 7"):
+            found = find_reason(message)
+            assert found is not None
+            assert found.label == reason.label
+            assert is_transient(message) is reason.transient
 
 
 @pytest.mark.parametrize(

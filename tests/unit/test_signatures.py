@@ -18,6 +18,7 @@ from img2dataset.signatures import (
     is_surely_image,
 )
 from tests.pictures import CASES
+from tests.quick import few_quick
 from tests.unit.images.made import processor, saved, smooth, to_png
 
 SVGS = {
@@ -41,7 +42,7 @@ VIDEOS = {
 }
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", few_quick(CASES))
 def test_fetching_and_decoding_know_the_same_files(kind: str) -> None:
     data = CASES[kind].data
     own = probe(data).format

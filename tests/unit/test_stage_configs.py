@@ -21,7 +21,9 @@ STAGES = {
     ImageConfig: partial(ImageConfig.of, stores_rows=True),
     WriterConfig: WriterConfig.of,
 }
-OTHER_FORM = {"verify_hash", "dns_servers", "disallowed_header_directives", "columns"}
+OTHER_FORM = {
+    "verify_hash", "dns_servers", "disallowed_header_directives", "columns", "url_schemes"
+}  # fmt: skip
 """Options that a stage needs in another form under the same name: a tuple."""
 
 VALUES = {"delimiter": "tab", "url_template": "http://a.org/{id}", "where": "id > 3"}

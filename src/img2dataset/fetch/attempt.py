@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from img2dataset.fetch.route.router import DIRECT, Origin, Route, find_origin, parse_origin
+from img2dataset.fetch.urls import is_object_scheme
 from img2dataset.records import ResponseInfo, Row
 
 MAX_SIGNALS = 50
@@ -71,6 +72,11 @@ class Attempt:
     def at(cls, url: str, seconds: float) -> Attempt:
         origin = parse_origin(find_origin(url))
         return cls(url, url, origin, origin.host, seconds)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is at a file or an object of a store, not on http."""
+        return is_object_scheme(self.origin.scheme)
 
     @property
     def is_only_probe(self) -> bool:

@@ -7,15 +7,16 @@ from dataclasses import replace
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt, AttemptState
 from img2dataset.fetch.delivery import Deliver
-from img2dataset.fetch.http.urls import make_sendable
+from img2dataset.fetch.urls import UrlRules
 from img2dataset.records import Body, Failure, Row
 
 
 class Attempts:
     """The attempts that are under way, by URL and by state."""
 
-    def __init__(self, timeout: float, deliver: Deliver) -> None:
-        """`timeout` = seconds that each attempt has."""
+    def __init__(self, timeout: float, deliver: Deliver, rules: UrlRules | None = None) -> None:
+        """`timeout` = seconds that each attempt has; `rules` = which URLs are fetched."""
+        self._make_fetchable = (rules or UrlRules()).make_fetchable
         self._timeout = timeout
         self._deliver = deliver
         self._by_url: dict[str, Attempt] = {}  # by the URL of the list, until it is delivered
@@ -35,7 +36,7 @@ class Attempts:
             self._deliver(row, Failure(reason, reason.label, row.problem))
             return None
         try:
-            url = make_sendable(row.url)
+            url = self._make_fetchable(row.url)
         except RowError as error:
             self._deliver(row, Failure.of(error))
             return None

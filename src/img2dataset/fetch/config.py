@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from img2dataset.fetch.urls import UrlRules
 from img2dataset.options import Options, make_config
 from img2dataset.options.choices import RobotsTxt
+from img2dataset.options.url_schemes import WEB_SCHEMES
 from img2dataset.version import VERSION
 
 DEFAULT_DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
@@ -59,11 +61,26 @@ class FetchConfig:
     save_opt_out_signals: bool = False
     """Whether bodies and failures carry the opt-out signals that came with them."""
 
+    url_schemes: tuple[str, ...] = WEB_SCHEMES
+    """Of the URLs that are fetched."""
+    roots: tuple[str, ...] = ()
+    """Beginnings of URLs that are fetched whatever their scheme: the folders that are the list."""
+
+    @property
+    def url_rules(self) -> UrlRules:
+        """Which URLs are fetched."""
+        return UrlRules(self.url_schemes, self.roots)
+
     @classmethod
     def of(
-        cls, options: Options, *, shared_file: str | None = None, host_limit_share: int = 1
+        cls,
+        options: Options,
+        *,
+        shared_file: str | None = None,
+        host_limit_share: int = 1,
+        roots: Sequence[str] = (),
     ) -> FetchConfig:
-        """Return the options of this stage; `shared_file` and `host_limit_share` are the run's."""
+        """Return the options of this stage; `shared_file`, `host_limit_share` and `roots` are the run's."""
         return make_config(
             cls,
             options,
@@ -75,6 +92,8 @@ class FetchConfig:
             drop_pages=options.verify_hash is None,
             shared_file=shared_file,
             host_limit_share=host_limit_share,
+            url_schemes=options.allowed_schemes,
+            roots=tuple(roots),
         )
 
     def for_one_worker(self) -> FetchConfig:

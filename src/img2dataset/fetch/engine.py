@@ -45,6 +45,7 @@ from img2dataset.fetch.policy.refusals import RefusalPolicy
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.read_ahead import ReadAhead
 from img2dataset.fetch.route.router import Router
+from img2dataset.fetch.transfers import AllTransfers, make_object_transfers
 from img2dataset.records import Failure, Row
 from img2dataset.tally import RestingHost
 
@@ -92,7 +93,7 @@ class Engine:
             politeness=politeness,
         )
         self._outage: OutageGuard[Attempt] = OutageGuard(say, politeness)
-        self._attempts = Attempts(config.timeout, deliver)
+        self._attempts = Attempts(config.timeout, deliver, config.url_rules)
         self._gates = Gates(
             config,
             politeness,
@@ -110,7 +111,7 @@ class Engine:
             outage=self._outage,
             attempts=self._attempts,
         )
-        self._transfers: Transfers[Attempt] = Transfers(
+        http: Transfers[Attempt] = Transfers(
             config,
             self._loop,
             budget=self._budget,
@@ -118,6 +119,9 @@ class Engine:
             refusal_of=RefusalPolicy(config),
             may_connect=None if config.private_addresses == "allow" else self._router.may_connect,
             politeness=politeness,
+        )
+        self._transfers = AllTransfers(
+            http, lambda: make_object_transfers(config, self._loop, self._budget, politeness)
         )
         self._queue: deque[Row] = deque()
         self._read_ahead = ReadAhead(politeness)

@@ -88,6 +88,9 @@ class Gates:
         """Send an attempt through the gates, as far as it gets."""
         self._attempts.move(attempt, AttemptState.ENTERING)
         attempt.began = attempt.began or now
+        if attempt.is_object:
+            self._admit(attempt, 0.0, now)
+            return
         match self._router.find(attempt.origin, attempt.listed_host):
             case Failure() as failure:
                 self._fail(attempt, failure, now)

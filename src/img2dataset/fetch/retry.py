@@ -8,7 +8,12 @@ from img2dataset.errors import Reason
 from img2dataset.fetch.politeness import POLITE, Politeness
 
 NOT_AT_ONCE = frozenset(
-    {Reason.HOST_GIVEN_UP, Reason.HOST_ASKS_FOR_REST, Reason.ROBOTS_TXT_UNAVAILABLE}
+    {
+        Reason.HOST_GIVEN_UP,
+        Reason.HOST_ASKS_FOR_REST,
+        Reason.ROBOTS_TXT_UNAVAILABLE,
+        Reason.CREDENTIALS_EXPIRED,
+    }
 )
 """Transient failures that last longer than a run should wait: a later run may have more luck."""
 

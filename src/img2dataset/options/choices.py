@@ -68,6 +68,7 @@ class InputFormat(Choice):
     JSON_XZ = "json.xz"
     JSONL_XZ = "jsonl.xz"
     PARQUET = "parquet"
+    FOLDER = "folder"
 
 
 class Quoting(Choice):

@@ -111,7 +111,8 @@ class DeclaredOptions:
         shapes_output=True,
     )
     input_format: str = option(
-        "txt", "txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz; or parquet", Group.INPUT,
+        "txt", "txt, csv, tsv, json or jsonl, each also with .gz, .zst, .bz2 or .xz; or parquet; or "
+        "folder: url_list is a folder of images", Group.INPUT,
         check=OneOf(InputFormat), shapes_output=True,
     )  # fmt: skip
     url_col: str = option(

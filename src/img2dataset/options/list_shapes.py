@@ -10,6 +10,7 @@ from img2dataset.options.choices import Deduplicate, DuplicateCaptions, Quoting
 from img2dataset.options.declared import DeclaredOptions
 from img2dataset.options.list_checks import column_names, condition, renames, separator, template
 from img2dataset.options.option import Group, option
+from img2dataset.options.url_schemes import WEB_SCHEMES, scheme_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,16 @@ class ListShapeOptions(DeclaredOptions):
         check=at_least(0),
         shapes_output=True,
     )
+    url_schemes: Sequence[str] | None = option(
+        None,
+        "schemes of the URLs in the list that are fetched, such as http,https,s3: http and https by "
+        "this program, others by fsspec, with the credentials that it finds; file also allows "
+        "absolute local paths. All other rows fail; None = http, https",
+        Group.DOWNLOAD,
+        check=scheme_names,
+    )
+
+    @property
+    def allowed_schemes(self) -> tuple[str, ...]:
+        """The schemes of URLs that are fetched."""
+        return WEB_SCHEMES if self.url_schemes is None else tuple(self.url_schemes)

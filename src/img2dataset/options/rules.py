@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from img2dataset.errors import OptionError
+from img2dataset.options.choices import PrivateAddresses
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.declared import DeclaredOptions
+from img2dataset.options.list_shapes import ListShapeOptions
+from img2dataset.options.url_schemes import SCHEMES_OF_SERVERS
 
 QUALITY = {"jpg": (0, 100), "png": (0, 9), "webp": (1, 1_000_000)}
 """encode_format -> range of encode_quality; webp above 100 is lossless."""
 
 
-def check_together(options: DeclaredOptions) -> None:
+def check_together(options: ListShapeOptions) -> None:
     """Refuse combinations of options.
 
     Raises:
@@ -23,6 +26,7 @@ def check_together(options: DeclaredOptions) -> None:
         _check_columns,
         _check_passthrough,
         _check_user_agent,
+        _check_schemes,
     ):
         check(options)
 
@@ -111,3 +115,16 @@ def _check_passthrough(options: DeclaredOptions) -> None:
             "disable_all_reencoding is True and convert_to_srgb is True: colours cannot be "
             "converted without encoding the image again; leave one of the two out"
         )
+
+
+def _check_schemes(options: ListShapeOptions) -> None:
+    """Refuse schemes whose URLs name a server, unless every address may be reached."""
+    schemes = options.allowed_schemes
+    if options.private_addresses == PrivateAddresses.ALLOW:
+        return
+    for scheme in schemes:
+        if scheme in SCHEMES_OF_SERVERS:
+            raise OptionError(
+                f"url_schemes has {scheme!r}: such a URL names the server that is asked, which fsspec "
+                "does whatever its address is; it is allowed with private_addresses=allow only"
+            )

@@ -22,7 +22,11 @@ CAUSES: Mapping[Reason, str] = {
     Reason.MALFORMED_LINE: LIST,
     Reason.URL_MISSING: LIST,
     Reason.URL_INVALID: LIST,
-    Reason.SCHEME_NOT_ALLOWED: LIST,
+    Reason.SCHEME_NOT_ALLOWED: f"url_schemes says which are fetched; {LIST}",
+    Reason.OBJECT_NOT_FOUND: "look for one of them; paths of files are those of the workers' machines",
+    Reason.OBJECT_FORBIDDEN: "check the credentials that fsspec finds for this store, and its rights",
+    Reason.CREDENTIALS_EXPIRED: "renew them, and run with incremental_mode=retry",
+    Reason.NOT_A_FILE: "they are folders, devices or pipes: check url_col",
     Reason.HOST_NOT_RESOLVED: "check this machine's network and DNS, or name other dns_servers",
     Reason.NO_SUCH_HOST: "their names are gone from the DNS; check url_col, or another dns_servers",
     Reason.ADDRESS_NOT_ALLOWED: "names or redirects lead to private addresses: if that is what "

@@ -84,6 +84,9 @@ def format_percent(count: int, report: Report) -> str:
 
 def explain_reason(reason: Reason, report: Report) -> str:
     """Explain a reason by its error string; for HTTP errors, with the counts of the status codes."""
+    if reason is Reason.SCHEME_NOT_ALLOWED:  # its text depends on url_schemes
+        own = Reason.SCHEME_NOT_ALLOWED.foreign[0]
+        return next((each for each in report.tally.labels if each.startswith(own)), reason.label)
     if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
         return reason.label
     codes: Counter[str] = Counter()
@@ -118,7 +121,28 @@ def list_facts(report: Report) -> list[str]:
         return [*report.list_findings, *lines]
     rows = f"{plural(report.count, 'row')} in {format_duration(report.duration)}"
     speed = f"{report.images_per_sec:.0f} images per sec"
-    return [*list_examples(report), *report.list_findings, *lines, f"{rows}: {speed}"]
+    return [
+        *list_examples(report),
+        *describe_refused_schemes(report),
+        *report.list_findings,
+        *lines,
+        f"{rows}: {speed}",
+    ]
+
+
+def describe_refused_schemes(report: Report) -> list[str]:
+    """Name the option for rows whose scheme is not fetched; the schemes are those of the examples."""
+    refused = Reason.SCHEME_NOT_ALLOWED.value
+    count = report.reasons.get(refused, 0)
+    if not count:
+        return []
+    urls = report.tally.failed.urls.get(refused, ())
+    schemes = {url.strip().partition("://")[0].lower() for url in urls if "://" in url}
+    named = sorted(filter(str.isalnum, schemes))
+    example = f", such as url_schemes=http,https,{','.join(named)}," if named else ""
+    rows = plural(count, "row names", "rows name")
+    text = f"{rows} something that is not fetched: url_schemes{example} says which schemes are"
+    return [f"{text}, if you trust the list"]
 
 
 def list_examples(report: Report) -> list[str]:

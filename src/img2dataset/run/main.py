@@ -17,6 +17,8 @@ from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.run.preflight import (
+    add_roots,
+    check_url_schemes,
     find_refused_modes,
     find_unshared_limits,
     lock_folder,
@@ -40,6 +42,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         reporters = find_reporters(options)
     options, ignored = drop_ignored_options(options)
     check_options(options)
+    check_url_schemes(options)
     with ExitStack() as stack:
         for reporter in reporters:
             stack.callback(reporter.close)
@@ -62,7 +65,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             add_candidates(progress, folder, plan)
         limits = find_unshared_limits(options, pool)
         progress.start(folder.url, [*ignored, *source.notices, *limits])
-        job = make_job(options, config, folder, pool, stack)
+        job = add_roots(make_job(options, config, folder, pool, stack), source)
         try:
             errors = do_shards(workers, job, progress, folder)
             if pool.remote:

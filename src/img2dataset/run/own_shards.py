@@ -108,8 +108,32 @@ def resolve_links(path: str) -> str:
     return os.path.realpath(path)
 
 
+def holds_output(url: str, folder: Folder) -> bool:
+    """Whether the output folder is this one, or inside it."""
+    if folder.local:
+        root = Path(resolve_links(folder.root))
+        return "://" not in url and root.is_relative_to(resolve_links(url))
+    if url.partition("://")[0] not in protocols(folder.fs):
+        return False
+    path = str(folder.fs._strip_protocol(url)).rstrip("/")  # noqa: SLF001
+    return f"{folder.root.rstrip('/')}/".startswith(f"{path}/")
+
+
+def check_beside(source: Source, folder: Folder, options: Options) -> None:
+    """Refuse to store among the images that are the list."""
+    if options.input_format != "folder":
+        return
+    for file in source.files:
+        if holds_output(file.url, folder):
+            raise OptionError(
+                f"output_folder is {folder.url!r}: it is in url_list, so that its images would be "
+                f"rows of the list {file.url!r}; use an output_folder beside it"
+            )
+
+
 def check_apart(source: Source, folder: Folder, options: Options) -> None:
-    """Refuse to overwrite a list, and to empty the home or current folder."""
+    """Refuse to overwrite a list, to store among its images, and to empty the home or current folder."""
+    check_beside(source, folder, options)
     for url, path in ((file.url, find_path_inside(file.url, folder)) for file in source.files):
         if path is None:
             continue

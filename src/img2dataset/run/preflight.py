@@ -19,6 +19,7 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.formats import check_options, list_shard_names
 from img2dataset.job import Job
 from img2dataset.options import Options, shaping_options
+from img2dataset.options.url_schemes import list_object_schemes
 from img2dataset.records import shard_name
 from img2dataset.reports import Reporter
 from img2dataset.run.list_changes import ListCheck, make_row_check
@@ -26,6 +27,7 @@ from img2dataset.run.own_shards import check_apart
 from img2dataset.sources import Source, SourceConfig
 from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
+from img2dataset.storage.objects import check_scheme
 from img2dataset.storage.schemes import missing_library
 
 
@@ -55,6 +57,36 @@ def open_folder(options: Options) -> Folder:
         raise OptionError(
             f"output_folder is {options.output_folder!r}: {one_line(error)}"
         ) from error
+
+
+def check_url_schemes(options: Options) -> None:
+    """Refuse a scheme of url_schemes that cannot be fetched here."""
+    for scheme in list_object_schemes(options.allowed_schemes):
+        problem = find_scheme_problem(scheme)
+        if problem is not None:
+            raise OptionError(f"url_schemes has {scheme!r}: {problem}")
+
+
+def find_scheme_problem(scheme: str) -> str | None:
+    """Say why URLs of a scheme cannot be fetched here; None if they can."""
+    try:
+        check_scheme(scheme)
+    except MissingExtraError:
+        raise
+    except ImportError as error:
+        return missing_library(f"{scheme}://", error.name)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def add_roots(job: Job, source: Source) -> Job:
+    """Let the workers fetch the images of a list that is a folder."""
+    if job.source.base_format != "folder":
+        return job
+    from img2dataset.sources.image_folder import list_roots  # noqa: PLC0415  (few lists)
+
+    return replace(job, roots=list_roots(source.files))
 
 
 def lock_folder(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from img2dataset.storage.failures import find_status
+
 HUB = "https://huggingface.co"
 TOKENS = f"{HUB}/settings/tokens"
 REPOSITORY = re.compile(
@@ -21,19 +23,6 @@ def get_hub() -> str:
 
 def is_on_hub(url: str) -> bool:
     return url.startswith(("hf://", f"{get_hub()}/"))
-
-
-def find_status(error: BaseException) -> int | None:
-    """Find the status of the answer that an error is about, whichever library raised it."""
-    asked: BaseException | None = error
-    while asked is not None:
-        for holder in (asked, getattr(asked, "response", None)):
-            for name in ("status_code", "status"):
-                status = getattr(holder, name, None)
-                if isinstance(status, int):
-                    return status
-        asked = asked.__cause__
-    return None
 
 
 def describe_refusal(url: str, error: BaseException) -> str | None:

@@ -14,6 +14,7 @@ from img2dataset.options import (
     parse_renames,
     parse_separator,
 )
+from img2dataset.options.url_schemes import WEB_SCHEMES
 from img2dataset.options.where import Condition, parse_condition
 from img2dataset.records import Shard
 from img2dataset.sources.compression import Compression
@@ -47,6 +48,8 @@ class SourceConfig:
     duplicate_captions: str = "first"
     shuffle: int | None = None
     """The seed of the order of the rows."""
+    url_schemes: tuple[str, ...] = WEB_SCHEMES
+    """Of the URLs that may be rows."""
     renames: tuple[tuple[str, str], ...] = ()
     """(name in the files, name for all other options)."""
 
@@ -60,6 +63,7 @@ class SourceConfig:
             caption_col=options.caption_col or None,  # NO_COLUMN is no column to read
             verify_hash=None if pair is None else (pair[0], pair[1]),
             columns=None if options.columns is None else tuple(options.columns),
+            url_schemes=options.allowed_schemes,
             renames=tuple(parse_renames(options.rename_columns or ()).items()),
         )
 

@@ -5,6 +5,7 @@ Else every row of the list would fail, in a run of days.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -54,7 +55,7 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
     notices: tuple[str, ...] = ()
     if config.url_template is not None:
         check_made_urls(urls, config.url_template)
-    else:
+    elif not ("file" in config.url_schemes and any(map(os.path.isabs, urls))):
         notices = check_urls(
             urls,
             config.url_col,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from img2dataset.sources.image_names import is_image_name
+
 FORMATS_OF_ENDINGS = ("parquet", "csv", "tsv", "json", "jsonl", "txt")
 MAX_LISTINGS = 20
 """Folders to search."""
@@ -23,6 +25,8 @@ def describe_folder(fs: Any, path: str, location: str, input_format: str) -> str
                     f"; input_format={ending}{suffix} reads its {pattern}; if those are "
                     f"{input_format}, use url_list='{folder}/{pattern}'"
                 )
+    if any(map(is_image_name, names)):
+        return "; it has images: input_format=folder makes a dataset of them"
     if any("." not in name for name in names):
         return f"; its files have no ending: if they are {input_format}, use url_list='{folder}/*'"
     depth = find_depth(fs, path, f".{input_format}")

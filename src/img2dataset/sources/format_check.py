@@ -31,6 +31,9 @@ CAPTIONED = re.compile(
 """A URL of an image, blanks, and text that is not the rest of a URL with blanks in it."""
 
 
+OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]*/", re.IGNORECASE)
+
+
 MAX_LINES = 1000
 """To check."""
 
@@ -116,7 +119,7 @@ def split_lines(head: bytes) -> list[str]:
 
 
 def is_url(line: str) -> bool:
-    return line.lower().startswith(("http:", "https:"))
+    return line.lower().startswith(("http:", "https:")) or OTHER_URL.match(line) is not None
 
 
 def guess_format_by_name(url: str) -> str | None:

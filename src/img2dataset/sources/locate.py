@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from img2dataset.errors import OptionError
-from img2dataset.sources.access import REFUSALS, describe_refusal, find_status
+from img2dataset.sources.access import REFUSALS, describe_refusal
 from img2dataset.sources.compression import Compression
 from img2dataset.sources.config import BadListError, InputFile, SourceConfig
 from img2dataset.sources.file_ends import LocatedFile
@@ -18,6 +18,7 @@ from img2dataset.sources.hidden_files import is_hidden_match, is_hidden_name
 from img2dataset.sources.identify import InspectFile, identify_files
 from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.sources.partitions import is_partition
+from img2dataset.storage.failures import find_status
 from img2dataset.storage.file_systems import is_local
 
 PACKED = (*(kind.value for kind in Compression), "zip", "tar", "tar.gz", "tgz")

@@ -12,8 +12,9 @@ FORMATS = {
     "json": "img2dataset.sources.json_lists",
     "jsonl": "img2dataset.sources.json_lines",
     "parquet": "img2dataset.sources.parquet",
+    "folder": "img2dataset.sources.image_folder",
 }
-"""Content of a file -> module with `open_files(files, config)`; each but parquet also as .gz."""
+"""Content of a file -> module with `open_files(files, config)`; each but parquet and folder also as .gz."""
 
 
 def import_format(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -18,6 +18,7 @@ from img2dataset.sources.config import Source, SourceConfig
 from img2dataset.sources.locate import LeaveOut, locate_files
 from img2dataset.sources.registry import import_format
 from img2dataset.sources.text import refuse_columns
+from img2dataset.storage.schemes import scheme_of
 
 IMAGES = (
     ".jpg",
@@ -40,7 +41,8 @@ LISTS = (".txt", *(f".txt.{kind.value}" for kind in Compression))
 
 def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """See `img2dataset.sources.open_source`."""
-    if isinstance(url_list, str) and config.input_format == "txt" and names_image(url_list):
+    is_txt = config.input_format == "txt"
+    if is_txt and isinstance(url_list, str) and names_image(url_list, config.url_schemes):
         source = make_memory_source([url_list], config, leave_out)
         source.notices = (
             *source.notices,
@@ -69,7 +71,7 @@ def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut)
             "folder, several of them, a list of image URLs, a pyarrow Table or a pandas DataFrame"
         )
     items = list(convert_items(url_list))
-    if config.input_format == "txt" and are_image_urls(items):
+    if config.input_format == "txt" and are_image_urls(items, config.url_schemes):
         refuse_columns(config)
         table = tables.make_url_table(items)
         return tables.TableSource("<list>", table, replace(config, url_col=URL))
@@ -88,23 +90,28 @@ def convert_items(url_list: Iterable[Any]) -> Iterable[Any]:
     return url_list
 
 
-def are_image_urls(items: list[Any]) -> bool:
+def are_image_urls(items: list[Any], schemes: Sequence[str]) -> bool:
     """True if one of these clearly is the URL of an image, not the location of a list.
 
     Any one, not the first: a list of images may begin with a bad row.
     """
-    return any(isinstance(item, str) and is_image_url(item.strip()) for item in items)
+    return any(isinstance(item, str) and is_image_url(item.strip(), schemes) for item in items)
 
 
-def is_image_url(text: str) -> bool:
-    web = text.lower().startswith(("http://", "https://"))
-    return web and not get_path(text).endswith(LISTS)
+def is_image_url(text: str, schemes: Sequence[str]) -> bool:
+    """True if this is the URL of an image; one that is not on http needs the ending of one, since
+    lists are in stores too."""
+    if text.lower().startswith(("http://", "https://")):
+        return not get_path(text).endswith(LISTS)
+    allowed = scheme_of(text).lower() in schemes
+    return allowed and text.lower().endswith(IMAGES)
 
 
-def names_image(text: str) -> bool:
+def names_image(text: str, schemes: Sequence[str]) -> bool:
     """True if this is the URL of an image by its ending, which no list has."""
-    is_one = not text.strip().count(",http")
-    return is_one and is_image_url(text.strip()) and get_path(text).lower().endswith(IMAGES)
+    text = text.strip()
+    is_one = not any(f",{scheme}:" in text for scheme in schemes)
+    return is_one and is_image_url(text, schemes) and get_path(text).lower().endswith(IMAGES)
 
 
 def get_path(url: str) -> str:
@@ -122,6 +129,8 @@ def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveO
         if not isinstance(location, str | PathLike):
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
     module = import_format(config.base_format)
+    if config.base_format == "folder":
+        return cast("Source", module.open_files(module.find_folders(locations), config))
     look_at = getattr(module, "inspect_file", None)
     files, notices = locate_files(
         locations,

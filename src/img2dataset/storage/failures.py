@@ -97,6 +97,35 @@ def as_transient_error(error: BaseException | None) -> OSError | None:
     )
 
 
+def find_status(error: BaseException) -> int | None:
+    """Find the status of the answer that an error is about, whichever library raised it."""
+    asked: BaseException | None = error
+    while asked is not None:
+        for holder in (asked, getattr(asked, "response", None)):
+            for name in ("status_code", "status"):
+                status = getattr(holder, name, None)
+                if isinstance(status, int):
+                    return status
+        asked = asked.__cause__
+    return None
+
+
+def find_store_status(error: BaseException) -> int | None:
+    """As `find_status`, also where the libraries of S3 and Google have it."""
+    asked: BaseException | None = error
+    while asked is not None:
+        response = getattr(asked, "response", None)
+        if isinstance(response, dict):
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if isinstance(status, int):
+                return status
+        code = getattr(asked, "code", None)
+        if isinstance(code, int) and 100 <= code < 600:
+            return code
+        asked = asked.__cause__
+    return find_status(error)
+
+
 def is_from_file_system(error: BaseException) -> bool:
     """True if the error's class comes from the libraries below fsspec; errors of this package are
     bugs."""

@@ -81,7 +81,10 @@ class Worker:
         self._open: dict[int, OpenShard] = {}
         self._wanting = False
         fetching = FetchConfig.of(
-            options, shared_file=job.shared_file, host_limit_share=job.host_limit_share
+            options,
+            shared_file=job.shared_file,
+            host_limit_share=job.host_limit_share,
+            roots=job.roots,
         )
         self._images = ImageStage(
             ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),

@@ -14,6 +14,7 @@ from img2dataset.cli.recipe import parse_recipe
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.recipes import Recipe, Status, read_book
+from tests.quick import few_quick
 
 RECIPES = list(read_book().recipes.values())
 AVAILABLE = [recipe for recipe in RECIPES if recipe.status is Status.AVAILABLE]
@@ -50,7 +51,7 @@ def test_every_recipe_is_listed() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("recipe", AVAILABLE, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", few_quick(AVAILABLE), ids=lambda recipe: recipe.name)
 def test_the_printed_command_is_what_run_runs(recipe: Recipe) -> None:
     printed = parse(read_command(show(recipe.name)))
 
@@ -59,7 +60,7 @@ def test_the_printed_command_is_what_run_runs(recipe: Recipe) -> None:
     assert printed.output_format == "webdataset"
 
 
-@pytest.mark.parametrize("recipe", AVAILABLE, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", few_quick(AVAILABLE), ids=lambda recipe: recipe.name)
 def test_the_written_config_is_what_run_runs(
     recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

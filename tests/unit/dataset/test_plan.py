@@ -17,6 +17,7 @@ from img2dataset.dataset.touched import describe_touched, format_ranges
 from img2dataset.errors import OptionError, RunError
 from img2dataset.options import Options, shaping_options
 from img2dataset.storage.folder import Folder
+from tests.quick import few_quick
 
 IDENTITY = Identity(
     inputs=[{"url": "/list.txt", "size": 10, "fingerprint": "aa"}],
@@ -239,7 +240,9 @@ def identity(**changes: Any) -> Identity:
     return Identity(IDENTITY.inputs, shaping_options(Options(url_list=None, **changes)))
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(Options) if each.name != "url_list"])
+@pytest.mark.parametrize(
+    "name", few_quick(each.name for each in fields(Options) if each.name != "url_list")
+)
 def test_every_option_is_free_to_change_or_refused_by_its_name(tmp_path: Path, name: str) -> None:
     needed = NEEDED.get(name, {})
     plan(tmp_path, identity=identity(**needed))

@@ -38,7 +38,7 @@ def rgb_of(data: bytes) -> Array:
     return stored if stored.ndim == 2 else stored[:, :, ::-1]
 
 
-@pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH))
+@pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH, 10))
 def test_made_smaller_they_are_averages(kind: str) -> None:
     case = CASES[kind]
     got = rgb_of(processor(**SMALLER).process(case.data).data)
@@ -47,7 +47,7 @@ def test_made_smaller_they_are_averages(kind: str) -> None:
     assert levels_between(got, np.asarray(wanted)) <= case.most + 1
 
 
-@pytest.mark.parametrize("kind", few_quick(CASES))
+@pytest.mark.parametrize("kind", few_quick(CASES, 10))
 def test_untouched_they_are_recognised(kind: str) -> None:
     assert processor(disable_all_reencoding=True).process(CASES[kind].data).data == CASES[kind].data
 
@@ -76,7 +76,7 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_compiler")
-@pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH))
+@pytest.mark.parametrize("kind", few_quick(LARGE_ENOUGH, 10))
 def test_without_the_compiled_modules_they_are_the_same(kind: str) -> None:
     case = CASES[kind]
     whole = rgb_of(to_png().process(case.data).data)

@@ -14,7 +14,7 @@ def as_rgb(pixels: Array) -> Array:
     return pixels if pixels.ndim == 2 else pixels[:, :, ::-1]
 
 
-@pytest.mark.parametrize("kind", few_quick(CASES, 2))
+@pytest.mark.parametrize("kind", few_quick(CASES, 3))
 def test_an_image_of_any_kind_becomes_the_expected_picture(kind: str) -> None:
     case = CASES[kind]
     picture = to_png().process(case.data)

@@ -88,7 +88,7 @@ def test_what_is_plain_is_kept_without_its_pixels(
     assert made.exif is not None
 
 
-@pytest.mark.parametrize("kind", few_quick(CASES, 4))
+@pytest.mark.parametrize("kind", few_quick(CASES, 10))
 def test_every_kind_is_decided_as_by_a_decoder(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     data = CASES[kind].data
     for way in KEEP.values():

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from img2dataset.images import native
+from tests.quick import few_quick
 
 FOLDER = Path(native.__file__).parent
 SOURCES = Path(__file__).parents[3] / "src/img2dataset/images/native"
@@ -53,7 +54,7 @@ def test_a_module_works_with_later_versions_of_python(module: ModuleType) -> Non
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-@pytest.mark.parametrize("source", ["_jpeg.c", "_png.c"])
+@pytest.mark.parametrize("source", few_quick(["_jpeg.c", "_png.c"]))
 @pytest.mark.parametrize(
     ("options", "refused"),
     [

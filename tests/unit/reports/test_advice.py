@@ -189,6 +189,6 @@ def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) ->
     assert words in cause
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_advice(reason: Reason) -> None:
-    assert not find_likely_cause({reason.value: 1}).endswith(": ")
+def test_every_reason_has_advice() -> None:
+    for reason in Reason:
+        assert not find_likely_cause({reason.value: 1}).endswith(": "), reason

@@ -11,7 +11,7 @@ from img2dataset.errors import OptionError
 from img2dataset.sources import open_source
 from img2dataset.sources.compression import Compression
 from img2dataset.sources.format_check import check_format
-from tests.unit.sources.lists import config, urls_in
+from tests.unit.sources.lists import config, urls_in, write
 
 URLS = b"http://a.example/1.jpg\nhttps://a.example/2,3.jpg\n"
 COMMAS = b"http://a.example/w_1,h_2/1.jpg\nhttp://a.example/w_1,h_2/2.jpg\n"
@@ -114,3 +114,24 @@ def test_a_gzipped_table_is_told_its_own_format(tmp_path: Path) -> None:
 
     with pytest.raises(OptionError, match=r"input_format must be 'csv\.gz', not 'txt'"):
         open_source(tmp_path / "pairs.csv.gz", config("txt"))
+
+
+def test_objects_and_allowed_paths_with_commas_are_no_table(tmp_path: Path) -> None:
+    objects = write(tmp_path / "objects.txt", "s3://bucket/a,1.jpg\ns3://bucket/b,2.jpg\n")
+    paths = write(tmp_path / "paths.txt", "/data/a,1.jpg\n/data/b,2.jpg\n")
+    table = write(tmp_path / "paths.csv", "url,n\n/data/a.jpg,1\n/data/b.jpg,2\n")
+
+    assert open_source(objects, config()).notices == ()
+    assert open_source(paths, config(url_schemes=("file",))).notices == ()
+    assert open_source(table, config("csv", url_schemes=("file",))).notices == ()
+    with pytest.raises(OptionError, match="input_format=csv"):
+        open_source(paths, config())
+
+
+def test_urls_given_in_python_are_images_if_their_scheme_is_allowed_and_their_ending_says_so() -> (
+    None
+):
+    urls = ["s3://bucket/a.jpg", "s3://bucket/b.png"]
+
+    assert open_source(urls, config(url_schemes=("s3",))).rows_total() == 2
+    assert open_source(urls[0], config(url_schemes=("s3",))).rows_total() == 1

@@ -14,6 +14,7 @@ import pytest
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.sources import SourceConfig, open_source
+from tests.quick import few_quick
 from tests.unit.sources.lists import content, fields_in, rows_in, shards_of, urls_in, write
 
 RECORDS: list[dict[str, Any]] = [
@@ -45,7 +46,7 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("input_format", FORMATS)
+@pytest.mark.parametrize("input_format", few_quick(FORMATS, 3))
 def test_rows_that_match_are_those_of_sql(input_format: str, tmp_path: Path) -> None:
     read_as = "parquet" if input_format in ("table", "frame") else input_format
     records = RECORDS

@@ -27,6 +27,7 @@ class Origin:
     host: str
     """As in the URL: an IPv6 address in brackets."""
     port: int
+    """0 = none: it is no server, but a bucket or a disk."""
     literal: str | None
     """The address that the host is, if it is no name."""
 
@@ -51,7 +52,7 @@ def parse_origin(name: str) -> Origin:
     if not host or host.endswith(":"):  # digits at the end that are no port
         host, port = authority, ""
     name = name.replace(host, host.removesuffix("."), 1)  # the same host, for all that remember
-    number = int(port) if port else DEFAULT_PORTS[scheme]
+    number = int(port) if port else DEFAULT_PORTS.get(scheme, 0)
     return Origin(name, scheme, host, number, find_literal(host))
 
 

@@ -1,0 +1,1 @@
+"""URLs that are not on http -> bodies: files, and objects of stores."""
