@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all check check-static format lint types layers docs bench \
         bench-fetch bench-images bench-lists bench-scale bench-memory chaos fuzz fuzz-compiled \
-        check-compilers clean
+        check-compilers wheels workflows clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ test-all: $(VENV)/clustered $(VENV)/loading  ## run all tests, also the slow one
 
 check: check-static test  ## run all checks of CI
 
-check-static: format lint types layers docs  ## run all checks but the tests
+check-static: format lint types layers docs workflows  ## run all checks but the tests
 
 format: $(VENV)/tested
 	$(BIN)/ruff format --check .
@@ -61,6 +61,11 @@ layers: $(VENV)/tested
 
 docs: $(VENV)/tested  ## check that the generated pages are current (docs/generate.py writes them)
 	$(BIN)/python docs/generate.py --check
+
+workflows: $(VENV)/tested  ## check .github/workflows: their schema, and what makes them unsafe
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
 
 bench: $(VENV)/installed  ## compare whole commands with the old tool and a script (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.run $(ARGS)
@@ -99,5 +104,12 @@ ROUNDS ?= 2000
 chaos: $(VENV)/tested  ## run a long fault campaign (ROUNDS=2000, ARGS="--s3 --first SEED --jobs 4")
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(ARGS)
 
+$(VENV)/released: $(VENV)/tested
+	@$(PIP) install -e '.[release]'
+	@touch $@
+
+wheels: $(VENV)/released  ## build dist/, the sdist and the wheel as released, check and try them (ARGS="--python python3.13")
+	$(BIN)/python -m tests.wheels $(ARGS)
+
 clean:  ## remove all that make made
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo build dist *.egg-info

@@ -22,7 +22,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import mixes, old_tool
@@ -164,7 +164,7 @@ def tell(what: str, outcome: Outcome) -> None:
 
 def heading(module: str, *photos: Path) -> str:
     """Say when, where and how: what is needed to run it again, without paths of this machine."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     size = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
     machine = f"{processor()}, {os.cpu_count()} cores, {size} GB"
     system = f"Linux {platform.release()}, Python {platform.python_version()}"

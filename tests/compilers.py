@@ -25,7 +25,9 @@ LIBRARY = ["-shared", "-fPIC"]
 ARM64 = "aarch64-linux-gnu-gcc"
 PACKAGES = {"gcc": "gcc", "clang": "clang", ARM64: "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"}
 """Compiler -> what Debian has it in."""
-ARM64_SUFFIX = f".cpython-{sys.version_info.major}{sys.version_info.minor}-aarch64-linux-gnu.so"
+STABLE_ABI = ["-DPy_LIMITED_API=0x030B0000"]
+"""As setup.py has it."""
+ARM64_SUFFIX = ".abi3.so"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def build(target: Target, extension: dict[str, list[str]], output: Path) -> str:
     quiet = ["-Wno-psabi"] if "gcc" in target.compiler else []  # nothing of ours is passed so
     include = sysconfig.get_paths()["include"]  # 64-bit Linux alike, but for what we do not use
     command = [
-        target.compiler, *extension["extra-compile-args"], *WARNINGS, *quiet, *LIBRARY,
+        target.compiler, *extension["extra-compile-args"], *WARNINGS, *quiet, *LIBRARY, *STABLE_ABI,
         *target.flags, f"-I{include}", *extension["sources"], "-o", str(output),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
+from typing import Self
 
 
-class Choice(str, Enum):
+class Choice(StrEnum):
     """A closed set of texts."""
 
     hint: str
     """What --help says of the value; empty where its name says it."""
 
-    def __new__(cls, value: str, hint: str = "") -> Choice:  # noqa: PYI034  (Self is new in 3.11)
+    def __new__(cls, value: str, hint: str = "") -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
         member.hint = hint

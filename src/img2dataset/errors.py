@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class StorageGoneError(RunError):
     """The output cannot be written, permanently or for longer than max_storage_wait."""
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """The three outcomes of a row, as the metadata spells them."""
 
     SUCCESS = "success"
@@ -76,7 +76,7 @@ class _Facts(NamedTuple):
     foreign: tuple[str, ...] = ()
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why a row was not kept.  A closed list, so that counts can be compared between runs.
 
     The value of a member is the reason's name in reports.  Tables that lead from stored texts back

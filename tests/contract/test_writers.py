@@ -412,8 +412,8 @@ def test_failed_rows_say_how_their_answers_came(output_format: str, folder: Fold
 
     columns = metadata(folder).select(FETCH_COLUMNS)
     first, second = (
-        dt.datetime(2020, 9, 13, 12, 26, 40, 250_000, tzinfo=dt.timezone.utc),
-        dt.datetime(2020, 9, 13, 12, 26, 41, tzinfo=dt.timezone.utc),
+        dt.datetime(2020, 9, 13, 12, 26, 40, 250_000, tzinfo=dt.UTC),
+        dt.datetime(2020, 9, 13, 12, 26, 41, tzinfo=dt.UTC),
     )
     came = (
         "https://cdn.example.com/0.jpg", 200, "image/jpeg", '"x"',
@@ -457,7 +457,7 @@ def test_features_say_how_the_answer_came(disk: Folder) -> None:
 ODD = {
     "date": pa.array([dt.date(2020, 2, 29)]),
     "instant": pa.array(
-        [dt.datetime(2020, 2, 29, 1, 2, 3, tzinfo=dt.timezone.utc)], pa.timestamp("ns", "UTC")
+        [dt.datetime(2020, 2, 29, 1, 2, 3, tzinfo=dt.UTC)], pa.timestamp("ns", "UTC")
     ),
     "decimal": pa.array([Decimal("1.50")]),
     "bytes": pa.array([b"\xff\x00"]),

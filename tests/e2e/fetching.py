@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from img2dataset.errors import Reason
 from img2dataset.fetch import DEFAULT_DIRECTIVES, Engine, FetchConfig, Politeness, user_agent
@@ -177,7 +177,7 @@ class ClosedPort:
     number: int = 0
     _socket: socket.socket = field(default_factory=socket.socket)
 
-    def __enter__(self) -> ClosedPort:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         self._socket.bind(("127.0.0.1", 0))  # and no listen(): it is ours, and it is closed
         self.number = self._socket.getsockname()[1]
         return self

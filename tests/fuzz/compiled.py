@@ -22,6 +22,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,10 +60,6 @@ def build(folder: Path) -> None:
 
 def read_extensions() -> list[dict[str, Any]]:
     """Read how pyproject.toml builds the compiled modules."""
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415
-    else:
-        import tomli as tomllib  # noqa: PLC0415
     text = (ROOT / "pyproject.toml").read_text()
     found: list[dict[str, Any]] = tomllib.loads(text)["tool"]["setuptools"]["ext-modules"]
     return found

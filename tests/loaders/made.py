@@ -66,7 +66,7 @@ def write_list(path: Path, urls: list[str]) -> None:
         "place": [{"x": n, "path": [1.5]} for n in numbers],
         "people": [[{"name": "Ö", "age": n}] for n in numbers],
         "map": pa.array([[("k", n)] for n in numbers], pa.map_(pa.string(), pa.int64())),
-        "when": pa.array([dt.datetime(2020, 1, 2, tzinfo=dt.timezone.utc)] * len(urls)),
+        "when": pa.array([dt.datetime(2020, 1, 2, tzinfo=dt.UTC)] * len(urls)),
         "score": pa.array([None if n % 4 else n / 2 for n in numbers], pa.float32()),
         "raw": pa.array([b"\xff"] * len(urls)),
         "yes": ["no"] * len(urls),

@@ -53,8 +53,8 @@ def grey(pixels: Array = GREY, **how: Any) -> bytes:
 
 
 def grey_of_bits(values: Array, bits: int) -> bytes:
-    """Values of so many bits without gaps between them, row by row; imagecodecs, which tifffile
-    would ask for it, cannot do that on Python 3.10."""
+    """Values of so many bits without gaps between them, row by row.  (Not by tifffile, which asks
+    imagecodecs for it, whose wheels differ in what they can do.)"""
     height, width = values.shape
     each = values[:, :, np.newaxis] >> np.arange(bits - 1, -1, -1) & 1
     data = np.packbits(each.astype(np.uint8).reshape(height, -1), axis=1).tobytes()

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
+from typing import Self
 
 A, CNAME, AAAA = 1, 5, 28
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, REFUSED, BADCOOKIE = 0, 1, 2, 3, 5, 23
@@ -128,7 +129,7 @@ class NameServer:
         """As `dns_servers` takes it."""
         return f"127.0.0.1:{self.port}"
 
-    def __enter__(self) -> NameServer:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.site.loopback import LoopThread
@@ -77,7 +78,7 @@ class Proxy:
     port: int = 0
     _background: LoopThread = field(default_factory=LoopThread)
 
-    def __enter__(self) -> Proxy:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         self.port = self._background.start(self._serve)
         return self
 

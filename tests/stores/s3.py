@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tests.chaos.plans import Plan
 from tests.chaos.rounds import Campaign, RoundError
@@ -45,7 +45,7 @@ class S3Server:
     """Boto's, and not by the proxy."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def __enter__(self) -> S3Server:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         server = self._stack.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", "tests.stores.s3_server", *self._filling],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -34,10 +33,8 @@ def read_config(path: str) -> Mapping[str, Any]:
 
 
 def _from_toml(path: str, text: str) -> Mapping[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415  (few runs have such a file)
-    else:
-        import tomli as tomllib  # noqa: PLC0415
+    import tomllib  # noqa: PLC0415  (few runs have such a file)
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

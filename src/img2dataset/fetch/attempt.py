@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from img2dataset.fetch.route.router import DIRECT, Origin, Route, find_origin, parse_origin
 from img2dataset.fetch.urls import is_object_scheme
@@ -15,7 +15,7 @@ MAX_SIGNAL_CHARACTERS = 1000
 """Honest signals are far shorter, and each is stored with every row of its host."""
 
 
-class AttemptState(str, Enum):
+class AttemptState(StrEnum):
     """Where an attempt is; the table is in `engine`."""
 
     ENTERING = "entering"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timezone
+from datetime import UTC
 
 from img2dataset.errors import Reason
 from img2dataset.fetch.politeness import POLITE, Politeness
@@ -61,7 +61,7 @@ def seconds_to_wait(header: str, now: float) -> float | None:
     try:
         date = parsedate_to_datetime(text)
         if date.tzinfo is None:  # asctime's form has no zone; HTTP's dates are in GMT
-            date = date.replace(tzinfo=timezone.utc)
+            date = date.replace(tzinfo=UTC)
         return max(0.0, date.timestamp() - now)
     except (ValueError, OverflowError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -37,7 +37,7 @@ def describe_response(fetched: ResponseInfo | None) -> dict[str, Any]:
     """Return JSON values in the order of RESPONSE_COLUMNS."""
     values = {name: getattr(fetched, name, None) for name in RESPONSE_COLUMNS.names}
     if fetched is not None:
-        moment = datetime.fromtimestamp(to_milliseconds(fetched) / 1000, timezone.utc)
+        moment = datetime.fromtimestamp(to_milliseconds(fetched) / 1000, UTC)
         values["fetched_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return values
 

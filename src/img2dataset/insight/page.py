@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from img2dataset.insight import svg
 from img2dataset.insight.findings import Findings, HostCount, Published, ReasonCount
@@ -59,7 +59,7 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
     body.add("Captions", show_captions(findings))
     body.add("The same image more than once", show_duplicates(findings, sheet))
     body.add("Beside published numbers", show_published(findings), "long")
-    made = (now or datetime.now(timezone.utc)).strftime("%Y-%m-%d %H:%M UTC")
+    made = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     name = findings.output_folder.rstrip("/").rpartition("/")[2] or findings.output_folder
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -102,7 +102,7 @@ def describe(findings: Findings) -> str:
 
 
 def format_day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
 def show_unreadable(findings: Findings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from img2dataset.options.checks import Check
@@ -11,7 +11,7 @@ from img2dataset.options.checks import Check
 REQUIRED: Any = MISSING
 
 
-class Group(str, Enum):
+class Group(StrEnum):
     """Headings of --help and of the reference, in this order."""
 
     INPUT = "Input"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -55,7 +55,7 @@ def make_croissant(contents: Contents, name: str) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "license": RIGHTS,
         "version": "1.0.0",
-        "datePublished": datetime.now(timezone.utc).date().isoformat(),
+        "datePublished": datetime.now(UTC).date().isoformat(),
         "isLiveDataset": True,
         "sdPublisher": {"@type": "sc:Organization", "name": PUBLISHER},
         "distribution": list(list_files(contents)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import sys
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -11,11 +11,6 @@ from typing import Any
 
 from img2dataset.errors import OptionError
 from img2dataset.recipes.recipe import Book, Recipe, Status, Survival
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 GROUPS = "groups"
 

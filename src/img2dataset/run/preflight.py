@@ -40,7 +40,7 @@ def reserve_standard_streams() -> None:
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # noqa: PERF203  (three times in a run)
+        except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
 
 
@@ -144,7 +144,7 @@ def find_refused_modes(source: Source, folder: Folder, options: Options) -> froz
             asked = replace(options, incremental_mode=mode, part=None)
             check_options(asked)
             check_apart(source, folder, asked)
-        except OptionError:  # noqa: PERF203  (twice in a run)
+        except OptionError:
             refused.add(mode)
     return frozenset(refused)
 

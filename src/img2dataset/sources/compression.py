@@ -6,12 +6,12 @@ import bz2
 import gzip
 import lzma
 import zlib
-from enum import Enum
+from enum import StrEnum
 from io import BytesIO
 from typing import IO, Any, cast
 
 
-class Compression(str, Enum):
+class Compression(StrEnum):
     """A way to compress a file; the value is the ending of its name."""
 
     GZIP = "gz"

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pyarrow as pa
 
@@ -126,7 +126,7 @@ class FolderReading:
         self.changed = False
         """Whether it had other names at its end than when it was looked through."""
 
-    def __enter__(self) -> FolderReading:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 import pyarrow as pa
 
@@ -56,7 +56,7 @@ class Member:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def __enter__(self) -> Member:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pyarrow as pa
 
@@ -51,7 +51,7 @@ class ParquetReading:
         self.findings = Findings()
         self._parquet = open_parquet(file.url)
 
-    def __enter__(self) -> ParquetReading:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

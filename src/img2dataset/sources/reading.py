@@ -5,7 +5,7 @@ from __future__ import annotations
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from img2dataset.sources.compression import BROKEN, NAMES, open_unpacked
 from img2dataset.sources.config import BadListError, InputFile
@@ -36,7 +36,7 @@ class Reading:
         """Read the beginning of a file, which is in memory and unpacked."""
         return cls(file, BytesIO(plain))
 
-    def __enter__(self) -> Reading:  # noqa: PYI034  (Self is new in 3.11)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

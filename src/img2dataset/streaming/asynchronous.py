@@ -16,7 +16,7 @@ from img2dataset.tally import Tally
 
 if TYPE_CHECKING:
     # `Self` is new in 3.11
-    from typing_extensions import Self
+    from typing import Self
 
     from img2dataset.streaming.engine import Engine
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,6 @@ from img2dataset.cli.config import read_config, to_toml
 from img2dataset.cli.parse import parse
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.options import Options
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 def options(*argv: str) -> Options:

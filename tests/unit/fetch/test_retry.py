@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
@@ -171,7 +171,7 @@ def test_dates_are_in_gmt_in_all_forms_of_http_wherever_we_are(header: str) -> N
     assert seconds_to_wait(header, NOW) == 30.0
 
 
-DATES = st.datetimes(datetime(1970, 1, 2), datetime(9998, 1, 1), timezones=st.just(timezone.utc))  # noqa: DTZ001  (hypothesis adds the zone)
+DATES = st.datetimes(datetime(1970, 1, 2), datetime(9998, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  (hypothesis adds the zone)
 
 
 @given(DATES)

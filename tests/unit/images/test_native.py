@@ -8,6 +8,7 @@ import subprocess
 import sysconfig
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,6 +16,7 @@ from img2dataset.images import native
 from tests.quick import few_quick
 
 FOLDER = Path(native.__file__).parent
+SOURCES = Path(__file__).parents[3] / "src/img2dataset/images/native"
 MODULES = {
     "_area": native.AREA,
     "_jpeg": native.JPEG,
@@ -44,6 +46,13 @@ def test_a_module_is_made_in_two_phases(name: str) -> None:
     assert type(ctypes.cast(make(), ctypes.py_object).value).__name__ == "moduledef"
 
 
+@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="no stable ABI")
+@pytest.mark.parametrize("module", [module for module in MODULES.values() if module is not None])
+def test_a_module_works_with_later_versions_of_python(module: ModuleType) -> None:
+    """One of an older build lies beside it if its name has the version: that one is loaded."""
+    assert Path(str(module.__file__)).name.endswith((".abi3.so", ".pyd"))
+
+
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 @pytest.mark.parametrize("source", few_quick(["_jpeg.c", "_png.c"]))
 @pytest.mark.parametrize(
@@ -59,7 +68,7 @@ def test_where_its_pixels_would_be_wrong_it_does_not_compile(
     source: str, options: list[str], *, refused: bool
 ) -> None:
     include = f"-I{sysconfig.get_paths()['include']}"
-    command = ["gcc", "-E", "-o", "/dev/null", *options, include, str(FOLDER / source)]
+    command = ["gcc", "-E", "-o", "/dev/null", *options, include, str(SOURCES / source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ("img2dataset works without this module" in done.stderr) == refused
     assert refused or done.returncode == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from img2dataset.sources import load_table, open_source
 from img2dataset.sources.types import find_common_type
 from tests.unit.sources.lists import config, write
 
-NOON = datetime(2026, 1, 2, 12, tzinfo=timezone.utc).replace(tzinfo=None)
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC).replace(tzinfo=None)
 I64, F64, TEXT = pa.int64(), pa.float64(), pa.string()
 
 

@@ -2,7 +2,7 @@
 
 The three policies: `allow` = all of them; `deny` = public addresses only; `listed` = public
 ones, and a private address or a local name if the list itself says it.  What counts as public
-is our own table, not `ipaddress.is_global`: that one differs between Python 3.10 and 3.14 (it
+is our own table, not `ipaddress.is_global`: that one differs between Python 3.11 and 3.14 (it
 takes 2002:7f00:1::, which is 127.0.0.1 in a tunnel, for global before 3.12), knows multicast and
 unallocated space as global, and nothing of the metadata addresses of clouds.
 https://www.iana.org/assignments/iana-ipv4-special-registry
