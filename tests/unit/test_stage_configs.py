@@ -31,6 +31,8 @@ VALUES = {"delimiter": "tab", "url_template": "http://a.org/{id}", "where": "id 
 NEEDED: dict[str, dict[str, Any]] = {
     **{name: {"input_format": "csv"} for name in (*VALUES, "quoting", "deduplicate")},
     "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
+    "parquet_layout": {"output_format": "parquet"},
+    "mds_compression": {"output_format": "mds"},
 }
 """Option -> what must be given with it."""
 

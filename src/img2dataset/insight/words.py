@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from functools import lru_cache
 
 from img2dataset.errors import Reason, Status
@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 """Name of the reason of a message that neither this tool nor 1.47.0 is known to store."""
 
 
-class FailureClass(str, Enum):
+class FailureClass(StrEnum):
     """What kind of failure a reason is, as one looks for its cause."""
 
     meaning: str

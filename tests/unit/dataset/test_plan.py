@@ -201,7 +201,8 @@ OTHER_VALUES: dict[str, Any] = {
     "min_delay_per_host": 1.0, "robots_txt": "respect", "respect_tdm_reservation": False,
     "private_addresses": "deny", "dns_servers": ["127.0.0.1"], "max_decode_seconds": 7, "max_storage_wait": 3, "part": "0/2", "save_fetch_metadata": True,
     "user_agent_contact": "me@a.org",
-    "accept_changed_list": True, "indexes": ["dali"],
+    "accept_changed_list": True, "indexes": ["dali"], "parquet_layout": "hf",
+    "mds_compression": "zstd", "url_schemes": ["file"],
     "columns": ["url", "text"], "delimiter": "tab", "quoting": "none",
     "rename_columns": ["width=list_width"], "url_template": "https://a.org/{id}",
     "where": "id > 3", "deduplicate": "url", "duplicate_captions": "all",
@@ -213,6 +214,8 @@ NEEDED: dict[str, dict[str, Any]] = {
         for name in ("columns", "delimiter", "quoting", "rename_columns", "url_template", "where")
     },
     "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
+    "parquet_layout": {"output_format": "parquet"},
+    "mds_compression": {"output_format": "mds"},
 }
 """Option -> what must be given with it."""
 FREE = {
@@ -223,7 +226,7 @@ FREE = {
     "max_connections_per_host", "min_delay_per_host", "robots_txt",
     "respect_tdm_reservation", "private_addresses", "dns_servers", "max_decode_seconds", "max_storage_wait", "part",
     "user_agent_contact", "respect_content_usage",
-    "accept_changed_list", "indexes",
+    "accept_changed_list", "indexes", "url_schemes",
 }  # fmt: skip
 """How images are fetched, not what is stored of them."""
 
