@@ -19,7 +19,7 @@ MAX_ENTRIES = 10_000
 SHARDS_DIGITS = 3
 """Digits of a shard's name that are left out of its folder's: a folder has 1,000 shards."""
 CARD = "README.md"
-PATTERN = re.compile(r'(?m)^(\s*(?:-\s*)?(?:path:\s*)?)"(\*\.\w+)"')
+PATTERN = re.compile(r'(?m)^(\s*(?:-\s*)?(?:path:\s*)?)"((?:\[0-9\]\*/)?\*\.\w+)"')
 """A pattern of files in the front matter of a card."""
 
 

@@ -46,7 +46,7 @@ def push_folder(output_folder: str, destination: str, *, public: bool, say: Say)
         layout = check_layout(folder)
         paths = list(list_files(Path(folder.root), list_inputs(folder)))
         placing = place_files(paths, (shard.name for shard in layout.shards))
-        for line in describe(placing):
+        for line in describe(placing, output_folder):
             say(line)
         with TemporaryDirectory(prefix="img2dataset-push-") as staging:
             stage(Path(folder.root), placing, Path(staging))
@@ -104,11 +104,16 @@ def list_files(root: Path, inputs: Collection[str]) -> Iterator[str]:
                 yield name if inside == "." else f"{inside}/{name}"
 
 
-def describe(placing: Placing) -> Iterator[str]:
+def describe(placing: Placing, output_folder: str) -> Iterator[str]:
     count = plural(len(placing.places), "file")
     yield f"{count} to upload{', the shards in folders of 1,000' if placing.in_folders else ''}"
     if placing.left_out:
         yield f"not uploaded, because they name shards by other places: {', '.join(placing.left_out)}"
+    if CARD not in placing.places:
+        yield (
+            f"there is no {CARD}, by which the Hub shows images:  img2dataset card {output_folder}  "
+            "writes it"
+        )
 
 
 def stage(root: Path, placing: Placing, staging: Path) -> None:

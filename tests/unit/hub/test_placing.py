@@ -63,12 +63,12 @@ def test_what_the_hub_does_not_take_is_refused(paths: list[str], words: str) -> 
         place_files(paths, [path[:5] for path in paths])
 
 
-def test_a_card_finds_shards_in_folders() -> None:
-    card = (
-        '---\nconfigs:\n- data_files:\n  - split: train\n    path: "*.tar"\n---\nRead "*.tar" so.\n'
-    )
+@pytest.mark.parametrize("pattern", ["*.tar", "[0-9]*/*.jpg"])
+def test_a_card_finds_shards_in_folders(pattern: str) -> None:
+    front = f'---\nconfigs:\n- data_files:\n  - split: train\n    path:\n    - "{pattern}"\n---\n'
+    text = f'Read "{pattern}" so.\n'
 
-    assert adapt_card(card) == card.replace('path: "*.tar"', 'path: "*/*.tar"')
+    assert adapt_card(front + text) == front.replace(pattern, f"*/{pattern}") + text
 
 
 @pytest.mark.parametrize(
