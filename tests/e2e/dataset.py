@@ -74,4 +74,5 @@ class Dataset:
         for name in self.visible:
             assert name.partition(".")[0].removesuffix("_stats") in shards, f"{name} is stale"
         hidden = self.folder / ".img2dataset"
-        assert {path.name for path in hidden.iterdir()} == {"identity", "lock", "published"}
+        kept = {path.name for path in hidden.iterdir()}
+        assert kept - {"indexes", "published"} == {"identity", "lock"}  # killed: not published

@@ -3,9 +3,8 @@ and `img2dataset index` keep them current, and `verify` misses those that are lo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
-
-import orjson
 
 from img2dataset.options.choices import IndexKind
 from img2dataset.storage.folder import HIDDEN, Folder
@@ -19,8 +18,8 @@ FOLDER_WIDE = {IndexKind.ENERGON: ".nv-meta/.info.json", IndexKind.WIDS: "wids.j
 def read_index_kinds(folder: Folder) -> tuple[str, ...]:
     """Read the kinds of indexes that the dataset has; unknown ones are left out."""
     try:
-        found = orjson.loads(folder.read(RECORD))
-    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
+        found = json.loads(folder.read(RECORD))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
         return ()
     return tuple(kind for kind in IndexKind.names() if isinstance(found, list) and kind in found)
 
@@ -37,6 +36,6 @@ def record_index_kinds(folder: Folder, kinds: Collection[str]) -> None:
     if set(kinds) == set(read_index_kinds(folder)):
         return
     if kinds:
-        folder.write(RECORD, orjson.dumps(sorted(kinds)))
+        folder.write(RECORD, json.dumps(sorted(kinds)).encode())
     else:
         folder.remove([RECORD])

@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
@@ -102,6 +101,8 @@ def make_image_column(images: pa.Array, keys: list[str], field: pa.Field) -> pa.
         return images
     missing = images.is_null()
     names = pa.array([f"{key}.{field.name}" for key in keys], pa.string())
+    import pyarrow.compute as pc  # noqa: PLC0415  (heavy, and every run imports this)
+
     paths = pc.if_else(missing, pa.scalar(None, pa.string()), names)
     return pa.StructArray.from_arrays([images, paths], fields=list(IMAGE_STRUCT), mask=missing)
 

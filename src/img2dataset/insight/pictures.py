@@ -143,8 +143,9 @@ def read_choice(folder: Folder, choice: Choice) -> Iterator[Picture]:
 
 
 def is_folder(declared: Format) -> bool:
-    """Whether the samples of a shard are files of a folder, which can be read one by one."""
-    return declared.suffixes[:1] == ("",)
+    """Whether the samples of a shard are files of a folder, which can be read one by one: not those of
+    a folder with an index."""
+    return declared.suffixes[:1] == ("",) and declared.folder_mark is None
 
 
 def read_files(folder: Folder, choice: Choice, extensions: Sequence[str]) -> Iterator[Picture]:

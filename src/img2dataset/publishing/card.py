@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from img2dataset.json_text import to_utf8
 from img2dataset.publishing.card_text import BEING_CHANGED, make_body
 from img2dataset.publishing.contents import Contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
@@ -44,13 +45,13 @@ def write_card(folder: Folder, contents: Contents) -> list[str]:
     before = read_card(folder)
     text = make_card_text(contents, folder.root.rpartition("/")[2])
     if before is None:
-        folder.write(CARD, make_readme(text).encode())
+        folder.write(CARD, to_utf8(make_readme(text)))
         return []
     readme = decode(before)
     if readme is None or not has_block(readme):
         remedy = f"move it away, and  img2dataset card {folder.url}  writes a new one"
         return [f"{CARD} is left alone, since it has no mark of img2dataset: {remedy}"]
-    folder.write(CARD, renew(readme, text).encode())
+    folder.write(CARD, to_utf8(renew(readme, text)))
     if has_front_block(readme):
         return []
     risk = "what it says of features and splits may be out of date"
@@ -68,7 +69,7 @@ def retract_card(folder: Folder) -> None:
     block = BLOCK.sub(lambda found: remove_counts(found[0]), readme, count=1)
     renewed = COUNTS.sub("", block, count=1) if has_front_block(readme) else block
     if renewed != readme:
-        folder.write(CARD, renewed.encode())
+        folder.write(CARD, to_utf8(renewed))
 
 
 def remove_counts(block: str) -> str:

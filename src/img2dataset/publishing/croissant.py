@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import types
 
+from img2dataset.json_text import to_utf8
 from img2dataset.publishing.contents import Contents
 from img2dataset.publishing.croissant_context import CONTEXT
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
@@ -169,7 +170,7 @@ def write_croissant(folder: Folder, contents: Contents) -> list[str]:
     if not may_replace(folder):
         return [f"{CROISSANT} is left alone: it was not written by img2dataset"]
     described = make_croissant(contents, folder.root.rpartition("/")[2])
-    folder.write(CROISSANT, json.dumps(described, indent=1, ensure_ascii=False).encode())
+    folder.write(CROISSANT, to_utf8(json.dumps(described, indent=1, ensure_ascii=False)))
     return []
 
 

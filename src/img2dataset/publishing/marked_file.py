@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from img2dataset.json_text import to_utf8
 from img2dataset.storage.folder import Folder
 
 MARK = "# Written by img2dataset ({digest}), which writes it again unless you edit it.\n"
@@ -11,7 +12,7 @@ MARK = "# Written by img2dataset ({digest}), which writes it again unless you ed
 
 def mark(text: str) -> bytes:
     """Put a line before a YAML text that tells whether the rest was edited."""
-    return (MARK.format(digest=digest_of(text)) + text).encode()
+    return to_utf8(MARK.format(digest=digest_of(text)) + text)
 
 
 def is_ours(folder: Folder, name: str) -> bool:
@@ -25,4 +26,4 @@ def is_ours(folder: Folder, name: str) -> bool:
 
 
 def digest_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(to_utf8(text)).hexdigest()[:16]

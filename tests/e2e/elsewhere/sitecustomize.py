@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+import sysconfig
 import time
 from types import ModuleType
 
@@ -20,6 +21,7 @@ GONE: dict[ModuleType, tuple[str, ...]] = {
     time: ("pthread_getcpuclockid",),
 }
 
+sysconfig.get_config_vars()  # which it reads from a file that is named after the platform
 sys.platform = "freebsd14"  # for macOS and Windows the library under it has other modules
 for name in MODULES:
     sys.modules[name] = None  # type: ignore[assignment]  # "import of fcntl halted"

@@ -13,7 +13,7 @@ from img2dataset.options.url_schemes import NEVER_ALLOWED, SCHEMES_OF_SERVERS, W
 
 STORES = {
     "abfs", "adl", "az", "box", "dbfs", "dropbox", "file", "gcs", "gdrive", "gs", "hf",
-    "lakefs", "local", "memory", "oci", "ocilake", "oss", "s3", "s3a", "tos", "tosfs", "wandb",
+    "lakefs", "local", "memory", "msc", "oci", "ocilake", "oss", "s3", "s3a", "tos", "tosfs", "wandb",
 }  # fmt: skip
 """Whose URLs name no server: the user's configuration does."""
 
