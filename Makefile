@@ -41,7 +41,7 @@ test: $(VENV)/tested  ## run the quick tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow' $(ARGS)
 
 test-all: $(VENV)/clustered $(VENV)/loading  ## run all tests, also the slow ones (those of Spark need Java)
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: check-static test  ## run all checks of CI
 

@@ -12,8 +12,8 @@ from tests.chaos.rounds import Campaign
 from tests.site import Site
 from tests.stores.s3 import S3Campaign, S3Server
 
-ROUNDS = 18  # `make chaos` plays as many as one likes
-ROUNDS_ON_S3 = 6
+ROUNDS = 12  # `make chaos` plays as many as one likes
+ROUNDS_ON_S3 = 3
 TOGETHER = 6
 TOGETHER_ON_S3 = 3
 

@@ -26,7 +26,8 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("s3_environment"),
 ]
-FORMATS = ["files", "webdataset", "parquet", "tfrecord", "mds"]
+FORMATS = ["files", "webdataset", "parquet"]
+"""A folder, a file beside a table, a table; how every format is merged is seen on a disk."""
 ROWS = 24
 
 
@@ -122,7 +123,7 @@ def test_shards_on_s3_are_completed(
 
 
 # the steps of a replacement are the same for all formats: between these two tests, each has one
-@pytest.mark.parametrize("output_format", ["files", "parquet"])
+@pytest.mark.parametrize("output_format", ["files"])
 def test_a_bad_connection_changes_nothing(
     server: S3Server, name: str, tmp_path: Path, url_list: Path, *, output_format: str
 ) -> None:
@@ -140,7 +141,7 @@ def test_a_bad_connection_changes_nothing(
     check_completed(server, name, tmp_path / "after")
 
 
-@pytest.mark.parametrize("output_format", ["webdataset", "tfrecord"])
+@pytest.mark.parametrize("output_format", ["webdataset"])
 def test_killed_at_any_request_the_same_command_goes_on(
     server: S3Server, name: str, tmp_path: Path, url_list: Path, *, output_format: str
 ) -> None:
