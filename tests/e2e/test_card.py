@@ -182,6 +182,17 @@ def test_the_metadata_of_files_names_each_image(site: Site, tmp_path: Path) -> N
     assert all((tmp_path / "out" / row["file_name"]).exists() for row in rows)
 
 
+@pytest.mark.parametrize("output_format", ["webdataset", "files", "parquet"])
+def test_a_split_has_all_that_load_dataset_asks_of_it(
+    site: Site, tmp_path: Path, output_format: str
+) -> None:
+    run(site, tmp_path, output_format=output_format)
+
+    (split,) = front(tmp_path)["dataset_info"]["splits"]
+    assert split.keys() == {"name", "num_bytes", "num_examples"}
+    assert split["num_bytes"] > 0
+
+
 def test_a_repair_takes_the_counts_away(site: Site, tmp_path: Path) -> None:
     run(site, tmp_path)
     (tmp_path / "out" / "00000.tar").write_bytes(b"x")

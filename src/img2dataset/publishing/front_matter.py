@@ -29,7 +29,8 @@ class Loaded:
     features: tuple[tuple[str, Feature], ...]
     num_examples: int
     """`load_dataset` refuses a dataset that has another number."""
-    num_bytes: int | None = None
+    num_bytes: int
+    """Without it, `load_dataset` takes no notice of the count."""
     left_out: tuple[str, ...] = ()
     """Columns whose type `datasets` cannot express."""
     columns: tuple[str, ...] | None = None
@@ -71,6 +72,8 @@ def describe_files(contents: Contents) -> Loaded:
         data_files=(f"[0-9]*/*.{contents.encode_format}", METADATA),
         features=tuple(named),
         num_examples=contents.tally.successes,
+        # of the table that it makes, with the paths of the images; without it, it ignores `splits`
+        num_bytes=count_bytes(contents, ".parquet"),
     )
 
 
@@ -119,10 +122,11 @@ def make_front(loaded: Loaded, images: int) -> str:
     }
     if loaded.columns is not None:
         config["columns"] = list(loaded.columns)
-    split: dict[str, Any] = {"name": "train"}
-    if loaded.num_bytes is not None:
-        split["num_bytes"] = loaded.num_bytes
-    split["num_examples"] = loaded.num_examples
+    split = {
+        "name": "train",
+        "num_bytes": loaded.num_bytes,
+        "num_examples": loaded.num_examples,
+    }
     values: Mapping[str, Any] = {
         "configs": [config],
         "dataset_info": {
