@@ -12,7 +12,7 @@ from tests.chaos.rounds import Campaign
 from tests.site import Site
 from tests.stores.s3 import S3Campaign, S3Server
 
-ROUNDS = 12  # `make chaos` plays as many as one likes
+ROUNDS = 6  # `make chaos` plays as many as one likes
 ROUNDS_ON_S3 = 3
 TOGETHER = 6
 TOGETHER_ON_S3 = 3

@@ -108,7 +108,7 @@ def test_one_killer_costs_one_row(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("output_format", "processes"), [("files", 1), ("webdataset", 2)])
+@pytest.mark.parametrize(("output_format", "processes"), [("webdataset", 2)])
 def test_killers_in_many_shards_cost_their_rows_and_nothing_else(
     site: Site, tmp_path: Path, output_format: str, processes: int
 ) -> None:
