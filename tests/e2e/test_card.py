@@ -171,6 +171,22 @@ def test_other_files_of_these_names_are_left_alone(site: Site, tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["sizes.json", "wids.json"])
+def test_a_list_that_has_the_name_of_an_index_stays(site: Site, tmp_path: Path, name: str) -> None:
+    (tmp_path / "out").mkdir()
+    lines = json.dumps([{"url": site.url("/image/1.jpg")}])
+    path = tmp_path / "out" / name
+    path.write_text(lines)
+    options: dict[str, Any] = {
+        "input_format": "json", "output_format": "webdataset", "image_size": 8,
+        "output_folder": str(tmp_path / "out"), "indexes": ["wids"], "reporters": (),
+    }  # fmt: skip
+
+    assert download(str(path), **options).successes == 1
+    download(str(path), **options)
+    assert path.read_text() == lines
+
+
 def test_the_metadata_of_files_names_each_image(site: Site, tmp_path: Path) -> None:
     run(site, tmp_path, output_format="files")
 

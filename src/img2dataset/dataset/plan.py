@@ -24,7 +24,7 @@ from img2dataset.dataset.identity import (
 from img2dataset.dataset.replace import recover, roll_back, roll_forward
 from img2dataset.dataset.touched import describe_touched
 from img2dataset.errors import OptionError, RunError
-from img2dataset.storage.folder import Folder
+from img2dataset.storage.folder import HIDDEN, Folder
 from img2dataset.text import plural
 
 STATS = re.compile(r"(\d+)_stats\.json")
@@ -55,6 +55,8 @@ class Plan:
     """What `record` writes down, once the list is known to be the right one."""
     undone: frozenset[int] = frozenset()
     """Shards that were done, and are to be made again."""
+    others: frozenset[str] = frozenset()
+    """Names in the folder that are no shard's."""
 
 
 def record(folder: Folder, plan: Plan) -> None:
@@ -120,11 +122,12 @@ def prepare(  # noqa: PLR0913  (all that a folder and a command say)
             plan = replace(plan, unrecorded=tuple(sections))
         elif sections != before:
             folder.write(IDENTITY, dump_sections(sections))
+        others = frozenset(name for name in names if not name[:1].isdigit() and name != HIDDEN)
     except OSError as error:
         raise OptionError(
             f"output_folder is {folder.url!r}: it cannot be written ({error.strerror or error})"
         ) from error
-    return plan
+    return replace(plan, others=others)
 
 
 def belongs_to_part(shard_id: int, part_of: tuple[int, int]) -> bool:

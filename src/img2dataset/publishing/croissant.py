@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pyarrow as pa
 from pyarrow import types
 
 from img2dataset.json_text import to_utf8
 from img2dataset.publishing.contents import Contents
 from img2dataset.publishing.croissant_context import CONTEXT
-from img2dataset.publishing.folder_file import FolderFile, PublishConfig
+from img2dataset.publishing.folder_file import FolderFile, PublishConfig, may_replace
 from img2dataset.publishing.loading import TABLES
 from img2dataset.storage.folder import Folder
 
@@ -167,26 +166,20 @@ def describe_type(kind: pa.DataType) -> tuple[str, dict[str, Any]] | None:
 
 def write_croissant(folder: Folder, contents: Contents) -> list[str]:
     """Write croissant.json, unless somebody else's is there."""
-    if not may_replace(folder):
+    if not may_replace(folder, CROISSANT, is_ours):
         return [f"{CROISSANT} is left alone: it was not written by img2dataset"]
     described = make_croissant(contents, folder.root.rpartition("/")[2])
     folder.write(CROISSANT, to_utf8(json.dumps(described, indent=1, ensure_ascii=False)))
     return []
 
 
-def may_replace(folder: Folder) -> bool:
-    """True if there is no croissant.json, or one that a run has written."""
-    try:
-        stored = orjson.loads(folder.read(CROISSANT))
-        return bool(stored["sdPublisher"]["name"] == PUBLISHER)
-    except FileNotFoundError:
-        return True
-    except (ValueError, KeyError, TypeError):
-        return False
+def is_ours(document: Any) -> bool:
+    """Whether a run has written this JSON document."""
+    return bool(document["sdPublisher"]["name"] == PUBLISHER)
 
 
 def retract(folder: Folder) -> None:
-    if may_replace(folder):
+    if may_replace(folder, CROISSANT, is_ours):
         folder.remove([CROISSANT])
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from img2dataset.options import Options, make_config
 from img2dataset.publishing.contents import Contents
@@ -39,10 +42,21 @@ class FolderFile:
     """Its names in the output folder: a list that is a folder does not have these files."""
 
 
-def remove_names(*names: str) -> Callable[[Folder], None]:
-    """Make a `retract` that removes files (or folders) of these names."""
+def may_replace(folder: Folder, name: str, is_ours: Callable[[Any], bool]) -> bool:
+    """True if a JSON file is not there, or is one that may be written again or removed.
 
-    def retract(folder: Folder) -> None:
-        folder.remove(names)
+    Args:
+        folder: the output folder.
+        name: of the file: it may be a list of URLs that happens to be called so.
+        is_ours: takes what the file says; a KeyError or TypeError of it is a no.
+    """
+    try:
+        return is_ours(orjson.loads(folder.read(name)))
+    except FileNotFoundError:
+        return True
+    except (ValueError, KeyError, TypeError):
+        return False
 
-    return retract
+
+def describe_foreign(folder: Folder, name: str) -> str:
+    return f"{folder.path(name)} is no index of tars: it is left as it is, and none is made"

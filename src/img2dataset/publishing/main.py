@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 
 from img2dataset.dataset.index_kinds import read_index_kinds
-from img2dataset.dataset.plan import find_done
 from img2dataset.dataset.shard_lock import acquire_lock
 from img2dataset.json_text import to_json
 from img2dataset.publishing import card, croissant, mds_index, metadata_table
@@ -77,24 +76,47 @@ def retract(folder: Folder) -> None:
     """
     with hold_publish_lock(folder):
         folder.remove([PUBLISHED])  # first: what is retracted in part is not current
-        for each in FOLDER_FILES:
+        for each in find_present(folder.names()):
             each.retract(folder)
 
 
-def is_published(folder: Folder, config: PublishConfig, names: Collection[str]) -> bool:
-    """True if the folder-wide files are those of just the shards that are done, by this version.
+def may_be_published(folder: Folder, names: Collection[str]) -> bool:
+    """False if there is nothing to retract; `names` were those in the folder a moment ago.
 
-    `names` are those in the folder.
+    What another process has published since is found by its lock, or by what it writes last.
+    """
+    return folder.exists(PUBLISH_LOCK) or folder.exists(PUBLISHED) or bool(find_present(names))
+
+
+def find_present(names: Collection[str]) -> list[FolderFile]:
+    """Find the kinds of files of which there may be some in a folder with these names."""
+    there = set(names)
+    return [each for each in FOLDER_FILES if there.intersection(map(first_part, each.names))]
+
+
+def first_part(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def is_published(
+    folder: Folder, config: PublishConfig, names: Collection[str], done: Collection[int]
+) -> bool:
+    """True if the folder-wide files are those of just these shards, by this version.
+
+    Args:
+        folder: the output folder.
+        config: what is asked for.
+        names: those in the folder; those of shards may be left out.
+        done: the ids of the shards that are done.
     """
     if not folder.exists(PUBLISHED):
         return False
     try:
         state = orjson.loads(folder.read(PUBLISHED))
-        files = {str(name).partition("/")[0] for name in state.pop("files")}
+        files = {first_part(str(name)) for name in state.pop("files")}
     except (ValueError, KeyError, AttributeError):
         return False
     config = add_index_kinds(config, folder)
-    done = find_done(list(names))
     return files <= set(names) and to_json(state) == to_json(describe_state(config, done))
 
 

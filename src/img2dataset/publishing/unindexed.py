@@ -6,7 +6,7 @@ from img2dataset.dataset.index_kinds import read_index_kinds
 from img2dataset.dataset.touched import format_ranges
 from img2dataset.formats.tar_indexes import SUFFIXES, has_index
 from img2dataset.publishing.contents import Contents, PublishedShard
-from img2dataset.publishing.folder_file import FolderFile, PublishConfig, remove_names
+from img2dataset.publishing.folder_file import FolderFile, PublishConfig
 from img2dataset.publishing.tars import list_tars
 from img2dataset.storage.folder import Folder
 from img2dataset.text import plural
@@ -41,4 +41,8 @@ def write(folder: Folder, contents: Contents) -> list[str]:
     return [f"{which} no index files for {', '.join(lacking)}: {advice}"]
 
 
-FILE = FolderFile(is_wanted=is_wanted, write=write, retract=remove_names())
+def retract(folder: Folder) -> None:
+    del folder  # there is no file
+
+
+FILE = FolderFile(is_wanted=is_wanted, write=write, retract=retract)

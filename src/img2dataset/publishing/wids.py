@@ -7,7 +7,12 @@ from typing import Any
 from img2dataset.json_text import to_json
 from img2dataset.options.choices import IndexKind
 from img2dataset.publishing.contents import Contents
-from img2dataset.publishing.folder_file import FolderFile, PublishConfig, remove_names
+from img2dataset.publishing.folder_file import (
+    FolderFile,
+    PublishConfig,
+    describe_foreign,
+    may_replace,
+)
 from img2dataset.publishing.tars import list_tars, tar_bytes, tar_name
 from img2dataset.storage.folder import Folder
 
@@ -50,9 +55,20 @@ def find_counts(document: Any) -> dict[str, int] | None:
         return None
 
 
+def is_wids(document: Any) -> bool:
+    return find_counts(document) is not None
+
+
 def write(folder: Folder, contents: Contents) -> list[str]:
+    if not may_replace(folder, WIDS, is_wids):
+        return [describe_foreign(folder, WIDS)]
     folder.write(WIDS, make_wids(contents))
     return []
 
 
-FILE = FolderFile(names=(WIDS,), is_wanted=is_wanted, write=write, retract=remove_names(WIDS))
+def retract(folder: Folder) -> None:
+    if may_replace(folder, WIDS, is_wids):
+        folder.remove([WIDS])
+
+
+FILE = FolderFile(names=(WIDS,), is_wanted=is_wanted, write=write, retract=retract)

@@ -65,6 +65,7 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         pool = workers.describe_pool()
         publication = Publication(folder, options, run_lock)
         plan = make_plan(source, folder, config, options, publication.retract)
+        publication.set_plan(plan)
         record_kept_indexes(options, folder)
         refused_modes = find_refused_modes(source, folder, options)
         progress = RunProgress(source, plan, options, reporters, refused_modes)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from img2dataset.dataset.plan import find_done
+from img2dataset.dataset.plan import Plan, find_done
 from img2dataset.dataset.run_lock import can_see_parts, is_any_alive
 from img2dataset.errors import DamagedError, RunError
 from img2dataset.options import Options, make_config
@@ -26,7 +26,12 @@ class Publication:
         self._stores = options.output_format != "dummy"
         self._is_part = options.part_of[1] > 1
         self._run_lock = run_lock
+        self._plan: Plan | None = None
         self._retracted = False
+
+    def set_plan(self, plan: Plan) -> None:
+        """Take what was in the folder: from now on only this run changes it, unless it is a part."""
+        self._plan = plan
 
     def retract(self) -> None:
         """Retract what stands of earlier runs, once: a shard is about to change.
@@ -37,10 +42,11 @@ class Publication:
         if self._retracted:
             return
         # imported here and below, so that workers are started first
-        from img2dataset.publishing.main import retract  # noqa: PLC0415
+        from img2dataset.publishing.main import may_be_published, retract  # noqa: PLC0415
 
         try:
-            retract(self._folder)
+            if self._plan is None or may_be_published(self._folder, self._plan.others):
+                retract(self._folder)
         except OSError as error:
             raise RunError(f"{self._folder.url} cannot be written: {error}") from error
         self._retracted = True
@@ -88,8 +94,12 @@ class Publication:
     def _is_current(self) -> bool:
         from img2dataset.publishing.main import is_published  # noqa: PLC0415
 
-        names = self._folder.names()
-        return not find_done(names) or is_published(self._folder, self._config, names)
+        if self._plan is None or self._is_part:
+            names = self._folder.names()
+            others, done = frozenset(names), find_done(names)
+        else:
+            others, done = self._plan.others, self._plan.done
+        return not done or is_published(self._folder, self._config, others, done)
 
     def _is_last_part(self) -> bool:
         self._run_lock.close()
