@@ -75,6 +75,7 @@ def test_a_run_writes_the_card_and_one_that_extends_it_renews_it(
     assert tars == [f"{shard:05d}.tar" for shard in range(5)]
 
 
+@pytest.mark.slow
 def test_without_a_card_none_is_written_and_an_old_one_loses_its_counts(
     site: Site, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_without_a_card_none_is_written_and_an_old_one_loses_its_counts(
     assert not (tmp_path / "out" / "croissant.json").exists()
 
 
+@pytest.mark.slow
 def test_what_is_current_is_not_written_again_and_what_is_missing_is(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +112,7 @@ def test_what_is_current_is_not_written_again_and_what_is_missing_is(
     assert count(tmp_path) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["webdataset", "files"])
 def test_while_a_run_changes_shards_no_counts_stand(
     site: Site, tmp_path: Path, output_format: str
@@ -157,6 +160,7 @@ def test_a_persons_readme_is_left_alone_and_a_marked_block_in_it_is_renewed(
     assert readme.read_text().endswith("The end.\n")
 
 
+@pytest.mark.slow
 def test_other_files_of_these_names_are_left_alone(site: Site, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -171,6 +175,7 @@ def test_other_files_of_these_names_are_left_alone(site: Site, tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sizes.json", "wids.json"])
 def test_a_list_that_has_the_name_of_an_index_stays(site: Site, tmp_path: Path, name: str) -> None:
     (tmp_path / "out").mkdir()
@@ -198,6 +203,7 @@ def test_the_metadata_of_files_names_each_image(site: Site, tmp_path: Path) -> N
     assert all((tmp_path / "out" / row["file_name"]).exists() for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["webdataset", "files", "parquet"])
 def test_a_split_has_all_that_load_dataset_asks_of_it(
     site: Site, tmp_path: Path, output_format: str
@@ -209,6 +215,7 @@ def test_a_split_has_all_that_load_dataset_asks_of_it(
     assert split["num_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_a_repair_takes_the_counts_away(site: Site, tmp_path: Path) -> None:
     run(site, tmp_path)
     (tmp_path / "out" / "00000.tar").write_bytes(b"x")
@@ -274,6 +281,7 @@ def test_the_last_part_writes_the_card(site: Site, tmp_path: Path) -> None:
     assert (first, count(tmp_path)) == (1, 2)
 
 
+@pytest.mark.slow
 def test_two_at_a_time_do_not_write_the_card(site: Site, tmp_path: Path) -> None:
     run(site, tmp_path)
     folder = Folder(str(tmp_path / "out"))
@@ -287,6 +295,7 @@ def test_two_at_a_time_do_not_write_the_card(site: Site, tmp_path: Path) -> None
     assert other.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_the_output_folder_as_a_list_has_no_files_of_the_dataset(
     site: Site, tmp_path: Path
 ) -> None:
@@ -303,6 +312,7 @@ def test_the_output_folder_as_a_list_has_no_files_of_the_dataset(
     assert (download(str(out), **values).shards_skipped) == 1
 
 
+@pytest.mark.slow
 def test_the_card_keeps_secrets_and_marks_out(site: Site, tmp_path: Path) -> None:
     place = tmp_path / "a [b] --> `c`"
     place.mkdir()

@@ -238,6 +238,7 @@ def test_an_object_of_another_length_than_its_store_says_is_incomplete() -> None
     assert [reason_of(one) for one in outcomes] == [Reason.BODY_INCOMPLETE]
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_store_that_does_not_answer_costs_its_rows_their_time_and_no_others(scheme: str) -> None:
     """Threads that hang are replaced; what they read in counts until they return."""
@@ -254,6 +255,7 @@ def test_a_store_that_does_not_answer_costs_its_rows_their_time_and_no_others(sc
         assert sum(AsyncStandIn.cancelled.values()) == 4
 
 
+@pytest.mark.slow
 def test_no_more_threads_hang_than_there_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("img2dataset.fetch.objects.transfers.MAX_STUCK_THREADS", 2)
     hanging = [f"standin://b{number}/hang" for number in range(2)]

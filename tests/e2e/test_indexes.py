@@ -98,6 +98,7 @@ def test_a_run_writes_all_that_is_asked_for(made: Callable[..., Path]) -> None:
     check_indexes(made("all"))
 
 
+@pytest.mark.slow
 def test_without_indexes_there_are_counts_only(made: Callable[..., Path]) -> None:
     names = {path.name for path in made().iterdir()}
     assert not {"wids.json", "00000.idx", "00000.json", ".nv-meta"} & names
@@ -211,6 +212,7 @@ def test_later_runs_keep_the_indexes_that_a_dataset_has(
     assert verify(str(folder)).whole
 
 
+@pytest.mark.slow
 def test_a_retry_replaces_the_indexes_with_the_tars(fresh_site: Site, tmp_path: Path) -> None:
     token = uuid.uuid4().hex
     urls = [fresh_site.url("/flaky", fail=1, how="503", token=f"{token}{n}") for n in range(5)]
@@ -273,6 +275,7 @@ DAMAGES: dict[str, list[Callable[[Path], None]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", few_quick([(name, each) for name, several in DAMAGES.items() for each in several], 6)
 )
@@ -337,6 +340,7 @@ def test_what_cannot_be_indexed_is_refused(
         run(tmp_path / "list.csv", tmp_path / "out", **options)
 
 
+@pytest.mark.slow
 def test_the_command_refuses_what_it_cannot_do(
     dataset: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,6 +163,7 @@ def test_the_dataset_is_not_touched_and_the_page_is_beside_it(
     assert sorted(path.name for path in dataset.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_dataset_elsewhere_is_read_and_its_page_written_there(dataset: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.put(str(dataset), "/out", recursive=True)
