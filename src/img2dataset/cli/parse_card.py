@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from img2dataset.errors import OptionError
+from img2dataset.cli.command_words import Grammar, read_words
 
-FOLDER = "output_folder"
+GRAMMAR = Grammar("card")
 HELP_TEXT = """\
 Write what lets others load a stored dataset, as a run does at its end.
 
@@ -40,21 +39,5 @@ def parse_card(argv: Sequence[str]) -> CardOptions | str:
     Raises:
         OptionError: it cannot be understood.
     """
-    folders: list[str] = []
-    words = deque(argv)
-    while words:
-        word = words.popleft()
-        spelled, equals, text = word.partition("=")
-        name = spelled.lstrip("-").replace("-", "_")
-        if not word.startswith("-"):
-            folders.append(word)
-        elif name in ("help", "h"):
-            return HELP_TEXT
-        elif name == FOLDER and (equals or words):
-            folders.append(text if equals else words.popleft())
-        else:
-            raise OptionError(f"unknown option {word}: img2dataset card --help  says what there is")
-    if len(folders) != 1:
-        what = "no folder is given" if not folders else f"more than one folder: {folders}"
-        raise OptionError(f"card: {what}; img2dataset card --help  says more")
-    return CardOptions(folders[0])
+    words = read_words(GRAMMAR, argv)
+    return HELP_TEXT if words is None else CardOptions(words.folder)

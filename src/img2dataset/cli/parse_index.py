@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from img2dataset.cli.parse_verify import FOLDER, take_value
+from img2dataset.cli.command_words import Grammar, read_words
 from img2dataset.cli.values import parse_value
-from img2dataset.errors import OptionError
 
-SEE_HELP = "img2dataset index --help  lists the options"
 INDEXES = "indexes"
+GRAMMAR = Grammar("index", values=(INDEXES,))
 HELP_TEXT = """\
 Write the index files by which loaders find samples without reading the tars.
 
@@ -49,26 +47,8 @@ def parse_index(argv: Sequence[str]) -> IndexOptions | str:
     Raises:
         OptionError: it cannot be understood.
     """
-    folders: list[str] = []
-    indexes: Any = None
-    words = deque(argv)
-    while words:
-        word = words.popleft()
-        spelled, equals, text = word.partition("=")
-        name = spelled.lstrip("-").replace("-", "_")
-        if not word.startswith("-"):
-            folders.append(word)
-        elif name in ("help", "h"):
-            return HELP_TEXT
-        elif name in (FOLDER, INDEXES):
-            text = text if equals else take_value(spelled, words)
-            if name == FOLDER:
-                folders.append(text)
-            else:
-                indexes = parse_value("Sequence[str] | None", text)
-        else:
-            raise OptionError(f"unknown option {word}: {SEE_HELP}")
-    if len(folders) != 1:
-        what = "no folder is given" if not folders else f"more than one folder: {folders}"
-        raise OptionError(f"index: {what}; {SEE_HELP}")
-    return IndexOptions(folders[0], indexes)
+    words = read_words(GRAMMAR, argv)
+    if words is None:
+        return HELP_TEXT
+    text = words.values.get(INDEXES)
+    return IndexOptions(words.folder, text and parse_value("Sequence[str] | None", text))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from img2dataset.cli.parse_verify import parse_boolean, take_value
+from img2dataset.cli.command_words import Grammar, read_words
 from img2dataset.errors import OptionError
 
+INSPECT = Grammar(
+    "inspect",
+    switches=("json", "failed"),
+    values=("reason", "host", "output", "sample", "seed"),
+)
+REPORT = Grammar("report", values=("html", "seed"))
 INSPECT_HELP = """\
 Look at a stored dataset: what it holds, and why rows have no image.
 
@@ -89,9 +93,7 @@ def parse_inspect(argv: Sequence[str]) -> InspectOptions | str:
     Raises:
         OptionError: it cannot be understood.
     """
-    words = _read(
-        "inspect", argv, ("json", "failed"), ("reason", "host", "output", "sample", "seed")
-    )
+    words = read_words(INSPECT, argv)
     if words is None:
         return INSPECT_HELP
     asked = InspectOptions(
@@ -114,7 +116,7 @@ def parse_report(argv: Sequence[str]) -> ReportOptions | str:
     Raises:
         OptionError: it cannot be understood.
     """
-    words = _read("report", argv, (), ("html", "seed"))
+    words = read_words(REPORT, argv)
     if words is None:
         return REPORT_HELP
     seed = _read_number("seed", words.values.get("seed"), 0) or 0
@@ -137,48 +139,6 @@ def _check_together(asked: InspectOptions) -> None:
         raise OptionError("inspect: --sample needs --output=FOLDER for the images")
     if asked.output is not None and asked.sample is None and not asked.failed:
         raise OptionError("inspect: --output goes with --failed or --sample; report writes a page")
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """The words of a command, sorted."""
-
-    folder: str
-    switches: dict[str, bool]
-    values: dict[str, str]
-
-
-def _read(
-    command: str, argv: Sequence[str], switches: Collection[str], valued: Collection[str]
-) -> _Words | None:
-    """Sort the words; None if help is asked for."""
-    folders: list[str] = []
-    found = _Words("", {}, {})
-    words = deque(argv)
-    while words:
-        word = words.popleft()
-        spelled, equals, text = word.partition("=")
-        name = spelled.lstrip("-").replace("-", "_")
-        if not word.startswith("-"):
-            folders.append(word)
-        elif name in ("help", "h"):
-            return None
-        elif name == "output_folder":
-            folders.append(text if equals else take_value(spelled, words))
-        elif name in switches:
-            found.switches[name] = parse_boolean(spelled, text if equals else "true")
-        elif name in valued:
-            found.values[name] = text if equals else take_value(spelled, words)
-        else:
-            near = get_close_matches(name, [*switches, *valued], n=1)
-            hint = f"; did you mean --{near[0]}?" if near else ""
-            raise OptionError(
-                f"unknown option {word}{hint}: img2dataset {command} --help  lists the options"
-            )
-    if len(folders) != 1:
-        what = "no folder is given" if not folders else f"more than one folder: {folders}"
-        raise OptionError(f"{command}: {what}; img2dataset {command} --help  says how")
-    return _Words(folders[0], found.switches, found.values)
 
 
 def _read_number(name: str, text: str | None, least: int) -> int | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from img2dataset.cli.parse_verify import parse_boolean
-from img2dataset.errors import OptionError
+from img2dataset.cli.command_words import Grammar, read_words
 
-SEE_HELP = "img2dataset push --help  says how"
-PUBLIC = "public"
+GRAMMAR = Grammar("push", switches=("public",), others=("hf://datasets/OWNER/NAME",))
 HELP_TEXT = """\
 Upload a stored dataset to the Hugging Face Hub.
 
@@ -47,21 +45,7 @@ def parse_push(argv: Sequence[str]) -> PushOptions | str:
     Raises:
         OptionError: it cannot be understood.
     """
-    given: list[str] = []
-    public = False
-    for word in argv:
-        spelled, equals, text = word.partition("=")
-        name = spelled.lstrip("-").replace("-", "_")
-        if not word.startswith("-"):
-            given.append(word)
-        elif name in ("help", "h"):
-            return HELP_TEXT
-        elif name == PUBLIC:
-            public = parse_boolean(spelled, text if equals else "true")
-        elif name in (f"no{PUBLIC}", f"no_{PUBLIC}") and not equals:
-            public = False
-        else:
-            raise OptionError(f"unknown option {word}: {SEE_HELP}")
-    if len(given) != 2:
-        raise OptionError(f"push takes a folder and hf://datasets/OWNER/NAME: {SEE_HELP}")
-    return PushOptions(given[0], given[1], public)
+    words = read_words(GRAMMAR, argv)
+    if words is None:
+        return HELP_TEXT
+    return PushOptions(words.folder, words.others[0], **words.switches)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from img2dataset.cli.values import BOOLEANS
-from img2dataset.errors import OptionError
+from img2dataset.cli.command_words import Grammar, read_words
 
-SEE_HELP = "img2dataset verify --help  lists the options"
-FOLDER = "output_folder"
-SWITCHES = ("deep", "repair", "allow_gaps")
-NEGATED = {prefix + name: name for name in SWITCHES for prefix in ("no", "no_")}
+GRAMMAR = Grammar("verify", switches=("deep", "repair", "allow_gaps"))
 HELP_TEXT = """\
 Check that a stored dataset is whole.
 
@@ -53,40 +48,5 @@ def parse_verify(argv: Sequence[str]) -> VerifyOptions | str:
     Raises:
         OptionError: it cannot be understood.
     """
-    folders: list[str] = []
-    switches: dict[str, bool] = {}
-    words = deque(argv)
-    while words:
-        word = words.popleft()
-        spelled, equals, text = word.partition("=")
-        name = spelled.lstrip("-").replace("-", "_")
-        if not word.startswith("-"):
-            folders.append(word)
-        elif name in ("help", "h"):
-            return HELP_TEXT
-        elif name == FOLDER:
-            folders.append(text if equals else take_value(spelled, words))
-        elif name in SWITCHES:
-            if not equals:  # as the command for a run: it takes only what can be its value
-                text = words.popleft() if words and words[0].lower() in BOOLEANS else "true"
-            switches[name] = parse_boolean(spelled, text)
-        elif name in NEGATED and not equals:
-            switches[NEGATED[name]] = False
-        else:
-            raise OptionError(f"unknown option {word}: {SEE_HELP}")
-    if len(folders) != 1:
-        what = "no folder is given" if not folders else f"more than one folder: {folders}"
-        raise OptionError(f"verify: {what}; {SEE_HELP}")
-    return VerifyOptions(folders[0], **switches)
-
-
-def take_value(spelled: str, words: deque[str]) -> str:
-    if not words:
-        raise OptionError(f"{spelled} needs a value: write {spelled}=value")
-    return words.popleft()
-
-
-def parse_boolean(spelled: str, text: str) -> bool:
-    if text.lower() not in BOOLEANS:
-        raise OptionError(f"{spelled} is {text!r}: it must be True or False")
-    return BOOLEANS[text.lower()]
+    words = read_words(GRAMMAR, argv)
+    return HELP_TEXT if words is None else VerifyOptions(words.folder, **words.switches)

@@ -25,7 +25,7 @@ def test_words(words: list[str], asked: PushOptions | str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "push takes a folder and hf://datasets/OWNER/NAME"),
+        ([], "push takes a folder and hf://datasets/OWNER/NAME, no folder is given"),
         (["out"], "push takes a folder"),
         (["a", "b", "c"], "push takes a folder"),
         (["a", "b", "--privat"], "unknown option --privat"),

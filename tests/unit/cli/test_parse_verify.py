@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from img2dataset.cli.help import make_help
-from img2dataset.cli.parse_verify import SWITCHES, VerifyOptions, parse_verify
+from img2dataset.cli.parse_verify import GRAMMAR, VerifyOptions, parse_verify
 from img2dataset.errors import OptionError
 
 
@@ -45,6 +45,6 @@ def test_what_is_no_value_is_refused(words: list[str], said: str) -> None:
 def test_both_helps_name_every_switch() -> None:
     own = parse_verify(["--help"])
     assert isinstance(own, str)
-    for name in SWITCHES:
+    for name in GRAMMAR.switches:
         assert f"[--{name}]" in own
         assert f"[--{name}]" in make_help()
