@@ -7,10 +7,8 @@ URLs become links.  A policy in the page forbids scripts and requests all the sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from img2dataset.insight import svg
 from img2dataset.insight.findings import Findings, HostCount, Published, ReasonCount
 from img2dataset.insight.page_images import (
     NO_SHEET,
@@ -20,10 +18,11 @@ from img2dataset.insight.page_images import (
     show_images,
     show_sheet,
 )
-from img2dataset.insight.page_texts import link, name_host
-from img2dataset.insight.style import make_style
-from img2dataset.insight.svg import Bar, Chart, Point, Segment, count, text
-from img2dataset.insight.words import FailureClass
+from img2dataset.pages import svg
+from img2dataset.pages.document import Sections, make_document, show_tiles
+from img2dataset.pages.svg import Bar, Chart, Point, Segment, count, text
+from img2dataset.pages.texts import link, name_host
+from img2dataset.reports.words import FailureClass
 from img2dataset.version import VERSION
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
@@ -34,21 +33,9 @@ MAX_UNREADABLE = 20
 CLASS_MEANINGS = {kind.value: kind.meaning for kind in FailureClass}
 
 
-@dataclass(slots=True)
-class _Body:
-    """The parts of the page, with the headings of its sections."""
-
-    parts: list[str] = field(default_factory=list)
-
-    def add(self, heading: str, content: str, style: str = "") -> None:
-        if content:
-            name = f' class="{style}"' if style else ""
-            self.parts.append(f"<section{name}><h2>{text(heading)}</h2>{content}</section>")
-
-
 def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None = None) -> str:
     """Write the page."""
-    body = _Body()
+    body = Sections()
     body.add("Damaged", show_unreadable(findings), "warning")
     body.add("Over the shards", show_shards(findings))
     body.add("Why rows have no image", show_reasons(findings), "long")
@@ -61,16 +48,12 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
     body.add("Beside published numbers", show_published(findings), "long")
     made = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     name = findings.output_folder.rstrip("/").rpartition("/")[2] or findings.output_folder
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
-        f"<title>{text(name)}: report on a dataset</title><style>\n{make_style()}\n</style></head>"
-        f"<body>{show_head(findings, name)}<main>{''.join(body.parts)}</main>"
+    return make_document(
+        f"{name}: report on a dataset",
+        f"{show_head(findings, name)}<main>{body.join()}</main>"
         f"<footer><p>Made by img2dataset {text(VERSION)} on {made}, from what is stored in "
-        f"<bdi>{text(findings.output_folder)}</bdi>. Nothing was downloaded.</p></footer>"
-        "</body></html>\n"
+        f"<bdi>{text(findings.output_folder)}</bdi>. Nothing was downloaded.</p></footer>",
+        head=f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">',
     )
 
 
@@ -81,12 +64,9 @@ def show_head(findings: Findings, name: str) -> str:
         (count(findings.failed_to_download), "not downloaded"),
         (count(findings.failed_to_resize), "not usable as images"),
     )
-    items = "".join(
-        f"<li><b>{text(big)}</b><span>{text(small)}</span></li>" for big, small in tiles
-    )
     return (
         f"<header><h1><bdi>{text(name)}</bdi></h1>"
-        f'<p class="dim">{text(describe(findings))}</p><ul class="tiles">{items}</ul></header>'
+        f'<p class="dim">{text(describe(findings))}</p>{show_tiles(tiles)}</header>'
     )
 
 
