@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from img2dataset.insight.findings import Findings, HostCount, Published, ReasonCount
+from img2dataset.insight.findings import Findings, HostCount, Published
 from img2dataset.insight.page_images import (
     NO_SHEET,
     Sheet,
@@ -20,8 +20,9 @@ from img2dataset.insight.page_images import (
 )
 from img2dataset.pages import svg
 from img2dataset.pages.document import Sections, make_document, show_tiles
+from img2dataset.pages.reasons import draw_classes, name_colour, show_reason
 from img2dataset.pages.svg import Bar, Chart, Point, Segment, count, text
-from img2dataset.pages.texts import link, name_host
+from img2dataset.pages.texts import name_host
 from img2dataset.reports.words import FailureClass
 from img2dataset.version import VERSION
 
@@ -115,45 +116,11 @@ def show_shards(findings: Findings) -> str:
     return svg.draw_line(chart, points, ("shard", "share of rows with an image"))
 
 
-def name_colour(kind: str) -> str:
-    return kind.replace(" ", "-")
-
-
 def show_reasons(findings: Findings) -> str:
     if not findings.reasons:
         return ""
-    bars = [
-        Bar(
-            kind, (Segment(rows, "rows", name_colour(kind)),),
-            f"{count(rows)} ({rows / findings.rows:.1%})",
-        )
-        for kind, rows in findings.classes.items()
-    ]  # fmt: skip
-    chart = Chart(
-        "classes", "Failures by class",
-        "; ".join(f"{kind}: {CLASS_MEANINGS[kind]}" for kind in findings.classes) + ".",
-    )  # fmt: skip
-    return svg.draw_bars(chart, bars, ("class", "rows")) + "".join(
+    return draw_classes(findings.classes, CLASS_MEANINGS, findings.rows) + "".join(
         show_reason(reason, findings.rows) for reason in findings.reasons
-    )
-
-
-def show_reason(reason: ReasonCount, rows: int) -> str:
-    tag = '<span class="tag">a retry may help</span>' if reason.transient else ""
-    messages = "".join(f"<li>{text(line)}: {count(n)}</li>" for line, n in reason.messages.items())
-    most = ", ".join(f"{text(m)}: {count(n)}" for m, n in list(reason.messages.items())[:3])
-    several = f'<p class="small-text">{most}</p>' if len(reason.messages) > 1 else ""
-    examples = "".join(f"<li>{link(url)}</li>" for url in reason.examples)
-    shown = (
-        f"<details><summary>Stored messages and examples"
-        f'<span class="for-readers"> of {text(reason.name)}</span></summary>'
-        f"<ul>{messages}</ul>{f'<ul>{examples}</ul>' if examples else ''}</details>"
-    )
-    return (
-        f'<div class="reason"><h3><code>{text(reason.name)}</code>'
-        f'<span class="count">{count(reason.rows)} rows, {reason.rows / rows:.1%}</span>{tag}</h3>'
-        f"<p>{text(reason.meaning)}</p>{several}"
-        f'<p class="small-text dim">What to do: {text(reason.advice)}.</p>{shown}</div>'
     )
 
 

@@ -15,11 +15,18 @@ class Sections:
 
     parts: list[str] = field(default_factory=list)
 
-    def add(self, heading: str, content: str, style: str = "") -> None:
-        """Add a section, if it has content; `style` names a class of the style."""
+    def add(self, heading: str, content: str, style: str = "", *, name: str = "") -> None:
+        """Add a section, if it has content.
+
+        Args:
+            heading: a text.
+            content: HTML.
+            style: a class of the style.
+            name: an id, which is unique on the page.
+        """
         if content:
-            name = f' class="{style}"' if style else ""
-            self.parts.append(f"<section{name}><h2>{text(heading)}</h2>{content}</section>")
+            given = (f' id="{name}"' if name else "") + (f' class="{style}"' if style else "")
+            self.parts.append(f"<section{given}><h2>{text(heading)}</h2>{content}</section>")
 
     def join(self) -> str:
         return "".join(self.parts)

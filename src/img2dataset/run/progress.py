@@ -10,7 +10,14 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from img2dataset.dataset.plan import Plan, belongs_to_part, find_done
-from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
+from img2dataset.distributors import (
+    Event,
+    Notice,
+    ShardLost,
+    ShardsCounted,
+    ShardStored,
+    WorkersCounted,
+)
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.report import Progress, Report, RetryCounts
@@ -53,6 +60,8 @@ class RunProgress:
         self._rests = RestingHosts()
         self._shards_missing = 0
         self._shards_done = 0
+        self._shards_lost = 0
+        self._workers: int | None = None
         self._shards_skipped = 0
         self._rows_skipped = 0
         self._shards_planned = 0
@@ -144,6 +153,9 @@ class RunProgress:
                 self._rests.see(resting, monotonic())
             case ShardLost(shard_id=shard_id):
                 self._partial.pop(shard_id, None)
+                self._shards_lost += 1
+            case WorkersCounted(alive=alive):
+                self._workers = alive
             case Notice(text=text):
                 for reporter in self._reporters:
                     reporter.notice(text)
@@ -179,6 +191,8 @@ class RunProgress:
             rows_total=rows_total,
             estimated=estimated,
             resting=self._rests.left(monotonic()),
+            workers=self._workers,
+            shards_lost=self._shards_lost,
         )
 
     def _totals(self) -> tuple[int | None, int | None, bool]:
