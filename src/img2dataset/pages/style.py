@@ -26,7 +26,7 @@ header { padding-top: 2rem; } footer { padding-bottom: 2rem; color: var(--dim); 
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 0 0 .75rem; } h3 { font-size: 1rem; margin: 0; }
 p { margin: .25rem 0 .75rem; } .dim { color: var(--dim); } .small-text { font-size: .875rem; }
-a { color: var(--link); } a, bdi, li { overflow-wrap: anywhere; }
+a { color: var(--link); } a, bdi, li, p { overflow-wrap: anywhere; }
 a:focus-visible, summary:focus-visible, .scroll:focus-visible, pre:focus-visible {
   outline: 3px solid var(--link); outline-offset: 2px; border-radius: 4px; }
 section { background: var(--card); border: 1px solid var(--rule); border-radius: 10px;

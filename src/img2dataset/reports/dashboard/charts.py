@@ -13,6 +13,7 @@ from img2dataset.pages.svg import Axis, Chart, Point
 from img2dataset.reports.dashboard.history import Period, merge_pairs
 from img2dataset.reports.words import FailureClass
 
+MB = 1_000_000
 MAX_PLACES = 120
 """Along the width of a chart; periods are merged until there are no more."""
 LONG_S = 64_800.0
@@ -24,6 +25,12 @@ def draw_speed(periods: Sequence[Period]) -> str:
     shown = limit(periods)
     chart = Chart("speed", "Rows per second", "Rows that were finished, failures included.")
     return draw_rates(chart, shown, lambda period: period.rows, "rows per second")
+
+
+def draw_volume(periods: Sequence[Period]) -> str:
+    """Draw megabytes per second over time."""
+    chart = Chart("volume", "Megabytes per second", "Bodies of rows that were finished.")
+    return draw_rates(chart, limit(periods), lambda period: period.body_bytes / MB, "MB/s")
 
 
 def draw_rates(

@@ -24,6 +24,7 @@ class Period:
     successes: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failure class -> rows."""
+    body_bytes: int = 0
 
     @property
     def rows(self) -> int:
@@ -38,6 +39,7 @@ class Period:
             later.ended_at,
             self.successes + later.successes,
             dict(failures),
+            self.body_bytes + later.body_bytes,
         )
 
 
@@ -52,7 +54,8 @@ class History:
         self._length_s = FIRST_PERIOD_S
         self._periods: list[Period] = []
         self._open: Period | None = None
-        self._elapsed_s = 0.0
+        self._elapsed_s = self._closed_s = 0.0
+        self._body_bytes = 0
         self._highest: Counter[str] = Counter()
 
     def add(self, tally: Tally, elapsed_s: float, now: float) -> None:
@@ -70,10 +73,14 @@ class History:
         for label, rows in new.items():
             if label != SUCCESS:
                 failures[classify(label).value] += rows
-        passed = Period(elapsed_s - self._elapsed_s, now, new[SUCCESS], dict(failures))
+        grown = max(0, tally.body_bytes - self._body_bytes)
+        passed = Period(elapsed_s - self._elapsed_s, now, new[SUCCESS], dict(failures), grown)
+        self._body_bytes += grown
         self._highest, self._elapsed_s = labels, elapsed_s
         self._open = passed if self._open is None else self._open.plus(passed)
-        if self._open.seconds >= self._length_s:
+        # ends are multiples of the length, so that periods keep the same one when they are merged
+        if elapsed_s // self._length_s > self._closed_s // self._length_s:
+            self._closed_s = elapsed_s
             self._close()
 
     def _close(self) -> None:

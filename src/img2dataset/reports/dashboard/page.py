@@ -17,7 +17,7 @@ from img2dataset.pages.reasons import draw_classes, show_reason
 from img2dataset.pages.svg import Bar, Chart, Segment, count, text
 from img2dataset.pages.texts import name_host
 from img2dataset.reports.advice import make_last_line
-from img2dataset.reports.dashboard.charts import draw_outcomes, draw_speed
+from img2dataset.reports.dashboard.charts import MB, draw_outcomes, draw_speed, draw_volume
 from img2dataset.reports.dashboard.script import SCRIPT
 from img2dataset.reports.dashboard.snapshot import Snapshot, Tile
 from img2dataset.reports.rates import compute_share
@@ -113,6 +113,7 @@ def list_tiles(snapshot: Snapshot) -> list[tuple[str, str]]:
         (format_of_total(done, progress.rows_total, progress), "rows done"),
         (f"{compute_share(tally.successes, tally.count):.1%}", "success in this run"),
         (f"{snapshot.rows_per_sec:,.0f}", "rows per second"),
+        (f"{measure_volume(snapshot):,.1f}", "MB per second"),
         (format_of_total(shards, progress.shards_total, progress), "shards stored"),
     ]
     left = estimate_seconds_left(progress, snapshot.rows_per_sec)
@@ -123,6 +124,13 @@ def list_tiles(snapshot: Snapshot) -> list[tuple[str, str]]:
         longest = progress.resting[0]
         tiles.append((format_duration(longest.seconds), "at least, by the slowest host"))
     return tiles
+
+
+def measure_volume(snapshot: Snapshot) -> float:
+    """Megabytes per second in the last two periods."""
+    last = snapshot.periods[-2:]
+    seconds = sum(each.seconds for each in last)
+    return sum(each.body_bytes for each in last) / MB / seconds if seconds > 0 else 0.0
 
 
 def show_end(snapshot: Snapshot) -> str:
@@ -140,7 +148,8 @@ def show_course(snapshot: Snapshot) -> str:
     zone = datetime.fromtimestamp(snapshot.now).astimezone().strftime("%z")
     return (
         f'<p class="small-text dim">Times are those of the machine that runs (UTC{zone}).</p>'
-        f'<div class="pair">{draw_speed(snapshot.periods)}{draw_outcomes(snapshot.periods)}</div>'
+        f'<div class="pair">{draw_speed(snapshot.periods)}{draw_volume(snapshot.periods)}</div>'
+        f"{draw_outcomes(snapshot.periods)}"
     )
 
 
@@ -230,13 +239,14 @@ def show_resting(resting: Sequence[RestingHost]) -> str:
 
 def show_shards(snapshot: Snapshot) -> str:
     progress = snapshot.progress
-    facts = [f"{count(progress.shards_done)} shards stored in this run"]
-    if progress.shards_skipped:
-        facts.append(f"{count(progress.shards_skipped)} were done before")
-    facts.append(f"{count(progress.shards_lost)} to be tried again after a failure")
+    tiles = [
+        (count(progress.shards_done), "shards stored in this run"),
+        (count(progress.shards_skipped), "shards done before"),
+        (count(progress.shards_lost), "times that a shard failed as a whole"),
+    ]
     if progress.workers is not None:
-        facts.append(f"{count(progress.workers)} workers alive")
-    shown = f"<p>{text(', '.join(facts))}.</p>"
+        tiles.append((count(progress.workers), "worker processes alive"))
+    shown = show_tiles(tiles)
     if not snapshot.shards:
         return shown
     heads = ("shard", "rows", "success", "seconds", "rows per second")

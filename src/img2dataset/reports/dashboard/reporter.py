@@ -28,7 +28,12 @@ INTERVAL_S = 1.0
 """Between two snapshots."""
 MAX_NOTICES = 40
 MAX_SHARDS = 8
-IMAGE_KEPT_S = 3600
+KEPT_S = 3600
+"""How long a browser may keep what does not change."""
+ICON = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" '
+    b'fill="#1f7a53"/><path d="M3 12V8h2v4zm4 0V4h2v8zm4 0V6h2v6z" fill="#fff"/></svg>'
+)
 WATCHED_S = 10.0
 """A page that was updated so long ago still is open."""
 FAREWELL_S = 4.0
@@ -127,6 +132,8 @@ class DashboardReporter(Reporter):
         tiles = () if strip is None else strip.tiles
         if path.startswith("/images/"):
             return find_image(path, tiles)
+        if path == "/favicon.ico":  # browsers ask for it by themselves
+            return Answer(ICON, "image/svg+xml", KEPT_S)
         make = {"/": make_page, "/now": make_live}.get(path)
         if make is None:
             return None
@@ -144,7 +151,7 @@ def find_image(path: str, tiles: tuple[Tile, ...]) -> Answer | None:
     """Find a small image by its address."""
     for tile in tiles:
         if path == f"/images/{tile.number}.jpg":
-            return Answer(tile.data, "image/jpeg", IMAGE_KEPT_S)
+            return Answer(tile.data, "image/jpeg", KEPT_S)
     return None
 
 

@@ -83,7 +83,7 @@ SCRIPT = """
     if (paused) { clearTimeout(timer); state.textContent = 'Paused.'; } else update();
   });
   document.addEventListener('visibilitychange', () => { if (!document.hidden && !paused && !over) update(); });
-  timer = setTimeout(update, INTERVAL);
+  timer = setTimeout(update, INTERVAL / 3);
 })();
 """.replace("INTERVAL", str(UPDATE_MS))
 
