@@ -141,8 +141,6 @@ class Sample:
     """How the answer came, if asked for and anything was asked."""
     signals: tuple[str, ...] = ()
     """As a Body's, and those inside the image."""
-    body_bytes: int = 0
-    """Length of the body, whatever became of it; 0 if none came."""
 
     @property
     def status(self) -> Status:

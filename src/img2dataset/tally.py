@@ -13,7 +13,6 @@ from img2dataset.records import Failure, Sample
 MAX_LABELS = 1000
 """Different error strings one tally keeps; the rarest beyond that are counted as `OTHER`."""
 OTHER = "other"
-BODIES = "bodies"
 SUCCESS = Status.SUCCESS.value
 
 
@@ -29,8 +28,6 @@ class Tally:
     """Name of the Reason -> rows; successes are not in it."""
     failed: FailureSamples = field(default_factory=FailureSamples, compare=False)
     """Examples of failed rows, for people; not exact counts."""
-    volumes: Counter[str] = field(default_factory=Counter, compare=False)
-    """BODIES -> bytes; empty in what was read from a stored dataset."""
 
     @classmethod
     def of(cls, sample: Sample) -> Tally:
@@ -40,7 +37,6 @@ class Tally:
 
     def add(self, sample: Sample) -> None:
         """Count one more row, in place: a shard counts its rows as they arrive."""
-        self.volumes[BODIES] += sample.body_bytes
         match sample.outcome:
             case Failure(reason=reason, label=label):
                 self.statuses[reason.status.value] += 1
@@ -64,17 +60,11 @@ class Tally:
             limit_labels(self.labels + other.labels),
             self.reasons + other.reasons,
             self.failed + other.failed,
-            self.volumes + other.volumes,
         )
 
     @property
     def count(self) -> int:
         return self.statuses.total()
-
-    @property
-    def body_bytes(self) -> int:
-        """Bytes of the bodies that came, as they are decoded."""
-        return self.volumes[BODIES]
 
     @property
     def successes(self) -> int:

@@ -28,15 +28,14 @@ def make_process(
     hashed = None if wanted is None else getattr(hashlib, wanted)
 
     def process(row: Row, body: Body) -> Sample:
-        size = len(body.data)
         digest = hashed(body.data).hexdigest() if hashed is not None else None
         signals = body.signals + find_marks(body.data) if options.save_opt_out_signals else ()
         if check is not None and not check.is_right(row, digest or ""):
             mismatch = Failure.of(RowError(Reason.HASH_MISMATCH))
-            return Sample(row, mismatch, None, body.fetched, signals, size)
+            return Sample(row, mismatch, fetched=body.fetched, signals=signals)
         try:
-            return Sample(row, picture(row, body), digest, body.fetched, signals, size)
+            return Sample(row, picture(row, body), digest, body.fetched, signals)
         except RowError as error:
-            return Sample(row, Failure.of(error), None, body.fetched, signals, size)
+            return Sample(row, Failure.of(error), fetched=body.fetched, signals=signals)
 
     return process

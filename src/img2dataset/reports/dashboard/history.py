@@ -58,11 +58,12 @@ class History:
         self._body_bytes = 0
         self._highest: Counter[str] = Counter()
 
-    def add(self, tally: Tally, elapsed_s: float, now: float) -> None:
+    def add(self, tally: Tally, body_bytes: int, elapsed_s: float, now: float) -> None:
         """Take note of the counts of the run so far.
 
         Args:
             tally: all rows of this run.
+            body_bytes: all bytes that came in this run.
             elapsed_s: since the run began.
             now: seconds since the epoch.
         """
@@ -73,7 +74,7 @@ class History:
         for label, rows in new.items():
             if label != SUCCESS:
                 failures[classify(label).value] += rows
-        grown = max(0, tally.body_bytes - self._body_bytes)
+        grown = max(0, body_bytes - self._body_bytes)
         passed = Period(elapsed_s - self._elapsed_s, now, new[SUCCESS], dict(failures), grown)
         self._body_bytes += grown
         self._highest, self._elapsed_s = labels, elapsed_s

@@ -114,7 +114,7 @@ class DashboardReporter(Reporter):
 
     def _show(self, progress: Progress, rate: float) -> None:
         self._shown_at, now = progress.elapsed, time()
-        self._history.add(progress.tally, progress.elapsed, now)
+        self._history.add(progress.tally, progress.account.downloaded_bytes, progress.elapsed, now)
         self._snapshot = replace(
             self._snapshot,
             now=now,
