@@ -12,6 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from img2dataset import OptionError
+from img2dataset.accounting.account import Account, Stage
+from img2dataset.accounting.bottleneck import Bottleneck, BottleneckKind
+from img2dataset.accounting.hosts import HostCount
 from img2dataset.failure_samples import FailureSamples
 from img2dataset.options import Options
 from img2dataset.report import Progress
@@ -21,7 +24,7 @@ from img2dataset.reports.dashboard.history import MAX_PERIODS, History
 from img2dataset.reports.dashboard.page import make_live, make_page
 from img2dataset.reports.dashboard.reporter import DashboardReporter
 from img2dataset.reports.dashboard.snapshot import Said, Snapshot, Tile
-from img2dataset.tally import BODIES, RestingHost, ShardResult, Tally
+from img2dataset.tally import RestingHost, ShardResult, Tally
 
 HOSTILE = "</p></figure><script>alert(1)</script>\"'"
 
@@ -36,13 +39,19 @@ def make_tally(successes: int, gone: int = 0, url: str = "http://a/1.jpg") -> Ta
         +Counter(labels),
         +Counter(http_status=gone),
         failed,
-        Counter({BODIES: 1000 * successes}),
     )
 
 
 def make_progress(tally: Tally, elapsed: float) -> Progress:
     resting = (RestingHost(HOSTILE, 7, 3600.0),)
-    return Progress(tally, elapsed, 3, 1, 10, 8, 1000, resting=resting, workers=4, shards_lost=2)
+    account = Account(sizes=Counter(transfers=40))
+    for number, stage in enumerate(Stage):
+        account.seconds[stage] += number
+    account.hosts.add(HOSTILE, HostCount(rows=20, failures=5, seconds=9.0, size=7))
+    return Progress(
+        tally, elapsed, 3, 1, 10, 8, 1000, resting=resting, workers=4, shards_lost=2,
+        account=account, bottleneck=Bottleneck(BottleneckKind.HOSTS, f"the hosts ({HOSTILE})"),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -56,7 +65,12 @@ def reporter() -> Iterator[DashboardReporter]:
 def test_the_course_of_a_run_is_bounded_and_adds_up() -> None:
     history, seconds = History(max_periods=20), 700
     for second in range(seconds):
-        history.add(make_tally(10 * second, second), second + 0.3 * (second % 3), 1e9 + second)
+        history.add(
+            make_tally(10 * second, second),
+            10_000 * second,
+            second + 0.3 * (second % 3),
+            1e9 + second,
+        )
     last = seconds - 1
     periods = history.list_periods()
 
@@ -74,7 +88,7 @@ def test_the_course_of_a_run_is_bounded_and_adds_up() -> None:
 def test_rows_of_a_lost_worker_count_once() -> None:
     history = History()
     for rows in (100, 40, 100, 130):
-        history.add(make_tally(rows), float(rows), 1e9)
+        history.add(make_tally(rows), 0, float(rows), 1e9)
 
     assert sum(each.rows for each in history.list_periods()) == 130
 
@@ -82,7 +96,8 @@ def test_rows_of_a_lost_worker_count_once() -> None:
 def test_a_page_of_hostile_texts_is_well_formed_and_has_none_as_markup() -> None:
     history = History()
     for second in range(20):
-        history.add(make_tally(second, second, f"http://{HOSTILE}/"), float(second), 1e9 + second)
+        tally = make_tally(second, second, f"http://{HOSTILE}/")
+        history.add(tally, second, float(second), 1e9 + second)
     snapshot = Snapshot(
         output_folder=f"/tmp/{HOSTILE}",
         output_format="files",
@@ -102,10 +117,19 @@ def test_a_page_of_hostile_texts_is_well_formed_and_has_none_as_markup() -> None
     assert "script" not in {each.tag for each in root.iter()}
     assert not [each for each in root.iter("a") if not each.get("href", "").startswith("http")]
     assert {each.get("id") for each in root} == {
-        "head", "course", "images", "reasons", "hosts", "shards", "notices",
+        "head", "course", "limits", "images", "reasons", "hosts", "shards", "notices",
     }  # fmt: skip
     text = "".join(root.itertext())
-    for shown in (HOSTILE, "part 0/2", "48/1,000", "404", "1:00:00", "and 8 before"):
+    for shown in (
+        HOSTILE,
+        "part 0/2",
+        "48/1,000",
+        "404",
+        "1:00:07",
+        "20, 75% came",
+        "and 8 before",
+        "for an image thread",
+    ):
         assert shown in text
     assert make_page(snapshot, tiles).count("<script>") == 1
 

@@ -16,11 +16,14 @@ from img2dataset.pages.document import Sections, make_document, show_tiles
 from img2dataset.pages.reasons import draw_classes, show_reason
 from img2dataset.pages.svg import Bar, Chart, Segment, count, text
 from img2dataset.pages.texts import name_host
+from img2dataset.report import Progress
+from img2dataset.reports.account_charts import draw_busiest, draw_stages
 from img2dataset.reports.advice import make_last_line
 from img2dataset.reports.dashboard.charts import MB, draw_outcomes, draw_speed, draw_volume
 from img2dataset.reports.dashboard.script import SCRIPT
 from img2dataset.reports.dashboard.snapshot import Snapshot, Tile
 from img2dataset.reports.rates import compute_share
+from img2dataset.reports.slowest_host import find_slowest_host
 from img2dataset.reports.view import estimate_seconds_left, format_duration, format_of_total
 from img2dataset.reports.words import FailureClass, advise, classify, explain
 from img2dataset.tally import SUCCESS, RestingHost, ShardResult, Tally
@@ -32,6 +35,8 @@ MAX_REASONS = 8
 MAX_MESSAGES = 8
 MAX_HOSTS = 12
 MAX_RESTING = 12
+MAX_TILE_HOST = 40
+"""Characters of a host at the top."""
 CLASS_MEANINGS = {kind.value: kind.meaning for kind in FailureClass}
 
 
@@ -55,9 +60,10 @@ def make_live(snapshot: Snapshot, tiles: Sequence[Tile]) -> str:
     tally = snapshot.progress.tally
     body = Sections()
     body.add("Over time", show_course(snapshot), name="course")
+    body.add("What limits the run", show_limits(snapshot.progress), name="limits")
     body.add("Latest images", show_strip(tiles), name="images")
     body.add("Why rows have no image", show_failures(tally), "long", name="reasons")
-    body.add("Hosts", show_hosts(tally, snapshot.progress.resting), "long", name="hosts")
+    body.add("Hosts", show_hosts(snapshot.progress), "long", name="hosts")
     body.add("Shards and workers", show_shards(snapshot), name="shards")
     body.add("Notices", show_notices(snapshot), name="notices")
     return show_head(snapshot) + body.join()
@@ -120,9 +126,10 @@ def list_tiles(snapshot: Snapshot) -> list[tuple[str, str]]:
     if left is not None and snapshot.report is None:
         about = "about " if progress.estimated else ""
         tiles.append((format_duration(left), f"{about}left at this speed"))
-    if progress.resting and snapshot.report is None:
-        longest = progress.resting[0]
-        tiles.append((format_duration(longest.seconds), "at least, by the slowest host"))
+    slowest = find_slowest_host(progress)
+    if slowest is not None and snapshot.report is None:
+        host = svg.shorten(slowest.name, MAX_TILE_HOST)
+        tiles.append((format_duration(slowest.seconds), f"at least, by the slowest host, {host}"))
     return tiles
 
 
@@ -203,8 +210,17 @@ def list_messages(tally: Tally, reason: str) -> dict[str, int]:
     return dict(sorted(own.items(), key=lambda item: -item[1])[:MAX_MESSAGES])
 
 
-def show_hosts(tally: Tally, resting: Sequence[RestingHost]) -> str:
-    return show_failing_hosts(tally) + show_resting(resting)
+def show_limits(progress: Progress) -> str:
+    found = progress.bottleneck
+    sentence = "" if found is None else f"<p>{text(found.text[:1].upper() + found.text[1:])}.</p>"
+    return sentence + draw_stages(progress.account)
+
+
+def show_hosts(progress: Progress) -> str:
+    tally = progress.tally
+    return (
+        draw_busiest(progress.account) + show_failing_hosts(tally) + show_resting(progress.resting)
+    )
 
 
 def show_failing_hosts(tally: Tally) -> str:
