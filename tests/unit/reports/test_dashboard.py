@@ -123,7 +123,7 @@ def test_a_page_of_hostile_texts_is_well_formed_and_has_none_as_markup() -> None
     for shown in (
         HOSTILE,
         "part 0/2",
-        "48/1,000",
+        "of 1,000",
         "404",
         "1:00:07",
         "20, 75% came",
