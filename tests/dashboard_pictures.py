@@ -20,7 +20,10 @@ from tests.site import Site
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ROWS = 30_000
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
-SHOTS = (("dashboard.png", 1100, 1500, "light"), ("dashboard-phone.png", 360, 780, "dark"))
+SHOTS: tuple[tuple[str, int, int, Any], ...] = (
+    ("dashboard.png", 1100, 1500, "light"),
+    ("dashboard-phone.png", 360, 780, "dark"),
+)
 COLOURS = 128
 """Of a stored picture."""
 
