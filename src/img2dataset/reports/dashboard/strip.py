@@ -56,6 +56,11 @@ class Strip:
         """Somebody looks at the page."""
         self._looked.set()
 
+    @property
+    def working(self) -> bool:
+        """Whether there may be more images."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """End the process; may be called twice."""
         with self._lock:
