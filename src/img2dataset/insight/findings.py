@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from img2dataset.dataset.accounts import RunAccount
-from img2dataset.insight.words import advise, explain
+from img2dataset.reports.words import advise, explain
 
 
 @dataclass(frozen=True, slots=True)
