@@ -31,7 +31,7 @@ SHOWN: Mapping[Stage, tuple[str, str]] = {
     Stage.DECODE: ("decode", "main"),
     Stage.RESIZE: ("resize", "filtered"),
     Stage.ENCODE: ("encode", "machine"),
-    Stage.IMAGE_OTHER: ("the rest", "unknown"),
+    Stage.IMAGE_OTHER: ("the rest", "busy"),
     Stage.PACK: ("pack", "unknown"),
     Stage.UPLOAD: ("upload", "no-image"),
 }
