@@ -1,0 +1,103 @@
+"""What a run did so far -> metrics that Prometheus fetches over http."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from time import time
+
+from img2dataset.errors import MissingExtraError, OptionError
+from img2dataset.report import Progress, Report
+from img2dataset.reports.rates import RecentRate
+from img2dataset.reports.reporter import Reporter
+from img2dataset.reports.view import estimate_seconds_left
+from img2dataset.tally import ShardResult, Tally
+
+NOTHING_DONE = Progress(Tally(), 0.0, 0, 0, 0, shards_total=None, rows_total=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of a run at one moment; the server's threads read the latest."""
+
+    started_at: float
+    """When the run began, in seconds since the epoch."""
+    progress: Progress = NOTHING_DONE
+    counted: Tally = field(default_factory=Tally)
+    """The counts of `progress`, but never less than before: the rows of a lost worker are done
+    again, and a counter that falls means a restart to Prometheus."""
+    seconds_left: float | None = None
+    notices: int = 0
+    shards_stored: int = 0
+    last_shard_at: float | None = None
+    """When it was stored, in seconds since the epoch."""
+
+
+class MetricsReporter(Reporter):
+    """Serves the metrics of one run, from before its start to its end."""
+
+    def __init__(self, address: str, port: int) -> None:
+        """Listen; nothing of the run has been done yet.
+
+        Args:
+            address: an address of this machine.
+            port: 0 = a free one.
+
+        Raises:
+            MissingExtraError: the library is not installed.
+            OptionError: the port is taken, or the address is not one of this machine.
+        """
+        if find_spec("prometheus_client") is None:
+            raise MissingExtraError("metrics_port", "prometheus_client", "metrics")
+        from img2dataset.reports.metrics_server import MetricsServer  # noqa: PLC0415  (an extra)
+
+        self._snapshot = Snapshot(started_at=time())
+        self._recent = RecentRate()
+        try:
+            self._server = MetricsServer(address, port, self._read)
+        except OSError as error:
+            raise OptionError(
+                f"metrics_port is {port}: it cannot be listened on at {address} "
+                f"({error.strerror or error}); choose another one, or 0 for a free one"
+            ) from error
+
+    @property
+    def addresses(self) -> list[str]:
+        """What is served where, for people."""
+        return [f"metrics: {self._server.url}"]
+
+    def _read(self) -> Snapshot:
+        return self._snapshot
+
+    def shard_done(self, result: ShardResult, progress: Progress) -> None:
+        seen = self._see(progress)
+        self._snapshot = replace(
+            seen,
+            shards_stored=seen.shards_stored + (not result.unchanged),
+            last_shard_at=result.end_time,
+        )
+
+    def progress(self, progress: Progress) -> None:
+        self._snapshot = self._see(progress)
+
+    def notice(self, text: str) -> None:  # noqa: ARG002
+        self._snapshot = replace(self._snapshot, notices=self._snapshot.notices + 1)
+
+    def finished(self, report: Report, progress: Progress) -> None:  # noqa: ARG002
+        self._snapshot = self._see(progress)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _see(self, progress: Progress) -> Snapshot:
+        return replace(
+            self._snapshot,
+            progress=progress,
+            counted=keep_highest(self._snapshot.counted, progress.tally),
+            seconds_left=estimate_seconds_left(progress, self._recent.after(progress)),
+        )
+
+
+def keep_highest(before: Tally, now: Tally) -> Tally:
+    """Return the higher one of each count."""
+    return Tally(statuses=before.statuses | now.statuses, reasons=before.reasons | now.reasons)
