@@ -10,7 +10,7 @@ from typing import TextIO
 from img2dataset.options import Options
 from img2dataset.options.choices import ProgressDisplay
 from img2dataset.reports.display import Display, choose_display, look_around
-from img2dataset.reports.reporter import Reporter
+from img2dataset.reports.reporter import Reporter, ServingReporter
 from img2dataset.reports.screen import Unbreakable
 
 __all__ = ["Reporter", "find_reporters", "list_addresses"]
@@ -43,7 +43,8 @@ def find_reporters(options: Options, reporters: Sequence[Reporter] | None = None
 
 def list_addresses(reporters: Sequence[Reporter]) -> list[str]:
     """List what reporters serve, and at which address."""
-    return [text for reporter in reporters for text in getattr(reporter, "addresses", ())]
+    serving = (reporter for reporter in reporters if isinstance(reporter, ServingReporter))
+    return [address for reporter in serving for address in reporter.addresses]
 
 
 def make_shower(

@@ -25,6 +25,7 @@ class LiveScreen:
     """A bar, the counts and the reasons, redrawn in place."""
 
     moves = True
+    stops_by = "Ctrl-C"
 
     def __init__(self, stream: Unbreakable) -> None:
         # rich honours NO_COLOR

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from time import time
 
 from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.report import Progress, Report
 from img2dataset.reports.rates import RecentRate
-from img2dataset.reports.reporter import Reporter
+from img2dataset.reports.reporter import ServingReporter
+from img2dataset.reports.snapshot import Snapshot, keep_highest
 from img2dataset.reports.view import estimate_seconds_left
-from img2dataset.tally import ShardResult, Tally
-
-NOTHING_DONE = Progress(Tally(), 0.0, 0, 0, 0, shards_total=None, rows_total=None)
+from img2dataset.tally import ShardResult
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is known of a run at one moment; the server's threads read the latest."""
-
-    started_at: float
-    """When the run began, in seconds since the epoch."""
-    progress: Progress = NOTHING_DONE
-    counted: Tally = field(default_factory=Tally)
-    """The counts of `progress`, but never less than before: the rows of a lost worker are done
-    again, and a counter that falls means a restart to Prometheus."""
-    seconds_left: float | None = None
-    notices: int = 0
-    shards_stored: int = 0
-    last_shard_at: float | None = None
-    """When it was stored, in seconds since the epoch."""
-
-
-class MetricsReporter(Reporter):
+class MetricsReporter(ServingReporter):
     """Serves the metrics of one run, from before its start to its end."""
 
     def __init__(self, address: str, port: int) -> None:
@@ -96,8 +78,3 @@ class MetricsReporter(Reporter):
             counted=keep_highest(self._snapshot.counted, progress.tally),
             seconds_left=estimate_seconds_left(progress, self._recent.after(progress)),
         )
-
-
-def keep_highest(before: Tally, now: Tally) -> Tally:
-    """Return the higher one of each count."""
-    return Tally(statuses=before.statuses | now.statuses, reasons=before.reasons | now.reasons)

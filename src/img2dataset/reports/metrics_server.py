@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from img2dataset.errors import Reason, Status
 from img2dataset.report import Progress
-from img2dataset.reports.metrics import Snapshot
+from img2dataset.reports.snapshot import Snapshot
 from img2dataset.version import VERSION
 
 REQUEST_TIMEOUT_S = 10.0

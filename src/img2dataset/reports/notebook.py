@@ -20,6 +20,7 @@ class NotebookScreen:
     """One output of the cell, replaced as a whole; without ipywidgets, so that it can be saved."""
 
     moves = True
+    stops_by = "interrupting the kernel"
 
     def __init__(self) -> None:
         self._handle: Any = None

@@ -23,6 +23,11 @@ class Screen(Protocol):
         """Whether the latest view stays visible."""
         ...
 
+    @property
+    def stops_by(self) -> str:
+        """What interrupts a run that is shown here."""
+        ...
+
     def open(self) -> None:
         """Begin to show; nothing is shown before."""
 
@@ -111,6 +116,7 @@ class PlainScreen:
     """
 
     moves = False
+    stops_by = "Ctrl-C"
 
     def __init__(self, stream: Unbreakable, clock: Callable[[], datetime] = read_clock) -> None:
         self._stream = stream

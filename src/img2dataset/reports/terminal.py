@@ -53,7 +53,7 @@ class TerminalReporter(Reporter):
         self._screen.open()
         self._screen.notice(
             f"img2dataset {VERSION}: {options['output_format']} into {output_folder}; "
-            "Ctrl-C stops, and the same command goes on from there"
+            f"{self._screen.stops_by} stops, and the same command goes on from there"
         )
 
     def shard_done(self, result: ShardResult, progress: Progress) -> None:
