@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from prometheus_client.core import Metric
 
-from img2dataset.reports.metrics_server import RunCollector
 from img2dataset.reports.snapshot import Snapshot
 from tests.docs_examples import ROOT
 from tests.unit.reports.runs import progress, tally
 
+pytest.importorskip("prometheus_client")
 DOCS = ROOT / "docs"
 NAMES = re.compile(r"\bimg2dataset_\w+")
 
@@ -22,17 +21,15 @@ NAMES = re.compile(r"\bimg2dataset_\w+")
 @pytest.fixture(scope="module")
 def labels_of() -> dict[str, set[str]]:
     """Name of each metric as it is exposed -> its labels; nothing is unknown, so that all are."""
+    from img2dataset.reports.metrics_server import RunCollector  # noqa: PLC0415  (an extra)
+
     known = progress(tally(1), rows_total=10, shards_total=1)
     collector = RunCollector(lambda: Snapshot(0.0, known, tally(1), 1.0, 0, 1, 1.0))
     found: dict[str, set[str]] = {}
     for metric in collector.collect():
-        for name, labels in list_samples(metric):
-            found.setdefault(name, set()).update(labels)
+        for sample in metric.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
     return found
-
-
-def list_samples(metric: Metric) -> Iterator[tuple[str, set[str]]]:
-    return ((sample.name, set(sample.labels)) for sample in metric.samples)
 
 
 def list_queries(node: Any) -> Iterator[str]:

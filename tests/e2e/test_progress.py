@@ -44,11 +44,12 @@ def urls() -> Iterator[list[str]]:
 
 def execute_notebook(source: str, folder: Path) -> list[Any]:
     """Execute a notebook of one cell in a kernel; return the outputs that are stored with it."""
-    import nbformat  # noqa: PLC0415  (slow to import, as nbclient)
-    from nbclient import NotebookClient  # noqa: PLC0415
+    pytest.importorskip("ipykernel")
+    client = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    NotebookClient(
+    client.NotebookClient(
         notebook, kernel_name="python3", timeout=90, resources={"metadata": {"path": str(folder)}}
     ).execute()
     return list(notebook.cells[0].outputs)
@@ -156,6 +157,7 @@ def test_each_line_of_a_json_log_is_an_object_errors_included(
 
 
 def test_metrics_are_served_while_the_run_lasts(urls: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
     listed = write_list(tmp_path / "urls.txt", urls)
     running = Running([str(listed), f"--output_folder={tmp_path}/out", "--metrics_port=0"])
     running.until_it_says("metrics: http://127.0.0.1:")
@@ -182,6 +184,7 @@ def fetch_success(url: str) -> float:
 def test_a_port_that_is_taken_ends_the_command_before_any_work(
     urls: list[str], tmp_path: Path
 ) -> None:
+    pytest.importorskip("prometheus_client")
     listed = write_list(tmp_path / "urls.txt", urls)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

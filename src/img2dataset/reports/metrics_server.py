@@ -20,7 +20,7 @@ from img2dataset.reports.snapshot import Snapshot
 from img2dataset.version import VERSION
 
 REQUEST_TIMEOUT_S = 10.0
-POLL_INTERVAL_S = 0.2
+POLL_INTERVAL_S = 0.1
 """Closing takes at most this long."""
 
 Read = Callable[[], Snapshot]

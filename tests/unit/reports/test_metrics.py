@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from img2dataset import download
 from img2dataset.errors import MissingExtraError, OptionError, Reason
 from img2dataset.options import Options
 from img2dataset.reports import find_reporters
@@ -17,6 +17,7 @@ from img2dataset.reports.metrics import MetricsReporter
 from img2dataset.tally import RestingHost
 from tests.unit.reports.runs import progress, report, shard, tally
 
+pytest.importorskip("prometheus_client")
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -41,6 +42,10 @@ def request(reporter: MetricsReporter, method: str = "GET") -> tuple[int, str]:
 
 
 def fetch(reporter: MetricsReporter) -> dict[tuple[str, Labels], float]:
+    from prometheus_client.parser import (  # noqa: PLC0415  (an extra)
+        text_string_to_metric_families,
+    )
+
     status, text = request(reporter)
     assert status == 200
     return {
@@ -136,3 +141,11 @@ def test_an_address_without_a_port_is_refused() -> None:
         OptionError, match=r"metrics_address is '0\.0\.0\.0' and metrics_port is None"
     ):
         Options("u.txt", metrics_address="0.0.0.0")
+
+
+def test_a_call_that_is_refused_gives_its_port_back() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    for _ in range(2):
+        with pytest.raises(OptionError, match="caption_col"):
+            download(["http://a/1.jpg"], caption_col="", metrics_port=port, reporters=())
