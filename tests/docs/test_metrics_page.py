@@ -24,7 +24,7 @@ def labels_of() -> dict[str, set[str]]:
     from img2dataset.reports.metrics_server import RunCollector  # noqa: PLC0415  (an extra)
 
     known = progress(tally(1), rows_total=10, shards_total=1)
-    collector = RunCollector(lambda: Snapshot(0.0, known, tally(1), 1.0, 0, 1, 1.0))
+    collector = RunCollector(lambda: Snapshot(0.0, known, seconds_left=1.0, last_shard_at=1.0))
     found: dict[str, set[str]] = {}
     for metric in collector.collect():
         for sample in metric.samples:

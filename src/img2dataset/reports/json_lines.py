@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from img2dataset.accounting.account import Account, Stage
 from img2dataset.json_text import to_compact_json
 from img2dataset.report import Progress, Report
 from img2dataset.reports.advice import make_last_line
@@ -168,4 +169,14 @@ def describe_progress(
             {"host": host.name, "rows": host.rows, "seconds": round(host.seconds, 3)}
             for host in progress.resting
         ],
+        "downloaded_bytes": progress.account.downloaded_bytes,
+        "stored_bytes": progress.account.stored_bytes,
+        "stage_seconds": list_stage_seconds(progress.account),
+        "bottleneck": None if progress.bottleneck is None else progress.bottleneck.text,
+        "bottleneck_kind": None if progress.bottleneck is None else progress.bottleneck.kind,
     }
+
+
+def list_stage_seconds(account: Account) -> dict[str, float]:
+    """List the seconds of each stage."""
+    return {stage.value: round(account.seconds.get(stage, 0.0), 3) for stage in Stage}

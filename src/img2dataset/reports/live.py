@@ -75,7 +75,7 @@ def draw(view: View, width: int) -> Group:
     return Group(
         bar,
         *(draw_line(line) for line in join_parts(view.parts, width)),
-        *(draw_line(remark, style="dim") for remark in remarks),
+        *(draw_line(remark, style="dim") for remark in (*remarks, view.limit) if remark),
     )
 
 

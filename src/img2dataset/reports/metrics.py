@@ -10,7 +10,7 @@ from img2dataset.errors import MissingExtraError, OptionError
 from img2dataset.report import Progress, Report
 from img2dataset.reports.rates import RecentRate
 from img2dataset.reports.reporter import ServingReporter
-from img2dataset.reports.snapshot import Snapshot, keep_highest
+from img2dataset.reports.snapshot import Snapshot, keep_highest, keep_highest_account
 from img2dataset.reports.view import estimate_seconds_left
 from img2dataset.tally import ShardResult
 
@@ -76,5 +76,6 @@ class MetricsReporter(ServingReporter):
             self._snapshot,
             progress=progress,
             counted=keep_highest(self._snapshot.counted, progress.tally),
+            spent=keep_highest_account(self._snapshot.spent, progress.account),
             seconds_left=estimate_seconds_left(progress, self._recent.after(progress)),
         )

@@ -14,6 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import make_wsgi_app
 from prometheus_client.registry import Collector
 
+from img2dataset.accounting.account import Account, Stage
+from img2dataset.accounting.bottleneck import BottleneckKind
 from img2dataset.errors import Reason, Status
 from img2dataset.report import Progress
 from img2dataset.reports.snapshot import Snapshot
@@ -117,7 +119,9 @@ class RunCollector(Collector):
         build.add_metric([], {"version": VERSION})
         yield build
         yield from make_counters(snapshot)
+        yield from make_account_counters(snapshot.spent)
         yield from make_gauges(snapshot)
+        yield make_bottleneck(snapshot.progress)
 
 
 def make_counters(snapshot: Snapshot) -> Iterator[Metric]:
@@ -141,6 +145,35 @@ def make_counters(snapshot: Snapshot) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "img2dataset_notices", "Notices to people since the first row.", value=snapshot.notices
     )
+
+
+def make_account_counters(spent: Account) -> Iterator[Metric]:
+    """Make the counters of where time and bytes went."""
+    stages = CounterMetricFamily(
+        "img2dataset_stage_seconds",
+        "Seconds of rows, threads or transfers in each stage; many run at once.",
+        labels=["stage"],
+    )
+    for stage in Stage:
+        stages.add_metric([stage.value], spent.seconds.get(stage, 0.0))
+    yield stages
+    for name, text, value in (
+        ("downloaded_bytes", "Bytes of the bodies that came.", spent.downloaded_bytes),
+        ("stored_bytes", "Bytes of the images that were stored.", spent.stored_bytes),
+        ("transfers", "Requests, redirects and retries included.", spent.transfers),
+    ):
+        yield CounterMetricFamily(f"img2dataset_{name}", text, value=value)
+
+
+def make_bottleneck(progress: Progress) -> Metric:
+    """Make 1 for what limits the run, 0 for all else; all are 0 while it is too early to say."""
+    now = None if progress.bottleneck is None else progress.bottleneck.kind
+    gauge = GaugeMetricFamily(
+        "img2dataset_bottleneck", "1 for what limits the run now.", labels=["kind"]
+    )
+    for kind in BottleneckKind:
+        gauge.add_metric([kind.value], float(kind is now))
+    return gauge
 
 
 def make_gauges(snapshot: Snapshot) -> Iterator[Metric]:

@@ -74,7 +74,7 @@ def make_html(
     view: View | None, notices: Sequence[str], tables: Sequence[Table], lines: Sequence[str]
 ) -> str:
     """Make the cell: it has no styles of its own but widths, and follows those of the notebook."""
-    shown = [] if view is None else [make_bar(view), *map(make_paragraph, view.remarks)]
+    shown = [] if view is None else [make_bar(view), *map(make_paragraph, list_remarks(view))]
     return "".join(
         (
             "<div>",
@@ -85,6 +85,10 @@ def make_html(
             "</div>",
         )
     )
+
+
+def list_remarks(view: View) -> list[str]:
+    return [text for text in (*view.remarks, view.limit) if text]
 
 
 def make_bar(view: View) -> str:
@@ -117,5 +121,5 @@ def make_cell(table: Table, column: int, text: str) -> str:
 def make_text(
     view: View | None, notices: Sequence[str], tables: Sequence[Table], lines: Sequence[str]
 ) -> str:
-    shown = [] if view is None else [" - ".join(view.parts), *view.remarks]
+    shown = [] if view is None else [" - ".join(view.parts), *list_remarks(view)]
     return "\n".join((*shown, *notices, *(table.plain() for table in tables), *lines))

@@ -123,6 +123,7 @@ class PlainScreen:
         self._clock = clock
         self._pace = Pace()
         self._unsaid: View | None = None
+        self._said_limit = ""
 
     def open(self) -> None:
         pass
@@ -152,6 +153,14 @@ class PlainScreen:
         view, self._unsaid = self._unsaid, None
         if view is not None:
             self.notice(" - ".join(("progress", *view.parts, *view.remarks)))
+            self._say_limit(view)
+
+    def _say_limit(self, view: View) -> None:
+        """Say what limits the run when it changes: with each progress it would drown the figures."""
+        if view.limit_kind != self._said_limit:
+            self._said_limit = view.limit_kind
+            if view.limit:
+                self.notice(f"limited by {view.limit}")
 
     def _line(self, text: str) -> None:
         self._stream.write(f"{text}\n")

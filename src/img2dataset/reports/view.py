@@ -27,6 +27,10 @@ class View:
     """Rows, shards, rate, success share, time left: each a few words."""
     remarks: tuple[str, ...]
     """The most frequent reasons of failures, hosts at rest: each a line, the most important first."""
+    limit: str = ""
+    """What limits the run, in a sentence; empty while it is too early to say."""
+    limit_kind: str = ""
+    """The same in a word, which stays the same while only numbers of the sentence change."""
 
     @property
     def percent(self) -> str:
@@ -59,7 +63,16 @@ def make_view(progress: Progress, rows_per_sec: float, job_left: float | None = 
     remarks = [f"failed: {list_top_reasons(tally.reasons)}"] if tally.reasons else []
     if progress.resting:
         remarks.append(describe_rests(progress.resting))
-    return View(progress.elapsed, done, progress.rows_total, tuple(parts), tuple(remarks))
+    limit = progress.bottleneck
+    return View(
+        progress.elapsed,
+        done,
+        progress.rows_total,
+        tuple(parts),
+        tuple(remarks),
+        "" if limit is None else make_printable(limit.text),
+        "" if limit is None else limit.kind.value,
+    )
 
 
 def describe_job_end(job_left: float, run_left: float | None) -> str:
@@ -93,6 +106,11 @@ def format_of_total(done: int, total: int | None, progress: Progress) -> str:
         return f"{done:,}"
     # an estimate may be less than what is done already
     return f"{done:,}/{'~' if progress.estimated else ''}{max(total, done):,}"
+
+
+def make_printable(text: str) -> str:
+    """Replace control characters: a text of the list must not control a terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def list_top_reasons(reasons: Mapping[str, int]) -> str:

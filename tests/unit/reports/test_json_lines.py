@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from img2dataset.accounting.account import Stage
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.reports import make_shower
 from img2dataset.reports.json_lines import JsonReporter
 from img2dataset.reports.screen import Unbreakable
 from img2dataset.tally import RestingHost
-from tests.unit.reports.runs import progress, report, shard, tally
+from tests.unit.reports.runs import account, limit, progress, report, shard, tally
 
 STARTED = {"output_format": "webdataset", "url_list": "https://user:password@example.org/u.txt"}
 
@@ -93,9 +94,18 @@ def test_progress_has_what_the_bar_has() -> None:
     known = progress(
         tally(8, timeout=2), elapsed=10.0, rows_total=30, shards_total=3, rows_skipped=10
     )
-    reporter.progress(replace(known, shards_skipped=1, resting=resting))
+    spent = account(5_000, 3_000, dns=0.5)
+    limited = limit("servers", "the servers: slow")
+    reporter.progress(
+        replace(known, shards_skipped=1, resting=resting, account=spent, bottleneck=limited)
+    )
+    said = json.loads(stream.getvalue())
+    stages = said.pop("stage_seconds")
 
-    assert json.loads(stream.getvalue()) == {
+    assert stages.keys() == set(Stage)
+    assert (stages["dns"], sum(stages.values())) == (0.5, 0.5)
+
+    assert said == {
         "time": "1970-01-01T00:16:40.000+00:00",
         "event": "progress",
         "elapsed": 10.0,
@@ -114,4 +124,8 @@ def test_progress_has_what_the_bar_has() -> None:
         "failed_to_resize": 0,
         "reasons": {"timeout": 2},
         "resting_hosts": [{"host": "http://a", "rows": 3, "seconds": 9.0}],
+        "downloaded_bytes": 5_000,
+        "stored_bytes": 3_000,
+        "bottleneck": "the servers: slow",
+        "bottleneck_kind": "servers",
     }  # fmt: skip

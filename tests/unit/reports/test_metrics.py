@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from img2dataset import download
+from img2dataset.accounting.bottleneck import BottleneckKind
 from img2dataset.errors import MissingExtraError, OptionError, Reason
 from img2dataset.options import Options
 from img2dataset.reports import find_reporters
 from img2dataset.reports.metrics import MetricsReporter
 from img2dataset.tally import RestingHost
-from tests.unit.reports.runs import progress, report, shard, tally
+from tests.unit.reports.runs import account, limit, progress, report, shard, tally
 
 pytest.importorskip("prometheus_client")
 Labels = tuple[tuple[str, str], ...]
@@ -70,8 +71,11 @@ def test_metrics_are_what_the_run_did(reporter: MetricsReporter) -> None:
     reporter.progress(progress(rows, elapsed=10.0, rows_total=3_000, resting=resting))
     reporter.shard_done(
         shard(rows, end=1234.5),
-        progress(rows, elapsed=10.0, rows_total=3_000, shards_total=3, resting=resting),
-    )
+        progress(
+            rows, elapsed=10.0, rows_total=3_000, shards_total=3, resting=resting,
+            account=account(5_000, 3_000, dns=0.5), bottleneck=limit("servers", "http://a.example"),
+        ),
+    )  # fmt: skip
 
     seen = fetch(reporter)
     assert seen["rows_total", (("outcome", "success"),)] == 800
@@ -82,6 +86,9 @@ def test_metrics_are_what_the_run_did(reporter: MetricsReporter) -> None:
         "notices_total": 1,
         "list_rows": 3_000,
         "list_shards": 3,
+        "downloaded_bytes_total": 5_000,
+        "stored_bytes_total": 3_000,
+        "transfers_total": 1,
         "resting_hosts": 2,
         "waiting_rows": 7,
         "elapsed_seconds": 10,
@@ -89,16 +96,23 @@ def test_metrics_are_what_the_run_did(reporter: MetricsReporter) -> None:
         "last_shard_timestamp_seconds": 1234.5,
     }.items():
         assert seen[name, ()] == value, name
+    assert seen["stage_seconds_total", (("stage", "dns"),)] == 0.5
+    assert seen["stage_seconds_total", (("stage", "decode"),)] == 0
+    limits = {labels[0][1]: value for (name, labels), value in seen.items() if name == "bottleneck"}
+    assert limits == {kind: float(kind == "servers") for kind in BottleneckKind}
     assert not any("example" in value for _, labels in seen for _, value in labels)
 
 
 def test_counters_do_not_fall_when_a_worker_dies(reporter: MetricsReporter) -> None:
-    reporter.progress(progress(tally(100, timeout=7)))
-    reporter.progress(progress(tally(60)))
+    reporter.progress(progress(tally(100, timeout=7), account=account(900, 500, dns=9.0)))
+    reporter.progress(progress(tally(60), account=account(800, 600, dns=8.0, tls=1.0)))
     seen = fetch(reporter)
 
     assert seen["rows_total", (("outcome", "success"),)] == 100
     assert seen["failures_total", (("reason", "timeout"),)] == 7
+    assert (seen["downloaded_bytes_total", ()], seen["stored_bytes_total", ()]) == (900, 600)
+    assert seen["stage_seconds_total", (("stage", "dns"),)] == 9
+    assert seen["stage_seconds_total", (("stage", "tls"),)] == 1
 
 
 def test_only_get_is_answered(reporter: MetricsReporter) -> None:

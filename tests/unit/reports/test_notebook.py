@@ -11,7 +11,7 @@ import pytest
 from img2dataset.report import Progress
 from img2dataset.reports.notebook import MAX_NOTICES, NotebookScreen
 from img2dataset.reports.terminal import TerminalReporter
-from tests.unit.reports.runs import progress, report, shard, tally
+from tests.unit.reports.runs import limit, progress, report, shard, tally
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -54,13 +54,14 @@ def at(tenth: int, **changes: Any) -> Progress:
 def test_a_cell_is_updated_once_a_second(cell: Cell) -> None:
     reporter = make_reporter()
     for tenth in range(100):
-        reporter.progress(at(tenth))
+        reporter.progress(at(tenth, bottleneck=limit("servers", "the servers: <b>slow</b>")))
 
     assert len(cell.states) == 1 + 10
     reporter.close()
     reporter.close()
     assert len(cell.states) == 12, "and once more with the last state"
     assert '<progress value="99" max="200"' in cell.states[-1]["text/html"]
+    assert ">the servers: &lt;b&gt;slow&lt;/b&gt;<" in cell.states[-1]["text/html"]
     assert "99/200 rows - 0 shards" in cell.states[-1]["text/plain"]
 
 

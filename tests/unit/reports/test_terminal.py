@@ -13,7 +13,7 @@ import pytest
 from img2dataset.options import Options
 from img2dataset.reports import Reporter, find_reporters, make_shower
 from img2dataset.tally import RestingHost
-from tests.unit.reports.runs import progress, report, shard, tally
+from tests.unit.reports.runs import limit, progress, report, shard, tally
 
 OPTIONS = {"output_format": "webdataset", "url_list": "u.txt"}
 
@@ -115,6 +115,19 @@ def test_a_log_hears_of_progress_at_growing_intervals_and_of_the_last_state_at_t
     assert " - 40,001 rows - " in find_progress(stream.getvalue())[-1]
 
 
+def test_a_log_hears_what_limits_the_run_when_that_changes() -> None:
+    stream = io.StringIO()
+    reporter = make_reporter(stream)
+    for second in range(0, 3000, 5):
+        cpu = limit("images", f"CPU: busy {second} %") if second < 1500 else None
+        reporter.progress(progress(elapsed=float(second), bottleneck=cpu))
+    reporter.progress(progress(elapsed=3000.0, bottleneck=limit("servers", "the servers: \x1b[2J")))
+    reporter.close()
+
+    said = [line[20:] for line in stream.getvalue().splitlines() if "limited by" in line]
+    assert said == ["limited by CPU: busy 5 %", "limited by the servers: \ufffd[2J"]
+
+
 def test_the_last_state_is_printed_after_errors_too() -> None:
     stream = io.StringIO()
     reporter = make_reporter(stream)
@@ -181,7 +194,7 @@ def draw_view(stream: Terminal, width: int, monkeypatch: pytest.MonkeyPatch) -> 
     reporter.progress(
         progress(
             tally(800, timeout=200), elapsed=10.0, rows_total=12_000, shards_total=12,
-            resting=resting,
+            resting=resting, bottleneck=limit("servers", "the servers: they are slow"),
         )
     )  # fmt: skip
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()[before:])
@@ -201,7 +214,7 @@ def test_a_narrow_window_has_more_lines_and_loses_no_number(
         "100 img/s  80.0% success  0:01:50 left",
         "failed: timeout 200",
     ]
-    assert narrow[4] == "1,200 rows waiting for http://images.ex…"
+    assert narrow[4:6] == ["1,200 rows waiting for http://images.ex…", "the servers: they are slow"]
     assert max(map(len, narrow)) <= 40
 
 
