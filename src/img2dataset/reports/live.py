@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import IO, cast
 
 from rich.cells import cell_len
@@ -19,6 +20,8 @@ from img2dataset.reports.view import View
 
 GAP = "  "
 """Between two parts of a line."""
+LIMIT_LINES = 3
+"""What to change stands at the end of the sentence about what limits the run."""
 
 
 class LiveScreen:
@@ -65,17 +68,18 @@ class LiveScreen:
 
 
 def draw(view: View, width: int) -> Group:
-    """Draw a bar, and below it lines that are cut to `width` columns, so that each stays one."""
+    """Draw a bar, and below it lines of at most `width` columns."""
     bar = RichTable.grid(expand=True, padding=(0, 1))
     bar.add_column(ratio=1)
     bar.add_column(justify="right", no_wrap=True)
     total = None if view.total is None else max(view.total, view.done)
     bar.add_row(ProgressBar(total=total, completed=view.done), view.percent)
     remarks = view.remarks or ("no failures yet",)
+    limit = wrap(view.limit, width, max_lines=LIMIT_LINES, placeholder="…")
     return Group(
         bar,
         *(draw_line(line) for line in join_parts(view.parts, width)),
-        *(draw_line(remark, style="dim") for remark in (*remarks, view.limit) if remark),
+        *(draw_line(remark, style="dim") for remark in (*remarks, *limit)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -52,6 +53,8 @@ class NotebookScreen:
             self._update()
 
     def summarize(self, tables: Sequence[Table], lines: Sequence[str]) -> None:
+        if self._view is not None:  # the tables and lines say it all
+            self._view = replace(self._view, remarks=(), limit="")
         self._update(tables, lines)
 
     def _update(self, tables: Sequence[Table] = (), lines: Sequence[str] = ()) -> None:

@@ -86,3 +86,13 @@ def test_texts_are_shown_as_text(cell: Cell) -> None:
     assert "&lt;script&gt;" in cell.states[-1]["text/html"]
     assert "<script>" not in cell.states[-1]["text/html"]
     assert "done: 8 images of 10 rows" in cell.states[-1]["text/html"]
+
+
+def test_the_summary_says_nothing_twice(cell: Cell) -> None:
+    limited = limit("servers", "the servers: slow")
+    rows = tally(8, timeout=2)
+    reporter = make_reporter()
+    reporter.finished(report(rows, bottleneck=limited), progress(rows, bottleneck=limited))
+
+    assert cell.states[-1]["text/plain"].count("the servers: slow") == 1
+    assert "failed: timeout" not in cell.states[-1]["text/plain"]

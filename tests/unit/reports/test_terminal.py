@@ -194,7 +194,7 @@ def draw_view(stream: Terminal, width: int, monkeypatch: pytest.MonkeyPatch) -> 
     reporter.progress(
         progress(
             tally(800, timeout=200), elapsed=10.0, rows_total=12_000, shards_total=12,
-            resting=resting, bottleneck=limit("servers", "the servers: they are slow"),
+            resting=resting, bottleneck=limit("servers", "the servers: they are slow; a higher thread_count would help"),
         )
     )  # fmt: skip
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()[before:])
@@ -214,7 +214,8 @@ def test_a_narrow_window_has_more_lines_and_loses_no_number(
         "100 img/s  80.0% success  0:01:50 left",
         "failed: timeout 200",
     ]
-    assert narrow[4:6] == ["1,200 rows waiting for http://images.ex…", "the servers: they are slow"]
+    assert narrow[4] == "1,200 rows waiting for http://images.ex…"
+    assert narrow[5:] == ["the servers: they are slow; a higher", "thread_count would help"]
     assert max(map(len, narrow)) <= 40
 
 
