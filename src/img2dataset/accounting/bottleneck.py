@@ -13,6 +13,9 @@ BUSY = 0.85
 """Share of the time from which on threads are what the rest waits for."""
 STORE_BUSY = 0.6
 """The same for packing and storing, which shares its thread with the handing over of rows."""
+MANY_WAITING = 8.0
+"""Bodies that wait for one image thread on average: then images come slower than bodies, however busy
+the threads are by their own time (other programs may have the cores)."""
 SLOTS_BUSY = 0.7
 """Share of the transfers allowed that are in flight on average."""
 BIG_SHARE = 0.4
@@ -63,6 +66,8 @@ class Load:
     fetch_cpu: float
     storage: float
     slots: float
+    bodies_waiting: float
+    """Bodies that wait for an image thread, for each of these, at a time."""
 
     @classmethod
     def of(cls, account: Account, capacity: Capacity, elapsed_s: float) -> Load:
@@ -73,6 +78,9 @@ class Load:
             fetch_cpu=account.seconds[Stage.FETCH_CPU] / time,
             storage=account.add_up(STORE) / time,
             slots=account.add_up(TRANSFER) / time / max(1, capacity.transfers),
+            bodies_waiting=account.seconds[Stage.IMAGE_WAIT]
+            / time
+            / max(1, capacity.image_threads),
         )
 
 
@@ -100,11 +108,11 @@ def find_bottleneck(
     load = Load.of(account, capacity, elapsed_s)
     if load.storage >= STORE_BUSY and load.storage >= load.images:
         return describe_storage(account, load)
-    if load.images >= BUSY:
+    if load.images >= BUSY or load.bodies_waiting >= MANY_WAITING:
         return Bottleneck(
             BottleneckKind.IMAGES,
-            f"CPU: image threads are busy {load.images:.0%} of the time; more cores or a smaller "
-            "image_size would help",
+            f"CPU: image threads are busy {load.images:.0%} of the time, and {load.bodies_waiting:.0f} "
+            "bodies wait for each of them; more cores or a smaller image_size would help",
         )
     if load.fetch_cpu >= BUSY:
         return Bottleneck(
@@ -173,7 +181,8 @@ def describe_waiting(
         rows = sum(count.rows for count in account.hosts.by_host.values())
         held = sum(count.rows for _, count in hosts) / rows if rows else 0.0
         names = ", ".join(host for host, _ in hosts)
-        of_them = f": {len(hosts)} of them have {held:.0%} of the rows ({names})" if hosts else ""
+        many = f"{len(hosts)} of them have" if len(hosts) > 1 else "one has"
+        of_them = f": {many} {held:.0%} of the rows ({names})" if hosts else ""
         rests = ""
         if resting_rows:
             of_left = f" of {rows_left:,} left" if rows_left else ""

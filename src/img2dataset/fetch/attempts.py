@@ -30,6 +30,8 @@ class Attempts:
         self._deliver = deliver
         self._by_url: dict[str, Attempt] = {}  # by the URL of the list, until it is delivered
         self._counts = dict.fromkeys(AttemptState, 0)
+        self.room_wait_s = 0.0
+        """Seconds for which no transfer could start, since the stages after the engine were full."""
         self.duplicates = 0
         """Rows whose URL is under way for another row."""
 

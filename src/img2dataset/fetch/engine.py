@@ -227,7 +227,9 @@ class Engine:
             self._cpu_used = used
         self._loop.wait(self._next_timeout(now))
         if self._waits_for_room:
-            self._clock.add(OF_NO_SHARD, Stage.ROOM_WAIT, time.monotonic() - now)
+            waited = time.monotonic() - now
+            self._attempts.room_wait_s += waited
+            self._clock.add(OF_NO_SHARD, Stage.ROOM_WAIT, waited)
         for ended in self._transfers.ended():
             self._endings.end(ended)
         self._gates.take_names()
@@ -308,7 +310,9 @@ class Engine:
 
     def _start(self, attempt: Attempt, now: float) -> None:
         attempt.began = now
-        self._clock.add(attempt.shard, Stage.HOST_WAIT, now - (attempt.admitted or now))
+        self._clock.add(
+            attempt.shard, Stage.HOST_WAIT, now - self._attempts.room_wait_s - attempt.admitted
+        )
         self._attempts.move(attempt, AttemptState.IN_FLIGHT)
         request = Request(
             attempt.url,

@@ -46,6 +46,8 @@ class AccountKeeper(Reporter):
         del progress
         if report.account:
             self._write(report.duration, report.tally, report.account, report.bottleneck)
+            if self._folder.local:  # elsewhere it leaves nothing
+                try_once(lambda: self._folder.remove([self._folder.parts]))
 
     def _write(
         self, elapsed: float, tally: Tally, account: Account, bottleneck: Bottleneck | None
