@@ -148,6 +148,12 @@ def _write_report(words: Sequence[str]) -> int:
     return run_report(words, _show, _say)
 
 
+def _estimate(words: Sequence[str]) -> int:
+    from img2dataset.cli.estimate import run_estimate  # noqa: PLC0415
+
+    return run_estimate(words, _show, _say)
+
+
 COMMANDS = {
     "verify": _verify,
     "push": _push,
@@ -155,6 +161,7 @@ COMMANDS = {
     "index": _index,
     "inspect": _inspect,
     "report": _write_report,
+    "estimate": _estimate,
 }
 """First word -> what does the rest of the line, and gives the exit code."""
 

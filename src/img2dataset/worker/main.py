@@ -287,7 +287,7 @@ def open_store(job: Job, link: Link, storage_retry: StorageRetry) -> ShardStore 
     config = WriterConfig.of(job.options)
     if job.sending is None:
         return ShardStore(job, open_output(job, storage_retry), config)
-    return ShardSender(link, config, sends_failures=job.sending.sends_failures)
+    return ShardSender(link, config, job.sending)
 
 
 def open_output(job: Job, storage_retry: StorageRetry) -> Folder:
