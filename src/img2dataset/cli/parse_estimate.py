@@ -18,7 +18,8 @@ HELP_TEXT = """\
 Say what a run of a list would give, from a random sample; nothing is stored.
 
 Usage:
-  img2dataset estimate URL_LIST [--sample N] [--seed N] [--json] [--name=value ...]
+  img2dataset estimate URL_LIST [--sample N] [--seed N] [--json]
+                       [--name=value ...]
 
 Reads the whole list once, fetches and processes random rows of it as a run with
 the same options does, and shows how many rows will have an image, why others

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.run.own_shards import make_own_file_check
 from img2dataset.run.preflight import check_url_schemes, open_folder, reserve_standard_streams
 from img2dataset.run.standard_input import save_standard_input
-from img2dataset.sources import SourceConfig, open_source
+from img2dataset.sources import Source, SourceConfig, open_source
 from img2dataset.storage.folder import Folder
 
 MIN_SAMPLE = 1
@@ -71,7 +72,7 @@ def estimate_list(
         seed,
         find_free_bytes(folder),
         list_published(options.output_folder, [Section(0, Identity(inputs, {}))]),
-        make_command(given),
+        make_command(given, source),
         (*source.notices, *source.findings()),
     )
     return conclude(survey, run, setting)
@@ -105,10 +106,16 @@ def find_free_bytes(folder: Folder) -> int | None:
     return shutil.disk_usage(there).free
 
 
-def make_command(given: Mapping[str, Any]) -> str:
-    """Write the command of the run; empty for a list that is no text."""
+def make_command(given: Mapping[str, Any], source: Source) -> str:
+    """Write the command of the run; empty for a list that is in memory."""
+    is_in_memory = any(file.url.startswith("<") for file in source.files)
     url_list = given["url_list"]
-    is_named = isinstance(url_list, str) or (
-        isinstance(url_list, list) and all(isinstance(each, str) for each in url_list)
-    )
-    return format_command({**given, "url_list": url_list}) if is_named else ""
+    if is_in_memory and not isinstance(url_list, str):
+        return ""
+    named = url_list if isinstance(url_list, str) else list(map(str, listed(url_list)))
+    return format_command({**given, "url_list": named})
+
+
+def listed(locations: Any) -> Iterable[Any]:
+    """Return one location, or several, as several."""
+    return [locations] if isinstance(locations, PathLike) else locations

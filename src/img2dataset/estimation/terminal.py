@@ -68,14 +68,14 @@ def list_costs(found: Estimate, width: int) -> Iterator[str]:
     times, host = found.duration, found.duration.slowest_host
     yield "The whole list, with these options, on this machine"
     yield from wrap(
-        f"time: about {format_time(times.seconds)}; {times.rows_per_second:,.0f} rows/s take "
+        f"time: about {format_time(times.seconds)}; {format_rate(times.rows_per_second)} rows/s take "
         f"{format_time(times.machine_seconds)}", width, "  "
     )  # fmt: skip
     if host is not None:
         doubt = "" if host.measured else ", if it is as quick as others"
         yield from wrap(
             f"slowest host: {host.host}, {plural(host.rows, 'row')} at "
-            f"{host.rows_per_second:.2g} rows/s: {format_time(host.seconds)}{doubt}", width, "  "
+            f"{format_rate(host.rows_per_second)} rows/s: {format_time(host.seconds)}{doubt}", width, "  "
         )  # fmt: skip
     yield from wrap(f"network: {format_amount(found.network_bytes)}", width, "  ")
     free = "" if found.free_bytes is None else f"; {format_bytes(found.free_bytes)} are free"
@@ -157,6 +157,10 @@ def format_amount(amount: Amount) -> str:
         f"about {format_bytes(amount.value)} ({format_bytes(amount.low)} to "
         f"{format_bytes(amount.high)})"
     )
+
+
+def format_rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def format_bytes(size: float) -> str:
