@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from img2dataset.cli import main
 from img2dataset.storage.folder import HIDDEN
 from tests.e2e.test_killers import KILLERS
 from tests.site import Site
+from tests.site.names import NameServer
 
 pytestmark = pytest.mark.slow
 
@@ -45,12 +47,19 @@ def measure(folder: Path) -> int:
     )
 
 
+@pytest.fixture
+def names() -> Iterator[NameServer]:
+    """A resolver that knows no name."""
+    with NameServer() as server:
+        yield server
+
+
 @pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet"])
 def test_a_sample_of_all_rows_says_what_the_run_then_gives(
-    output_format: str, site: Site, tmp_path: Path
+    output_format: str, site: Site, names: NameServer, tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {
-        "input_format": "parquet", "url_col": "URL", "caption_col": "TEXT", "retries": 0,
+        "dns_servers": [names.address], "input_format": "parquet", "url_col": "URL", "caption_col": "TEXT", "retries": 0,
         "image_size": 64, "output_format": output_format, "number_sample_per_shard": 1000,
         "output_folder": str(tmp_path / "out"), "card": False,
     }  # fmt: skip
@@ -72,10 +81,10 @@ def test_a_sample_of_all_rows_says_what_the_run_then_gives(
 
 
 def test_the_command_line_shows_it_in_text_and_json(
-    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    site: Site, names: NameServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [write_list(tmp_path, site), "--sample=40", "--input_format=parquet", "--url_col=URL",
-             "--shuffle=3", f"--output_folder={tmp_path / 'a folder'}"]  # fmt: skip
+             "--shuffle=3", f"--dns_servers={names.address}", f"--output_folder={tmp_path / 'a folder'}"]  # fmt: skip
 
     assert main(["estimate", *words]) == 0
     said = capsys.readouterr()

@@ -154,6 +154,12 @@ def _estimate(words: Sequence[str]) -> int:
     return run_estimate(words, _show, _say)
 
 
+def _examine(words: Sequence[str]) -> int:
+    from img2dataset.cli.doctor import run_doctor  # noqa: PLC0415
+
+    return run_doctor(words, _show)
+
+
 COMMANDS = {
     "verify": _verify,
     "push": _push,
@@ -162,6 +168,7 @@ COMMANDS = {
     "inspect": _inspect,
     "report": _write_report,
     "estimate": _estimate,
+    "doctor": _examine,
 }
 """First word -> what does the rest of the line, and gives the exit code."""
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from img2dataset.cli.parse import takes_value
 from img2dataset.errors import OptionError
 
 
@@ -63,3 +64,22 @@ def split_flags(own: OwnFlags, argv: Sequence[str]) -> tuple[FoundFlags, list[st
         else:
             rest.append(word)
     return found, rest
+
+
+def split_plain(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the words without a flag from the options of a run, with their values.
+
+    Raises:
+        OptionError: an option is unknown.
+    """
+    plain, flags = list[str](), list[str]()
+    words = deque(argv)
+    while words:
+        word = words.popleft()
+        if not word.startswith("-") or word == "-":
+            plain.append(word)
+            continue
+        flags.append(word)
+        if "=" not in word and words and takes_value(word, words[0]):
+            flags.append(words.popleft())
+    return plain, flags

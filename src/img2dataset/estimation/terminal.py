@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from img2dataset.estimation.findings import Estimate
 from img2dataset.estimation.statistics import Amount, Share
 from img2dataset.insight.terminal import MAX_WIDTH, MIN_WIDTH, wrap
-from img2dataset.text import plural
+from img2dataset.text import format_bytes, plural
 
 MAX_HOSTS = 5
 MAX_REASONS = 8
 MAX_PUBLISHED = 2
 """Of other lists, where nothing is known of this one."""
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
 
@@ -161,14 +160,6 @@ def format_amount(amount: Amount) -> str:
 
 def format_rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-
-
-def format_bytes(size: float) -> str:
-    """Format bytes with three digits, in powers of 1000."""
-    number, unit = float(size), 0
-    while number >= 999.5 and unit < len(UNITS) - 1:
-        number, unit = number / 1000, unit + 1
-    return f"{number:.3g} {UNITS[unit]}"
 
 
 def format_time(seconds: float) -> str:
