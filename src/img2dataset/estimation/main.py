@@ -14,7 +14,7 @@ from img2dataset.dataset.identity import Identity, Section
 from img2dataset.errors import OptionError
 from img2dataset.estimation.conclude import Setting, conclude
 from img2dataset.estimation.findings import Estimate
-from img2dataset.estimation.sample_run import HASH, run_sample
+from img2dataset.estimation.sample_run import run_sample
 from img2dataset.estimation.survey import survey_list
 from img2dataset.formats import check_options
 from img2dataset.insight.survival import list_published
@@ -93,8 +93,8 @@ def drop_measured_columns(options: Options) -> Options:
     columns = options.save_additional_columns
     if columns is None:
         return options
-    taken = {*FETCH_COLUMNS, *(() if options.compute_hash else (HASH,))}
-    return replace(options, save_additional_columns=[name for name in columns if name not in taken])
+    kept = [name for name in columns if name not in FETCH_COLUMNS]
+    return replace(options, save_additional_columns=kept)
 
 
 def find_free_bytes(folder: Folder) -> int | None:

@@ -65,7 +65,7 @@ def list_failures(found: Estimate, width: int) -> Iterator[str]:
 
 def list_costs(found: Estimate, width: int) -> Iterator[str]:
     times, host = found.duration, found.duration.slowest_host
-    yield "The whole list, with these options, on this machine"
+    yield from wrap("The whole list, with these options, on this machine", width)
     yield from wrap(
         f"time: about {format_time(times.seconds)}; {format_rate(times.rows_per_second)} rows/s take "
         f"{format_time(times.machine_seconds)}", width, "  "
@@ -91,7 +91,7 @@ def list_hosts(found: Estimate, width: int) -> Iterator[str]:
             f"{each.host or '(no host)'}: {plural(each.rows, 'row')} ({share:.1%})", width, "  "
         )
     if hosts.worst:
-        yield "Hosts with the most failures in the sample"
+        yield from wrap("Hosts with the most failures in the sample", width)
     for each in hosts.worst[:MAX_HOSTS]:
         yield from wrap(
             f"{each.host or '(no host)'}: {each.failed:,} of {each.sampled:,}", width, "  "
