@@ -32,8 +32,8 @@ def fill(bucket: str, prefix: str, shards: int) -> None:
     store.create_bucket(bucket, "us-east-1")
     table = BytesIO()
     pq.write_table(pa.table({"key": pa.array([], pa.string())}), table)
-    stats = {"count": 1, "successes": 0, "failed_to_download": 1, "failed_to_resize": 0,
-             "duration": 1.0, "start_time": 1.0, "end_time": 2.0, "status_dict": {"gone": 1}}  # fmt: skip
+    stats = {"count": 1, "successes": 1, "failed_to_download": 0, "failed_to_resize": 0,
+             "duration": 1.0, "start_time": 1.0, "end_time": 2.0, "status_dict": {"success": 1}}  # fmt: skip
     files = {
         ".tar": bytes(10_240),
         ".parquet": table.getvalue(),

@@ -19,7 +19,7 @@ from functools import partial
 from threading import Event, Thread
 
 from img2dataset.errors import LeaseLostError
-from img2dataset.storage.file_systems import limit_retries
+from img2dataset.storage.file_systems import limit_retries, read_whole
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.retry import try_once, try_step
 
@@ -131,7 +131,7 @@ class Lease:
             LeaseLostError: its holder was taken for dead.
         """
         try:
-            holder = self.folder.fs.cat_file(self.folder.path(self.name))
+            holder = read_whole(self.folder.fs, self.folder.path(self.name))
         except FileNotFoundError:
             holder = b""
         if holder != self.token:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -12,9 +13,12 @@ from img2dataset.errors import Status
 from img2dataset.json_text import to_json
 from img2dataset.messages import find_reason
 from img2dataset.storage.folder import Folder
+from img2dataset.storage.reading import read_many
 from img2dataset.tally import ShardResult, Tally, limit_labels
 
 STATS_SUFFIX = "_stats.json"
+STATS_READ = 1000
+"""Stats files that are read at the same time from a store."""
 
 
 def stats_name(name: str) -> str:
@@ -45,10 +49,22 @@ def have_images(folder: Folder, names: Iterable[str]) -> bool:
 
     A shard whose stats cannot be read may have one.
     """
-    return any(
-        result is None or result.tally.successes > 0
-        for result in (read_stats(folder, 0, name) for name in names)
-    )
+    left = iter(names)
+    count = 1
+    while some := [stats_name(name) for name in islice(left, count)]:
+        found = read_many(folder, some)
+        if len(found) < len(some) or any(may_have_image(data) for data in found.values()):
+            return True
+        count = STATS_READ
+    return False
+
+
+def may_have_image(data: bytes) -> bool:
+    """Return whether a stats file counts an image, or cannot be read."""
+    try:
+        return parse_stats(data).successes > 0
+    except ValueError:
+        return True
 
 
 def make_stats(result: ShardResult) -> dict[str, Any]:

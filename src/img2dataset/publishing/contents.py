@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from img2dataset.dataset.identity import Section, load_sections
 from img2dataset.dataset.layout import StoredShard, list_shards
-from img2dataset.dataset.stats import parse_stats
+from img2dataset.dataset.stats import STATS_READ, parse_stats
 from img2dataset.errors import DamagedError, RunError
 from img2dataset.formats import TABLE, ShardReader, find_format
 from img2dataset.options import QUALITY
@@ -21,8 +21,6 @@ from img2dataset.storage.reading import list_entries, read_many
 from img2dataset.storage.remote import is_atomic
 from img2dataset.tally import MAX_LABELS, Tally, limit_labels
 
-STATS_READ = 1000
-"""Stats files that are read at the same time from a store."""
 MAX_SCHEMAS = 64
 """Tables whose schema is read: by its options, a run stores the same columns in all shards."""
 THREADS = 16

@@ -53,8 +53,9 @@ def publish(
         OSError: the folder cannot be read or written.
         RunError: as OSError.
     """
-    contents = replace(read_contents(folder), opt_outs=opt_outs)
-    config = add_index_kinds(config, folder)
+    with folder.unguarded():
+        contents = replace(read_contents(folder), opt_outs=opt_outs)
+        config = add_index_kinds(config, folder)
     if not contents.shards:
         return []
     notices: list[str] = []

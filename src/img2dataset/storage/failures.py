@@ -74,6 +74,15 @@ def is_expired(error: BaseException) -> bool:
     return any(code in str(error) for code in EXPIRED_CODES)
 
 
+def is_raised_here(error: BaseException) -> bool:
+    """True if code of this package raised `error`: then it says nothing about a store."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] == __name__.partition(".")[0]
+
+
 def as_os_error(error: Exception) -> OSError | None:
     """Turn an error of the libraries below fsspec into one of Python's own; None for other errors."""
     if isinstance(error, OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import signature
 from typing import Any
 
 from img2dataset.errors import MissingExtraError
@@ -71,6 +72,20 @@ def reopen(fs: Any) -> Any:
     """Make the same file system again, without its caches and credentials."""
     options = {**fs.storage_options, "skip_instance_cache": True}
     return type(fs)(*fs.storage_args, **options)
+
+
+def read_whole(fs: Any, path: str) -> bytes:
+    """Read a small object by one request."""
+    data: bytes = fs.cat_file(path, **one_request(fs))
+    return data
+
+
+def one_request(fs: Any) -> dict[str, int]:
+    """Return the arguments of `cat_file` and `cat` by which an object is read without asking for its
+    size first, as s3fs does since 2026 to read large ones in parts."""
+    read = getattr(fs, "_cat_file", None)
+    takes = read is not None and "max_concurrency" in signature(read).parameters
+    return {"max_concurrency": 1} if takes else {}
 
 
 def limit_retries(fs: Any) -> None:

@@ -22,6 +22,7 @@ from img2dataset.storage.file_systems import (
     is_local,
     limit_retries,
     open_url,
+    read_whole,
     reopen,
 )
 from img2dataset.storage.local import LocalFile, LocalFolder, scratch_file, sync_folder
@@ -143,6 +144,15 @@ class Folder:
         finally:
             self._guard = None
 
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Do the steps in the block, which only read, without the guard."""
+        guard, self._guard = self._guard, None
+        try:
+            yield
+        finally:
+            self._guard = guard
+
     def check(self) -> None:
         """Call the guard, once: it raises if a step must not be done."""
         if self._guard is not None:
@@ -194,8 +204,7 @@ class Folder:
         return found
 
     def read(self, name: str) -> bytes:
-        data: bytes = self.do(lambda: self.fs.cat_file(self.path(name)))
-        return data
+        return self.do(lambda: read_whole(self.fs, self.path(name)))
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and folders with their content; missing ones are no error."""

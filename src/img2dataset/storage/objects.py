@@ -19,6 +19,7 @@ from img2dataset.storage.failures import (
     as_os_error,
     find_store_status,
     is_expired,
+    is_raised_here,
     one_line,
 )
 from img2dataset.storage.file_systems import EXTRAS, is_async
@@ -167,14 +168,16 @@ def check_scheme(scheme: str) -> None:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Make an OSError of whatever a file system raises."""
+    """Make an OSError of whatever a file system raises; a fault of our own stays what it is."""
     try:
         yield
     except (OSError, ObjectError):
         raise
-    except ValueError as error:
-        raise BadUrlError(one_line(error)) from error
     except Exception as error:
+        if is_raised_here(error):
+            raise
+        if isinstance(error, ValueError):
+            raise BadUrlError(one_line(error)) from error
         if type(error).__name__ == "ParamValidationError":  # botocore's, of names
             raise BadUrlError(one_line(error)) from error
         if "Timeout" in type(error).__name__:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from img2dataset.storage.file_systems import one_request
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.local import sync_folder
 from img2dataset.storage.remote import UPLOAD_FILES, is_atomic
@@ -38,7 +39,7 @@ def read_many(folder: Folder, names: Sequence[str]) -> dict[str, bytes]:
 
 def cat(fs: Any, paths: Sequence[str]) -> dict[str, Any]:
     """Path -> content, or a FileNotFoundError."""
-    found: dict[str, Any] = fs.cat(paths, on_error="return")
+    found: dict[str, Any] = fs.cat(paths, on_error="return", **one_request(fs))
     for data in found.values():
         if isinstance(data, BaseException) and not isinstance(data, FileNotFoundError):
             raise data
