@@ -86,6 +86,7 @@ def download(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    limit: int | None = None,
     url_schemes: Sequence[str] | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
@@ -251,6 +252,9 @@ def download(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        limit: take only the first rows, so many, of the list as it would be processed
+            (after where, shuffle and deduplicate): for a trial, in a folder of its own; None =
+            all (default: None)
         url_schemes: schemes of the URLs in the list that are fetched, such as
             http,https,s3: http and https by this program, others by fsspec, with the
             credentials that it finds; file also allows absolute local paths. All other rows

@@ -150,6 +150,18 @@ def _write_report(words: Sequence[str]) -> int:
     return run_report(words, _show, _say)
 
 
+def _estimate(words: Sequence[str]) -> int:
+    from img2dataset.cli.estimate import run_estimate  # noqa: PLC0415
+
+    return run_estimate(words, _show, _say)
+
+
+def _examine(words: Sequence[str]) -> int:
+    from img2dataset.cli.doctor import run_doctor  # noqa: PLC0415
+
+    return run_doctor(words, _show)
+
+
 COMMANDS = {
     "verify": _verify,
     "push": _push,
@@ -157,6 +169,8 @@ COMMANDS = {
     "index": _index,
     "inspect": _inspect,
     "report": _write_report,
+    "estimate": _estimate,
+    "doctor": _examine,
 }
 """First word -> what does the rest of the line, and gives the exit code."""
 
