@@ -26,6 +26,11 @@ FILES = (
     "Makefile",
     "README.md",
     "CHANGELOG.md",
+    "CITATION.cff",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "Dockerfile",
+    "SECURITY.md",
     "LICENSE",
 )
 MADE = ("__pycache__", "*.pyc", "*.so", "*.pyd", "*.egg-info", ".old-venv", "_build")
