@@ -70,12 +70,13 @@ $(VENV)/documenting: $(VENV)/installed
 docs-site: $(VENV)/documenting  ## build the documentation site into docs/_build; a warning is an error
 	$(BIN)/python -m sphinx -q -n -W --keep-going -E -a -d .sphinx docs docs/_build
 
-workflows: $(VENV)/tested  ## check .github: schemas, and what makes them unsafe
+workflows: $(VENV)/tested  ## check .github and the Dockerfile: schemas, and what is unsafe
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/installed  ## compare whole commands with the old tool and a script (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.run $(ARGS)

@@ -22,6 +22,7 @@ LOGGER = getLogger(__name__)
 REPOSITORY = "https://github.com/rom1504/img2dataset"
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]+)?\)")
+SCROLLED = re.compile(r'<pre(?=>)|<div class="table-wrapper[^"]*"')
 FROM_ROOT = {
     "changelog": "CHANGELOG.md",
     "contributing": "CONTRIBUTING.md",
@@ -81,16 +82,20 @@ def rewrite_link(link: re.Match[str], folder: Path, page: str) -> str:
     return f"]({REPOSITORY}/blob/main/{path}{anchor})"
 
 
-def give_headings_a_level(
+def complete_for_keyboards_and_screen_readers(
     _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _document: Any
 ) -> None:
-    """Complete what Sphinx writes above each part of the navigation, for screen readers."""
+    """Let keys scroll what is wider than the page, and give the headings of the navigation a level."""
     tree = context["furo_navigation_tree"]
     context["furo_navigation_tree"] = tree.replace(
         'role="heading"', 'role="heading" aria-level="2"'
     )
+    if "body" in context:
+        context["body"] = SCROLLED.sub(r'\g<0> tabindex="0"', context["body"])
 
 
 def setup(app: Sphinx) -> None:
     app.connect("source-read", fill_page)
-    app.connect("html-page-context", give_headings_a_level, priority=900)  # after furo
+    app.connect(
+        "html-page-context", complete_for_keyboards_and_screen_readers, priority=900
+    )  # after furo
