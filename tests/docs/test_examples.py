@@ -161,6 +161,12 @@ def test_the_container_asks_for_enough_open_files(tmp_path: Path, lowered: int |
     assert said == f"{min(allowed, 65536)}\n<--url_list=a b><$HOME>"
 
 
+def test_the_changelog_begins_with_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (?!Unreleased)(\S+)", text, re.MULTILINE)
+    assert versions[0] == VERSION
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation: Mapping[str, Any] = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
