@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
+from img2dataset.errors import Reason
 from img2dataset.options import Options
 from tests.docs_examples import ROOT
 
@@ -16,7 +17,7 @@ PAGES = (
 )  # fmt: skip
 OF_COMMANDS = {
     "failed", "host", "reason", "output", "json", "deep", "repair", "run", "config",
-    "print_config", "help", "flag",
+    "print_config", "help", "flag", "upgrade",
 }  # fmt: skip
 
 
@@ -32,3 +33,11 @@ def test_options_that_the_pages_name_exist() -> None:
         page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
         named = set(re.findall(r"(?<![\w-])--([a-z][a-z_0-9]+)", page))
         assert named - known == set(), name
+
+
+def test_reasons_that_the_page_about_failures_names_exist() -> None:
+    page = (DOCS / "low_success.md").read_text(encoding="utf-8")
+    first_cells = re.findall(r"^\| (`.+?) \|", page, re.MULTILINE)
+    named = set(re.findall(r"`([a-z_]+)`", "".join(first_cells)))
+    assert len(named) > 10
+    assert named <= {reason.value for reason in Reason}
