@@ -81,7 +81,7 @@ def test_a_dataset_is_made_in_a_store(place: Path) -> None:
 def test_a_model_learns_from_a_stream(place: Path) -> None:
     pytest.importorskip("torch", reason="img2dataset[loader-tests] is not installed")
     said = run([sys.executable, EXAMPLES / "with_torch.py"], place)
-    assert sum(map(int, re.findall(r"^(\d+) images, loss 0\.", said, re.MULTILINE))) == 5
+    assert sum(map(int, re.findall(r"^(\d+) images, loss \d+\.", said, re.MULTILINE))) == 5
 
 
 @pytest.mark.slow
