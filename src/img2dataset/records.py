@@ -105,6 +105,8 @@ class EncodedImage:
     original_height: int | None
     exif: str | None = None
     """A JSON object as text; None if the EXIF block was unreadable or not asked for."""
+    seconds: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0), compare=False)
+    """Wall time of decoding, resizing and encoding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from img2dataset.accounting.account import Account
+from img2dataset.accounting.bottleneck import Bottleneck
 from img2dataset.tally import RestingHost, ShardResult, Tally
 
 
@@ -28,6 +30,10 @@ class Progress:
     """Whether the totals are estimates, made from how much of the list has been read."""
     resting: tuple[RestingHost, ...] = ()
     """Hosts that are left alone for now, those with the longest rests first."""
+    account: Account = field(default_factory=Account, compare=False)
+    """Where the time of this run went: seconds by stage, bytes, hosts."""
+    bottleneck: Bottleneck | None = None
+    """What limits the run; None while it is too early to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,10 @@ class Report:
     """Modes in which the same command would be refused."""
     list_findings: tuple[str, ...] = ()
     """What was odd about lines of the list: malformed ones, other encodings; with examples."""
+    account: Account = field(default_factory=Account, compare=False)
+    """Where the time of this run went: seconds by stage, bytes, hosts."""
+    bottleneck: Bottleneck | None = None
+    """What limited the run; None if it was too short to say."""
 
     @property
     def count(self) -> int:
@@ -196,4 +206,6 @@ class Report:
             "recovered": self.recovered,
             "retry_interrupted": list(self.retry_interrupted),
             "list_findings": list(self.list_findings),
+            "account": self.account.to_dict(),
+            "bottleneck": None if self.bottleneck is None else self.bottleneck.text,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from img2dataset.accounting.account import Account
 from img2dataset.errors import Reason, Status
 from img2dataset.failure_samples import FailureSamples
 from img2dataset.messages import find_label
@@ -106,6 +107,8 @@ class ShardResult:
     kept: int | None = None
     """In a retried shard: rows that were left as they were, which `tally` does not count; None if the
     shard is new."""
+    account: Account = field(default_factory=Account, compare=False)
+    """What it took; empty if it was stored before."""
 
     @property
     def duration(self) -> float:

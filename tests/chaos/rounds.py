@@ -66,7 +66,13 @@ class Campaign:
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def check_hidden(self, name: str) -> None:
-        left = hidden_names(self.stored(name)) - {"identity", "lock", "indexes", "published"}
+        left = hidden_names(self.stored(name)) - {
+            "identity",
+            "lock",
+            "indexes",
+            "published",
+            "accounts",
+        }
         if left:
             raise RoundError(f"left in the hidden folder: {left}")
 

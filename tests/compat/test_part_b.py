@@ -406,6 +406,7 @@ def test_b19_nothing_but_whole_shards_is_there_and_leftovers_go(tmp_path: Path) 
         "identity",
         "lock",
         "published",
+        "accounts",
     }
 
 

@@ -75,4 +75,7 @@ class Dataset:
             assert name.partition(".")[0].removesuffix("_stats") in shards, f"{name} is stale"
         hidden = self.folder / ".img2dataset"
         kept = {path.name for path in hidden.iterdir()}
-        assert kept - {"indexes", "published"} == {"identity", "lock"}  # killed: not published
+        assert kept - {"indexes", "published", "accounts"} == {
+            "identity",
+            "lock",
+        }  # killed: not published

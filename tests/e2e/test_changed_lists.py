@@ -347,7 +347,11 @@ def test_a_list_that_changes_in_the_middle_of_a_store_elsewhere(
     copy = server.fetch(name, tmp_path / "copy")
     rows = pa.concat_tables(pq.read_table(path) for path in sorted(copy.glob("0*.parquet")))
     assert rows["url"].to_pylist() == [*lists.urls(0), *lists.urls(50, 4), *lists.urls(20)]
-    assert {path.name for path in (copy / ".img2dataset").iterdir()} == {"identity", "published"}
+    assert {path.name for path in (copy / ".img2dataset").iterdir()} == {
+        "identity",
+        "published",
+        "accounts",
+    }
 
 
 @pytest.mark.slow

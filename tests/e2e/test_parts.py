@@ -203,6 +203,6 @@ def test_parts_of_a_dataset_in_an_object_store(
     assert (last.shards_done, last.shards_skipped) == (0, SHARDS)
     dataset = Dataset(server.fetch(name, tmp_path / "copy"))
     hidden = {path.name for path in (dataset.folder / ".img2dataset").iterdir()}
-    assert hidden == {"identity", "published"}
+    assert hidden == {"identity", "published", "accounts"}
     (dataset.folder / ".img2dataset" / "lock").touch()  # object stores have none
     dataset.check_whole(ROWS)

@@ -56,7 +56,7 @@ def test_a_dataset_behind_sftp_is_what_it_is_on_a_disk(
     assert code == 0, errors
     assert differences(contents(tmp_path / "out"), contents(tmp_path / "truth")) == []
     hidden = {path.name for path in (tmp_path / "out" / ".img2dataset").iterdir()}
-    assert hidden <= {"identity", "parts", "published"}
+    assert hidden <= {"identity", "parts", "published", "accounts"}
     assert not any((tmp_path / "out" / ".img2dataset").glob("parts/*"))
 
 

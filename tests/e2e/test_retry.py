@@ -338,7 +338,7 @@ def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format
     assert report.exit_code == 1
     assert contents(out) == before
     hidden = {path.name for path in (Path(out) / ".img2dataset").iterdir()}
-    assert hidden - {"published"} == {"identity", "lock"}
+    assert hidden - {"published", "accounts"} == {"identity", "lock"}
 
 
 @pytest.mark.slow

@@ -99,7 +99,11 @@ def check_completed(server: S3Server, name: str, folder: Path) -> None:
     stored = server.fetch(name, folder)
     dataset = Dataset(stored)
     assert sorted(row["status"] == "success" for row in dataset.rows).count(True) == ROWS * 2 // 3
-    assert {path.name for path in (stored / ".img2dataset").iterdir()} == {"identity", "published"}
+    assert {path.name for path in (stored / ".img2dataset").iterdir()} == {
+        "identity",
+        "published",
+        "accounts",
+    }
     assert server.uploads(name) == []
     assert verify(str(stored), deep=True).whole
     assert verify(f"s3://{BUCKET}/{name}", deep=True).whole

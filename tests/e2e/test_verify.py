@@ -398,6 +398,7 @@ def test_whatever_a_run_left_in_the_hidden_folder_is_said_and_removed_by_repair(
         "identity",
         "lock",
         "published",
+        "accounts",
     }
     assert verify(str(folder)).whole
 

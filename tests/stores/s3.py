@@ -182,8 +182,8 @@ class S3Campaign(Campaign):
 
     def check_hidden(self, name: str) -> None:
         hidden = f"{name}/.img2dataset/"
-        left = {key.removeprefix(hidden) for key in self.server.keys(hidden)} - {
-            "identity", "indexes", "published",
+        left = {key.removeprefix(hidden).partition("/")[0] for key in self.server.keys(hidden)} - {
+            "identity", "indexes", "published", "accounts",
         }  # fmt: skip
         uploads = self.server.uploads(f"{name}/")
         if left or uploads:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from img2dataset.accounting.account import Account
 from img2dataset.errors import OptionError
 from img2dataset.records import Shard
 from img2dataset.tally import RestingHost, ShardResult, Tally
@@ -36,6 +37,8 @@ class ShardsCounted:
     tallies: dict[int, Tally]
     resting: tuple[RestingHost, ...] = ()
     """Hosts for which rows of the worker wait."""
+    accounts: dict[int, Account] = field(default_factory=dict)
+    """Shard id -> what it took so far, without its hosts."""
 
 
 @dataclass(frozen=True, slots=True)

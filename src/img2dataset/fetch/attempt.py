@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from img2dataset.accounting.clock import OF_NO_SHARD
 from img2dataset.fetch.route.router import DIRECT, Origin, Route, find_origin, parse_origin
 from img2dataset.fetch.urls import is_object_scheme
 from img2dataset.records import ResponseInfo, Row
@@ -65,6 +66,12 @@ class Attempt:
     signals: dict[str, None] = field(default_factory=dict)
     """Opt-out signals of all hops, each as name=value, in their order; empty unless asked for."""
     lookup_began: float = 0.0
+    admitted: float = 0.0
+    """When it began to wait for a slot of its host, on a clock that stands while there is no room."""
+    lookup_s: float = 0.0
+    """Seconds for which it has waited for addresses, since its last transfer."""
+    spent_s: float = 0.0
+    """Seconds of its transfers."""
     began: float = 0.0
     """When it was last started."""
 
@@ -72,6 +79,11 @@ class Attempt:
     def at(cls, url: str, seconds: float) -> Attempt:
         origin = parse_origin(find_origin(url))
         return cls(url, url, origin, origin.host, seconds)
+
+    @property
+    def shard(self) -> int:
+        """The shard that is charged for it: that of the first row, or none."""
+        return self.rows[0].shard if self.rows else OF_NO_SHARD
 
     @property
     def is_object(self) -> bool:

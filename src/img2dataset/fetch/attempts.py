@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from img2dataset.accounting.clock import StageClock
+from img2dataset.accounting.hosts import HostCount
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt, AttemptState
 from img2dataset.fetch.delivery import Deliver
@@ -14,13 +16,22 @@ from img2dataset.records import Body, Failure, Row
 class Attempts:
     """The attempts that are under way, by URL and by state."""
 
-    def __init__(self, timeout: float, deliver: Deliver, rules: UrlRules | None = None) -> None:
+    def __init__(
+        self,
+        timeout: float,
+        deliver: Deliver,
+        rules: UrlRules | None = None,
+        clock: StageClock | None = None,
+    ) -> None:
         """`timeout` = seconds that each attempt has; `rules` = which URLs are fetched."""
+        self.clock = clock or StageClock()
         self._make_fetchable = (rules or UrlRules()).make_fetchable
         self._timeout = timeout
         self._deliver = deliver
         self._by_url: dict[str, Attempt] = {}  # by the URL of the list, until it is delivered
         self._counts = dict.fromkeys(AttemptState, 0)
+        self.room_wait_s = 0.0
+        """Seconds for which no transfer could start, since the stages after the engine were full."""
         self.duplicates = 0
         """Rows whose URL is under way for another row."""
 
@@ -71,6 +82,11 @@ class Attempts:
         if not attempt.rows:
             return
         del self._by_url[attempt.listed]
+        size = len(outcome.data) if isinstance(outcome, Body) else 0
+        rows = len(attempt.rows)
+        failures = 0 if size else rows
+        count = HostCount(rows, failures, attempt.spent_s, size)
+        self.clock.add_host(attempt.shard, attempt.listed_host, count)
         self.duplicates -= len(attempt.rows) - 1
         if attempt.redirect is not None and isinstance(outcome, Failure) and not outcome.fetched:
             outcome = replace(outcome, fetched=attempt.redirect)

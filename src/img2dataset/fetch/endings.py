@@ -56,6 +56,7 @@ class Endings:
             attempt.note(ended.signals)
         header = ended.retry_after
         retry_after = None if header is None else seconds_to_wait(header, time.time())
+        self._account(attempt, ended)
         self._learn(ended, now, retry_after)
         self.deliver_given_up()
         if ended.status:
@@ -68,6 +69,15 @@ class Endings:
             self.fail(attempt, result, now, retry_after)
         else:
             self._conclude(attempt, result)
+
+    def _account(self, attempt: Attempt, ended: Finished[Attempt]) -> None:
+        """Charge a transfer to the shard that wanted it."""
+        body = ended.seconds - ended.connect - ended.tls - ended.wait
+        self._attempts.clock.add_transfer(
+            attempt.shard, (attempt.lookup_s, ended.connect, ended.tls, ended.wait, body)
+        )
+        attempt.lookup_s = 0.0
+        attempt.spent_s += ended.seconds
 
     def _learn(self, ended: Finished[Attempt], now: float, retry_after: float | None) -> None:
         """Learn about the hosts that were asked."""

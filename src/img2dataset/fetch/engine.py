@@ -27,6 +27,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from img2dataset.accounting.account import Stage
+from img2dataset.accounting.clock import OF_NO_SHARD, StageClock
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt, AttemptState
 from img2dataset.fetch.attempts import Attempts
@@ -63,7 +65,7 @@ RESTING_INTERVAL_S = 0.5
 class Engine:
     """Fetches the rows it is given and delivers each exactly once, in any order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what the engine stands between)
         self,
         config: FetchConfig,
         deliver: Deliver,
@@ -71,9 +73,11 @@ class Engine:
         *,
         say: Callable[[str], None] = log.warning,
         politeness: Politeness = POLITE,
+        clock: StageClock | None = None,
     ) -> None:
         """`deliver` is called in the engine's thread and must be quick; `say` takes a
-        line for the user."""
+        line for the user; `clock` adds up what rows take."""
+        self._clock = clock or StageClock()
         config = config.for_one_worker()
         self._politeness = politeness
         self._room = room
@@ -93,7 +97,7 @@ class Engine:
             politeness=politeness,
         )
         self._outage: OutageGuard[Attempt] = OutageGuard(say, politeness)
-        self._attempts = Attempts(config.timeout, deliver, config.url_rules)
+        self._attempts = Attempts(config.timeout, deliver, config.url_rules, self._clock)
         self._gates = Gates(
             config,
             politeness,
@@ -127,6 +131,7 @@ class Engine:
         self._read_ahead = ReadAhead(politeness)
         self._resting: tuple[RestingHost, ...] = ()
         self._look_at_resting = 0.0
+        self._cpu_used = 0.0
         self._waits_for_room = False
         self._stopping = False
         self._closed = False
@@ -217,7 +222,14 @@ class Engine:
         if now >= self._look_at_resting:
             self._look_at_resting = now + RESTING_INTERVAL_S
             self._resting = self._hosts.resting(now)
+            used = time.thread_time()
+            self._clock.add(OF_NO_SHARD, Stage.FETCH_CPU, used - self._cpu_used)
+            self._cpu_used = used
         self._loop.wait(self._next_timeout(now))
+        if self._waits_for_room:
+            waited = time.monotonic() - now
+            self._attempts.room_wait_s += waited
+            self._clock.add(OF_NO_SHARD, Stage.ROOM_WAIT, waited)
         for ended in self._transfers.ended():
             self._endings.end(ended)
         self._gates.take_names()
@@ -298,6 +310,9 @@ class Engine:
 
     def _start(self, attempt: Attempt, now: float) -> None:
         attempt.began = now
+        self._clock.add(
+            attempt.shard, Stage.HOST_WAIT, now - self._attempts.room_wait_s - attempt.admitted
+        )
         self._attempts.move(attempt, AttemptState.IN_FLIGHT)
         request = Request(
             attempt.url,

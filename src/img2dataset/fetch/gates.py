@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from img2dataset.accounting.account import Stage
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.attempt import Attempt, AttemptState
 from img2dataset.fetch.attempts import Attempts
@@ -110,8 +111,10 @@ class Gates:
         for name in self._router.found(now):
             for attempt in self._lookups.take(name):
                 attempt.left -= now - attempt.lookup_began
+                attempt.lookup_s += now - attempt.lookup_began
                 self.enter(attempt, now)
         for attempt in self._lookups.overdue(now):
+            self._attempts.clock.add(attempt.shard, Stage.DNS, now - attempt.lookup_began)
             self._fail(attempt, Failure.of(RowError(Reason.HOST_NOT_RESOLVED)), now)
 
     def _ask_robots(self, attempt: Attempt, now: float) -> None:
@@ -148,6 +151,7 @@ class Gates:
             case Failure() as failure:
                 self._fail(attempt, failure, now)
             case admitted:
+                attempt.admitted = now - self._attempts.room_wait_s
                 self._attempts.move(attempt, AttemptState.AT_HOST)
                 if admitted:
                     self._hosts.make_ready(name, attempt)

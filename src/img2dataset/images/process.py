@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import cv2
@@ -73,16 +74,20 @@ class ImageProcessor:
             raise RowError(Reason.DECODE) from error
 
     def _process(self, data: bytes, header: Header, boxes: list[Any]) -> EncodedImage:
+        began = perf_counter()
         steps = self._plan(data, header, boxes)
         may_be_kept = self._may_be_kept(header, steps)
         if may_be_kept and steps.recolour is None and is_proved_whole(data, header):
             stored = data
+            decoded = made = perf_counter()
         else:
-            pixels, as_stored = self._make_pixels(data, header, steps)
+            pixels, as_stored, decoded = self._make_pixels(data, header, steps)
+            made = perf_counter()
             kept = may_be_kept and as_stored
             stored = data if kept else self._encode(pixels, self._config.encode_quality)
         exif = read_image_exif(data, header) if self._config.extract_exif else None
-        return EncodedImage(stored, *steps.plan.final, steps.width, steps.height, exif)
+        seconds = (decoded - began, made - decoded, perf_counter() - made)
+        return EncodedImage(stored, *steps.plan.final, steps.width, steps.height, exif, seconds)
 
     def _plan(self, data: bytes, header: Header, boxes: list[Any]) -> _Steps:
         """Decide what is done with the image, and refuse what filters and limits refuse."""
@@ -110,20 +115,24 @@ class ImageProcessor:
             and header.format == FORMATS[self._config.encode_format]
         )
 
-    def _make_pixels(self, data: bytes, header: Header, steps: _Steps) -> tuple[Pixels, bool]:
-        """Make the pixels to store; say whether the file holds exactly these."""
+    def _make_pixels(
+        self, data: bytes, header: Header, steps: _Steps
+    ) -> tuple[Pixels, bool, float]:
+        """Make the pixels to store; say whether the file holds exactly these, and when they were
+        decoded."""
         plan = steps.plan
         if not steps.boxes and not steps.recolour and header.format in SHRINKERS:
             small = SHRINKERS[header.format](data, header, plan, steps.orientation)
             if small is not None:
-                return small, False
+                return small, False, perf_counter()
         factor = 1 if steps.boxes else self._factor(header, steps)
         pixels, as_stored = decode(data, header, factor, steps.recolour)
+        decoded = perf_counter()
         pixels = turn_upright(pixels, steps.orientation)
         if not steps.boxes:
-            return fit(pixels, plan), as_stored
+            return fit(pixels, plan), as_stored, decoded
         blurred = blur(resize(pixels, plan, by_opencv=True), steps.boxes)
-        return crop_or_pad(blurred, plan), as_stored
+        return crop_or_pad(blurred, plan), as_stored, decoded
 
     def _factor(self, header: Header, steps: _Steps) -> int:
         """Choose the factor by which decoding shrinks."""

@@ -127,6 +127,7 @@ def list_facts(report: Report) -> list[str]:
         *report.list_findings,
         *lines,
         f"{rows}: {speed}",
+        *([] if report.bottleneck is None else [make_printable(report.bottleneck.text)]),
     ]
 
 

@@ -14,6 +14,7 @@ from img2dataset.options import Options
 from img2dataset.records import Shard
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
+from img2dataset.run.account_keeper import AccountKeeper
 from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.run.index_kinds import add_kept_indexes, record_kept_indexes
@@ -21,6 +22,7 @@ from img2dataset.run.own_shards import check_apart, make_own_file_check
 from img2dataset.run.preflight import (
     add_roots,
     check_url_schemes,
+    find_capacity,
     find_refused_modes,
     find_unshared_limits,
     lock_folder,
@@ -68,7 +70,11 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         publication.set_plan(plan)
         record_kept_indexes(options, folder)
         refused_modes = find_refused_modes(source, folder, options)
-        progress = RunProgress(source, plan, options, reporters, refused_modes)
+        capacity = find_capacity(options, pool)
+        keepers = [AccountKeeper(folder, options.part_of, capacity)] if stores(options) else []
+        progress = RunProgress(
+            source, plan, options, (*reporters, *keepers), refused_modes, capacity=capacity
+        )
         if options.incremental_mode == "retry":
             add_candidates(progress, folder, plan)
         limits = find_unshared_limits(options, pool)
@@ -89,6 +95,10 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
             interrupted=False,
             images_before=progress.stored_images or has_images(folder, progress.shards_before()),
         )
+
+
+def stores(options: Options) -> bool:
+    return options.output_format != "dummy"
 
 
 def add_candidates(progress: RunProgress, folder: Folder, plan: Plan) -> None:

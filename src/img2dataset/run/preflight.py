@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from tempfile import mkstemp
 from typing import Any
 
+from img2dataset.accounting.bottleneck import Capacity
 from img2dataset.dataset.identity import Identity
 from img2dataset.dataset.plan import Comparison, Plan, prepare
 from img2dataset.dataset.run_lock import acquire_run_lock
@@ -29,6 +30,7 @@ from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
 from img2dataset.storage.objects import check_scheme
 from img2dataset.storage.schemes import missing_library
+from img2dataset.worker.resources import image_threads
 
 
 def reserve_standard_streams() -> None:
@@ -228,3 +230,8 @@ def make_job(
         host_limit_share=pool.workers if pool.remote else 1,
         concurrent_attempts=pool.remote or options.part_of[1] > 1,
     )
+
+
+def find_capacity(options: Options, pool: WorkerPool) -> Capacity:
+    """Find what all workers have to work with."""
+    return Capacity(pool.workers, image_threads(options, pool.cores), options.thread_count)

@@ -9,6 +9,8 @@ from math import ceil
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from img2dataset.accounting.account import Account
+from img2dataset.accounting.bottleneck import Bottleneck, Capacity, find_bottleneck
 from img2dataset.dataset.plan import Plan, belongs_to_part, find_done
 from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
 from img2dataset.options import Options
@@ -18,7 +20,7 @@ from img2dataset.reports import Reporter
 from img2dataset.run.resting_hosts import RestingHosts
 from img2dataset.sources import Source
 from img2dataset.storage.folder import Folder
-from img2dataset.tally import ShardResult, Tally
+from img2dataset.tally import RestingHost, ShardResult, Tally
 from img2dataset.text import plural
 
 if TYPE_CHECKING:
@@ -32,13 +34,15 @@ SEEN_TIMEOUT_S = 60.0
 class RunProgress:
     """Keep count of what became of the list so far, and pass it to the reporters."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a run is made of)
         self,
         source: Source,
         plan: Plan,
         options: Options,
         reporters: Sequence[Reporter],
         refused_modes: frozenset[str] = frozenset(),
+        *,
+        capacity: Capacity | None = None,
     ) -> None:
         self._source = source
         self._plan = plan
@@ -49,6 +53,9 @@ class RunProgress:
         self._stored = Tally()
         self._stored_ids: set[int] = set()
         self._partial: dict[int, Tally] = {}  # shards under way
+        self._capacity = capacity
+        self._account = Account()
+        self._partial_accounts: dict[int, Account] = {}
         self._missing: list[str] = []  # names of the first shards that were not done before
         self._rests = RestingHosts()
         self._shards_missing = 0
@@ -139,11 +146,13 @@ class RunProgress:
                 progress = self.progress()
                 for reporter in self._reporters:
                     reporter.shard_done(result, progress)
-            case ShardsCounted(tallies=tallies, resting=resting):
+            case ShardsCounted(tallies=tallies, resting=resting, accounts=accounts):
                 self._partial.update(tallies)
+                self._partial_accounts.update(accounts)
                 self._rests.see(resting, monotonic())
             case ShardLost(shard_id=shard_id):
                 self._partial.pop(shard_id, None)
+                self._partial_accounts.pop(shard_id, None)
             case Notice(text=text):
                 for reporter in self._reporters:
                     reporter.notice(text)
@@ -154,7 +163,9 @@ class RunProgress:
 
     def _count(self, result: ShardResult) -> None:
         self._partial.pop(result.id, None)
+        self._partial_accounts.pop(result.id, None)
         self._stored += result.tally
+        self._account += result.account
         if result.kept is not None and self._retry is not None:
             self._rows_skipped += result.kept
             self._retry = self._retry.plus(result)
@@ -169,17 +180,36 @@ class RunProgress:
 
     def progress(self) -> Progress:
         shards_total, rows_total, estimated = self._totals()
+        tally = sum(self._partial.values(), self._stored)
+        account = sum(self._partial_accounts.values(), self._account)
+        elapsed = monotonic() - self._began
+        resting = self._rests.left(monotonic())
+        left = None if rows_total is None else rows_total - self._rows_skipped - tally.count
         return Progress(
-            tally=sum(self._partial.values(), self._stored),
-            elapsed=monotonic() - self._began,
+            tally=tally,
+            elapsed=elapsed,
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
             rows_skipped=self._rows_skipped,
             shards_total=shards_total,
             rows_total=rows_total,
             estimated=estimated,
-            resting=self._rests.left(monotonic()),
+            resting=resting,
+            account=account,
+            bottleneck=self._find_bottleneck(account, elapsed, resting, left),
         )
+
+    def _find_bottleneck(
+        self,
+        account: Account,
+        elapsed_s: float,
+        resting: Sequence[RestingHost] = (),
+        rows_left: int | None = None,
+    ) -> Bottleneck | None:
+        if self._capacity is None:
+            return None
+        waiting = sum(host.rows for host in resting)
+        return find_bottleneck(account, self._capacity, elapsed_s, waiting, rows_left)
 
     def _totals(self) -> tuple[int | None, int | None, bool]:
         """Count or estimate the shards and rows of the whole list; the last value tells which."""
@@ -244,10 +274,11 @@ class RunProgress:
         if self._retry is not None and self._retry.rows and not (not_done or interrupted):
             self._record()
         kept = self._done_before if interrupted else frozenset()
+        duration = monotonic() - self._began
         report = Report(
             output_folder=output_folder,
             tally=self._stored,
-            duration=monotonic() - self._began,
+            duration=duration,
             shards_done=self._shards_done,
             shards_skipped=self._shards_skipped,
             shards_not_done=tuple(self.name_shard(each) for each in not_done if each not in kept),
@@ -259,6 +290,8 @@ class RunProgress:
             incremental_mode=self._options.incremental_mode,
             refused_modes=self._refused_modes,
             list_findings=self._source.findings(),
+            account=self._account,
+            bottleneck=self._find_bottleneck(self._account, duration),
         )
         progress = self.progress()
         for reporter in self._reporters:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pyarrow as pa
 
+from img2dataset.accounting.clock import StageClock
 from img2dataset.distributors import (
     Link,
     Notice,
@@ -74,7 +76,8 @@ class Worker:
         self._job = job
         self._link = link
         self._storage_retry = StorageRetry(options.max_storage_wait, self._say)
-        self._store = open_store(job, link, self._storage_retry)
+        self._clock = StageClock()
+        self._store = open_store(job, link, self._storage_retry, self._clock)
         self._closing = Closing()
         self._source = job.source
         self._open: dict[int, OpenShard] = {}
@@ -91,10 +94,13 @@ class Worker:
             self._say,
         )
         self._pipeline = Pipeline(
-            lambda deliver, room: Engine(fetching, deliver, room, say=self._say_later),
+            lambda deliver, room: Engine(
+                fetching, deliver, room, say=self._say_later, clock=self._clock
+            ),
             make_process(options, self._images.picture, self._say_of_hashes),
             image_threads=image_threads(options, job.cores),
             limits=find_limits(job),
+            clock=self._clock,
             # bytes that are stored unchanged are only hashed and checked
             inline=lambda row: options.disable_all_reencoding and not self._images.is_isolated(row),
         )
@@ -226,8 +232,9 @@ class Worker:
 
     def _conclude(self, shard: OpenShard, result: ShardResult) -> None:
         del self._open[shard.id]
+        account = self._clock.take(shard.id)
         if shard.error is None:
-            self._link.send(ShardStored(result))
+            self._link.send(ShardStored(replace(result, account=account)))
         else:
             self._link.send(ShardFailed(shard.id, shard.error, final=shard.hopeless))
 
@@ -244,7 +251,8 @@ class Worker:
     def _count(self) -> None:
         if self._open:
             tallies = {shard.id: shard.tally for shard in self._open.values()}
-            self._link.send(ShardsCounted(tallies, self._pipeline.resting))
+            accounts = self._clock.peek(tallies)
+            self._link.send(ShardsCounted(tallies, self._pipeline.resting, accounts))
 
 
 class Closing:
@@ -282,11 +290,13 @@ def find_limits(job: Job) -> Limits:
     return Limits(count=max(64, job.options.thread_count), bytes=most)
 
 
-def open_store(job: Job, link: Link, storage_retry: StorageRetry) -> ShardStore | ShardSender:
+def open_store(
+    job: Job, link: Link, storage_retry: StorageRetry, clock: StageClock
+) -> ShardStore | ShardSender:
     """Open what takes the samples: the output folder, or for a stream the parent."""
     config = WriterConfig.of(job.options)
     if job.sending is None:
-        return ShardStore(job, open_output(job, storage_retry), config)
+        return ShardStore(job, open_output(job, storage_retry), config, clock)
     return ShardSender(link, config, sends_failures=job.sending.sends_failures)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from img2dataset.accounting.account import IMAGE, Stage
+from img2dataset.accounting.clock import StageClock
 from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
 from img2dataset.tally import RestingHost
@@ -54,13 +56,14 @@ class Limits:
 class Pipeline:
     """Rows go in by `submit`; samples, and anything `put`, come out by `get`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what stands on both sides of the queues)
         self,
         make_fetcher: Callable[[Deliver, Room], Fetcher],
         process: Callable[[Row, Body], Sample],
         *,
         image_threads: int,
         limits: Limits,
+        clock: StageClock | None = None,
         inline: Callable[[Row], bool] = lambda _: False,
     ) -> None:
         """Call `process` in the fetch thread for rows that are `inline`: where there is little to do,
@@ -68,7 +71,8 @@ class Pipeline:
         self._process = process
         self._limits = limits
         self._inline = inline
-        self._bodies: queue.SimpleQueue[tuple[Row, Body] | None] = queue.SimpleQueue()
+        self._clock = clock or StageClock()
+        self._bodies: queue.SimpleQueue[tuple[Row, Body, float] | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._counting = threading.Lock()
         self._count = 0
@@ -141,23 +145,36 @@ class Pipeline:
                 self._events.put(Sample(row, outcome))
             case Body(data=data) if not self._inline(row):
                 self._add_in_flight(1, len(data))
-                self._bodies.put((row, outcome))
+                self._bodies.put((row, outcome, time.perf_counter()))
             case body:
-                sample = self._process(row, body)
+                sample = self._process_timed(row, body)
                 self._add_in_flight(*measure_sample(sample))
                 self._events.put(sample)
 
     def _work(self) -> None:
         while (item := self._bodies.get()) is not None:
-            row, body = item
+            row, body, came = item
+            self._clock.add(row.shard, Stage.IMAGE_WAIT, time.perf_counter() - came)
             size = len(body.data)
-            sample = self._process(row, body)
+            sample = self._process_timed(row, body)
             del item, body
             # the image waits to be packed, in the place of its body
             count, kept = measure_sample(sample)
             self._add_in_flight(count - 1, kept - size)
             self._events.put(sample)
             self._wake()
+
+    def _process_timed(self, row: Row, body: Body) -> Sample:
+        began = time.perf_counter()
+        sample = self._process(row, body)
+        seconds = time.perf_counter() - began
+        match sample.outcome:
+            case EncodedImage(data=data, seconds=parts):
+                stages = zip(IMAGE, (*parts, seconds - sum(parts)), strict=True)
+                self._clock.add_image(row.shard, stages, len(data))
+            case _:
+                self._clock.add(row.shard, Stage.DECODE, seconds)
+        return sample
 
     def _add_in_flight(self, count: int, size: int) -> None:
         """Count bodies and images that wait here, and their bytes; negative when they leave."""

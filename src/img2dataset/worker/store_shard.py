@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from img2dataset.accounting.account import Stage
+from img2dataset.accounting.clock import StageClock
 from img2dataset.dataset.stats import read_stats, stats_name, write_stats
 from img2dataset.errors import (
     DamagedError,
@@ -61,10 +64,13 @@ class OpenShard:
 class ShardStore:
     """Stores the shards of one worker.  Called from one thread."""
 
-    def __init__(self, job: Job, folder: Folder, config: WriterConfig) -> None:
+    def __init__(
+        self, job: Job, folder: Folder, config: WriterConfig, clock: StageClock | None = None
+    ) -> None:
         self._job = job
         self._folder = folder
         self._config = config
+        self._clock = clock or StageClock()
         self._consecutive_failures = 0
         self.stopping = False
         """True once the worker is told to stop: failures are expected then."""
@@ -88,10 +94,12 @@ class ShardStore:
         shard.tally.add(sample)
         shard.missing -= 1
         if shard.writer is not None:
+            began = perf_counter()
             try:
                 shard.writer.write(sample)
             except STORAGE_ERRORS as error:
                 self.fail(shard, error)
+            self._clock.add(shard.id, Stage.PACK, perf_counter() - began)
 
     @property
     def seconds_left(self) -> float | None:
@@ -106,10 +114,12 @@ class ShardStore:
         not be stored, `shard.error` says why."""
         result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, end_time)
         if shard.writer is not None:
+            began = perf_counter()
             try:
                 result = self._store(shard, shard.writer, result)
             except STORAGE_ERRORS as error:
                 self.fail(shard, error)
+            self._clock.add(shard.id, Stage.UPLOAD, perf_counter() - began)
         if shard.error is None:
             self._consecutive_failures = 0
         return result

@@ -33,7 +33,7 @@ from img2dataset.fetch.http.request import (
     request_target,
 )
 from img2dataset.fetch.http.response import RefusalCheck, Response
-from img2dataset.fetch.http.transfer import Deadlines, Transfer
+from img2dataset.fetch.http.transfer import Deadlines, Transfer, split_seconds
 from img2dataset.fetch.loop import READ, WRITE, Loop
 from img2dataset.fetch.outcome import (
     OK,
@@ -272,10 +272,19 @@ class Transfers(Generic[K]):
             by_proxy = find_proxy_failure(handle.getinfo(pycurl.HTTP_CONNECTCODE), response)
             if by_proxy is not None:  # of the host nothing came
                 result, status = by_proxy, 0
-        first_byte = 0.0
-        if status:
-            began = handle.getinfo(pycurl.STARTTRANSFER_TIME)
-            first_byte = max(0.0, began - handle.getinfo(pycurl.NAMELOOKUP_TIME))
+        looked_up, came = (
+            handle.getinfo(pycurl.NAMELOOKUP_TIME),
+            handle.getinfo(pycurl.STARTTRANSFER_TIME),
+        )
+        first_byte = max(0.0, came - looked_up) if status else 0.0
+        seconds = max(0.0, time.monotonic() - transfer.began - response.waited)
+        parts = split_seconds(
+            seconds,
+            handle.getinfo(pycurl.CONNECT_TIME),
+            handle.getinfo(pycurl.APPCONNECT_TIME),
+            came,
+            is_secure=transfer.url.startswith("https:"),
+        )
         self._multi.remove_handle(handle)
         del self._running[transfer]
         self._connecting.pop(transfer, None)
@@ -290,10 +299,11 @@ class Transfers(Generic[K]):
             transfer.key,
             self._with_facts(Moved(response.location or b"") if moved else result, transfer),
             status,
-            max(0.0, time.monotonic() - transfer.began - transfer.response.waited),
+            seconds,
             response.retry_after,
             first_byte,
             response.signals,
+            *parts,
         )
 
     def _with_facts(

@@ -53,6 +53,11 @@ class Finished(Generic[K]):
     """Seconds from having an address to the first byte of the answer; 0 = none came."""
     signals: Signals = ()
     """The opt-out signals of the answer."""
+    connect: float = 0.0
+    tls: float = 0.0
+    wait: float = 0.0
+    """Of `seconds`: until there was a connection, until it was secure, until the first byte came; the
+    rest is the body's."""
 
 
 def asks_proxy(request: Request) -> bool:

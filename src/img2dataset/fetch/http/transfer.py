@@ -38,6 +38,29 @@ class Transfer(Generic[K]):
         """In which other ways it has been sent."""
 
 
+def split_seconds(
+    total: float, connected: float, secured: float, came: float, *, is_secure: bool
+) -> tuple[float, float, float]:
+    """Split the time of a transfer: connecting, TLS, waiting for the first byte; the rest is the body.
+
+    Args:
+        total: seconds it took.
+        connected: when there was a connection, in seconds since it began; 0 = none came about, or
+            it was there (then the wait began at once, and an answer tells them apart).
+        secured: when TLS was ready; 0 = never.
+        came: when the first byte of an answer came; 0 = none.
+        is_secure: whether TLS is part of it.
+    """
+    connected, secured = min(connected, total), min(secured, total)
+    if not (connected or secured or came):
+        return total, 0.0, 0.0
+    if is_secure and not secured and not came:
+        return connected, total - connected, 0.0
+    ready = max(connected, secured)
+    wait = max(0.0, (min(came, total) if came else total) - ready)
+    return connected, max(0.0, secured - connected), wait
+
+
 class Deadlines(Generic[K]):
     """The next deadline of each transfer; outdated ones stay until their turn comes."""
 

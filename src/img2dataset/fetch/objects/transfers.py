@@ -144,7 +144,7 @@ class ObjectTransfers(Generic[K]):
         if self._config.save_fetch_metadata:
             info = make_info(transfer.url, transfer.found, time.time())
             result = replace(result, fetched=info)
-        return Finished(transfer.key, result, status, seconds, first_byte=first_byte)
+        return Finished(transfer.key, result, status, seconds, first_byte=first_byte, wait=seconds)
 
     def _abandon_late(self, now: float) -> list[Finished[K]]:
         """End the reads whose time is up."""

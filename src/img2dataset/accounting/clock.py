@@ -1,0 +1,68 @@
+"""The stages of a worker -> the accounts of its shards."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+from img2dataset.accounting.account import TRANSFER, Account, Stage
+from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, HostCount
+
+OF_NO_SHARD = -1
+"""For what a worker does for all of its shards; it is charged to the next one that ends."""
+
+
+class StageClock:
+    """Adds up what the shards of one worker take.  Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._accounts: defaultdict[int, Account] = defaultdict(Account)
+
+    def add(self, shard_id: int, stage: Stage, seconds: float) -> None:
+        """Charge a stage to a shard."""
+        with self._lock:
+            self._accounts[shard_id].seconds[stage] += seconds
+
+    def add_image(self, shard_id: int, seconds: Iterable[tuple[Stage, float]], size: int) -> None:
+        """Charge what one image took; `size` = its bytes, 0 if there is none."""
+        with self._lock:
+            account = self._accounts[shard_id]
+            for stage, each in seconds:
+                account.seconds[stage] += each
+            account.sizes["stored"] += size
+
+    def add_transfer(self, shard_id: int, seconds: tuple[float, ...]) -> None:
+        """Charge a transfer that is over; `seconds` are those of the stages of TRANSFER, in order."""
+        with self._lock:
+            account = self._accounts[shard_id]
+            account.sizes["transfers"] += 1
+            for stage, each in zip(TRANSFER, seconds, strict=True):
+                if each > 0:
+                    account.seconds[stage] += each
+
+    def add_host(self, shard_id: int, host: str, count: HostCount) -> None:
+        """Count what a host did for rows that are over."""
+        with self._lock:
+            account = self._accounts[shard_id]
+            account.sizes["downloaded"] += count.size
+            account.hosts.add(host, count)
+
+    def peek(self, shard_ids: Iterable[int]) -> dict[int, Account]:
+        """Return what shards under way have taken so far, without their hosts."""
+        with self._lock:
+            return {
+                each: Account(account.seconds.copy(), account.sizes.copy())
+                for each in shard_ids
+                if (account := self._accounts.get(each)) is not None
+            }
+
+    def take(self, shard_id: int) -> Account:
+        """Return the account of a shard that is over, and forget it."""
+        with self._lock:
+            account = self._accounts.pop(shard_id, Account())
+            shared = self._accounts.pop(OF_NO_SHARD, None)
+        hosts = account.hosts.trim(KEPT_OF_A_SHARD)
+        own = Account(account.seconds, account.sizes, hosts)
+        return own if shared is None else own + shared

@@ -1,0 +1,93 @@
+"""Which hosts were asked most, and which failed most: counts in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+KEPT_OF_A_SHARD = 50
+KEPT_OF_A_RUN = 200
+"""Hosts that are kept by rows, and as many by failures; see `trim`."""
+MAX_COUNTED = 2 * 2 * KEPT_OF_A_RUN
+"""Hosts a sum may hold before it is trimmed."""
+
+
+class HostCount(NamedTuple):
+    """What one host did."""
+
+    rows: int = 0
+    failures: int = 0
+    """Rows for which it gave no image, and no bytes of one."""
+    seconds: float = 0.0
+    """Time of its transfers."""
+    size: int = 0
+    """Bytes of the bodies."""
+
+    def plus(self, other: HostCount) -> HostCount:
+        return HostCount(
+            self.rows + other.rows,
+            self.failures + other.failures,
+            self.seconds + other.seconds,
+            self.size + other.size,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HostCounts:
+    """Host -> counts.  Of many hosts those with the most rows and the most failures are kept, so that
+    the counts of a host that is rare in some shards are lower bounds."""
+
+    by_host: dict[str, HostCount] = field(default_factory=dict)
+
+    def add(self, host: str, count: HostCount) -> None:
+        """Count in place."""
+        before = self.by_host.get(host)
+        self.by_host[host] = count if before is None else before.plus(count)
+
+    def __add__(self, other: HostCounts) -> HostCounts:
+        if not (self.by_host and other.by_host):
+            return other if other.by_host else self
+        summed = HostCounts(dict(self.by_host))
+        for host, count in other.by_host.items():
+            summed.add(host, count)
+        return summed if len(summed.by_host) <= MAX_COUNTED else summed.trim(KEPT_OF_A_RUN)
+
+    def trim(self, kept: int) -> HostCounts:
+        """Keep the `kept` hosts with the most rows, and those with the most failures."""
+        if len(self.by_host) <= kept:
+            return self
+        chosen = {host: self.by_host[host] for host, _ in (*self.busiest(kept), *self.worst(kept))}
+        return HostCounts(chosen)
+
+    def busiest(self, count: int) -> list[tuple[str, HostCount]]:
+        """List the hosts with the most rows."""
+        return sorted(self.by_host.items(), key=lambda item: (-item[1].rows, item[0]))[:count]
+
+    def worst(self, count: int) -> list[tuple[str, HostCount]]:
+        """List the hosts with the most failures; those without one are left out."""
+        failing = [item for item in self.by_host.items() if item[1].failures]
+        return sorted(failing, key=lambda item: (-item[1].failures, item[0]))[:count]
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return host -> [rows, failures, seconds, bytes]."""
+        kept = self.trim(KEPT_OF_A_RUN)
+        return {
+            host: [count.rows, count.failures, round(count.seconds, 3), count.size]
+            for host, count in kept.busiest(len(kept.by_host))
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> HostCounts:
+        """Read `to_dict` back.
+
+        Raises:
+            TypeError: other values.
+            ValueError: other values.
+        """
+        return cls(
+            {
+                str(host): HostCount(int(rows), int(failures), float(seconds), int(size))
+                for host, (rows, failures, seconds, size) in values.items()
+            }
+        )
