@@ -32,9 +32,9 @@ from img2dataset.estimation.timing import (
     find_steady_rate,
 )
 from img2dataset.insight.findings import Published
-from img2dataset.insight.words import FailureClass, advise, classify, name_reason
 from img2dataset.options import Options
 from img2dataset.output_format import WITHOUT_ROWS
+from img2dataset.reports.words import FailureClass, advise, classify, name_reason
 
 LISTED = 20
 """Hosts in each list of an estimate."""

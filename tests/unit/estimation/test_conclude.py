@@ -17,10 +17,10 @@ from img2dataset.estimation.stored_size import Parts, measure_stored
 from img2dataset.estimation.survey import HostHistogram, Survey, UrlCounts
 from img2dataset.estimation.terminal import format_estimate, format_time
 from img2dataset.insight.findings import Published
-from img2dataset.insight.words import FailureClass
 from img2dataset.job import REQUEST_SECONDS
 from img2dataset.options import Options
 from img2dataset.records import Shard
+from img2dataset.reports.words import FailureClass
 
 OPTIONS = Options("list.txt", output_format="webdataset")
 
