@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from img2dataset.options import Options
-from img2dataset.reports.reporter import Reporter
+from img2dataset.reports.reporter import Reporter, ServingReporter
 
 __all__ = ["Reporter", "find_reporters", "list_addresses"]
 
@@ -36,7 +36,8 @@ def find_reporters(options: Options, reporters: Sequence[Reporter] | None = None
 
 def list_addresses(reporters: Sequence[Reporter]) -> list[str]:
     """List what reporters serve, and at which address."""
-    return [text for reporter in reporters for text in getattr(reporter, "addresses", ())]
+    serving = (reporter for reporter in reporters if isinstance(reporter, ServingReporter))
+    return [address for reporter in serving for address in reporter.addresses]
 
 
 def _make_terminal(options: Options) -> Reporter:

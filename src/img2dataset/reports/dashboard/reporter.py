@@ -19,7 +19,7 @@ from img2dataset.reports.dashboard.server import ADDRESS, Answer, Find, PageServ
 from img2dataset.reports.dashboard.snapshot import Said, Snapshot, Tile
 from img2dataset.reports.dashboard.strip import Strip
 from img2dataset.reports.rates import RecentRate
-from img2dataset.reports.reporter import Reporter
+from img2dataset.reports.reporter import ServingReporter
 from img2dataset.tally import ShardResult
 
 PORTS = 20
@@ -40,7 +40,7 @@ FAREWELL_S = 4.0
 """At the end of the run, time for an open page to fetch the last state."""
 
 
-class DashboardReporter(Reporter):
+class DashboardReporter(ServingReporter):
     """Shows one run on a page of this machine, from before its start to its end."""
 
     def __init__(self, port: SwitchOrNumber) -> None:
@@ -66,7 +66,7 @@ class DashboardReporter(Reporter):
 
     @property
     def addresses(self) -> list[str]:
-        """What is served where, for people."""
+        """What is served where, as lines for people."""
         return [f"dashboard: {self._server.url}"]
 
     # -- the run --
