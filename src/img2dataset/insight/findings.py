@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-<<<<<<< HEAD
-from img2dataset.reports.words import advise, explain
-=======
 from img2dataset.dataset.accounts import RunAccount
-from img2dataset.insight.words import advise, explain
->>>>>>> main
+from img2dataset.reports.words import advise, explain
 
 
 @dataclass(frozen=True, slots=True)
