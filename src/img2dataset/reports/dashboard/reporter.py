@@ -66,7 +66,7 @@ class DashboardReporter(ServingReporter):
 
     @property
     def addresses(self) -> list[str]:
-        """What is served where, for people."""
+        """What is served where, as lines for people."""
         return [f"dashboard: {self._server.url}"]
 
     # -- the run --
