@@ -91,9 +91,9 @@ class Account:
         """Return the account as plain values, for JSON."""
         return {
             "seconds": {
-                stage.value: round(self.seconds[stage], 3)
+                stage.value: seconds
                 for stage in Stage
-                if self.seconds.get(stage, 0) > 0
+                if (seconds := round(self.seconds.get(stage, 0.0), 3)) > 0
             },
             "sizes": dict(self.sizes),
             "hosts": self.hosts.to_dict(),

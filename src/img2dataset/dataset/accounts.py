@@ -76,9 +76,12 @@ class RunAccount:
 
 
 def accounts_name(part_of: tuple[int, int]) -> str:
-    """Return the name of the file of a part: (number, parts)."""
+    """Return the name of the file of a part: (number, parts).
+
+    It is JSON without that suffix: scripts glob for `*.json`.
+    """
     number, parts = part_of
-    return f"{ACCOUNTS}/{number}-of-{parts}.json"
+    return f"{ACCOUNTS}/{number}-of-{parts}"
 
 
 def read_accounts(folder: Folder, name: str) -> list[RunAccount]:
@@ -92,7 +95,7 @@ def read_accounts(folder: Folder, name: str) -> list[RunAccount]:
 
 def read_all_accounts(folder: Folder) -> list[RunAccount]:
     """Read the files of all parts, oldest run first."""
-    names = [f"{ACCOUNTS}/{name}" for name in folder.names(ACCOUNTS) if name.endswith(".json")]
+    names = [f"{ACCOUNTS}/{name}" for name in folder.names(ACCOUNTS)]
     runs = [run for name in sorted(names) for run in read_accounts(folder, name)]
     return sorted(runs, key=lambda run: run.began)
 

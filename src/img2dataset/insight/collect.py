@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from os import cpu_count
 
+from img2dataset.dataset.accounts import read_all_accounts
 from img2dataset.dataset.identity import load_sections
 from img2dataset.dataset.layout import Layout, StoredShard, read_layout
 from img2dataset.dataset.stats import read_stats
@@ -206,6 +207,7 @@ def make_findings(folder: Folder, layout: Layout, merged: Merged) -> Findings:
         points=tuple(merged.points),
         published=list_published(folder.url, sections),
         unreadable=tuple(merged.problems),
+        runs=tuple(read_all_accounts(folder)),
     )
 
 

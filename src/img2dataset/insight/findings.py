@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from img2dataset.dataset.accounts import RunAccount
 from img2dataset.insight.words import advise, explain
 
 
@@ -192,6 +193,8 @@ class Findings:
     published: tuple[Published, ...]
     unreadable: tuple[str, ...]
     """What is damaged, one text for each shard; its rows are missing above."""
+    runs: tuple[RunAccount, ...] = ()
+    """What the newest runs took, oldest first; empty for a dataset of the old tool."""
 
     @property
     def success_share(self) -> float:
@@ -200,7 +203,8 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        document = asdict(self)
+        document = asdict(replace(self, runs=()))
+        document["runs"] = [run.to_dict() for run in self.runs]
         for reason, plain in zip(self.reasons, document["reasons"], strict=True):
             plain.update(meaning=reason.meaning, advice=reason.advice)
         if self.duplicates is not None:
