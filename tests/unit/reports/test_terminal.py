@@ -95,7 +95,7 @@ def find_progress(text: str) -> list[str]:
 def test_a_log_hears_of_progress_at_growing_intervals_and_of_the_last_state_at_the_end() -> None:
     stream = io.StringIO()
     reporter = make_reporter(stream)
-    for second in range(3600):
+    for second in range(1800):
         reporter.progress(progress(tally(10 * second, timeout=1), elapsed=float(second)))
     said = find_progress(stream.getvalue())
     rows = [int(line.split(" - ")[1].split()[0].replace(",", "")) // 10 for line in said]
@@ -109,7 +109,7 @@ def test_a_log_hears_of_progress_at_growing_intervals_and_of_the_last_state_at_t
     )
 
     rows_in_all = tally(40_000, timeout=1)
-    reporter.finished(report(rows_in_all), progress(rows_in_all, elapsed=3600.0))
+    reporter.finished(report(rows_in_all), progress(rows_in_all, elapsed=1800.0))
     reporter.close()
 
     assert " - 40,001 rows - " in find_progress(stream.getvalue())[-1]
