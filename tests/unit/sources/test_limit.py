@@ -83,6 +83,15 @@ def test_rows_are_counted_after_where_shuffle_and_deduplicate(
     assert len(whole) == 10
 
 
+def test_a_folder_of_images_is_cut_as_a_list_is(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number:02}.png").write_bytes(b"")
+    whole = flat(read(str(tmp_path), "folder", 4))
+
+    assert flat(read(str(tmp_path), "folder", 4, limit=7)) == whole[:7]
+    assert len(whole) == 12
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("input_format", ["csv", "jsonl", "txt"])
 def test_what_is_behind_the_limit_is_not_read(input_format: str, tmp_path: Path) -> None:
