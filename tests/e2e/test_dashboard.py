@@ -174,7 +174,7 @@ def test_the_page_follows_a_run(browser: Browser, shown: Shown) -> None:
     assert page.locator("#state").inner_text() == "Paused."
     page.get_by_role("button", name="Go on with updates").click()
     shown.go_on()
-    page.locator("#head[data-over]").wait_for(timeout=20_000)
+    page.locator("#head[data-over]").wait_for(timeout=60_000)
     assert "The run is over: done: 51 images of 60 rows" in page.locator("#head").inner_text()
     assert shown.running.end() == 0
 

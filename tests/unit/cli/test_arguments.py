@@ -137,3 +137,34 @@ def test_only_the_options_of_the_old_tool_are_positional() -> None:
     with pytest.raises(OptionError, match="too many values: nothing is left for '1000'"):
         parse([*texts, "1000"])
     assert parse([*texts, "--max_image_bytes=1000"]) == Options("list.txt", max_image_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("words", "dashboard", "url_list"),
+    [
+        (["--dashboard", "u.txt"], True, "u.txt"),
+        (["u.txt", "--dashboard"], True, "u.txt"),
+        (["--dashboard=9000", "u.txt"], 9000, "u.txt"),
+        (["--dashboard", "9000", "u.txt"], 9000, "u.txt"),
+        (["--dashboard", "false", "u.txt"], False, "u.txt"),
+        (["--nodashboard", "u.txt"], False, "u.txt"),
+        (["u.txt"], False, "u.txt"),
+    ],
+)
+def test_a_switch_may_name_a_number(words: list[str], dashboard: int, url_list: str) -> None:
+    options = parse(words)
+
+    assert isinstance(options, Options)
+    assert (type(options.dashboard), options.dashboard) == (type(dashboard), dashboard)
+    assert options.url_list == url_list
+
+
+def test_the_port_of_a_dashboard_is_read_from_a_file(tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    for value in (True, 9000):
+        text = parse(["u.txt", f"--dashboard={value}", "--print_config"])
+        assert isinstance(text, str)
+        config.write_text(text)
+        options = parse([f"--config={config}"])
+        assert isinstance(options, Options)
+        assert options.dashboard == value

@@ -36,7 +36,7 @@ ICON = (
 )
 WATCHED_S = 10.0
 """A page that was updated so long ago still is open."""
-FAREWELL_S = 4.0
+FAREWELL_S = 8.0
 """At the end of the run, time for an open page to fetch the last state."""
 
 
