@@ -44,13 +44,20 @@ A *transient* reason is one for which asking again later may help: only such row
 
 TYPES = {
     "bool": "True or False",
+    "SwitchOrNumber": "True, False or int",
     "int": "int",
     "float": "int or float",
     "str": "str",
     "Sequence[str]": "list of str",
     "Any": "str, list, table",
 }
-OUTSIDE: dict[str, Any] = {"int": -math.inf, "float": -math.inf, "str": "", "Sequence[str]": ("",)}
+OUTSIDE: dict[str, Any] = {
+    "SwitchOrNumber": -1,
+    "int": -math.inf,
+    "float": -math.inf,
+    "str": "",
+    "Sequence[str]": ("",),
+}
 """Type of an option -> a value that every check of it refuses: a check tells what it allows."""
 
 

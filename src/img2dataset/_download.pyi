@@ -69,6 +69,7 @@ def download(
     mds_compression: Literal['none', 'zstd'] = 'none',
     accept_changed_list: bool = False,
     indexes: Sequence[str] | None = None,
+    dashboard: bool | int = False,
     verbose: bool = False,
     quiet: bool = False,
     card: bool = True,
@@ -207,6 +208,8 @@ def download(
             00000.tar.idx and .nv-meta/; webshart: 00000.json; wids: wids.json; all: all of
             these. None = those that the dataset has, [] = none. sizes.json is always written
             (default: None)
+        dashboard: show the run in a browser, on a page of this machine alone: at the first
+            free port from 8260, or at the port given (default: False)
         verbose: on a terminal, show the total after each shard too, as in logs (default:
             False)
         quiet: print nothing but errors; the exit code says the rest (in Python, the report)

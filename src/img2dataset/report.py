@@ -30,6 +30,10 @@ class Progress:
     """Whether the totals are estimates, made from how much of the list has been read."""
     resting: tuple[RestingHost, ...] = ()
     """Hosts that are left alone for now, those with the longest rests first."""
+    workers: int | None = None
+    """Worker processes that are alive; None if they are on machines that this process does not see."""
+    shards_lost: int = 0
+    """How often a shard failed and was to be tried again, or was given up."""
     account: Account = field(default_factory=Account, compare=False)
     """Where the time of this run went: seconds by stage, bytes, hosts."""
     bottleneck: Bottleneck | None = None

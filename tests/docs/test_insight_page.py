@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from img2dataset import download
-from img2dataset.insight.words import FailureClass
+from img2dataset.reports.words import FailureClass
 from tests.docs_examples import ROOT
 from tests.site import Site
 

@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from img2dataset import download, write_report
+from tests.browser import CHROMIUM, HOSTILE, find_violations, launch, record
 from tests.site import Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-HOSTILE = "\"'></figure><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not here"),
@@ -58,21 +53,14 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  (slow to import)
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    with launch() as running:
         yield running
-        running.close()
 
 
 def open_page(browser: Browser, file: Path, width: int, scheme: Any) -> tuple[Page, list[str]]:
     """The page, and what the console said and what was requested."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    events: list[str] = []
-    page.on("console", lambda message: events.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: events.append(f"error: {error}"))
-    page.on("request", lambda request: events.append(request.url))
+    events = record(page)
     page.goto(file.as_uri())
     return page, [event for event in events if not event.startswith(("data:", file.as_uri()))]
 
@@ -124,19 +112,11 @@ def test_charts_have_data(browser: Browser, page_file: Path) -> None:
 def test_axe_finds_nothing_serious(
     browser: Browser, page_file: Path, width: int, scheme: Any
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  (slow to import)
-
-    # the policy of the page forbids scripts, axe's too
     context = browser.new_context(
         bypass_csp=True,
         viewport={"width": width, "height": 800},
         color_scheme=scheme,
     )
-    page = context.new_page()
-    page.goto(page_file.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
 
-    found = Axe().run(page).response["violations"]
-
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
+    assert find_violations(context, page_file.as_uri()) == []
     context.close()

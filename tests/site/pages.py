@@ -329,7 +329,10 @@ async def stall(exchange: Exchange) -> bool:
 
 @page("gated")
 async def gated(exchange: Exchange) -> bool:
+    """Waits in the middle of a body, or with ?before=1 before it answers."""
     data = picture(0, "jpg")
+    if exchange.argument("before", ""):
+        await exchange.site.gate(exchange.token).wait()
     exchange.head(200, [("Content-Type", "image/jpeg"), ("Content-Length", str(len(data)))])
     await exchange.body(data[: len(data) // 2])
     await exchange.site.gate(exchange.token).wait()

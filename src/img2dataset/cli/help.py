@@ -58,7 +58,9 @@ rows fail), fetching.md, images.md, storage.md, retry.md, differences.md (to
 """
 
 METAVARS = {"int": "N", "float": "X", "str": "TEXT", "Sequence[str]": "LIST", "Any": "LIST"}
-"""Type of an option -> how its value is shown; a bool is a switch."""
+"""Type of an option -> how its value is shown."""
+SPELLINGS = {"bool": "--[no]{name}", "SwitchOrNumber": "--{name}[=N]"}
+"""Type of an option that may have no value -> how it is written."""
 
 
 def make_help() -> str:
@@ -73,7 +75,7 @@ def make_help() -> str:
 def _format_entry(declared: Field[Any]) -> str:
     kind = str(declared.type).partition(" | ")[0]
     name = declared.name
-    spelled = f"--[no]{name}" if kind == "bool" else f"--{name}={METAVARS[kind]}"
+    spelled = SPELLINGS.get(kind, f"--{{name}}={METAVARS.get(kind)}").format(name=name)
     default = "required" if declared.default is MISSING else f"default: {declared.default}"
     text = textwrap.fill(
         declared.metadata["help"],

@@ -38,6 +38,9 @@ SHORT = {
 
 TYPES = {declared.name: str(declared.type) for declared in fields(Options)}
 """Name of each option -> its type as declared."""
+SWITCH_OR_NUMBER = "SwitchOrNumber"
+SWITCH_TYPES = ("bool", SWITCH_OR_NUMBER)
+"""Types of the options whose flag needs no value."""
 POSITIONAL = [declared.name for declared in fields(Options) if not declared.kw_only]
 """The options that a value without a name may give, in their order."""
 SEE_HELP = "img2dataset --help  lists the options"
@@ -145,7 +148,7 @@ def _take_value(spelled: str, name: str, rest: deque[str]) -> str:
     """Take the value that follows a flag; a bare boolean takes only True or False."""
     if rest and _takes(name, rest[0]):
         return rest.popleft()
-    if TYPES.get(name) == "bool":
+    if TYPES.get(name) in SWITCH_TYPES:
         return "True"
     raise OptionError(f"{spelled} needs a value: write {spelled}=value")
 
@@ -161,7 +164,10 @@ def takes_value(spelled: str, following: str) -> bool:
 
 
 def _takes(name: str, following: str) -> bool:
-    return following.lower() in BOOLEANS if TYPES.get(name) == "bool" else not _is_flag(following)
+    if TYPES.get(name) not in SWITCH_TYPES:
+        return not _is_flag(following)
+    is_number = TYPES.get(name) == SWITCH_OR_NUMBER and following.isdecimal()
+    return is_number or following.lower() in BOOLEANS
 
 
 def _is_flag(word: str) -> bool:
@@ -185,7 +191,7 @@ def _resolve(spelled: str) -> tuple[str, bool]:
     for prefix in ("no_", "no"):
         rest = name.removeprefix(prefix)
         if rest != name and rest in TYPES:
-            if TYPES[rest] != "bool":
+            if TYPES[rest] not in SWITCH_TYPES:
                 raise OptionError(f"{spelled}: {rest} is no switch: write --{rest}=value")
             return rest, True
     raise OptionError(f"unknown option {spelled}: {_suggest(name, prefix='--')}")

@@ -44,6 +44,10 @@ def _parse_whole(text: str) -> int | str:
     return number
 
 
+def _parse_switch_or_whole(text: str) -> bool | int | str:
+    return BOOLEANS[text.lower()] if text.lower() in BOOLEANS else _parse_whole(text)
+
+
 def _parse_number(text: str) -> float | str:
     try:
         return int(text)
@@ -97,6 +101,7 @@ def _parse_list_or_text(text: str) -> list[str] | str:
 
 READERS: dict[str, Callable[[str], Any]] = {
     "bool": _parse_boolean,
+    "SwitchOrNumber": _parse_switch_or_whole,
     "int": _parse_whole,
     "float": _parse_number,
     "str": str,

@@ -108,6 +108,13 @@ class ShardLost:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersCounted:
+    """How many worker processes are alive, on this machine."""
+
+    alive: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A line of text for the user."""
 
@@ -121,7 +128,7 @@ class Notice:
         return self.topic or self.text
 
 
-Event = ShardStored | ShardsCounted | ShardLost | Notice
+Event = ShardStored | ShardsCounted | ShardLost | WorkersCounted | Notice
 Handle = Callable[["Event | None"], None]
 """Takes an event; or None, several times a second, when there was none."""
 

@@ -36,6 +36,7 @@ from img2dataset.distributors import (
     Work,
     WorkerPool,
     WorkerReady,
+    WorkersCounted,
 )
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
@@ -159,6 +160,7 @@ class Supervisor:
                 self._give_waiting()
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK_S
+                self._handle(WorkersCounted(sum(each.ready for each in self._processes)))
                 self._handle(None)
 
     def _start_if_needed(self) -> bool:

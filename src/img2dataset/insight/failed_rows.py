@@ -22,8 +22,8 @@ from img2dataset.insight.shard_facts import (
     take_text,
     to_numbers,
 )
-from img2dataset.insight.words import UNKNOWN, name_reason
 from img2dataset.records import URL
+from img2dataset.reports.words import UNKNOWN, name_reason
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from img2dataset.insight.words import advise, explain
+from img2dataset.reports.words import advise, explain
 
 
 @dataclass(frozen=True, slots=True)

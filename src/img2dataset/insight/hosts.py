@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from img2dataset.insight.findings import HostCount, HostFindings
-from img2dataset.insight.words import FailureClass
+from img2dataset.reports.words import FailureClass
 
 MAX_HOSTS = 50_000
 """Hosts that are counted; up to twice as many between two prunings: about 30 MB."""

@@ -7,11 +7,9 @@ URLs become links.  A policy in the page forbids scripts and requests all the sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from img2dataset.insight import svg
-from img2dataset.insight.findings import Findings, HostCount, Published, ReasonCount
+from img2dataset.insight.findings import Findings, HostCount, Published
 from img2dataset.insight.page_images import (
     NO_SHEET,
     Sheet,
@@ -20,10 +18,12 @@ from img2dataset.insight.page_images import (
     show_images,
     show_sheet,
 )
-from img2dataset.insight.page_texts import link, name_host
-from img2dataset.insight.style import make_style
-from img2dataset.insight.svg import Bar, Chart, Point, Segment, count, text
-from img2dataset.insight.words import FailureClass
+from img2dataset.pages import svg
+from img2dataset.pages.document import Sections, make_document, show_tiles
+from img2dataset.pages.reasons import draw_classes, name_colour, show_reason
+from img2dataset.pages.svg import Bar, Chart, Point, Segment, count, text
+from img2dataset.pages.texts import name_host
+from img2dataset.reports.words import FailureClass
 from img2dataset.version import VERSION
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
@@ -34,21 +34,9 @@ MAX_UNREADABLE = 20
 CLASS_MEANINGS = {kind.value: kind.meaning for kind in FailureClass}
 
 
-@dataclass(slots=True)
-class _Body:
-    """The parts of the page, with the headings of its sections."""
-
-    parts: list[str] = field(default_factory=list)
-
-    def add(self, heading: str, content: str, style: str = "") -> None:
-        if content:
-            name = f' class="{style}"' if style else ""
-            self.parts.append(f"<section{name}><h2>{text(heading)}</h2>{content}</section>")
-
-
 def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None = None) -> str:
     """Write the page."""
-    body = _Body()
+    body = Sections()
     body.add("Damaged", show_unreadable(findings), "warning")
     body.add("Over the shards", show_shards(findings))
     body.add("Why rows have no image", show_reasons(findings), "long")
@@ -61,16 +49,12 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
     body.add("Beside published numbers", show_published(findings), "long")
     made = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     name = findings.output_folder.rstrip("/").rpartition("/")[2] or findings.output_folder
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
-        f"<title>{text(name)}: report on a dataset</title><style>\n{make_style()}\n</style></head>"
-        f"<body>{show_head(findings, name)}<main>{''.join(body.parts)}</main>"
+    return make_document(
+        f"{name}: report on a dataset",
+        f"{show_head(findings, name)}<main>{body.join()}</main>"
         f"<footer><p>Made by img2dataset {text(VERSION)} on {made}, from what is stored in "
-        f"<bdi>{text(findings.output_folder)}</bdi>. Nothing was downloaded.</p></footer>"
-        "</body></html>\n"
+        f"<bdi>{text(findings.output_folder)}</bdi>. Nothing was downloaded.</p></footer>",
+        head=f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">',
     )
 
 
@@ -81,12 +65,9 @@ def show_head(findings: Findings, name: str) -> str:
         (count(findings.failed_to_download), "not downloaded"),
         (count(findings.failed_to_resize), "not usable as images"),
     )
-    items = "".join(
-        f"<li><b>{text(big)}</b><span>{text(small)}</span></li>" for big, small in tiles
-    )
     return (
         f"<header><h1><bdi>{text(name)}</bdi></h1>"
-        f'<p class="dim">{text(describe(findings))}</p><ul class="tiles">{items}</ul></header>'
+        f'<p class="dim">{text(describe(findings))}</p>{show_tiles(tiles)}</header>'
     )
 
 
@@ -135,45 +116,11 @@ def show_shards(findings: Findings) -> str:
     return svg.draw_line(chart, points, ("shard", "share of rows with an image"))
 
 
-def name_colour(kind: str) -> str:
-    return kind.replace(" ", "-")
-
-
 def show_reasons(findings: Findings) -> str:
     if not findings.reasons:
         return ""
-    bars = [
-        Bar(
-            kind, (Segment(rows, "rows", name_colour(kind)),),
-            f"{count(rows)} ({rows / findings.rows:.1%})",
-        )
-        for kind, rows in findings.classes.items()
-    ]  # fmt: skip
-    chart = Chart(
-        "classes", "Failures by class",
-        "; ".join(f"{kind}: {CLASS_MEANINGS[kind]}" for kind in findings.classes) + ".",
-    )  # fmt: skip
-    return svg.draw_bars(chart, bars, ("class", "rows")) + "".join(
+    return draw_classes(findings.classes, CLASS_MEANINGS, findings.rows) + "".join(
         show_reason(reason, findings.rows) for reason in findings.reasons
-    )
-
-
-def show_reason(reason: ReasonCount, rows: int) -> str:
-    tag = '<span class="tag">a retry may help</span>' if reason.transient else ""
-    messages = "".join(f"<li>{text(line)}: {count(n)}</li>" for line, n in reason.messages.items())
-    most = ", ".join(f"{text(m)}: {count(n)}" for m, n in list(reason.messages.items())[:3])
-    several = f'<p class="small-text">{most}</p>' if len(reason.messages) > 1 else ""
-    examples = "".join(f"<li>{link(url)}</li>" for url in reason.examples)
-    shown = (
-        f"<details><summary>Stored messages and examples"
-        f'<span class="for-readers"> of {text(reason.name)}</span></summary>'
-        f"<ul>{messages}</ul>{f'<ul>{examples}</ul>' if examples else ''}</details>"
-    )
-    return (
-        f'<div class="reason"><h3><code>{text(reason.name)}</code>'
-        f'<span class="count">{count(reason.rows)} rows, {reason.rows / rows:.1%}</span>{tag}</h3>'
-        f"<p>{text(reason.meaning)}</p>{several}"
-        f'<p class="small-text dim">What to do: {text(reason.advice)}.</p>{shown}</div>'
     )
 
 

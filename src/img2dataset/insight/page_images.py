@@ -6,10 +6,10 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from img2dataset.insight import svg
 from img2dataset.insight.findings import Duplicates, Findings, Histogram
-from img2dataset.insight.page_texts import MAX_URL, link, name_host
-from img2dataset.insight.svg import Chart, Column, count, text
+from img2dataset.pages import svg
+from img2dataset.pages.svg import Chart, Column, count, text
+from img2dataset.pages.texts import MAX_URL, link, name_host
 
 MAX_CAPTION = 300
 """Characters of a caption that are shown."""

@@ -10,8 +10,8 @@ from img2dataset.errors import Reason
 from img2dataset.failure_samples import MAX_URLS_PER_REASON
 from img2dataset.insight.findings import ReasonCount
 from img2dataset.insight.shard_facts import FailureCount
-from img2dataset.insight.words import UNKNOWN, classify, name_reason
 from img2dataset.messages import find_label
+from img2dataset.reports.words import UNKNOWN, classify, name_reason
 from img2dataset.tally import OTHER
 
 MAX_MESSAGES = 1000

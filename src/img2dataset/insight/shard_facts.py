@@ -18,9 +18,9 @@ from img2dataset.errors import DamagedError, Status
 from img2dataset.formats import TABLE
 from img2dataset.insight.digests import Numbers, Pairs, Words
 from img2dataset.insight.hosts import OUTCOMES, Counts
-from img2dataset.insight.words import classify
 from img2dataset.options.choices import HashType
 from img2dataset.records import CAPTION, URL
+from img2dataset.reports.words import classify
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 

@@ -77,6 +77,11 @@ def positive_seconds(value: Any) -> str | None:
     return None if 0 < value <= 86_400 else "more than 0 and at most 86400 seconds"
 
 
+def port_or_switch(value: Any) -> str | None:
+    good = isinstance(value, bool) or 1024 <= value <= 65_535
+    return None if good else "True, False, or a port: 1024 to 65535"
+
+
 def seconds(value: Any) -> str | None:
     return None if 0 <= value <= 86_400 else "0 to 86400 seconds"
 
@@ -127,6 +132,7 @@ def index_kinds(value: Any) -> str | None:
 
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bool": (lambda value: isinstance(value, bool), "True or False"),
+    "SwitchOrNumber": (lambda value: isinstance(value, int), "True, False or a whole number"),
     "int": (
         lambda value: isinstance(value, int) and not isinstance(value, bool),
         "a whole number",

@@ -18,6 +18,7 @@ from img2dataset.options.checks import (
     index_and_count,
     index_kinds,
     not_empty,
+    port_or_switch,
     positive_seconds,
     seconds,
     server_addresses,
@@ -37,9 +38,11 @@ from img2dataset.options.choices import (
     ResizeMode,
     RobotsTxt,
 )
-from img2dataset.options.option import REQUIRED, Group, option
+from img2dataset.options.option import REQUIRED, Group, SwitchOrNumber, option
 from img2dataset.output_format import OutputFormat, describe_formats
 
+FIRST_PORT = 8260
+"""The first port that a dashboard tries, if none is given."""
 DEFAULT_QUALITY = 95
 PNG_LEVEL = 6
 """Compression level of png, unless encode_quality says another: zlib's usual one."""
@@ -352,6 +355,14 @@ class DeclaredOptions:
         stores=True,
     )
 
+    dashboard: SwitchOrNumber = option(  # noqa: RUF009  (a name of bool and int, which do not change)
+        False,
+        "show the run in a browser, on a page of this machine alone: at the first free port from "
+        f"{FIRST_PORT}, or at the port given",
+        Group.REPORTS,
+        check=port_or_switch,
+        stores=True,
+    )
     verbose: bool = option(
         False,
         "on a terminal, show the total after each shard too, as in logs",

@@ -19,6 +19,8 @@ def make_annotation(declared: Field[Any]) -> str:
     if declared.name == URL_LIST:
         return "UrlList"
     kind, _, optional = str(declared.type).partition(" | ")
+    if kind == "SwitchOrNumber":
+        return "bool | int"
     check = declared.metadata["check"]
     if isinstance(check, OneOf):
         literal = f"Literal[{', '.join(map(repr, check.choices.names()))}]"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import MISSING, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from img2dataset.options.checks import Check
 
 REQUIRED: Any = MISSING
+
+SwitchOrNumber: TypeAlias = bool | int
+"""The type of a switch that may name a number instead of being just on."""
 
 
 class Group(StrEnum):

@@ -13,7 +13,7 @@ from img2dataset.job import Job
 from img2dataset.options import Options
 from img2dataset.records import Shard
 from img2dataset.report import Report
-from img2dataset.reports import Reporter, find_reporters
+from img2dataset.reports import Reporter, find_reporters, list_addresses
 from img2dataset.run.account_keeper import AccountKeeper
 from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
@@ -45,12 +45,12 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
     reserve_standard_streams()
     if reporters is None:
         reporters = find_reporters(options)
-    options, ignored = drop_ignored_options(options)
-    check_options(options)
-    check_url_schemes(options)
     with ExitStack() as stack:
         for reporter in reporters:
             stack.callback(reporter.close)
+        options, ignored = drop_ignored_options(options)
+        check_options(options)
+        check_url_schemes(options)
         distribute = find_distributor(options.distributor)
         url_list = save_standard_input(options, stack)
         workers = stack.enter_context(distribute(make_work(options)))
@@ -78,7 +78,8 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         if options.incremental_mode == "retry":
             add_candidates(progress, folder, plan)
         limits = find_unshared_limits(options, pool)
-        progress.start(folder.url, [*ignored, *source.notices, *limits])
+        served = list_addresses(reporters)
+        progress.start(folder.url, [*served, *ignored, *source.notices, *limits])
         job = add_roots(make_job(options, config, folder, pool, stack), source)
         try:
             remaining = publication.retract_before(progress.find_remaining())

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from img2dataset.accounting.account import Account
 from img2dataset.accounting.bottleneck import Bottleneck, Capacity, find_bottleneck
 from img2dataset.dataset.plan import Plan, belongs_to_part, find_done
-from img2dataset.distributors import Event, Notice, ShardLost, ShardsCounted, ShardStored
+from img2dataset.distributors import (
+    Event,
+    Notice,
+    ShardLost,
+    ShardsCounted,
+    ShardStored,
+    WorkersCounted,
+)
 from img2dataset.options import Options
 from img2dataset.records import Shard, shard_name
 from img2dataset.report import Progress, Report, RetryCounts
@@ -60,6 +67,8 @@ class RunProgress:
         self._rests = RestingHosts()
         self._shards_missing = 0
         self._shards_done = 0
+        self._shards_lost = 0
+        self._workers: int | None = None
         self._shards_skipped = 0
         self._rows_skipped = 0
         self._shards_planned = 0
@@ -153,6 +162,9 @@ class RunProgress:
             case ShardLost(shard_id=shard_id):
                 self._partial.pop(shard_id, None)
                 self._partial_accounts.pop(shard_id, None)
+                self._shards_lost += 1
+            case WorkersCounted(alive=alive):
+                self._workers = alive
             case Notice(text=text):
                 for reporter in self._reporters:
                     reporter.notice(text)
@@ -195,6 +207,8 @@ class RunProgress:
             rows_total=rows_total,
             estimated=estimated,
             resting=resting,
+            workers=self._workers,
+            shards_lost=self._shards_lost,
             account=account,
             bottleneck=self._find_bottleneck(account, elapsed, resting, left),
         )

@@ -13,6 +13,7 @@ from img2dataset.streaming.request import list_stream_options
 REFUSED = {
     "accept_changed_list",
     "card",
+    "dashboard",
     "distributor",
     "enable_wandb",
     "incremental_mode",

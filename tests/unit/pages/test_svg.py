@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from img2dataset.insight import svg
-from img2dataset.insight.svg import Bar, Chart, Column, Point, Segment
+from img2dataset.pages import svg
+from img2dataset.pages.svg import Bar, Chart, Column, Point, Segment
 
 CHART = Chart("one", 'Title <script>"', "What & why")
 HOSTILE = "</text><script>alert(1)</script>"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from img2dataset.insight import svg
-from img2dataset.insight.svg import text
+from img2dataset.pages import svg
+from img2dataset.pages.svg import text
 
 MAX_URL = 300
 """Characters of a URL that are shown."""

@@ -26,7 +26,7 @@ header { padding-top: 2rem; } footer { padding-bottom: 2rem; color: var(--dim); 
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 0 0 .75rem; } h3 { font-size: 1rem; margin: 0; }
 p { margin: .25rem 0 .75rem; } .dim { color: var(--dim); } .small-text { font-size: .875rem; }
-a { color: var(--link); } a, bdi, li { overflow-wrap: anywhere; }
+a { color: var(--link); } a, bdi, li, p { overflow-wrap: anywhere; }
 a:focus-visible, summary:focus-visible, .scroll:focus-visible, pre:focus-visible {
   outline: 3px solid var(--link); outline-offset: 2px; border-radius: 4px; }
 section { background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
@@ -78,6 +78,15 @@ pre { background: var(--code); border-radius: 8px; padding: .75rem 1rem; margin:
   object-fit: contain; background: var(--track); border-radius: 6px; }
 .sheet span { display: block; font-size: .75rem; color: var(--dim); white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; }
+progress { width: 100%; height: 1rem; accent-color: var(--ok); }
+button { font: inherit; font-size: .875rem; color: var(--ink); background: var(--card);
+  border: 1px solid var(--dim); border-radius: 6px; padding: .3rem .75rem; cursor: pointer; }
+button:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+main > header { padding: 2rem 0 0; max-width: none; }
+.over { border-left: 4px solid var(--ok); padding-left: .75rem; font-weight: 600; }
+.notices { padding: 0; margin: 0; list-style: none; font-size: .875rem; }
+.notices li { border-top: 1px solid var(--rule); padding: .3rem 0; }
+.notices time { color: var(--dim); font-variant-numeric: tabular-nums; margin-right: .5rem; }
 img.small { display: block; max-width: 4.5rem; max-height: 4.5rem; border-radius: 4px; }
 .warning { border-left: 4px solid var(--warn); }
 @media (max-width: 30rem) { section { padding: 1rem .85rem; }

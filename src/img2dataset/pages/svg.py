@@ -9,7 +9,7 @@ Every text is escaped here.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -80,7 +80,22 @@ class Point:
     label: str
     """Where it is along the width."""
     value: float
-    """0 to 1 of the height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What the height of a line chart means."""
+
+    highest: float
+    """The value at its top."""
+    write: Callable[[float], str]
+    """Writes a value for the grid."""
+    write_exactly: Callable[[float], str]
+    """Writes a value for the table."""
+
+
+SHARES = Axis(1.0, lambda share: f"{share:.0%}", lambda share: f"{share:.1%}")
+"""0 to 1, shown in per cent."""
 
 
 def text(words: object) -> str:
@@ -200,35 +215,45 @@ def draw_baseline(height: int) -> str:
     return f'<line class="axis" x1="0" y1="{height}" x2="100%" y2="{height}"/>'
 
 
-def draw_line(chart: Chart, points: Sequence[Point], names: tuple[str, str]) -> str:
-    """Draw a line of shares (0 to 1), shown in per cent."""
+def draw_line(
+    chart: Chart, points: Sequence[Point], names: tuple[str, str], axis: Axis = SHARES
+) -> str:
+    """Draw a line; `names` are those of its points and its values, for the table."""
     kept = thin_out(points)
-    height = LINE_HEIGHT
-    grid = "".join(
-        f'<line class="grid" x1="0" y1="{at}" x2="100%" y2="{at}"/>'
-        f'<text class="small" x="100%" y="{at - 3}" text-anchor="end">{share:.0%}</text>'
-        for share, at in ((each, round(20 + (1 - each) * (height - 20))) for each in GRID)
-    )
     path = " ".join(
-        f"{1000 * number / max(1, len(kept) - 1):.1f},{1000 * (1 - point.value):.1f}"
+        f"{1000 * number / max(1, len(kept) - 1):.1f},{1000 * (1 - point.value / axis.highest):.1f}"
         for number, point in enumerate(kept)
     )
     if len(kept) == 1:  # a line needs two ends
-        path += f" 1000,{1000 * (1 - kept[0].value):.1f}"
-    line = (
+        path += f" 1000,{1000 * (1 - kept[0].value / axis.highest):.1f}"
+    line = f'<polyline class="line" points="{path}"/>'
+    rows = [[point.label, axis.write_exactly(point.value)] for point in kept]
+    return make_figure(
+        chart, draw_plane(line, [point.label for point in kept], axis),
+        LINE_HEIGHT + LABELS_HEIGHT, make_table(chart.title, names, rows),
+    )  # fmt: skip
+
+
+def draw_plane(shapes: str, labels: Sequence[str], axis: Axis) -> str:
+    """Draw the grid, and `shapes` in a plane of 1000 by 1000; `labels` are those along the width."""
+    height = LINE_HEIGHT
+    grid = "".join(
+        f'<line class="grid" x1="0" y1="{at}" x2="100%" y2="{at}"/>'
+        f'<text class="small" x="100%" y="{at - 3}" text-anchor="end">'
+        f"{text(axis.write(share * axis.highest))}</text>"
+        for share, at in ((each, round(20 + (1 - each) * (height - 20))) for each in GRID)
+    )
+    plane = (
         f'<svg x="0" y="20" width="{LINE_WIDTH}" height="{height - 20}" viewBox="0 0 1000 1000" '
-        f'preserveAspectRatio="none" overflow="visible"><polyline class="line" points="{path}"/></svg>'
+        f'preserveAspectRatio="none" overflow="visible">{shapes}</svg>'
     )
     ends = ""
-    if kept:
+    if labels:
         ends = (
-            f'<text class="small" x="0" y="{height + 15}">{text(kept[0].label)}</text>'
-            f'<text class="small" x="{LINE_WIDTH}" y="{height + 15}" text-anchor="end">{text(kept[-1].label)}</text>'
+            f'<text class="small" x="0" y="{height + 15}">{text(labels[0])}</text>'
+            f'<text class="small" x="{LINE_WIDTH}" y="{height + 15}" text-anchor="end">{text(labels[-1])}</text>'
         )
-    rows = [[point.label, f"{point.value:.1%}"] for point in kept]
-    return make_figure(
-        chart, grid + line + ends, height + LABELS_HEIGHT, make_table(chart.title, names, rows)
-    )
+    return grid + plane + ends
 
 
 def thin_out(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:

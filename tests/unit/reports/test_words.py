@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from img2dataset.errors import Reason
-from img2dataset.insight.style import COLOURS
-from img2dataset.insight.words import (
+from img2dataset.pages.style import COLOURS
+from img2dataset.reports.words import (
     CLASSES,
     MEANINGS,
     UNKNOWN,
