@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from img2dataset.accounting.account import Account
 from img2dataset.reports.words import advise, explain
 
 
@@ -136,6 +137,31 @@ class ShardPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeFindings:
+    """Where the time of the runs that made a dataset went, as far as they recorded it."""
+
+    runs: int
+    rows: int
+    """Rows that they tried."""
+    elapsed: float
+    """Seconds, all runs together."""
+    account: Account
+    """Seconds by stage, bytes and hosts: the sum of the runs."""
+    bottleneck: str
+    """What limited the longest of them that could tell; empty if none could."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "runs": self.runs,
+            "rows": self.rows,
+            "elapsed": round(self.elapsed, 3),
+            "bottleneck": self.bottleneck,
+            **self.account.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """How much of a known list others could download, and when."""
 
@@ -192,6 +218,8 @@ class Findings:
     published: tuple[Published, ...]
     unreadable: tuple[str, ...]
     """What is damaged, one text for each shard; its rows are missing above."""
+    time: TimeFindings | None = None
+    """None if no run recorded it: img2dataset 1.47.0, or a run of less than a moment."""
 
     @property
     def success_share(self) -> float:
@@ -200,7 +228,8 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        document = asdict(self)
+        document = asdict(replace(self, time=None))
+        document["time"] = None if self.time is None else self.time.to_dict()
         for reason, plain in zip(self.reasons, document["reasons"], strict=True):
             plain.update(meaning=reason.meaning, advice=reason.advice)
         if self.duplicates is not None:

@@ -18,6 +18,7 @@ from img2dataset.insight.page_images import (
     show_images,
     show_sheet,
 )
+from img2dataset.insight.page_time import show_time
 from img2dataset.pages import svg
 from img2dataset.pages.document import Sections, make_document, show_tiles
 from img2dataset.pages.reasons import draw_classes, name_colour, show_reason
@@ -41,6 +42,7 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
     body.add("Over the shards", show_shards(findings))
     body.add("Why rows have no image", show_reasons(findings), "long")
     body.add("What a retry may bring back", show_retry(findings))
+    body.add("Where the time went", show_time(findings))
     body.add("Hosts", show_hosts(findings), "long")
     body.add("Images", show_images(findings))
     body.add("A random sample of images", show_sheet(sheet), "long")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from img2dataset.insight.findings import Findings, HostCount, ReasonCount
+from img2dataset.insight.terminal_time import list_busiest, list_time
 from img2dataset.text import plural
 
 MIN_WIDTH, MAX_WIDTH = 24, 100
@@ -21,6 +22,8 @@ def format_findings(findings: Findings, width: int) -> str:
         list_totals(findings, width),
         list_reasons(findings, width),
         list_retry(findings, width),
+        wrap_all(list_time(findings, width), width),
+        wrap_all(list_busiest(findings), width),
         list_hosts(findings, width),
         list_shapes(findings, width),
         list_duplicates(findings, width),
@@ -35,6 +38,12 @@ def wrap(line: str, width: int, indent: str = "") -> Iterator[str]:
     """Break a line of words; control characters of a list do not reach the terminal."""
     plain = "".join(c if c.isprintable() else "\ufffd" for c in line)
     yield from textwrap.wrap(plain, width, initial_indent=indent, subsequent_indent=f"{indent}  ")
+
+
+def wrap_all(lines: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+    """Break lines, each an indent and a text."""
+    for indent, line in lines:
+        yield from wrap(line, width, indent)
 
 
 def list_totals(findings: Findings, width: int) -> Iterator[str]:
