@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 
 from img2dataset.accounting.account import TRANSFER, Account, Stage
-from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, HostCount
+from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, HostCount, HostCounts
 
 OF_NO_SHARD = -1
 """For what a worker does for all of its shards; it is charged to the next one that ends."""
+MAX_SHOWN_HOSTS = 100
+"""Hosts of a shard under way that are looked at; of more, no few hold up the others."""
+
+
+def copy_account(account: Account) -> Account:
+    few = len(account.hosts.by_host) <= MAX_SHOWN_HOSTS
+    hosts = HostCounts(account.hosts.by_host.copy()) if few else HostCounts()
+    return Account(account.seconds.copy(), account.sizes.copy(), hosts)
 
 
 class StageClock:
@@ -50,19 +59,36 @@ class StageClock:
             account.hosts.add(host, count)
 
     def peek(self, shard_ids: Iterable[int]) -> dict[int, Account]:
-        """Return what shards under way have taken so far, without their hosts."""
+        """Return what shards under way have taken so far, with their hosts if they are few.  What
+        is of no shard is with the first."""
         with self._lock:
-            return {
-                each: Account(account.seconds.copy(), account.sizes.copy())
-                for each in shard_ids
-                if (account := self._accounts.get(each)) is not None
-            }
+            found = {each: copy_account(self._accounts[each]) for each in shard_ids}
+            shared = self._accounts.get(OF_NO_SHARD)
+            if shared is not None and found:
+                first = next(iter(found))
+                found[first] += shared
+        return found
 
     def take(self, shard_id: int) -> Account:
         """Return the account of a shard that is over, and forget it."""
         with self._lock:
-            account = self._accounts.pop(shard_id, Account())
+            account = self._accounts.pop(shard_id, None) or Account()
             shared = self._accounts.pop(OF_NO_SHARD, None)
         hosts = account.hosts.trim(KEPT_OF_A_SHARD)
         own = Account(account.seconds, account.sizes, hosts)
         return own if shared is None else own + shared
+
+
+class WorkerTime:
+    """The time and the CPU time of a worker while it has shards open.  Called from one thread."""
+
+    def __init__(self, clock: StageClock) -> None:
+        self._clock = clock
+        self._charged = (time.monotonic(), time.process_time())
+
+    def charge(self, *, is_open: bool) -> None:
+        """Charge the time since the last call; `is_open`: shards were open in it."""
+        before, self._charged = self._charged, (time.monotonic(), time.process_time())
+        if is_open:
+            self._clock.add(OF_NO_SHARD, Stage.WORKER, self._charged[0] - before[0])
+            self._clock.add(OF_NO_SHARD, Stage.WORKER_CPU, self._charged[1] - before[1])

@@ -65,6 +65,7 @@ class RunAccount:
             "workers": self.capacity.workers,
             "image_threads": self.capacity.image_threads,
             "transfers": self.capacity.transfers,
+            "cores": round(self.capacity.cores, 3),
             "account": replace(self.account, hosts=self.account.hosts.trim(MAX_HOSTS)).to_dict(),
             "bottleneck": self.bottleneck,
             "runs": self.runs,
@@ -85,7 +86,10 @@ class RunAccount:
                 int(values["rows"]),
                 int(values["successes"]),
                 Capacity(
-                    int(values["workers"]), int(values["image_threads"]), int(values["transfers"])
+                    int(values["workers"]),
+                    int(values["image_threads"]),
+                    int(values["transfers"]),
+                    float(values["cores"]),
                 ),
                 Account.from_dict(values["account"]),
                 None if said is None else str(said),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from img2dataset.accounting.account import Stage
 from img2dataset.accounting.clock import StageClock
 from img2dataset.accounting.hosts import HostCount
 from img2dataset.errors import Reason, RowError
@@ -74,8 +75,17 @@ class Attempts:
         if state is not AttemptState.DONE:
             self._counts[state] += 1
 
+    def charge_wait(self, attempt: Attempt, now: float) -> None:
+        """Charge the time for which an attempt has waited for a slot of its host, once."""
+        if attempt.admitted:
+            waited, attempt.admitted = now - attempt.admitted, 0.0
+            attempt.waited_s += waited
+            self.clock.add(attempt.shard, Stage.HOST_WAIT, waited)
+
     def deliver(self, attempt: Attempt, outcome: Body | Failure) -> None:
         """End an attempt: the one place where a row that was asked for leaves."""
+        if attempt.lookup_s:  # nothing was transferred since
+            self.clock.add(attempt.shard, Stage.DNS, attempt.lookup_s)
         self.move(attempt, AttemptState.DONE)
         if not attempt.rows:
             return
@@ -83,7 +93,7 @@ class Attempts:
         size = len(outcome.data) if isinstance(outcome, Body) else 0
         rows = len(attempt.rows)
         failures = 0 if size else rows
-        count = HostCount(rows, failures, attempt.spent_s, size)
+        count = HostCount(rows, failures, attempt.spent_s, size, attempt.waited_s)
         self.clock.add_host(attempt.shard, attempt.listed_host, count)
         self.duplicates -= len(attempt.rows) - 1
         if attempt.redirect is not None and isinstance(outcome, Failure) and not outcome.fetched:

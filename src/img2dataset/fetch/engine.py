@@ -308,7 +308,7 @@ class Engine:
 
     def _start(self, attempt: Attempt, now: float) -> None:
         attempt.began = now
-        self._clock.add(attempt.shard, Stage.HOST_WAIT, now - (attempt.admitted or now))
+        self._attempts.charge_wait(attempt, now)
         self._attempts.move(attempt, AttemptState.IN_FLIGHT)
         request = Request(
             attempt.url,
