@@ -110,7 +110,8 @@ def find_bottleneck(
         None if it is too early to say.
     """
     started = account.transfers + account.hosts.count_rows() >= MIN_TRANSFERS
-    if elapsed_s < MIN_SECONDS or not started:
+    worked = account.seconds.get(Stage.WORKER, elapsed_s)
+    if min(elapsed_s, worked) < MIN_SECONDS or not started:
         return None
     load = Load.of(account, capacity, elapsed_s)
     if load.storage >= STORE_BUSY and load.storage >= load.images:
