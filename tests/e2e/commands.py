@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,8 @@ class Running:
     def __init__(self, options: list[str], environment: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "img2dataset", *options],
-            stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
+            stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
         )  # fmt: skip
         self.errors = ""
         self._reader = threading.Thread(target=self._read)
@@ -46,7 +48,13 @@ class Running:
         self.until(lambda: text in self.errors, text, seconds)
 
     def end(self) -> int:
-        code = self.process.wait(SECONDS)
+        try:
+            code = self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler says where it was
+            self.process.wait()
+            self._reader.join()
+            raise AssertionError(f"not over after {SECONDS} s\n{self.errors}") from None
         self._reader.join()
         return code
 

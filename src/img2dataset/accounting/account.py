@@ -34,6 +34,8 @@ class Stage(StrEnum):
     RESIZE = "resize"
     """Resized, cropped, padded, blurred, as far as decoding does not do it."""
     ENCODE = "encode"
+    IMAGE_OTHER = "image_other"
+    """The rest of what a body takes in its thread: hashes, headers, marks, waits for the interpreter."""
     PACK = "pack"
     """Samples are put into the files of their shard."""
     UPLOAD = "upload"
@@ -47,7 +49,7 @@ class Stage(StrEnum):
 
 
 TRANSFER = (Stage.DNS, Stage.CONNECT, Stage.TLS, Stage.FIRST_BYTE, Stage.BODY)
-IMAGE = (Stage.DECODE, Stage.RESIZE, Stage.ENCODE)
+IMAGE = (Stage.DECODE, Stage.RESIZE, Stage.ENCODE, Stage.IMAGE_OTHER)
 STORE = (Stage.PACK, Stage.UPLOAD)
 
 
@@ -93,9 +95,9 @@ class Account:
         """Return the account as plain values, for JSON."""
         return {
             "seconds": {
-                stage.value: round(self.seconds[stage], 3)
+                stage.value: seconds
                 for stage in Stage
-                if self.seconds.get(stage, 0) > 0
+                if (seconds := round(self.seconds.get(stage, 0.0), 3)) > 0
             },
             "sizes": dict(self.sizes),
             "hosts": self.hosts.to_dict(),

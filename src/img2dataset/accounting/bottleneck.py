@@ -15,6 +15,9 @@ BUSY = 0.85
 """Share of the time from which on threads are what the rest waits for."""
 STORE_BUSY = 0.6
 """The same for packing and storing, which shares its thread with the handing over of rows."""
+MANY_WAITING = 8.0
+"""Bodies that wait for one image thread on average: then images come slower than bodies, however busy
+the threads are by their own time (other programs may have the cores)."""
 SLOTS_BUSY = 0.7
 """Share of the transfers allowed that are in flight on average."""
 BIG_SHARE = 0.4
@@ -71,6 +74,8 @@ class Load:
     cpu: float
     storage: float
     slots: float
+    bodies_waiting: float
+    """Bodies that wait for an image thread, for each of these, at a time."""
 
     @classmethod
     def of(cls, account: Account, capacity: Capacity, elapsed_s: float) -> Load:
@@ -87,6 +92,9 @@ class Load:
             cpu=account.add_up((Stage.WORKER_CPU,)) / time / cores if cores else 0.0,
             storage=account.add_up(STORE) / time,
             slots=account.add_up(TRANSFER) / time / max(1, capacity.transfers),
+            bodies_waiting=account.add_up((Stage.IMAGE_WAIT,))
+            / time
+            / max(1, capacity.image_threads),
         )
 
 
@@ -126,11 +134,12 @@ def find_bottleneck(
 
 def describe_cpu(load: Load) -> Bottleneck | None:
     """Say which threads, or whether all cores, are busy; None = neither."""
-    if load.images >= BUSY:
+    if load.images >= BUSY or load.bodies_waiting >= MANY_WAITING:
         return Bottleneck(
             BottleneckKind.IMAGES,
-            f"CPU: image threads are busy {format_share(load.images)} of the time; more cores or a "
-            "smaller image_size would help",
+            f"CPU: image threads are busy {format_share(load.images)} of the time, and "
+            f"{load.bodies_waiting:.0f} bodies wait for each of them; more cores or a smaller image_size "
+            "would help",
         )
     if load.fetch_cpu >= BUSY:
         return Bottleneck(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from img2dataset.accounting.account import TRANSFER, Account, Stage
 from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, HostCount, HostCounts
@@ -58,15 +58,15 @@ class StageClock:
             account.sizes["downloaded"] += count.size
             account.hosts.add(host, count)
 
-    def peek(self, shard_ids: Iterable[int]) -> dict[int, Account]:
+    def peek(self, shard_ids: Collection[int]) -> dict[int, Account]:
         """Return what shards under way have taken so far, with their hosts if they are few.  What
         is of no shard is with the first."""
         with self._lock:
-            found = {each: copy_account(self._accounts[each]) for each in shard_ids}
-            shared = self._accounts.get(OF_NO_SHARD)
-            if shared is not None and found:
-                first = next(iter(found))
-                found[first] += shared
+            known = self._accounts
+            found = {each: copy_account(known[each]) for each in shard_ids if each in known}
+            first = next(iter(shard_ids), None)
+            if first is not None and OF_NO_SHARD in known:
+                found[first] = found.get(first, Account()) + known[OF_NO_SHARD]
         return found
 
     def take(self, shard_id: int) -> Account:

@@ -31,6 +31,8 @@ class Attempts:
         self._deliver = deliver
         self._by_url: dict[str, Attempt] = {}  # by the URL of the list, until it is delivered
         self._counts = dict.fromkeys(AttemptState, 0)
+        self.room_wait_s = 0.0
+        """Seconds for which no transfer could start, since the stages after the engine were full."""
         self.duplicates = 0
         """Rows whose URL is under way for another row."""
 
@@ -78,7 +80,7 @@ class Attempts:
     def charge_wait(self, attempt: Attempt, now: float) -> None:
         """Charge the time for which an attempt has waited for a slot of its host, once."""
         if attempt.admitted:
-            waited, attempt.admitted = now - attempt.admitted, 0.0
+            waited, attempt.admitted = now - self.room_wait_s - attempt.admitted, 0.0
             attempt.waited_s += waited
             self.clock.add(attempt.shard, Stage.HOST_WAIT, waited)
 

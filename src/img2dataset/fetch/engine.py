@@ -227,7 +227,9 @@ class Engine:
             self._cpu_used = used
         self._loop.wait(self._next_timeout(now))
         if self._waits_for_room:
-            self._clock.add(OF_NO_SHARD, Stage.ROOM_WAIT, time.monotonic() - now)
+            waited = time.monotonic() - now
+            self._attempts.room_wait_s += waited
+            self._clock.add(OF_NO_SHARD, Stage.ROOM_WAIT, waited)
         for ended in self._transfers.ended():
             self._endings.end(ended)
         self._gates.take_names()

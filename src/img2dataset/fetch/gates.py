@@ -151,7 +151,7 @@ class Gates:
             case Failure() as failure:
                 self._fail(attempt, failure, now)
             case admitted:
-                attempt.admitted = now
+                attempt.admitted = now - self._attempts.room_wait_s
                 self._attempts.move(attempt, AttemptState.AT_HOST)
                 if admitted:
                     self._hosts.make_ready(name, attempt)

@@ -31,6 +31,7 @@ SHOWN: Mapping[Stage, tuple[str, str]] = {
     Stage.DECODE: ("decode", "main"),
     Stage.RESIZE: ("resize", "filtered"),
     Stage.ENCODE: ("encode", "machine"),
+    Stage.IMAGE_OTHER: ("other", "gone"),
     Stage.PACK: ("pack", "unknown"),
     Stage.UPLOAD: ("upload", "no-image"),
 }

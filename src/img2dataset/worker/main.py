@@ -93,7 +93,6 @@ class Worker:
             ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),
             options.max_decode_seconds,
             self._say,
-            self._clock,
         )
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(

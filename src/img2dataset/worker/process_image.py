@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from time import perf_counter
 from typing import TYPE_CHECKING
 
-from img2dataset.accounting.account import IMAGE, Stage
-from img2dataset.accounting.clock import StageClock
-from img2dataset.errors import RowError
 from img2dataset.images import ImageConfig, make_processor
 from img2dataset.process.watchdog import Watch
 from img2dataset.records import Body, EncodedImage, Row
@@ -25,13 +21,10 @@ class ImageStage:
     """Processes images, in any number of threads, and limits each of them to `seconds` of CPU
     time."""
 
-    def __init__(
-        self, config: ImageConfig, seconds: float, say: Callable[[str], None], clock: StageClock
-    ) -> None:
+    def __init__(self, config: ImageConfig, seconds: float, say: Callable[[str], None]) -> None:
         self._config = config
         self._seconds = seconds
         self._say = say
-        self._clock = clock
         self._processor = make_processor(config)
         self._watch = Watch(seconds)
         self._sandbox: Sandbox | None = None
@@ -65,16 +58,6 @@ class ImageStage:
         Raises:
             RowError: it has no image to store.
         """
-        began = perf_counter()
-        try:
-            image = self._process(row, body)
-        except RowError:
-            self._clock.add(row.shard, Stage.DECODE, perf_counter() - began)
-            raise
-        self._clock.add_image(row.shard, zip(IMAGE, image.seconds, strict=True), len(image.data))
-        return image
-
-    def _process(self, row: Row, body: Body) -> EncodedImage:
         if self._sandbox is not None and self.is_isolated(row):
             return self._sandbox.process(body.data, row.boxes)
         with self._watch.over(lambda: self._give_up(row)):

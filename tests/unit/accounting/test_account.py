@@ -1,0 +1,99 @@
+"""Accounts add up, are bounded, and come back from JSON."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import threading
+
+import pytest
+
+from img2dataset.accounting.account import Account, Stage
+from img2dataset.accounting.clock import OF_NO_SHARD, StageClock
+from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, MAX_COUNTED, HostCount, HostCounts
+
+
+def make_account(seconds: float, host: str = "a", rows: int = 1, failures: int = 0) -> Account:
+    clock = StageClock()
+    clock.add_transfer(0, (0.0, seconds, 0.0, 2 * seconds, 0.5))
+    clock.add_image(0, [(Stage.DECODE, seconds)], 10)
+    clock.add_host(0, host, HostCount(rows, failures, seconds, 100))
+    return clock.take(0)
+
+
+def test_accounts_add_up() -> None:
+    account = make_account(1.0) + make_account(2.0, "b") + make_account(3.0)
+
+    assert account.seconds[Stage.CONNECT] == 6.0
+    assert account.seconds[Stage.FIRST_BYTE] == 12.0
+    assert (account.transfers, account.downloaded_bytes, account.stored_bytes) == (3, 300, 30)
+    assert account.hosts.by_host == {"a": HostCount(2, 0, 4.0, 200), "b": HostCount(1, 0, 2.0, 100)}
+
+
+def test_adding_changes_neither() -> None:
+    one, other = make_account(1.0), make_account(2.0)
+    assert one + other
+    assert one.seconds[Stage.CONNECT] == 1.0
+    assert one.hosts.by_host["a"].rows == 1
+
+
+def test_an_account_comes_back_from_json_and_from_a_pipe() -> None:
+    account = make_account(1.25, "host", 3, 2)
+    assert Account.from_dict(json.loads(json.dumps(account.to_dict()))) == account
+    assert pickle.loads(pickle.dumps(account)) == account
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"seconds": 1}, {"seconds": {"dns": "x"}, "sizes": {}, "hosts": {}},
+     {"seconds": {}, "sizes": {}, "hosts": {"a": [1]}}],
+)  # fmt: skip
+def test_other_values_are_no_account(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        Account.from_dict(values)
+
+
+def test_a_stage_of_a_newer_version_is_left_out() -> None:
+    values = {"seconds": {"dns": 1.0, "teleport": 2.0}, "sizes": {}, "hosts": {}}
+    assert Account.from_dict(values).seconds == {"dns": 1.0}
+
+
+def test_of_many_hosts_the_busiest_and_the_worst_are_kept() -> None:
+    total = HostCounts()
+    for shard in range(50):
+        hosts = HostCounts()
+        hosts.add("busy", HostCount(1000, 0, 1.0, 1))
+        hosts.add("bad", HostCount(500, 500, 1.0, 0))
+        for number in range(300):
+            hosts.add(f"{shard}-{number}", HostCount(number % 3 + 1))
+        total += hosts.trim(KEPT_OF_A_SHARD)
+
+    assert len(total.by_host) <= MAX_COUNTED
+    assert total.by_host["busy"].rows == 50_000
+    assert total.worst(5) == [("bad", HostCount(25_000, 25_000, 50.0, 0))]
+    assert [host for host, _ in total.busiest(2)] == ["busy", "bad"]
+
+
+def test_what_is_done_for_all_shards_is_charged_once() -> None:
+    clock = StageClock()
+    clock.add(OF_NO_SHARD, Stage.FETCH_CPU, 2.0)
+    clock.add(1, Stage.PACK, 1.0)
+    assert clock.peek([1, 7])[1].seconds == {Stage.PACK: 1.0, Stage.FETCH_CPU: 2.0}
+    assert clock.take(1).seconds == {Stage.PACK: 1.0, Stage.FETCH_CPU: 2.0}
+    assert not clock.take(1)
+    assert clock.peek([1]) == {}
+
+
+def test_threads_lose_no_seconds() -> None:
+    clock = StageClock()
+
+    def work() -> None:
+        for _ in range(5000):
+            clock.add(0, Stage.DECODE, 1.0)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert clock.take(0).seconds[Stage.DECODE] == 20_000.0
