@@ -8,6 +8,7 @@ JPEGs of 1 to 3 kB, beside which everything else weighs most; the way "not decod
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--photos", type=Path)
     flags = parser.parse_args()
+    for source in (flags.other, HERE):  # else one of them may compile itself in each run
+        compileall.compile_dir(source, quiet=1)
     with TemporaryDirectory(prefix="img2dataset-accounting-") as name:
         folder = Path(name)
         photos = flags.photos or folder / "small"

@@ -117,7 +117,7 @@ def find_bottleneck(
     Returns:
         None if it is too early to say.
     """
-    started = account.transfers + account.hosts.count_rows() >= MIN_TRANSFERS
+    started = max(account.transfers, account.hosts.count_rows()) >= MIN_TRANSFERS
     worked = account.seconds.get(Stage.WORKER, elapsed_s)
     if min(elapsed_s, worked) < MIN_SECONDS or not started:
         return None

@@ -1,7 +1,7 @@
 """What runs took <-> a small file in the hidden folder, so that a report can tell afterwards.
 
 Each part of a run has a file of its own: the newest runs, and the sum of those before.  Old readers pass
-it by, and however often a dataset is completed, it stays small: 200 kB at most.
+it by, and however often a dataset is completed, it stays small.
 """
 
 from __future__ import annotations
@@ -100,9 +100,10 @@ class RunAccount:
 
 
 def accounts_name(part_of: tuple[int, int]) -> str:
-    """Return the name of the file of a part: (number, parts)."""
+    """Return the name of the file of a part, (number, parts); it is JSON without that suffix, as the
+    identity."""
     number, parts = part_of
-    return f"{ACCOUNTS}/{number}-of-{parts}.json"
+    return f"{ACCOUNTS}/{number}-of-{parts}"
 
 
 def read_accounts(folder: Folder, name: str) -> list[RunAccount]:
@@ -116,7 +117,7 @@ def read_accounts(folder: Folder, name: str) -> list[RunAccount]:
 
 def read_all_accounts(folder: Folder) -> list[RunAccount]:
     """Read the files of all parts, oldest run first."""
-    names = [f"{ACCOUNTS}/{name}" for name in folder.names(ACCOUNTS) if name.endswith(".json")]
+    names = [f"{ACCOUNTS}/{name}" for name in folder.names(ACCOUNTS)]
     runs = [run for name in sorted(names) for run in read_accounts(folder, name)]
     return sorted(runs, key=lambda run: run.began)
 

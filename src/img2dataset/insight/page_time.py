@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from img2dataset.insight.findings import Findings
 from img2dataset.pages.svg import count, text
-from img2dataset.reports.account_charts import draw_busiest, draw_stages
+from img2dataset.reports.account_charts import draw_stages
 from img2dataset.reports.view import format_duration
 from img2dataset.text import plural
 
 
 def show_time(findings: Findings) -> str:
-    """Show what limited the runs, their stages, and hosts if no table has them."""
+    """Show what limited the runs, and their stages."""
     time = findings.time
     if time is None:
         return ""
@@ -22,5 +22,4 @@ def show_time(findings: Findings) -> str:
         f"{speed:,.0f} rows per second, {account.downloaded_bytes / 1e6:,.1f} MB downloaded, "
         f"{account.stored_bytes / 1e6:,.1f} MB of images stored."
     )
-    hosts = draw_busiest(account) if findings.hosts is None else ""
-    return f'{sentence}<p class="dim">{text(facts)}</p>{draw_stages(account)}{hosts}'
+    return f'{sentence}<p class="dim">{text(facts)}</p>{draw_stages(account)}'

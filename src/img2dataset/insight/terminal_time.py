@@ -50,7 +50,7 @@ def draw_bar(name: str, seconds: float, share: float, width: int) -> str:
 
 
 def list_busiest(findings: Findings) -> Iterator[tuple[str, str]]:
-    """List the hosts with the most rows, and, if no table has them, those with the most failures."""
+    """List the hosts with the most rows, with what their downloads took."""
     if findings.time is None or len(findings.time.account.hosts.by_host) < 2:
         return
     account = findings.time.account
@@ -58,10 +58,6 @@ def list_busiest(findings: Findings) -> Iterator[tuple[str, str]]:
     yield from (
         ("  ", describe_host(host, account)) for host, _ in account.hosts.busiest(MAX_HOSTS)
     )
-    worst = account.hosts.worst(MAX_HOSTS)
-    if findings.hosts is None and worst:
-        yield "", "Hosts with the most failed downloads"
-        yield from (("  ", describe_host(host, account)) for host, _ in worst)
 
 
 def describe_host(host: str, account: Account) -> str:
