@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from os import cpu_count
 
+from img2dataset.dataset.accounts import read_all_accounts
 from img2dataset.dataset.identity import load_sections
 from img2dataset.dataset.layout import Layout, StoredShard, read_layout
 from img2dataset.dataset.stats import read_stats
@@ -34,7 +35,6 @@ from img2dataset.insight.hosts import HostCounts
 from img2dataset.insight.one_row import read_row
 from img2dataset.insight.reasons import ReasonCounts
 from img2dataset.insight.retry_command import RetryAdvice, advise_retry
-from img2dataset.insight.run_times import find_time
 from img2dataset.insight.shard_facts import SUCCESS, BatchFacts, FailureCount, read_batches
 from img2dataset.insight.survival import list_published
 from img2dataset.storage.folder import Folder
@@ -207,7 +207,7 @@ def make_findings(folder: Folder, layout: Layout, merged: Merged) -> Findings:
         points=tuple(merged.points),
         published=list_published(folder.url, sections),
         unreadable=tuple(merged.problems),
-        time=find_time(folder),
+        runs=tuple(read_all_accounts(folder)),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from img2dataset.accounting.account import Account
+from img2dataset.dataset.accounts import RunAccount
 from img2dataset.reports.words import advise, explain
 
 
@@ -150,6 +151,19 @@ class TimeFindings:
     bottleneck: str
     """What limited the longest of them that could tell; empty if none could."""
 
+    @classmethod
+    def of(cls, runs: Sequence[RunAccount]) -> TimeFindings:
+        """Add up what runs took."""
+        told = (run for run in runs if run.bottleneck)
+        longest = max(told, key=lambda run: run.elapsed, default=None)
+        return cls(
+            runs=sum(run.runs for run in runs),
+            rows=sum(run.rows for run in runs),
+            elapsed=sum(run.elapsed for run in runs),
+            account=sum((run.account for run in runs), Account()),
+            bottleneck=(longest.bottleneck or "") if longest else "",
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -218,8 +232,13 @@ class Findings:
     published: tuple[Published, ...]
     unreadable: tuple[str, ...]
     """What is damaged, one text for each shard; its rows are missing above."""
-    time: TimeFindings | None = None
-    """None if no run recorded it: img2dataset 1.47.0, or a run of less than a moment."""
+    runs: tuple[RunAccount, ...] = ()
+    """What runs took, oldest first; empty for a dataset of the old tool."""
+
+    @property
+    def time(self) -> TimeFindings | None:
+        """Where the time of all runs went; None if none recorded it."""
+        return TimeFindings.of(self.runs) if self.runs else None
 
     @property
     def success_share(self) -> float:
@@ -228,7 +247,8 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        document = asdict(replace(self, time=None))
+        document = asdict(replace(self, runs=()))
+        document["runs"] = [run.to_dict() for run in self.runs]
         document["time"] = None if self.time is None else self.time.to_dict()
         for reason, plain in zip(self.reasons, document["reasons"], strict=True):
             plain.update(meaning=reason.meaning, advice=reason.advice)
