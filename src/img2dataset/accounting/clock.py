@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from img2dataset.accounting.account import TRANSFER, Account, Stage
+from img2dataset.accounting.account import IMAGE, TRANSFER, Account, Stage
 from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, HostCount, HostCounts
 
 OF_NO_SHARD = -1
 """For what a worker does for all of its shards; it is charged to the next one that ends."""
+QUEUED_IMAGE = (Stage.IMAGE_WAIT, *IMAGE)
 MAX_SHOWN_HOSTS = 100
 """Hosts of a shard under way that are looked at; of more, no few hold up the others."""
 
@@ -34,12 +35,19 @@ class StageClock:
         with self._lock:
             self._accounts[shard_id].seconds[stage] += seconds
 
-    def add_image(self, shard_id: int, seconds: Iterable[tuple[Stage, float]], size: int) -> None:
-        """Charge what one image took; `size` = its bytes, 0 if there is none."""
+    def add_image(self, shard_id: int, seconds: tuple[float, ...], size: int) -> None:
+        """Charge what one image took.
+
+        Args:
+            shard_id: the shard of its row.
+            seconds: its wait for a thread, and those of the stages of IMAGE, in order.
+            size: its bytes, 0 if there is none.
+        """
         with self._lock:
             account = self._accounts[shard_id]
-            for stage, each in seconds:
-                account.seconds[stage] += each
+            for stage, each in zip(QUEUED_IMAGE, seconds, strict=True):
+                if each > 0:
+                    account.seconds[stage] += each
             account.sizes["stored"] += size
 
     def add_transfer(self, shard_id: int, seconds: tuple[float, ...]) -> None:
