@@ -60,9 +60,11 @@ class StageClock:
                     account.seconds[stage] += each
 
     def add_host(self, shard_id: int, host: str, count: HostCount) -> None:
-        """Count what a host did for rows that are over."""
+        """Count what a host did for rows that are over, and charge their wait for it."""
         with self._lock:
             account = self._accounts[shard_id]
+            if count.waited > 0:
+                account.seconds[Stage.HOST_WAIT] += count.waited
             account.sizes["downloaded"] += count.size
             account.hosts.add(host, count)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any, NamedTuple
 
 KEPT_OF_A_SHARD = 50
@@ -29,13 +30,7 @@ class HostCount(NamedTuple):
     """Seconds for which its rows waited until it might be asked."""
 
     def plus(self, other: HostCount) -> HostCount:
-        return HostCount(
-            self.rows + other.rows,
-            self.failures + other.failures,
-            self.seconds + other.seconds,
-            self.size + other.size,
-            self.waited + other.waited,
-        )
+        return HostCount._make(map(add, self, other))
 
 
 @dataclass(frozen=True, slots=True)

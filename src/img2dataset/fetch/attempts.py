@@ -77,12 +77,11 @@ class Attempts:
         if state is not AttemptState.DONE:
             self._counts[state] += 1
 
-    def charge_wait(self, attempt: Attempt, now: float) -> None:
-        """Charge the time for which an attempt has waited for a slot of its host, once."""
+    def end_wait(self, attempt: Attempt, now: float) -> None:
+        """Note for how long an attempt has waited for a slot of its host; it is charged at its end."""
         if attempt.admitted:
-            waited, attempt.admitted = now - self.room_wait_s - attempt.admitted, 0.0
-            attempt.waited_s += waited
-            self.clock.add(attempt.shard, Stage.HOST_WAIT, waited)
+            attempt.waited_s += now - self.room_wait_s - attempt.admitted
+            attempt.admitted = 0.0
 
     def deliver(self, attempt: Attempt, outcome: Body | Failure) -> None:
         """End an attempt: the one place where a row that was asked for leaves."""

@@ -310,7 +310,7 @@ class Engine:
 
     def _start(self, attempt: Attempt, now: float) -> None:
         attempt.began = now
-        self._attempts.charge_wait(attempt, now)
+        self._attempts.end_wait(attempt, now)
         self._attempts.move(attempt, AttemptState.IN_FLIGHT)
         request = Request(
             attempt.url,
