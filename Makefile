@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # Tests start hundreds of processes: without bytecode files each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-all check check-static format lint types layers docs bench \
+.PHONY: help demo test test-all check check-static format lint types layers docs docs-site bench \
         bench-fetch bench-images bench-lists bench-scale bench-memory chaos fuzz fuzz-compiled \
         check-compilers wheels workflows clean
 
@@ -62,10 +62,21 @@ layers: $(VENV)/tested
 docs: $(VENV)/tested  ## check that the generated pages are current (docs/generate.py writes them)
 	$(BIN)/python docs/generate.py --check
 
-workflows: $(VENV)/tested  ## check .github/workflows: their schema, and what makes them unsafe
+$(VENV)/documenting: $(VENV)/installed
+	@$(PIP) install -e '.[docs]'
+	@touch $@
+
+# from the beginning each time: what Sphinx keeps of a build misses pages that have moved
+docs-site: $(VENV)/documenting  ## build the documentation site into docs/_build; a warning is an error
+	$(BIN)/python -m sphinx -q -n -W --keep-going -E -a -d .sphinx docs docs/_build
+
+workflows: $(VENV)/tested  ## check .github and the Dockerfile: schemas, and what is unsafe
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/installed  ## compare whole commands with the old tool and a script (ARGS="--photos FOLDER")
 	$(BIN)/python -m benchmarks.run $(ARGS)
@@ -112,4 +123,4 @@ wheels: $(VENV)/released  ## build dist/, the sdist and the wheel as released, c
 	$(BIN)/python -m tests.wheels $(ARGS)
 
 clean:  ## remove all that make made
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo build dist docs/_build .sphinx *.egg-info

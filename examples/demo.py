@@ -1,9 +1,11 @@
 """Make a small image dataset in demo/ and show what is in it; needs no network.
 
     python examples/demo.py
+    python examples/demo.py --serve
 
 Draws forty images, serves them on 127.0.0.1 together with a few bad URLs, runs the real command
-line on the list, and shows the result.
+line on the list, and shows the result.  With --serve it writes demo/list.csv, and serves the images
+until Ctrl-C, so that you can run the command line yourself.
 """
 # ruff: noqa: T201, INP001, S603  (a script for people: it prints, and runs img2dataset)
 
@@ -19,8 +21,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -50,12 +52,17 @@ SHAPES = ("circle", "square", "star", "rings", "waves")
 SIZES = ((480, 360), (360, 480), (640, 360), (400, 400), (320, 200))
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
+    if words not in ([], ["--serve"]):
+        print("usage: python examples/demo.py [--serve]", file=sys.stderr)
+        return 2
     shutil.rmtree(DEMO, ignore_errors=True)
     DEMO.mkdir()
     pictures = dict(draw(n) for n in range(PICTURES))
     with serving(pictures) as address:
         write_list(address, pictures)
+        if words:
+            return wait_for_the_end(address)
         command = [
             *("-m", "img2dataset"),
             *("--url_list", shown(LIST)),
@@ -77,6 +84,14 @@ def main() -> int:
     show_statuses()
     make_contact_sheet()
     print(f"\nNow open {shown(SHEET)}: every image of the dataset on one page.")
+    return 0
+
+
+def wait_for_the_end(address: str) -> int:
+    print(f"Serving {PICTURES} images at {address}; {shown(LIST)} is the list.  Ctrl-C ends it.")
+    sys.stdout.flush()
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
     return 0
 
 
@@ -225,8 +240,8 @@ def show_one_json() -> None:
 
 def show_statuses() -> None:
     """Count the outcomes in the Parquet table, which has every row of the list."""
-    table = pq.read_table(sorted(DATASET.glob("*.parquet")))
-    print(f"\n{shown(DATASET)}/*.parquet, the outcomes of the {table.num_rows} rows:")
+    table = pq.read_table(sorted(DATASET.glob("[0-9]*.parquet")))
+    print(f"\n{shown(DATASET)}/00000.parquet, the outcomes of the {table.num_rows} rows:")
     pairs = zip(table["status"].to_pylist(), table["error_message"].to_pylist(), strict=True)
     for (status, message), count in Counter(pairs).most_common():
         print(f"  {count:3d}  {status:<20} {message or ''}")
@@ -247,4 +262,4 @@ def make_contact_sheet() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

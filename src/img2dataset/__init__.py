@@ -15,7 +15,7 @@ from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual
 if TYPE_CHECKING:
     from img2dataset._download import download
     from img2dataset._stream import astream, stream
-    from img2dataset.api import card, index, inspect, push, verify, write_report
+    from img2dataset.api import card, estimate, index, inspect, push, verify, write_report
     from img2dataset.errors import (
         DamagedError,
         Img2datasetError,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RunError,
         SourceError,
     )
+    from img2dataset.estimation.findings import Estimate
     from img2dataset.insight.findings import Findings
     from img2dataset.publishing.indexed import Indexed
     from img2dataset.report import Progress, Report
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncStream",
     "DamagedError",
+    "Estimate",
     "Findings",
     "Img2datasetError",
     "Indexed",
@@ -58,6 +60,7 @@ __all__ = [
     "astream",
     "card",
     "download",
+    "estimate",
     "index",
     "inspect",
     "push",
@@ -69,7 +72,7 @@ __all__ = [
 _HOMES = {
     "_download": ("download",),
     "_stream": ("astream", "stream"),
-    "api": ("card", "index", "inspect", "push", "verify", "write_report"),
+    "api": ("card", "estimate", "index", "inspect", "push", "verify", "write_report"),
     "errors": (
         "DamagedError",
         "Img2datasetError",
@@ -80,6 +83,7 @@ _HOMES = {
         "SourceError",
     ),
     "publishing.indexed": ("Indexed",),
+    "estimation.findings": ("Estimate",),
     "insight.findings": ("Findings",),
     "report": ("Progress", "Report"),
     "reports": ("Reporter",),

@@ -72,6 +72,10 @@ def download(
     dashboard: bool | int = False,
     verbose: bool = False,
     quiet: bool = False,
+    progress: Literal['auto', 'bar', 'lines', 'json', 'none'] = 'auto',
+    log_format: Literal['text', 'json'] = 'text',
+    metrics_port: int | None = None,
+    metrics_address: str = '127.0.0.1',
     card: bool = True,
     columns: Sequence[str] | None = None,
     delimiter: str | None = None,
@@ -82,6 +86,7 @@ def download(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    limit: int | None = None,
     url_schemes: Sequence[str] | None = None,
     reporters: Sequence[Reporter] | None = None,
 ) -> Report:
@@ -212,8 +217,18 @@ def download(
             free port from 8260, or at the port given (default: False)
         verbose: on a terminal, show the total after each shard too, as in logs (default:
             False)
-        quiet: print nothing but errors; the exit code says the rest (in Python, the report)
-            (default: False)
+        quiet: print nothing but errors, whatever progress says; the exit code says the rest
+            (in Python, the report) (default: False)
+        progress: how the run shows how far it is, on stderr; auto: bar on a terminal and in
+            a notebook, lines elsewhere; bar: a display that moves; in a notebook, one cell;
+            lines: dated lines, at growing intervals; json: a JSON object on a line each second,
+            and log_format=json; none: notices and the summary only (default: 'auto')
+        log_format: how lines on stderr are written; text: for people; json: each line is a
+            JSON object (default: 'text')
+        metrics_port: serve metrics for Prometheus on this port while the run lasts; 0 = a
+            free one, which is said (needs img2dataset[metrics]) (default: None)
+        metrics_address: address that metrics are served at; 0.0.0.0 = all of this
+            machine's, for anybody who can reach it (default: '127.0.0.1')
         card: at the end, write what lets others load the dataset: README.md (the dataset
             card), croissant.json and, with files, metadata.parquet (default: True)
         columns: names of the columns of csv or tsv files that have no header, in their
@@ -237,6 +252,9 @@ def download(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        limit: take only the first rows, so many, of the list as it would be processed
+            (after where, shuffle and deduplicate): for a trial, in a folder of its own; None =
+            all (default: None)
         url_schemes: schemes of the URLs in the list that are fetched, such as
             http,https,s3: http and https by this program, others by fsspec, with the
             credentials that it finds; file also allows absolute local paths. All other rows

@@ -66,6 +66,7 @@ def stream(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    limit: int | None = None,
     url_schemes: Sequence[str] | None = None,
     failures: Literal['skip', 'yield'] = 'skip',
     ordered: bool = False,
@@ -186,6 +187,9 @@ def stream(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        limit: take only the first rows, so many, of the list as it would be processed
+            (after where, shuffle and deduplicate): for a trial, in a folder of its own; None =
+            all (default: None)
         url_schemes: schemes of the URLs in the list that are fetched, such as
             http,https,s3: http and https by this program, others by fsspec, with the
             credentials that it finds; file also allows absolute local paths. All other rows
@@ -266,6 +270,7 @@ def astream(
     deduplicate: Literal['url'] | None = None,
     duplicate_captions: Literal['first', 'all'] = 'first',
     shuffle: int | None = None,
+    limit: int | None = None,
     url_schemes: Sequence[str] | None = None,
     failures: Literal['skip', 'yield'] = 'skip',
     ordered: bool = False,
@@ -386,6 +391,9 @@ def astream(
             all_captions (default: 'first')
         shuffle: seed of a random order of the rows, for lists sorted by host; the same seed
             gives the same order (default: None)
+        limit: take only the first rows, so many, of the list as it would be processed
+            (after where, shuffle and deduplicate): for a trial, in a folder of its own; None =
+            all (default: None)
         url_schemes: schemes of the URLs in the list that are fetched, such as
             http,https,s3: http and https by this program, others by fsspec, with the
             credentials that it finds; file also allows absolute local paths. All other rows

@@ -8,6 +8,8 @@ from inspect import Parameter, signature
 from os import PathLike
 from typing import Any, Literal, Protocol, TypeAlias
 
+from img2dataset.estimation import DEFAULT_SAMPLE
+from img2dataset.estimation.findings import Estimate
 from img2dataset.insight.findings import Findings
 from img2dataset.options import Options
 from img2dataset.options.describing import describe_option, fill_text, make_annotation
@@ -21,6 +23,7 @@ __all__ = [
     "Literal",
     "UrlList",
     "card",
+    "estimate",
     "index",
     "inspect",
     "make_docstring",
@@ -205,6 +208,35 @@ def write_report(output_folder: str, html: str | None = None, *, seed: int = 0) 
     from img2dataset.insight.main import write_page  # noqa: PLC0415  (heavy, as run)
 
     return write_page(output_folder, html, seed)[0]
+
+
+def estimate(
+    url_list: Any, *, sample: int = DEFAULT_SAMPLE, seed: int = 0, **options: Any
+) -> Estimate:
+    """Say what a run of a list would give, from a random sample of its rows; nothing is stored.
+
+    Reads the whole list once, in bounded memory, and fetches and processes the sample as
+    `download` does with the same options.
+
+    Args:
+        url_list: the list, as `download` takes it.
+        sample: rows to fetch; four times as many halve the intervals.
+        seed: the same list, sample and seed give the same rows.
+        options: those of `download`; the estimate is of a run with them.
+
+    Returns:
+        Estimate: success with its interval, classes of failures, time, bytes, disk, hosts,
+        duplicates, and the command of the run; `to_dict()` is for JSON.
+
+    Raises:
+        OptionError: an option, or the list, cannot be used.
+        SourceError: the list became unreadable.
+        RunError: workers do not start.
+    """
+    refuse_unknown("estimate", options, [*OPTION_NAMES, "sample", "seed"])
+    from img2dataset.estimation.main import estimate_list  # noqa: PLC0415  (heavy, as run)
+
+    return estimate_list({"url_list": url_list, **options}, sample, seed, lambda _: None)
 
 
 def push(output_folder: str, destination: str, *, public: bool = False) -> str:

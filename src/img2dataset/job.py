@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from img2dataset.options import Options
 from img2dataset.sources import SourceConfig
 
+REQUEST_SECONDS = "_request_seconds"
+"""Key, in the metadata that are sent with a sample, of the time of its last request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sending:
@@ -16,6 +19,9 @@ class Sending:
     """Of bodies and images that may wait in the worker."""
     sends_failures: bool
     """Whether the metadata of failed rows are wanted."""
+    sends_times: bool = False
+    """Whether the metadata have REQUEST_SECONDS, or None if it is not known; only with
+    save_fetch_metadata it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class ResponseInfo:
     """When the answer was in, or had failed: seconds since the epoch."""
     body_bytes: int | None
     """Length of the body as it came, encodings undone; None = there was none."""
+    request_seconds: float | None = None
+    """Time of the last request; not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", README.read_text(), re.DOTALL)
 RUN_ELSEWHERE = {
     "make demo": "by .ci/run",
+    "make test": "by .ci/run",
     "pip install .": "by .ci/run, through make",
 }
 
@@ -54,8 +55,9 @@ def test_what_the_readme_shows_works(folder: Path) -> None:
         assert result.returncode == 0, f"{code}\n{result.stderr}"
 
 
-def test_the_key_in_the_readme_is_the_one_that_is_made() -> None:
-    match = re.search(r"Row (\d+) of shard (\d+) is `(\d+)`", README.read_text())
+def test_the_key_in_the_reference_is_the_one_that_is_made() -> None:
+    page = README.parent / "docs" / "formats.md"
+    match = re.search(r"row (\d+) of shard (\d+) is `(\d+)`", page.read_text())
     assert match is not None
     options = Options("urls.txt")
     digits = key_digits(options.number_sample_per_shard)
@@ -65,7 +67,8 @@ def test_the_key_in_the_readme_is_the_one_that_is_made() -> None:
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
-    pages = [README, *(README.parent / "docs").rglob("*.md")]
+    pages = [*README.parent.glob("*.md"), *(README.parent / "examples").glob("*.md")]
+    pages += (README.parent / "docs").rglob("*.md")
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

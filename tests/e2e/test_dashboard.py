@@ -62,7 +62,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             str(tmp_path / "list.csv"), "--input_format=csv", "--caption_col=caption",
             f"--output_folder={output}", "--output_format=webdataset", "--image_size=64",
             "--number_sample_per_shard=10", "--processes_count=1", "--thread_count=64",
-            "--timeout=60", "--dashboard",
+            "--timeout=600", "--dashboard",
         ])  # fmt: skip
         running.until_it_says("dashboard: http://127.0.0.1:")
         running.until((output / "00004_stats.json").exists, "five shards")

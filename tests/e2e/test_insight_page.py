@@ -98,7 +98,7 @@ def test_charts_have_data(browser: Browser, page_file: Path) -> None:
     page, _ = open_page(browser, page_file, 1200, "light")
 
     charts = page.locator("figure.chart")
-    assert charts.count() == 6
+    assert charts.count() == 7
     for number in range(charts.count()):
         chart = charts.nth(number)
         shape = chart.locator("svg[role=img] rect:not(.track), svg[role=img] polyline").first

@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("src", "tests", "docs", "examples", "benchmarks", ".ci", ".github")
+FOLDERS = ("src", "tests", "docs", "examples", "benchmarks", ".ci", ".devcontainer", ".github")
 FILES = (
     "pyproject.toml",
     "setup.py",
@@ -26,6 +26,12 @@ FILES = (
     "Makefile",
     "README.md",
     "CHANGELOG.md",
+    ".dockerignore",
+    "CITATION.cff",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "Dockerfile",
+    "SECURITY.md",
     "LICENSE",
 )
 MADE = ("__pycache__", "*.pyc", "*.so", "*.pyd", "*.egg-info", ".old-venv", "_build")

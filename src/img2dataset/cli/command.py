@@ -18,6 +18,7 @@ from img2dataset.process.startup import start_minimal
 from img2dataset.report import Report
 from img2dataset.reports import Reporter, find_reporters
 from img2dataset.reports.advice import ONCE_ONLY, SAME_COMMAND
+from img2dataset.reports.display import writes_json
 
 Run = Callable[[Options, Sequence[Reporter]], Report]
 
@@ -47,17 +48,18 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
             asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
-        _say(f"error: {error}")
+        _complain("error", str(error), asked)
         return BAD_USAGE
     except SourceError as error:
         # the dataset is then compared with the list as it is: see list_changes.py
-        _say(f"error: {error}; what is stored stays: mend the list, then {_advise_resuming(asked)}")
+        then = f"mend the list, then {_advise_resuming(asked)}"
+        _complain("error", f"{error}; what is stored stays: {then}", asked)
         return NOT_DONE
     except Img2datasetError as error:
-        _say(f"error: {error}; what is stored stays: {_advise_resuming(asked)}")
+        _complain("error", f"{error}; what is stored stays: {_advise_resuming(asked)}", asked)
         return NOT_DONE
     except KeyboardInterrupt as interrupt:
-        _say(f"interrupted: {_advise_resuming(asked)}")
+        _complain("interrupted", _advise_resuming(asked), asked)
         return _find_exit_code(interrupt)
 
 
@@ -148,6 +150,18 @@ def _write_report(words: Sequence[str]) -> int:
     return run_report(words, _show, _say)
 
 
+def _estimate(words: Sequence[str]) -> int:
+    from img2dataset.cli.estimate import run_estimate  # noqa: PLC0415
+
+    return run_estimate(words, _show, _say)
+
+
+def _examine(words: Sequence[str]) -> int:
+    from img2dataset.cli.doctor import run_doctor  # noqa: PLC0415
+
+    return run_doctor(words, _show)
+
+
 COMMANDS = {
     "verify": _verify,
     "push": _push,
@@ -155,6 +169,8 @@ COMMANDS = {
     "index": _index,
     "inspect": _inspect,
     "report": _write_report,
+    "estimate": _estimate,
+    "doctor": _examine,
 }
 """First word -> what does the rest of the line, and gives the exit code."""
 
@@ -184,9 +200,7 @@ def _run(options: Options, run: Run) -> int:
 
 
 def _has_concluded(reporter: Reporter) -> bool:
-    from img2dataset.reports.terminal import TerminalReporter  # noqa: PLC0415  (see --help)
-
-    return isinstance(reporter, TerminalReporter) and reporter.concluded
+    return getattr(reporter, "concluded", False)  # of those that show a run
 
 
 def _find_exit_code(interrupt: KeyboardInterrupt) -> int:
@@ -201,12 +215,27 @@ def _show(text: str) -> int:
     return 0
 
 
+def _complain(event: str, text: str, asked: Options | str) -> None:
+    """Say why the command ends early, as log_format asks for."""
+    if isinstance(asked, Options) and writes_json(asked):
+        from img2dataset.reports.json_lines import make_line  # noqa: PLC0415  (see --help)
+        from img2dataset.reports.screen import read_clock  # noqa: PLC0415
+
+        _print_error(make_line(event, read_clock(), message=text).rstrip())
+    else:
+        _say(f"{event}: {text}")
+
+
 def _say(text: str) -> None:
     """Print one line on stderr, without the line breaks of a library's message."""
+    _print_error(f"img2dataset: {' '.join(text.splitlines())}")
+
+
+def _print_error(line: str) -> None:
     if sys.stderr is None:  # closed: there is still the exit code
         return
     with suppress(OSError, ValueError):
-        print(f"img2dataset: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ img2dataset {VERSION}: turn a list of image URLs into an image dataset.
 
 Usage:
   img2dataset URL_LIST [IMAGE_SIZE [OUTPUT_FOLDER]] [--name=value ...]
+  img2dataset estimate URL_LIST [--sample=N] [--json] [--name=value ...]
+  img2dataset doctor [URL_LIST [OUTPUT_FOLDER]] [--report] [--name=value ...]
   img2dataset recipe [NAME [--run OUTPUT]]
   img2dataset verify OUTPUT_FOLDER [--deep] [--repair] [--allow_gaps]
   img2dataset card OUTPUT_FOLDER

@@ -24,7 +24,7 @@ from img2dataset.process.spawn import open_pipes_to_parent
 from img2dataset.process.startup import start_minimal
 from img2dataset.storage.folder import Folder
 
-IMAGES = 6
+IMAGES = 12
 """Of a shard: its first successes, since most formats are read from their beginning."""
 NICENESS = 10
 """The workers go first."""

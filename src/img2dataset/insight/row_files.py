@@ -31,7 +31,7 @@ LIST_FORMATS = {
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 READING = (
     "columns", "delimiter", "quoting", "rename_columns", "url_template", "where", "deduplicate",
-    "duplicate_captions", "shuffle", "input_format", "url_col",
+    "duplicate_captions", "shuffle", "limit", "input_format", "url_col",
 )  # fmt: skip
 """Options about the old list, which the new one does not need."""
 

@@ -159,3 +159,20 @@ class PrivateAddresses(Choice):
     ALLOW = "allow", "all of them"
     LISTED = "listed", "only those that are written as such (or as localhost) in the list"
     DENY = "deny", "none"
+
+
+class ProgressDisplay(Choice):
+    """How a run shows how far it is."""
+
+    AUTO = "auto", "bar on a terminal and in a notebook, lines elsewhere"
+    BAR = "bar", "a display that moves; in a notebook, one cell"
+    LINES = "lines", "dated lines, at growing intervals"
+    JSON = "json", "a JSON object on a line each second, and log_format=json"
+    NONE = "none", "notices and the summary only"
+
+
+class LogFormat(Choice):
+    """How the lines on stderr are written."""
+
+    TEXT = "text", "for people"
+    JSON = "json", "each line is a JSON object"

@@ -32,9 +32,11 @@ from img2dataset.options.choices import (
     IndexKind,
     InputFormat,
     Interpolation,
+    LogFormat,
     MdsCompression,
     ParquetLayout,
     PrivateAddresses,
+    ProgressDisplay,
     ResizeMode,
     RobotsTxt,
 )
@@ -371,8 +373,33 @@ class DeclaredOptions:
     )
     quiet: bool = option(
         False,
-        "print nothing but errors; the exit code says the rest (in Python, the report)",
+        "print nothing but errors, whatever progress says; the exit code says the rest (in Python, "
+        "the report)",
         Group.REPORTS,
+        stores=True,
+    )
+    progress: str = option(
+        "auto", f"how the run shows how far it is, on stderr; {ProgressDisplay.explained()}",
+        Group.REPORTS, check=OneOf(ProgressDisplay), stores=True,
+    )  # fmt: skip
+    log_format: str = option(
+        "text", f"how lines on stderr are written; {LogFormat.explained()}",
+        Group.REPORTS, check=OneOf(LogFormat), stores=True,
+    )  # fmt: skip
+    metrics_port: int | None = option(
+        None,
+        "serve metrics for Prometheus on this port while the run lasts; 0 = a free one, which is "
+        "said (needs img2dataset[metrics])",
+        Group.REPORTS,
+        check=between(0, 65_535),
+        stores=True,
+    )
+    metrics_address: str = option(
+        "127.0.0.1",
+        "address that metrics are served at; 0.0.0.0 = all of this machine's, for anybody who "
+        "can reach it",
+        Group.REPORTS,
+        check=not_empty,
         stores=True,
     )
 

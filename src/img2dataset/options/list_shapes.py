@@ -82,6 +82,14 @@ class ListShapeOptions(DeclaredOptions):
         check=at_least(0),
         shapes_output=True,
     )
+    limit: int | None = option(
+        None,
+        "take only the first rows, so many, of the list as it would be processed (after where, "
+        "shuffle and deduplicate): for a trial, in a folder of its own; None = all",
+        Group.INPUT,
+        check=at_least(1),
+        shapes_output=True,
+    )
     url_schemes: Sequence[str] | None = option(
         None,
         "schemes of the URLs in the list that are fetched, such as http,https,s3: http and https by "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from img2dataset.errors import OptionError
-from img2dataset.options.choices import PrivateAddresses
+from img2dataset.options.choices import LogFormat, PrivateAddresses, ProgressDisplay
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.declared import DeclaredOptions
 from img2dataset.options.list_shapes import ListShapeOptions
@@ -31,6 +31,7 @@ def check_together(options: ListShapeOptions) -> None:
         _check_user_agent,
         _check_schemes,
         _check_format_options,
+        _check_reports,
     ):
         check(options)
 
@@ -114,6 +115,19 @@ def _check_format_options(options: DeclaredOptions) -> None:
                 f"{name} is {value!r}: only output_format {output_format} has it, and output_format "
                 f"is {options.output_format!r}"
             )
+
+
+def _check_reports(options: DeclaredOptions) -> None:
+    """Refuse what would have no effect on what people and programs are shown."""
+    if options.progress == ProgressDisplay.BAR and options.log_format == LogFormat.JSON:
+        raise OptionError(
+            "progress is 'bar' and log_format is 'json': a bar is no JSON; leave one of the two out"
+        )
+    if options.metrics_port is None and options.metrics_address != "127.0.0.1":
+        raise OptionError(
+            f"metrics_address is {options.metrics_address!r} and metrics_port is None: no metrics "
+            "are served; say metrics_port too"
+        )
 
 
 def _check_passthrough(options: DeclaredOptions) -> None:

@@ -31,7 +31,7 @@ SHOWN: Mapping[Stage, tuple[str, str]] = {
     Stage.DECODE: ("decode", "main"),
     Stage.RESIZE: ("resize", "filtered"),
     Stage.ENCODE: ("encode", "machine"),
-    Stage.IMAGE_OTHER: ("other", "gone"),
+    Stage.IMAGE_OTHER: ("hashes and the rest", "opted-out"),
     Stage.PACK: ("pack", "unknown"),
     Stage.UPLOAD: ("upload", "no-image"),
 }

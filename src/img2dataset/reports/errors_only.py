@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
 
 from img2dataset.report import Progress, Report
 from img2dataset.reports.advice import make_last_line
@@ -14,8 +13,8 @@ from img2dataset.reports.screen import Unbreakable
 class ErrorReporter(Reporter):
     """Says nothing but the last line of a run whose exit code is not 0."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = Unbreakable(stream or sys.stderr)
+    def __init__(self, stream: Unbreakable | None = None) -> None:
+        self._stream = stream or Unbreakable(sys.stderr)
 
     def finished(self, report: Report, progress: Progress) -> None:  # noqa: ARG002
         if report.exit_code != 0 and not report.interrupted:  # the caller is told by an exception

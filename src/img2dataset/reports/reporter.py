@@ -62,3 +62,12 @@ class Reporter(Protocol):
     def close(self) -> None:
         """Always called last, also after errors; may be called twice."""
         return
+
+
+class ServingReporter(Reporter):
+    """A reporter of ours that answers requests while the run goes on."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """What is served where, as lines for people."""
+        return []

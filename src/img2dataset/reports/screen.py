@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
 from img2dataset.reports.summary import Table
 from img2dataset.reports.view import View
 
-PLAIN_INTERVAL_S = 30.0
-"""Plain output reports progress after this time without another line."""
+SHORTEST_INTERVAL_S = 2.0
+LONGEST_INTERVAL_S = 300.0
+INTERVAL_SHARE = 0.5
+"""Interval between two lines of progress, as a share of the time that has passed."""
 
 
 class Screen(Protocol):
@@ -19,19 +23,28 @@ class Screen(Protocol):
         """Whether the latest view stays visible."""
         ...
 
+    @property
+    def stops_by(self) -> str:
+        """What interrupts a run that is shown here."""
+        ...
+
     def open(self) -> None:
         """Begin to show; nothing is shown before."""
 
-    def line(self, text: str) -> None:
-        """Print a line that stays."""
+    def notice(self, text: str) -> None:
+        """Print a line about something that happened now."""
+
+    def figures(self, text: str) -> None:
+        """Print a line with the figures of a shard, or of all."""
 
     def show(self, view: View) -> None:
         """Show how far the run is, in place of the last view."""
 
-    def table(self, table: Table) -> None: ...
-
     def close(self) -> None:
-        """Remove the view; may be called twice."""
+        """End the showing of progress; may be called twice."""
+
+    def summarize(self, tables: Sequence[Table], lines: Sequence[str]) -> None:
+        """Show what a run did, once it is closed."""
 
 
 class Unbreakable:
@@ -69,32 +82,96 @@ class Unbreakable:
             return False
 
 
+def read_clock() -> datetime:
+    """Return the local time, with its offset from UTC."""
+    return datetime.now(UTC).astimezone()
+
+
+def compute_interval(elapsed: float) -> float:
+    """Compute after how many seconds a log hears of progress again: the longer it runs, the later."""
+    return min(max(INTERVAL_SHARE * elapsed, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S)
+
+
+class Pace:
+    """Says when the next line of progress is due."""
+
+    def __init__(self, interval: Callable[[float], float] = compute_interval) -> None:
+        """`interval`: seconds that have passed -> seconds until the next line."""
+        self._interval = interval
+        self._due_at = interval(0.0)
+
+    def is_due(self, elapsed: float) -> bool:
+        """Whether a line is due; if so, the next one is due an interval later."""
+        if elapsed < self._due_at:
+            return False
+        self._due_at = elapsed + self._interval(elapsed)
+        return True
+
+
 class PlainScreen:
-    """Lines only: for files, pipes, notebooks and terminals that cannot move the cursor."""
+    """Lines only: for files, pipes and terminals that cannot move the cursor.
+
+    What happens during the run has its time in front; figures and the summary do not, because
+    scripts extract numbers from them.
+    """
 
     moves = False
+    stops_by = "Ctrl-C"
 
-    def __init__(self, stream: Unbreakable) -> None:
+    def __init__(self, stream: Unbreakable, clock: Callable[[], datetime] = read_clock) -> None:
         self._stream = stream
-        self._elapsed = 0.0
-        self._said_at = 0.0
+        self._clock = clock
+        self._pace = Pace()
+        self._unsaid: View | None = None
+        self._said_limit = ""
 
     def open(self) -> None:
         pass
 
-    def line(self, text: str) -> None:
-        self._said_at = self._elapsed
+    def notice(self, text: str) -> None:
+        self._line(f"{self._clock():%Y-%m-%d %H:%M:%S} {text}")
+
+    def figures(self, text: str) -> None:
+        self._line(text)
+
+    def show(self, view: View) -> None:
+        self._unsaid = view
+        if self._pace.is_due(view.elapsed):
+            self._say_view()
+
+    def close(self) -> None:
+        """Print the last view, however short ago the one before was."""
+        self._say_view()
+
+    def summarize(self, tables: Sequence[Table], lines: Sequence[str]) -> None:
+        for table in tables:
+            self._line(f"\n{table.plain()}")
+        for line in ("", *lines):
+            self._line(line)
+
+    def _say_view(self) -> None:
+        view, self._unsaid = self._unsaid, None
+        if view is not None:
+            self.notice(" - ".join(("progress", *view.parts, *view.remarks)))
+            self._say_limit(view)
+
+    def _say_limit(self, view: View) -> None:
+        """Say what limits the run when it changes: with each progress it would drown the figures."""
+        if view.limit_kind != self._said_limit:
+            self._said_limit = view.limit_kind
+            if view.limit:
+                self.notice(f"limited by {view.limit}")
+
+    def _line(self, text: str) -> None:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
+
+class SummaryScreen(PlainScreen):
+    """Notices, and the summary at the end: what progress=none shows."""
+
+    def figures(self, text: str) -> None:
+        pass
+
     def show(self, view: View) -> None:
-        self._elapsed = view.elapsed
-        if view.elapsed - self._said_at >= PLAIN_INTERVAL_S:
-            failed = (f"failed: {view.reasons}",) if view.reasons else ()
-            self.line(" - ".join(("progress", *view.parts, *failed)))
-
-    def table(self, table: Table) -> None:
-        self.line(f"\n{table.plain()}")
-
-    def close(self) -> None:
         pass

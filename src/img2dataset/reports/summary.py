@@ -9,7 +9,7 @@ from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
 from img2dataset.report import Report, RetryCounts
 from img2dataset.reports.advice import list_some
 from img2dataset.reports.rates import compute_share
-from img2dataset.reports.view import format_duration
+from img2dataset.reports.view import format_duration, make_printable
 from img2dataset.text import plural
 
 MAX_CODES = 5
@@ -163,11 +163,6 @@ def list_examples(report: Report) -> list[str]:
         listed = ", ".join(f"{make_printable(host)} ({about}{count:,})" for host, count in worst)
         lines += [f"hosts with most failures: {listed}"] if worst else []
     return lines
-
-
-def make_printable(text: str) -> str:
-    """Replace control characters: a text of the list must not control a terminal."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def describe_retry(counts: RetryCounts) -> str:

@@ -1,4 +1,4 @@
-"""Progress -> View: the texts that are shown during a run."""
+"""Progress -> what a display shows during a run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,27 @@ class View:
     total: int | None
     """Rows of the whole list, if known or estimated."""
     parts: tuple[str, ...]
-    """Rows, shards, rate, success share, time left."""
-    reasons: str
-    """The most frequent reasons of failures; empty if nothing failed."""
+    """Rows, shards, rate, success share, time left: each a few words."""
+    remarks: tuple[str, ...]
+    """The most frequent reasons of failures, hosts at rest: each a line, the most important first."""
+    limit: str = ""
+    """What limits the run, in a sentence; empty while it is too early to say."""
+    limit_kind: str = ""
+    """The same in a word, which stays the same while only numbers of the sentence change."""
 
     @property
     def percent(self) -> str:
         return f"{compute_share(self.done, self.total):.0%}" if self.total else ""
 
 
-def make_view(progress: Progress, rows_per_sec: float) -> View:
+def make_view(progress: Progress, rows_per_sec: float, job_left: float | None = None) -> View:
+    """Make what is shown.
+
+    Args:
+        progress: how far the run is.
+        rows_per_sec: its current rate.
+        job_left: seconds until a scheduler ends the job; None if it does not.
+    """
     tally = progress.tally
     done = tally.count + progress.rows_skipped
     shards = progress.shards_done + progress.shards_skipped
@@ -47,11 +58,27 @@ def make_view(progress: Progress, rows_per_sec: float) -> View:
     seconds = estimate_seconds_left(progress, rows_per_sec)
     if seconds is not None:
         parts.append(f"{'~' if progress.estimated else ''}{format_duration(seconds)} left")
+    if job_left is not None:
+        parts.append(describe_job_end(job_left, seconds))
+    remarks = [f"failed: {list_top_reasons(tally.reasons)}"] if tally.reasons else []
     if progress.resting:
-        parts.append(describe_rests(progress.resting))
+        remarks.append(describe_rests(progress.resting))
+    limit = progress.bottleneck
     return View(
-        progress.elapsed, done, progress.rows_total, tuple(parts), list_top_reasons(tally.reasons)
+        progress.elapsed,
+        done,
+        progress.rows_total,
+        tuple(parts),
+        tuple(remarks),
+        "" if limit is None else make_printable(limit.text),
+        "" if limit is None else limit.kind.value,
     )
+
+
+def describe_job_end(job_left: float, run_left: float | None) -> str:
+    """Describe when the job ends, and whether that is before the run does."""
+    early = " (before the run)" if run_left is not None and run_left > job_left else ""
+    return f"job ends in {format_duration(job_left)}{early}"
 
 
 def estimate_seconds_left(progress: Progress, rows_per_sec: float) -> float | None:
@@ -79,6 +106,11 @@ def format_of_total(done: int, total: int | None, progress: Progress) -> str:
         return f"{done:,}"
     # an estimate may be less than what is done already
     return f"{done:,}/{'~' if progress.estimated else ''}{max(total, done):,}"
+
+
+def make_printable(text: str) -> str:
+    """Replace control characters: a text of the list must not control a terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def list_top_reasons(reasons: Mapping[str, int]) -> str:

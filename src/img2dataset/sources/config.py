@@ -48,6 +48,8 @@ class SourceConfig:
     duplicate_captions: str = "first"
     shuffle: int | None = None
     """The seed of the order of the rows."""
+    limit: int | None = None
+    """How many rows of the list, after all of the above, are taken."""
     url_schemes: tuple[str, ...] = WEB_SCHEMES
     """Of the URLs that may be rows."""
     renames: tuple[tuple[str, str], ...] = ()

@@ -27,6 +27,9 @@ class Objects:
     example: str = ""
     """The beginning of the first malformed one."""
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def add_problem(self, problem: str, text: str) -> None:
         """Note the problem of the next row."""
         self.example = self.example if self.problems else text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
+from math import inf
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_tables import copy_table, cut_into_shards
 from img2dataset.sources.shuffling import shuffle_rows
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Sized)
 
 
 Types = Mapping[str, pa.DataType]
@@ -285,7 +286,13 @@ def scan_files(
     config: SourceConfig,
     batches: Callable[[Reading, SourceConfig], Iterator[T]],
 ) -> Iterator[T]:
-    """Read the batches of all files, before shards are made."""
+    """Read the batches of all files, before shards are made; with a limit, those that the rows are
+    from."""
+    left = inf if config.limit is None or config.needs_stream else config.limit
     for file in files:
         with translate_errors(SourceError, file.url), Reading(file) as reading:
-            yield from batches(reading, config)
+            for batch in batches(reading, config):
+                yield batch
+                left -= len(batch)
+                if left <= 0:
+                    return

@@ -15,6 +15,7 @@ from img2dataset.errors import OptionError
 from img2dataset.records import URL
 from img2dataset.sources.compression import Compression
 from img2dataset.sources.config import Source, SourceConfig
+from img2dataset.sources.limited import FirstRows
 from img2dataset.sources.locate import LeaveOut, locate_files
 from img2dataset.sources.registry import import_format
 from img2dataset.sources.text import refuse_columns
@@ -41,6 +42,12 @@ LISTS = (".txt", *(f".txt.{kind.value}" for kind in Compression))
 
 def make_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
     """See `img2dataset.sources.open_source`."""
+    whole = make_whole_source(url_list, config, leave_out)
+    return whole if config.limit is None else FirstRows(whole, config.limit)
+
+
+def make_whole_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut) -> Source:
+    """Make the source of a list, whatever its limit is."""
     is_txt = config.input_format == "txt"
     if is_txt and isinstance(url_list, str) and names_image(url_list, config.url_schemes):
         source = make_memory_source([url_list], config, leave_out)

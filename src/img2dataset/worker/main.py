@@ -301,7 +301,7 @@ def open_store(
     config = WriterConfig.of(job.options)
     if job.sending is None:
         return ShardStore(job, open_output(job, storage_retry), config, clock)
-    return ShardSender(link, config, sends_failures=job.sending.sends_failures)
+    return ShardSender(link, config, job.sending)
 
 
 def open_output(job: Job, storage_retry: StorageRetry) -> Folder:

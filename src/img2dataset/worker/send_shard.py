@@ -14,6 +14,8 @@ import pyarrow as pa
 from img2dataset.distributors import Link, SamplesSent
 from img2dataset.formats import WriterConfig
 from img2dataset.formats.document import describe_row
+from img2dataset.formats.fetched import find_response
+from img2dataset.job import REQUEST_SECONDS, Sending
 from img2dataset.records import EncodedImage, Sample
 from img2dataset.tally import ShardResult
 from img2dataset.worker.store_shard import OpenShard
@@ -33,10 +35,10 @@ the first of them has waited so long."""
 class ShardSender:
     """Sends the samples of one worker.  Called from one thread."""
 
-    def __init__(self, link: Link, config: WriterConfig, *, sends_failures: bool) -> None:
+    def __init__(self, link: Link, config: WriterConfig, sending: Sending) -> None:
         self._link = link
         self._config = config
-        self._sends_failures = sends_failures
+        self._sending = sending
         self._packed: list[tuple[int, int, bytes | None, dict[str, Any] | None]] = []
         self._bytes = 0
         self._due = 0.0
@@ -62,8 +64,11 @@ class ShardSender:
         if self._bytes + size > MESSAGE_BYTES:
             self._send()
         metadata = None
-        if image is not None or self._sends_failures:
+        if image is not None or self._sending.sends_failures:
             metadata = describe_row(sample, self._config)
+            if self._sending.sends_times:
+                response = find_response(sample)
+                metadata[REQUEST_SECONDS] = response and response.request_seconds
         if not self._packed:
             self._due = time.monotonic() + BATCH_WAIT_S
         self._packed.append((shard.id, sample.row.index, image, metadata))

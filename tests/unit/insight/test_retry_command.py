@@ -9,6 +9,7 @@ import pytest
 from img2dataset.cli.parse import parse
 from img2dataset.dataset.identity import Identity, Section, normalize
 from img2dataset.insight.retry_command import advise_retry, is_public_name
+from img2dataset.insight.row_files import make_run_options
 from img2dataset.options import Options, shaping_options
 
 
@@ -23,6 +24,7 @@ def test_the_command_gives_the_options_that_were_recorded() -> None:
         resize_mode="no", max_aspect_ratio=2.5, verify_hash=["h", "md5"], compute_hash="md5",
         extract_exif=False, where="a > 'b'", rename_columns=["caption=text"],
         save_additional_columns=["one", "two, three"], caption_col="TEXT",
+        limit=1000,
     )  # fmt: skip
 
     advice = advise_retry([make_section(made, "a list's.parquet")], ["webdataset"], "s3://b/out")
@@ -79,3 +81,11 @@ def test_many_files_of_a_folder_are_named_by_it() -> None:
 )
 def test_a_name_that_may_hold_a_password_is_not_shown(name: str, is_public: bool) -> None:  # noqa: FBT001
     assert is_public_name(name) is is_public
+
+
+def test_a_list_of_failed_rows_is_run_without_what_chose_them() -> None:
+    made = Options("a.csv", input_format="csv", image_size=64, limit=1000, where="a > 1", shuffle=3)
+
+    options = make_run_options(make_section(made, "a.csv").identity.options, {}, "jsonl")
+
+    assert options == {"image_size": 64, "input_format": "jsonl"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from img2dataset.accounting.account import Account, Stage
+from img2dataset.accounting.bottleneck import Bottleneck, BottleneckKind
 from img2dataset.errors import Reason
 from img2dataset.records import Failure
 from img2dataset.report import Progress, Report
@@ -24,6 +26,17 @@ def tally(successes: int = 0, labels: dict[str, int] | None = None, **reasons: i
             made.labels[failure.label] += count
     made.labels.update(labels or {})
     return made
+
+
+def account(downloaded: int = 0, stored: int = 0, **seconds: float) -> Account:
+    made = Account()
+    made.sizes.update(downloaded=downloaded, stored=stored, transfers=1)
+    made.seconds.update({Stage(name): value for name, value in seconds.items()})
+    return made
+
+
+def limit(kind: str, text: str) -> Bottleneck:
+    return Bottleneck(BottleneckKind(kind), text)
 
 
 def progress(rows: Tally | None = None, **changes: Any) -> Progress:

@@ -6,6 +6,8 @@ import http.client
 import re
 from collections import Counter
 from collections.abc import Iterator
+from time import monotonic, sleep
+from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
@@ -17,9 +19,10 @@ from img2dataset.accounting.bottleneck import Bottleneck, BottleneckKind
 from img2dataset.accounting.hosts import HostCount
 from img2dataset.failure_samples import FailureSamples
 from img2dataset.options import Options
+from img2dataset.process.spawn import start_python
 from img2dataset.report import Progress
 from img2dataset.reports import find_reporters, list_addresses
-from img2dataset.reports.dashboard import charts
+from img2dataset.reports.dashboard import charts, strip
 from img2dataset.reports.dashboard.history import MAX_PERIODS, History
 from img2dataset.reports.dashboard.page import make_live, make_page
 from img2dataset.reports.dashboard.reporter import DashboardReporter
@@ -123,7 +126,7 @@ def test_a_page_of_hostile_texts_is_well_formed_and_has_none_as_markup() -> None
     for shown in (
         HOSTILE,
         "part 0/2",
-        "48/1,000",
+        "of 1,000",
         "404",
         "1:00:07",
         "20, 75% came",
@@ -172,3 +175,27 @@ def test_a_port_that_is_taken_is_refused(reporter: DashboardReporter) -> None:
 def test_a_port_that_cannot_be_is_refused(port: int) -> None:
     with pytest.raises(OptionError, match=r"^dashboard is .*: it must be True, False,? or a "):
         Options("u.txt", dashboard=port)
+
+
+def test_a_reader_of_images_that_dies_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strip, "READER", "this.module.does.not.exist")
+    monkeypatch.setattr(strip, "INTERVAL_S", 0.0)
+    started: list[Any] = []
+
+    def start(*given: Any) -> Any:
+        started.append(start_python(*given))
+        return started[-1]
+
+    monkeypatch.setattr(strip, "start_python", start)
+    latest = strip.Strip("/nowhere")
+    deadline = monotonic() + 60
+    while latest.working and monotonic() < deadline:
+        latest.offer(f"{len(started):05}")
+        latest.look()
+        sleep(0.01)
+
+    assert not latest.working
+    assert latest.tiles == ()
+    assert len(started) == strip.MAX_FAILURES
+    assert all(each.returncode is not None for each in started)
+    latest.close()

@@ -10,6 +10,7 @@ from img2dataset.options import Options
 from img2dataset.report import Report
 from img2dataset.reports import find_reporters
 from img2dataset.reports.errors_only import ErrorReporter
+from img2dataset.reports.screen import Unbreakable
 from tests.unit.reports.runs import progress, report, tally
 
 
@@ -29,7 +30,7 @@ from tests.unit.reports.runs import progress, report, tally
 )
 def test_only_a_run_that_went_wrong_is_reported(run: Report, said: str) -> None:
     stream = io.StringIO()
-    reporter = ErrorReporter(stream)
+    reporter = ErrorReporter(Unbreakable(stream))
     reporter.started({}, "out")
     reporter.notice("a worker died")
     reporter.progress(progress())

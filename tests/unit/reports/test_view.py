@@ -25,7 +25,7 @@ def test_a_known_list_has_totals_and_time_left() -> None:
     assert seen.parts == (
         "2,000/12,000 rows", "2/12 shards", "100 img/s", "80.0% success", "0:01:40 left",
     )  # fmt: skip
-    assert seen.reasons == "timeout 200"
+    assert seen.remarks == ("failed: timeout 200",)
     assert seen.percent == "17%"
 
 
@@ -47,7 +47,7 @@ def test_an_unknown_list_has_counts_only() -> None:
     seen = make_view(progress(), 0.0)
 
     assert seen.parts == ("0 rows", "0 shards", "0 img/s")
-    assert (seen.total, seen.percent, seen.reasons) == (None, "", "")
+    assert (seen.total, seen.percent, seen.remarks) == (None, "", ())
 
 
 @pytest.mark.parametrize(
@@ -65,17 +65,34 @@ def test_a_host_that_rests_is_named_and_the_time_left_is_no_less_than_its_rest(
     resting = (RestingHost("http://a", waiting, seconds),)
     seen = make_view(progress(tally(100), rows_total=200, resting=resting), rate)
 
-    assert seen.parts[-2:] == (f"{left} left", f"{waiting} rows waiting for http://a (rests 30 s)")
+    assert seen.parts[-1] == f"{left} left"
+    assert seen.remarks == (f"{waiting} rows waiting for http://a (rests 30 s)",)
 
 
 def test_of_several_hosts_the_first_is_named() -> None:
     resting = (RestingHost("http://a", 3, 9.0), RestingHost("http://b", 4, 2.0))
     seen = make_view(progress(tally(1), resting=resting), 1.0)
 
-    assert seen.parts[-1] == "7 rows waiting for http://a (rests 9 s) and 1 other host"
+    assert seen.remarks == ("7 rows waiting for http://a (rests 9 s) and 1 other host",)
 
 
 def test_the_three_most_frequent_reasons_are_shown() -> None:
     counts = {"timeout": 5, "tls": 7000, "decode": 5, "too_small": 1}
 
     assert list_top_reasons(counts) == "tls 7,000, decode 5, timeout 5"
+
+
+@pytest.mark.parametrize(
+    ("rate", "job_left", "said"),
+    [
+        (100.0, 60.0, "job ends in 0:01:00"),
+        (1.0, 60.0, "job ends in 0:01:00 (before the run)"),
+        (0.0, 60.0, "job ends in 0:01:00"),  # nobody knows when the run does
+    ],
+)
+def test_the_end_of_a_job_stands_beside_the_time_left(
+    rate: float, job_left: float, said: str
+) -> None:
+    seen = make_view(progress(tally(100), rows_total=200), rate, job_left)
+
+    assert seen.parts[-1] == said

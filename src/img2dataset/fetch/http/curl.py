@@ -321,6 +321,7 @@ class Transfers(Generic[K]):
             last_modified=response.last_modified,
             fetched_at=time.time(),
             body_bytes=response.size or None,
+            request_seconds=max(0.0, time.monotonic() - transfer.began - response.waited),
         )
         return replace(result, fetched=fetched)
 

@@ -23,6 +23,8 @@ SUPPRESS_CONNECT_HEADERS = 265
 IGNORE_CONTENT_LENGTH = 136
 """libcurl's numbers; pycurl has no names for them."""
 
+CURL_VERSION = str(pycurl.version)
+"""Of pycurl, libcurl and what it is built with."""
 WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 ACCEPT = ["Accept: image/*,*/*;q=0.8", "Accept-Encoding: identity"]
 

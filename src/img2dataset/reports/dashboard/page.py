@@ -22,9 +22,9 @@ from img2dataset.reports.advice import make_last_line
 from img2dataset.reports.dashboard.charts import MB, draw_outcomes, draw_speed, draw_volume
 from img2dataset.reports.dashboard.script import SCRIPT
 from img2dataset.reports.dashboard.snapshot import Snapshot, Tile
-from img2dataset.reports.rates import compute_share
+from img2dataset.reports.rates import RECENT_S, compute_share
 from img2dataset.reports.slowest_host import find_slowest_host
-from img2dataset.reports.view import estimate_seconds_left, format_duration, format_of_total
+from img2dataset.reports.view import estimate_seconds_left, format_duration
 from img2dataset.reports.words import FailureClass, advise, classify, explain
 from img2dataset.tally import SUCCESS, RestingHost, ShardResult, Tally
 from img2dataset.version import VERSION
@@ -116,11 +116,11 @@ def list_tiles(snapshot: Snapshot) -> list[tuple[str, str]]:
     tally, done = progress.tally, progress.tally.count + progress.rows_skipped
     shards = progress.shards_done + progress.shards_skipped
     tiles = [
-        (format_of_total(done, progress.rows_total, progress), "rows done"),
+        (count(done), describe_total(progress, "rows done", progress.rows_total)),
         (f"{compute_share(tally.successes, tally.count):.1%}", "success in this run"),
         (f"{snapshot.rows_per_sec:,.0f}", "rows per second"),
         (f"{measure_volume(snapshot):,.1f}", "MB per second"),
-        (format_of_total(shards, progress.shards_total, progress), "shards stored"),
+        (count(shards), describe_total(progress, "shards stored", progress.shards_total)),
     ]
     left = estimate_seconds_left(progress, snapshot.rows_per_sec)
     if left is not None and snapshot.report is None:
@@ -133,11 +133,21 @@ def list_tiles(snapshot: Snapshot) -> list[tuple[str, str]]:
     return tiles
 
 
+def describe_total(progress: Progress, what: str, total: int | None) -> str:
+    """Describe what is counted, and of how many there are."""
+    if total is None:
+        return what
+    return f"{what}, of {'about ' if progress.estimated else ''}{count(total)}"
+
+
 def measure_volume(snapshot: Snapshot) -> float:
-    """Megabytes per second in the last two periods."""
-    last = snapshot.periods[-2:]
-    seconds = sum(each.seconds for each in last)
-    return sum(each.body_bytes for each in last) / MB / seconds if seconds > 0 else 0.0
+    """Megabytes per second in the last RECENT_S, or in the last period if that is longer."""
+    seconds, received = 0.0, 0
+    for period in reversed(snapshot.periods):
+        seconds, received = seconds + period.seconds, received + period.body_bytes
+        if seconds >= RECENT_S:
+            break
+    return received / MB / seconds if seconds > 0 else 0.0
 
 
 def show_end(snapshot: Snapshot) -> str:

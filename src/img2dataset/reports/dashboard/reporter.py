@@ -19,7 +19,7 @@ from img2dataset.reports.dashboard.server import ADDRESS, Answer, Find, PageServ
 from img2dataset.reports.dashboard.snapshot import Said, Snapshot, Tile
 from img2dataset.reports.dashboard.strip import Strip
 from img2dataset.reports.rates import RecentRate
-from img2dataset.reports.reporter import Reporter
+from img2dataset.reports.reporter import ServingReporter
 from img2dataset.tally import ShardResult
 
 PORTS = 20
@@ -40,7 +40,7 @@ FAREWELL_S = 4.0
 """At the end of the run, time for an open page to fetch the last state."""
 
 
-class DashboardReporter(Reporter):
+class DashboardReporter(ServingReporter):
     """Shows one run on a page of this machine, from before its start to its end."""
 
     def __init__(self, port: SwitchOrNumber) -> None:
@@ -52,7 +52,8 @@ class DashboardReporter(Reporter):
         Raises:
             OptionError: it is taken.
         """
-        self._snapshot = Snapshot()
+        self.snapshot = Snapshot()
+        """What is known of the run; another one takes its place, none is changed."""
         self._history = History()
         self._recent = RecentRate()
         self._shards: deque[ShardResult] = deque(maxlen=MAX_SHARDS)
@@ -65,14 +66,14 @@ class DashboardReporter(Reporter):
 
     @property
     def addresses(self) -> list[str]:
-        """What is served where, for people."""
+        """What is served where, as lines for people."""
         return [f"dashboard: {self._server.url}"]
 
     # -- the run --
 
     def started(self, options: Mapping[str, Any], output_folder: str) -> None:
-        self._snapshot = replace(
-            self._snapshot,
+        self.snapshot = replace(
+            self.snapshot,
             output_folder=output_folder,
             output_format=str(options["output_format"]),
             part=options["part"],
@@ -88,35 +89,36 @@ class DashboardReporter(Reporter):
         self.progress(progress)
 
     def progress(self, progress: Progress) -> None:
-        rate = self._recent.after(progress)
         if progress.elapsed - self._shown_at >= INTERVAL_S:
-            self._show(progress, rate)
+            self.show(progress)
 
     def notice(self, text: str) -> None:
         self._notices.appendleft(Said(time(), text))
-        self._snapshot = replace(
-            self._snapshot,
+        self.snapshot = replace(
+            self.snapshot,
             notices=tuple(self._notices),
-            notices_count=self._snapshot.notices_count + 1,
+            notices_count=self.snapshot.notices_count + 1,
         )
 
     def finished(self, report: Report, progress: Progress) -> None:
-        self._show(progress, self._recent.after(progress))
-        self._snapshot = replace(self._snapshot, report=report)
+        self.show(progress)
+        self.snapshot = replace(self.snapshot, report=report)
 
     def close(self) -> None:
-        if self._snapshot.report is not None and monotonic() - self._asked_at < WATCHED_S:
+        if self.snapshot.report is not None and monotonic() - self._asked_at < WATCHED_S:
             self._saw_end.wait(FAREWELL_S)
             self._asked_at = float("-inf")
         self._server.close()
         if self._strip is not None:
             self._strip.close()
 
-    def _show(self, progress: Progress, rate: float) -> None:
+    def show(self, progress: Progress) -> None:
+        """Make a snapshot."""
+        rate = self._recent.after(progress)
         self._shown_at, now = progress.elapsed, time()
         self._history.add(progress.tally, progress.account.downloaded_bytes, progress.elapsed, now)
-        self._snapshot = replace(
-            self._snapshot,
+        self.snapshot = replace(
+            self.snapshot,
             now=now,
             progress=progress,
             rows_per_sec=rate,
@@ -137,7 +139,7 @@ class DashboardReporter(Reporter):
         make = {"/": make_page, "/now": make_live}.get(path)
         if make is None:
             return None
-        snapshot = self._snapshot
+        snapshot = self.snapshot
         if path == "/now":
             self._asked_at = monotonic()
         if strip is not None:

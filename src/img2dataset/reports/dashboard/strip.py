@@ -13,7 +13,7 @@ from img2dataset.process.forks import NO_FORK, OwnFiles
 from img2dataset.process.spawn import start_python
 from img2dataset.reports.dashboard.snapshot import Tile
 
-MAX_TILES = 18
+MAX_TILES = 24
 INTERVAL_S = 15.0
 """Least time between two shards that are read."""
 READ_TIMEOUT_S = 30.0
@@ -55,6 +55,11 @@ class Strip:
     def look(self) -> None:
         """Somebody looks at the page."""
         self._looked.set()
+
+    @property
+    def working(self) -> bool:
+        """Whether there may be more images."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """End the process; may be called twice."""

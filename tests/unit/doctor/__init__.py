@@ -1,0 +1,1 @@
+"""Tests of img2dataset.doctor."""
