@@ -54,14 +54,16 @@ def test_each_run_and_each_part_is_kept_and_not_without_end(site: Site, tmp_path
     assert [run.rows for run in read_all_accounts(folder)] == [2, 2]
 
 
-def test_a_file_of_accounts_has_the_newest_runs_only(tmp_path: Path) -> None:
+def test_a_file_of_accounts_has_the_newest_runs_and_the_sum_of_the_others(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     runs = [
         RunAccount(float(n), 1.0, 1, 1, Capacity(1, 1, 1), Account(), None)
         for n in range(MAX_RUNS + 5)
     ]
     write_accounts(folder, accounts_name((0, 1)), runs)
-    assert read_all_accounts(folder) == runs[5:]
+    before, *newest = read_all_accounts(folder)
+    assert newest == runs[5:]
+    assert (before.began, before.runs, before.rows, before.elapsed) == (0.0, 5, 5, 5.0)
 
 
 def test_a_damaged_file_of_accounts_stops_nothing(site: Site, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from img2dataset.accounting.hosts import HostCounts
 
 
 class Stage(StrEnum):
-    """What a row, or a worker, spends time on.  Wall time in seconds, but for FETCH_CPU."""
+    """What a row, or a worker, spends time on.  Wall time in seconds, but for FETCH_CPU and WORKER_CPU."""
 
     DNS = "dns"
     """Transfers wait for an address.  This and the next four add up over transfers, of which many
@@ -42,6 +42,10 @@ class Stage(StrEnum):
     """The files of a shard are finished and stored."""
     FETCH_CPU = "fetch_cpu"
     """CPU time of the thread that drives all transfers of a worker."""
+    WORKER = "worker"
+    """A worker has shards open: what its stages are compared with."""
+    WORKER_CPU = "worker_cpu"
+    """CPU time of a worker while it has shards open; sandboxes not included."""
 
 
 TRANSFER = (Stage.DNS, Stage.CONNECT, Stage.TLS, Stage.FIRST_BYTE, Stage.BODY)

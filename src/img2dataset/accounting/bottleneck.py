@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from img2dataset.accounting.account import IMAGE, STORE, TRANSFER, Account, Stage
+from img2dataset.accounting.hosts import HostCount
 
-MIN_SECONDS = 5.0
-"""Before that, starting up is most of what is seen."""
+MIN_SECONDS = 2.0
+MIN_TRANSFERS = 20
+"""With less, a sentence would describe the start."""
 BUSY = 0.85
 """Share of the time from which on threads are what the rest waits for."""
 STORE_BUSY = 0.6
@@ -21,6 +23,8 @@ SLOTS_BUSY = 0.7
 BIG_SHARE = 0.4
 """Share of a transfer's time from which on a stage is worth a name."""
 SHOWN_HOSTS = 3
+MOST_OF_WAITING = 0.8
+"""Share of the waiting for hosts that those which are named hold, if so few do."""
 
 
 class BottleneckKind(StrEnum):
@@ -28,6 +32,7 @@ class BottleneckKind(StrEnum):
 
     IMAGES = "images"
     FETCH_CPU = "fetch_cpu"
+    CPU = "cpu"
     STORAGE = "storage"
     DNS = "dns"
     CONNECT = "connect"
@@ -56,6 +61,8 @@ class Capacity:
     """Of each worker."""
     transfers: int
     """That may be in flight in each worker."""
+    cores: float = 0.0
+    """Of each worker; 0 = unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class Load:
 
     images: float
     fetch_cpu: float
+    cpu: float
     storage: float
     slots: float
     bodies_waiting: float
@@ -71,14 +79,20 @@ class Load:
 
     @classmethod
     def of(cls, account: Account, capacity: Capacity, elapsed_s: float) -> Load:
-        """Divide what was used by what there was in `elapsed_s` seconds."""
-        time = max(elapsed_s, 1e-9) * max(1, capacity.workers)
+        """Divide what was used by what there was while workers had shards open.
+
+        Where that is not known yet, it was all of `elapsed_s` seconds, and all workers.
+        """
+        time = account.seconds.get(Stage.WORKER, 0.0)
+        time = time or max(elapsed_s, 1e-9) * max(1, capacity.workers)
+        cores = capacity.cores
         return cls(
             images=account.add_up(IMAGE) / time / max(1, capacity.image_threads),
-            fetch_cpu=account.seconds[Stage.FETCH_CPU] / time,
+            fetch_cpu=account.add_up((Stage.FETCH_CPU,)) / time,
+            cpu=account.add_up((Stage.WORKER_CPU,)) / time / cores if cores else 0.0,
             storage=account.add_up(STORE) / time,
             slots=account.add_up(TRANSFER) / time / max(1, capacity.transfers),
-            bodies_waiting=account.seconds[Stage.IMAGE_WAIT]
+            bodies_waiting=account.add_up((Stage.IMAGE_WAIT,))
             / time
             / max(1, capacity.image_threads),
         )
@@ -103,16 +117,29 @@ def find_bottleneck(
     Returns:
         None if it is too early to say.
     """
-    if elapsed_s < MIN_SECONDS or not account:
+    started = max(account.transfers, account.hosts.count_rows()) >= MIN_TRANSFERS
+    worked = account.seconds.get(Stage.WORKER, elapsed_s)
+    if min(elapsed_s, worked) < MIN_SECONDS or not started:
         return None
     load = Load.of(account, capacity, elapsed_s)
     if load.storage >= STORE_BUSY and load.storage >= load.images:
         return describe_storage(account, load)
+    busy = describe_cpu(load)
+    if busy is not None:
+        return busy
+    if load.slots >= SLOTS_BUSY:
+        return describe_network(account, load)
+    return describe_waiting(account, load, elapsed_s, resting_rows, rows_left)
+
+
+def describe_cpu(load: Load) -> Bottleneck | None:
+    """Say which threads, or whether all cores, are busy; None = neither."""
     if load.images >= BUSY or load.bodies_waiting >= MANY_WAITING:
         return Bottleneck(
             BottleneckKind.IMAGES,
-            f"CPU: image threads are busy {load.images:.0%} of the time, and {load.bodies_waiting:.0f} "
-            "bodies wait for each of them; more cores or a smaller image_size would help",
+            f"CPU: image threads are busy {format_share(load.images)} of the time, and "
+            f"{load.bodies_waiting:.0f} bodies wait for each of them; more cores or a smaller image_size "
+            "would help",
         )
     if load.fetch_cpu >= BUSY:
         return Bottleneck(
@@ -120,9 +147,13 @@ def find_bottleneck(
             f"CPU: the thread that fetches is busy {load.fetch_cpu:.0%} of the time in each worker; "
             "more processes_count, on more cores, would help",
         )
-    if load.slots >= SLOTS_BUSY:
-        return describe_network(account, load)
-    return describe_waiting(account, load, resting_rows, rows_left)
+    if load.cpu >= BUSY:
+        return Bottleneck(
+            BottleneckKind.CPU,
+            f"CPU: workers use {format_share(load.cpu)} of the cores (image threads are busy "
+            f"{format_share(load.images)} of the time); more cores or a smaller image_size would help",
+        )
+    return None
 
 
 def describe_storage(account: Account, load: Load) -> Bottleneck:
@@ -131,7 +162,7 @@ def describe_storage(account: Account, load: Load) -> Bottleneck:
     what = "finish and store the files of shards" if uploads else "write samples into shards"
     return Bottleneck(
         BottleneckKind.STORAGE,
-        f"storage: workers {what} {load.storage:.0%} of the time; a faster output_folder or more "
+        f"storage: workers {what} {format_share(load.storage)} of the time; a faster output_folder or more "
         "processes_count would help",
     )
 
@@ -140,14 +171,10 @@ def describe_network(account: Account, load: Load) -> Bottleneck:
     """Say what the transfers wait for, of which nearly as many are in flight as may be."""
     total = account.add_up(TRANSFER)
     connecting = account.add_up((Stage.CONNECT, Stage.TLS)) / total
-    share = {stage: account.seconds[stage] / total for stage in TRANSFER}
-    used = f"{load.slots:.0%} of the transfers that thread_count allows are in flight"
+    share = {stage: account.add_up((stage,)) / total for stage in TRANSFER}
+    used = f"{format_share(load.slots)} of the transfers that thread_count allows are in flight"
     if share[Stage.DNS] >= BIG_SHARE:
-        return Bottleneck(
-            BottleneckKind.DNS,
-            f"DNS: {share[Stage.DNS]:.0%} of a transfer's time is waiting for an address; a caching "
-            "resolver on this machine would help",
-        )
+        return describe_dns(account)
     if connecting >= BIG_SHARE:
         return Bottleneck(
             BottleneckKind.CONNECT,
@@ -171,29 +198,82 @@ def describe_network(account: Account, load: Load) -> Bottleneck:
     )
 
 
+def describe_dns(account: Account) -> Bottleneck:
+    """Say how long rows wait for addresses."""
+    share = account.add_up((Stage.DNS,)) / account.add_up(TRANSFER)
+    return Bottleneck(
+        BottleneckKind.DNS,
+        f"DNS: {share:.0%} of a transfer's time is waiting for an address; a caching resolver on this "
+        "machine, or a faster one (dns_servers), would help",
+    )
+
+
 def describe_waiting(
-    account: Account, load: Load, resting_rows: int, rows_left: int | None
+    account: Account, load: Load, elapsed_s: float, resting_rows: int, rows_left: int | None
 ) -> Bottleneck:
-    """Say why neither threads nor transfers are in use: a few hosts hold the rows, or nothing does."""
-    waits, used = account.seconds[Stage.HOST_WAIT], account.add_up(TRANSFER)
-    if waits > used and waits > 0:
-        hosts = account.hosts.busiest(SHOWN_HOSTS)
-        rows = sum(count.rows for count in account.hosts.by_host.values())
-        held = sum(count.rows for _, count in hosts) / rows if rows else 0.0
-        names = ", ".join(host for host, _ in hosts)
-        many = f"{len(hosts)} of them have" if len(hosts) > 1 else "one has"
-        of_them = f": {many} {held:.0%} of the rows ({names})" if hosts else ""
-        rests = ""
-        if resting_rows:
-            of_left = f" of {rows_left:,} left" if rows_left else ""
-            rests = f"; {resting_rows:,} rows{of_left} wait for hosts at rest"
+    """Say why neither threads nor transfers are in use: a resolver or a few hosts hold the rows, or
+    nothing does."""
+    waits, names = account.add_up((Stage.HOST_WAIT,)), account.add_up((Stage.DNS,))
+    transfers = account.add_up(TRANSFER) - names
+    if names > max(waits, transfers):
+        return describe_dns(account)
+    if waits > transfers:
         return Bottleneck(
             BottleneckKind.HOSTS,
-            f"the hosts{of_them}; rows wait for their host longer than they transfer{rests}; a list "
-            "that is shuffled (shuffle) would help, or more max_connections_per_host if they agree",
+            f"the hosts: {describe_slowest(account, elapsed_s)}"
+            f"{describe_rests(resting_rows, rows_left)}; a list that is shuffled (shuffle) would help, "
+            "or more max_connections_per_host if they agree",
         )
+    most = max(TRANSFER, key=lambda stage: account.add_up((stage,)))
+    share = account.add_up((most,)) / max(account.add_up(TRANSFER), 1e-9)
     return Bottleneck(
         BottleneckKind.NOTHING,
-        f"nothing stands out: image threads are busy {load.images:.0%} of the time, transfers "
-        f"{load.slots:.0%} of thread_count, storing {load.storage:.0%}",
+        f"nothing stands out: image threads are busy {format_share(load.images)} of the time, transfers "
+        f"{format_share(load.slots)} of thread_count, storing {format_share(load.storage)}; most of a "
+        f"transfer is {STAGE_WORDS[most]} ({share:.0%})",
     )
+
+
+STAGE_WORDS = {
+    Stage.DNS: "waiting for an address",
+    Stage.CONNECT: "connecting",
+    Stage.TLS: "TLS",
+    Stage.FIRST_BYTE: "waiting for the first byte",
+    Stage.BODY: "the body",
+}
+
+
+def describe_slowest(account: Account, elapsed_s: float) -> str:
+    """Name the fewest hosts that hold most of the waiting, and how much they answer."""
+    slowest = account.hosts.slowest(SHOWN_HOSTS)
+    total = account.add_up((Stage.HOST_WAIT,))
+    named: list[tuple[str, HostCount]] = []
+    held = 0.0
+    for host, count in slowest:
+        if held < MOST_OF_WAITING * total:
+            named.append((host, count))
+            held += count.waited
+    if not named:  # they are not counted yet
+        return "rows wait for their host longer than they transfer"
+    names = ", ".join(host for host, _ in named)
+    rate = sum(count.rows for _, count in named) / len(named) / max(elapsed_s, 1e-9)
+    pace = f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+    share = format_share(held / total)
+    if len(named) == 1:
+        return f"{names} holds {share} of the time that rows wait for a host, and answers {pace}"
+    return (
+        f"{len(named)} of them hold {share} of the time that rows wait for a host, and answer {pace} "
+        f"each ({names})"
+    )
+
+
+def describe_rests(rows: int, rows_left: int | None) -> str:
+    if not rows:
+        return ""
+    of_left = f" of {rows_left:,} left" if rows_left else ""
+    return f"; {rows:,} rows{of_left} wait for hosts at rest"
+
+
+def format_share(share: float) -> str:
+    """Write a share of the time; clocks of several threads may add up to a little more than all."""
+    return f"{min(share, 1.0):.0%}"

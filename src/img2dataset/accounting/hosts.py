@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any, NamedTuple
 
 KEPT_OF_A_SHARD = 50
@@ -11,6 +12,8 @@ KEPT_OF_A_RUN = 200
 """Hosts that are kept by rows, and as many by failures; see `trim`."""
 MAX_COUNTED = 2 * 2 * KEPT_OF_A_RUN
 """Hosts a sum may hold before it is trimmed."""
+MAX_OF_A_SHARD = 4 * MAX_COUNTED
+"""The same of a shard that is under way; what is trimmed then is half of it."""
 
 
 class HostCount(NamedTuple):
@@ -23,14 +26,11 @@ class HostCount(NamedTuple):
     """Time of its transfers."""
     size: int = 0
     """Bytes of the bodies."""
+    waited: float = 0.0
+    """Seconds for which its rows waited until it might be asked."""
 
     def plus(self, other: HostCount) -> HostCount:
-        return HostCount(
-            self.rows + other.rows,
-            self.failures + other.failures,
-            self.seconds + other.seconds,
-            self.size + other.size,
-        )
+        return HostCount._make(map(add, self, other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ class HostCounts:
         """Count in place."""
         before = self.by_host.get(host)
         self.by_host[host] = count if before is None else before.plus(count)
+        if before is None and len(self.by_host) > MAX_OF_A_SHARD:
+            kept = self.trim(MAX_OF_A_SHARD // 4).by_host
+            self.by_host.clear()
+            self.by_host.update(kept)
 
     def __add__(self, other: HostCounts) -> HostCounts:
         if not (self.by_host and other.by_host):
@@ -60,6 +64,10 @@ class HostCounts:
         chosen = {host: self.by_host[host] for host, _ in (*self.busiest(kept), *self.worst(kept))}
         return HostCounts(chosen)
 
+    def count_rows(self) -> int:
+        """Count the rows of all hosts that are kept."""
+        return sum(count.rows for count in self.by_host.values())
+
     def busiest(self, count: int) -> list[tuple[str, HostCount]]:
         """List the hosts with the most rows."""
         return sorted(self.by_host.items(), key=lambda item: (-item[1].rows, item[0]))[:count]
@@ -69,11 +77,22 @@ class HostCounts:
         failing = [item for item in self.by_host.items() if item[1].failures]
         return sorted(failing, key=lambda item: (-item[1].failures, item[0]))[:count]
 
+    def slowest(self, count: int) -> list[tuple[str, HostCount]]:
+        """List the hosts that rows waited for longest, of those that they waited for."""
+        awaited = [item for item in self.by_host.items() if item[1].waited > 0]
+        return sorted(awaited, key=lambda item: (-item[1].waited, item[0]))[:count]
+
     def to_dict(self) -> dict[str, list[float]]:
-        """Return host -> [rows, failures, seconds, bytes]."""
+        """Return host -> [rows, failures, seconds, bytes, seconds waited]."""
         kept = self.trim(KEPT_OF_A_RUN)
         return {
-            host: [count.rows, count.failures, round(count.seconds, 3), count.size]
+            host: [
+                count.rows,
+                count.failures,
+                round(count.seconds, 3),
+                count.size,
+                round(count.waited, 3),
+            ]
             for host, count in kept.busiest(len(kept.by_host))
         }
 
@@ -87,7 +106,9 @@ class HostCounts:
         """
         return cls(
             {
-                str(host): HostCount(int(rows), int(failures), float(seconds), int(size))
-                for host, (rows, failures, seconds, size) in values.items()
+                str(host): HostCount(
+                    int(rows), int(failures), float(seconds), int(size), float(waited)
+                )
+                for host, (rows, failures, seconds, size, waited) in values.items()
             }
         )

@@ -67,7 +67,10 @@ class Attempt:
     """Opt-out signals of all hops, each as name=value, in their order; empty unless asked for."""
     lookup_began: float = 0.0
     admitted: float = 0.0
-    """When it began to wait for a slot of its host, on a clock that stands while there is no room."""
+    """When it began to wait for a slot of its host, on a clock that stands while there is no room; 0 = it
+    does not wait."""
+    waited_s: float = 0.0
+    """Seconds for which it waited for slots of hosts."""
     lookup_s: float = 0.0
     """Seconds for which it has waited for addresses, since its last transfer."""
     spent_s: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from img2dataset.accounting.account import Stage
 from img2dataset.accounting.clock import StageClock
 from img2dataset.accounting.hosts import HostCount
 from img2dataset.errors import Reason, RowError
@@ -76,8 +77,16 @@ class Attempts:
         if state is not AttemptState.DONE:
             self._counts[state] += 1
 
+    def end_wait(self, attempt: Attempt, now: float) -> None:
+        """Note for how long an attempt has waited for a slot of its host; it is charged at its end."""
+        if attempt.admitted:
+            attempt.waited_s += now - self.room_wait_s - attempt.admitted
+            attempt.admitted = 0.0
+
     def deliver(self, attempt: Attempt, outcome: Body | Failure) -> None:
         """End an attempt: the one place where a row that was asked for leaves."""
+        if attempt.lookup_s:  # nothing was transferred since
+            self.clock.add(attempt.shard, Stage.DNS, attempt.lookup_s)
         self.move(attempt, AttemptState.DONE)
         if not attempt.rows:
             return
@@ -85,7 +94,7 @@ class Attempts:
         size = len(outcome.data) if isinstance(outcome, Body) else 0
         rows = len(attempt.rows)
         failures = 0 if size else rows
-        count = HostCount(rows, failures, attempt.spent_s, size)
+        count = HostCount(rows, failures, attempt.spent_s, size, attempt.waited_s)
         self.clock.add_host(attempt.shard, attempt.listed_host, count)
         self.duplicates -= len(attempt.rows) - 1
         if attempt.redirect is not None and isinstance(outcome, Failure) and not outcome.fetched:

@@ -203,6 +203,7 @@ class Endings:
         for name, failure in self._hosts.given_up().items():
             failed += [(attempt, failure) for attempt in self._retries_at(name)]
         for attempt, failure in failed:
+            self._attempts.end_wait(attempt, now)
             may_be_outage = attempt.outages < self._politeness.max_outages
             if attempt.robots_of is not None:
                 self._gates.store_file(attempt, None, b"", now)

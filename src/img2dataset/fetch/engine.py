@@ -310,9 +310,7 @@ class Engine:
 
     def _start(self, attempt: Attempt, now: float) -> None:
         attempt.began = now
-        self._clock.add(
-            attempt.shard, Stage.HOST_WAIT, now - self._attempts.room_wait_s - attempt.admitted
-        )
+        self._attempts.end_wait(attempt, now)
         self._attempts.move(attempt, AttemptState.IN_FLIGHT)
         request = Request(
             attempt.url,

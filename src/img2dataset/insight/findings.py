@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from img2dataset.accounting.account import Account
 from img2dataset.dataset.accounts import RunAccount
 from img2dataset.reports.words import advise, explain
 
@@ -137,6 +138,44 @@ class ShardPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeFindings:
+    """Where the time of the runs that made a dataset went, as far as they recorded it."""
+
+    runs: int
+    rows: int
+    """Rows that they tried."""
+    elapsed: float
+    """Seconds, all runs together."""
+    account: Account
+    """Seconds by stage, bytes and hosts: the sum of the runs."""
+    bottleneck: str
+    """What limited the longest of them that could tell; empty if none could."""
+
+    @classmethod
+    def of(cls, runs: Sequence[RunAccount]) -> TimeFindings:
+        """Add up what runs took."""
+        told = (run for run in runs if run.bottleneck)
+        longest = max(told, key=lambda run: run.elapsed, default=None)
+        return cls(
+            runs=sum(run.runs for run in runs),
+            rows=sum(run.rows for run in runs),
+            elapsed=sum(run.elapsed for run in runs),
+            account=sum((run.account for run in runs), Account()),
+            bottleneck=(longest.bottleneck or "") if longest else "",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "runs": self.runs,
+            "rows": self.rows,
+            "elapsed": round(self.elapsed, 3),
+            "bottleneck": self.bottleneck,
+            **self.account.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """How much of a known list others could download, and when."""
 
@@ -194,7 +233,12 @@ class Findings:
     unreadable: tuple[str, ...]
     """What is damaged, one text for each shard; its rows are missing above."""
     runs: tuple[RunAccount, ...] = ()
-    """What the newest runs took, oldest first; empty for a dataset of the old tool."""
+    """What runs took, oldest first; empty for a dataset of the old tool."""
+
+    @property
+    def time(self) -> TimeFindings | None:
+        """Where the time of all runs went; None if none recorded it."""
+        return TimeFindings.of(self.runs) if self.runs else None
 
     @property
     def success_share(self) -> float:
@@ -205,6 +249,7 @@ class Findings:
         """Return plain values, for JSON."""
         document = asdict(replace(self, runs=()))
         document["runs"] = [run.to_dict() for run in self.runs]
+        document["time"] = None if self.time is None else self.time.to_dict()
         for reason, plain in zip(self.reasons, document["reasons"], strict=True):
             plain.update(meaning=reason.meaning, advice=reason.advice)
         if self.duplicates is not None:

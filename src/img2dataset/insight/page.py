@@ -18,14 +18,13 @@ from img2dataset.insight.page_images import (
     show_images,
     show_sheet,
 )
+from img2dataset.insight.page_time import show_time
 from img2dataset.pages import svg
 from img2dataset.pages.document import Sections, make_document, show_tiles
 from img2dataset.pages.reasons import draw_classes, name_colour, show_reason
 from img2dataset.pages.svg import Bar, Chart, Point, Segment, count, text
 from img2dataset.pages.texts import name_host
-from img2dataset.reports.account_charts import draw_stages
 from img2dataset.reports.words import FailureClass
-from img2dataset.text import plural
 from img2dataset.version import VERSION
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
@@ -43,8 +42,8 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
     body.add("Over the shards", show_shards(findings))
     body.add("Why rows have no image", show_reasons(findings), "long")
     body.add("What a retry may bring back", show_retry(findings))
+    body.add("Where the time went", show_time(findings))
     body.add("Hosts", show_hosts(findings), "long")
-    body.add("Where the time of the last run went", show_times(findings))
     body.add("Images", show_images(findings))
     body.add("A random sample of images", show_sheet(sheet), "long")
     body.add("Captions", show_captions(findings))
@@ -202,20 +201,7 @@ def show_host_row(host: HostCount) -> str:
     )
 
 
-# -- time and published numbers --
-
-
-def show_times(findings: Findings) -> str:
-    """Show what the newest run took, as its own page did."""
-    if not findings.runs:
-        return ""
-    run = findings.runs[-1]
-    sentence = "" if run.bottleneck is None else f"<p>{text(run.bottleneck)}.</p>"
-    about = (
-        f'<p class="small-text dim">{count(run.rows)} rows in {count(run.elapsed)} s, by '
-        f"{plural(run.capacity.workers, 'worker')}.</p>"
-    )
-    return f"{sentence}{about}{draw_stages(run.account)}"
+# -- published numbers --
 
 
 def show_published(findings: Findings) -> str:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from img2dataset.accounting.account import IMAGE, STORE, TRANSFER, Stage
 from img2dataset.insight.findings import Findings, HostCount, ReasonCount
+from img2dataset.insight.terminal_time import list_busiest, list_time
 from img2dataset.text import plural
 
 MIN_WIDTH, MAX_WIDTH = 24, 100
 MAX_REASONS = 8
 MAX_HOSTS = 5
 MAX_PLACEHOLDERS = 3
-SHOWN_S = 0.1
-STAGES = {
-    "transfers": TRANSFER,
-    "waits": (Stage.HOST_WAIT, Stage.IMAGE_WAIT, Stage.ROOM_WAIT),
-    "images": IMAGE,
-    "storing": STORE,
-}
-"""Of each group the seconds add up: of transfers and waiting rows there are many at once."""
 
 
 def format_findings(findings: Findings, width: int) -> str:
@@ -30,8 +22,9 @@ def format_findings(findings: Findings, width: int) -> str:
         list_totals(findings, width),
         list_reasons(findings, width),
         list_retry(findings, width),
+        wrap_all(list_time(findings, width), width),
+        wrap_all(list_busiest(findings), width),
         list_hosts(findings, width),
-        list_times(findings, width),
         list_shapes(findings, width),
         list_duplicates(findings, width),
         list_published(findings, width),
@@ -45,6 +38,12 @@ def wrap(line: str, width: int, indent: str = "") -> Iterator[str]:
     """Break a line of words; control characters of a list do not reach the terminal."""
     plain = "".join(c if c.isprintable() else "\ufffd" for c in line)
     yield from textwrap.wrap(plain, width, initial_indent=indent, subsequent_indent=f"{indent}  ")
+
+
+def wrap_all(lines: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+    """Break lines, each an indent and a text."""
+    for indent, line in lines:
+        yield from wrap(line, width, indent)
 
 
 def list_totals(findings: Findings, width: int) -> Iterator[str]:
@@ -116,31 +115,6 @@ def describe_host(host: HostCount, width: int) -> Iterator[str]:
         f"{host.host or '(no host)'}: {host.failed:,} of {host.rows:,} "
         f"({host.failed / host.rows:.0%}), most: {most}", width, "  "
     )  # fmt: skip
-
-
-def list_times(findings: Findings, width: int) -> Iterator[str]:
-    """List what the newest run took: the sentence on what limited it, and the seconds by stage."""
-    if not findings.runs:
-        return
-    run = findings.runs[-1]
-    workers = plural(run.capacity.workers, "worker")
-    yield from wrap(
-        f"Where the time of the last run went ({run.rows:,} rows in {run.elapsed:,.0f} s, {workers})",
-        width,
-    )
-    if run.bottleneck is not None:
-        yield from wrap(run.bottleneck, width, "  ")
-    for name, stages in STAGES.items():
-        seconds = {stage: run.account.seconds.get(stage, 0.0) for stage in stages}
-        total = sum(seconds.values())
-        if total >= SHOWN_S:
-            parts = sorted(seconds.items(), key=lambda item: -item[1])
-            shown = [
-                f"{stage.value.replace('_', ' ')} {each / total:.0%}"
-                for stage, each in parts
-                if each >= total / 100
-            ]
-            yield from wrap(f"{name} {total:,.1f} s: {', '.join(shown)}", width, "  ")
 
 
 def list_shapes(findings: Findings, width: int) -> Iterator[str]:

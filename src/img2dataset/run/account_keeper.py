@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from img2dataset.accounting.account import Account
 from img2dataset.accounting.bottleneck import Bottleneck, Capacity
-from img2dataset.dataset.accounts import RunAccount, accounts_name, read_accounts, write_accounts
 from img2dataset.report import Progress, Report
 from img2dataset.reports import Reporter
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.retry import try_once
 from img2dataset.tally import ShardResult, Tally
+
+if TYPE_CHECKING:
+    from img2dataset.dataset.accounts import RunAccount
 
 FIRST_INTERVAL_S = 60.0
 MAX_INTERVAL_S = 600.0
@@ -27,7 +30,7 @@ class AccountKeeper(Reporter):
 
     def __init__(self, folder: Folder, part_of: tuple[int, int], capacity: Capacity) -> None:
         self._folder = folder
-        self._name = accounts_name(part_of)
+        self._part_of = part_of
         self._capacity = capacity
         self._began = time.time()
         self._before: list[RunAccount] | None = None
@@ -52,6 +55,9 @@ class AccountKeeper(Reporter):
     def _write(
         self, elapsed: float, tally: Tally, account: Account, bottleneck: Bottleneck | None
     ) -> None:
+        # so that workers are started first
+        from img2dataset.dataset.accounts import RunAccount  # noqa: PLC0415
+
         text = None if bottleneck is None else bottleneck.text
         run = RunAccount(
             self._began, elapsed, tally.count, tally.successes, self._capacity, account, text
@@ -59,6 +65,13 @@ class AccountKeeper(Reporter):
         try_once(lambda: self._keep(run))
 
     def _keep(self, run: RunAccount) -> None:
+        from img2dataset.dataset.accounts import (  # noqa: PLC0415
+            accounts_name,
+            read_accounts,
+            write_accounts,
+        )
+
+        name = accounts_name(self._part_of)
         if self._before is None:
-            self._before = read_accounts(self._folder, self._name)
-        write_accounts(self._folder, self._name, [*self._before, run])
+            self._before = read_accounts(self._folder, name)
+        write_accounts(self._folder, name, [*self._before, run])

@@ -30,7 +30,7 @@ from img2dataset.storage.failures import one_line
 from img2dataset.storage.folder import Folder, parts_name
 from img2dataset.storage.objects import check_scheme
 from img2dataset.storage.schemes import missing_library
-from img2dataset.worker.resources import image_threads
+from img2dataset.worker.resources import available_cores, image_threads
 
 
 def reserve_standard_streams() -> None:
@@ -234,4 +234,6 @@ def make_job(
 
 def find_capacity(options: Options, pool: WorkerPool) -> Capacity:
     """Find what all workers have to work with."""
-    return Capacity(pool.workers, image_threads(options, pool.cores), options.thread_count)
+    cores = pool.cores or available_cores() / pool.workers
+    threads = image_threads(options, pool.cores)
+    return Capacity(pool.workers, threads, options.thread_count, cores)

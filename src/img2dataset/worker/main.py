@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from img2dataset.accounting.clock import StageClock
+from img2dataset.accounting.clock import StageClock, WorkerTime
 from img2dataset.distributors import (
     Link,
     Notice,
@@ -77,6 +77,7 @@ class Worker:
         self._link = link
         self._storage_retry = StorageRetry(options.max_storage_wait, self._say)
         self._clock = StageClock()
+        self._time = WorkerTime(self._clock)
         self._store = open_store(job, link, self._storage_retry, self._clock)
         self._closing = Closing()
         self._source = job.source
@@ -180,6 +181,7 @@ class Worker:
         list_shard, first = shard.slice_of or (shard.id, 0)
         name = shard_name(list_shard, self._options.oom_shard_count)
         opened = OpenShard(shard.id, name, shard.count, None, time.time(), stored=shard.stored)
+        self._time.charge(is_open=bool(self._open))
         self._open[shard.id] = opened
         digits = key_digits(self._options.number_sample_per_shard)
 
@@ -231,6 +233,7 @@ class Worker:
         self._conclude(shard, self._store.store(shard, time.time()))
 
     def _conclude(self, shard: OpenShard, result: ShardResult) -> None:
+        self._time.charge(is_open=True)
         del self._open[shard.id]
         account = self._clock.take(shard.id)
         if shard.error is None:
@@ -251,6 +254,7 @@ class Worker:
     def _count(self) -> None:
         if self._open:
             tallies = {shard.id: shard.tally for shard in self._open.values()}
+            self._time.charge(is_open=True)
             accounts = self._clock.peek(tallies)
             self._link.send(ShardsCounted(tallies, self._pipeline.resting, accounts))
 

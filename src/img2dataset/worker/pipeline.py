@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from img2dataset.accounting.account import IMAGE, Stage
 from img2dataset.accounting.clock import StageClock
 from img2dataset.fetch import Deliver, Room
 from img2dataset.records import Body, EncodedImage, Failure, Row, Sample
@@ -147,16 +146,15 @@ class Pipeline:
                 self._add_in_flight(1, len(data))
                 self._bodies.put((row, outcome, time.perf_counter()))
             case body:
-                sample = self._process_timed(row, body)
+                sample = self._process_timed(row, body, time.perf_counter())
                 self._add_in_flight(*measure_sample(sample))
                 self._events.put(sample)
 
     def _work(self) -> None:
         while (item := self._bodies.get()) is not None:
             row, body, came = item
-            self._clock.add(row.shard, Stage.IMAGE_WAIT, time.perf_counter() - came)
             size = len(body.data)
-            sample = self._process_timed(row, body)
+            sample = self._process_timed(row, body, came)
             del item, body
             # the image waits to be packed, in the place of its body
             count, kept = measure_sample(sample)
@@ -164,16 +162,17 @@ class Pipeline:
             self._events.put(sample)
             self._wake()
 
-    def _process_timed(self, row: Row, body: Body) -> Sample:
+    def _process_timed(self, row: Row, body: Body, came: float) -> Sample:
+        """Process a body that came at `came`, and charge what it took."""
         began = time.perf_counter()
         sample = self._process(row, body)
         seconds = time.perf_counter() - began
         match sample.outcome:
             case EncodedImage(data=data, seconds=parts):
-                stages = zip(IMAGE, (*parts, seconds - sum(parts)), strict=True)
-                self._clock.add_image(row.shard, stages, len(data))
+                spent = (began - came, *parts, seconds - sum(parts))
+                self._clock.add_image(row.shard, spent, len(data))
             case _:
-                self._clock.add(row.shard, Stage.DECODE, seconds)
+                self._clock.add_image(row.shard, (began - came, seconds, 0.0, 0.0, 0.0), 0)
         return sample
 
     def _add_in_flight(self, count: int, size: int) -> None:

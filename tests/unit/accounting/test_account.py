@@ -16,7 +16,7 @@ from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, MAX_COUNTED, HostCount
 def make_account(seconds: float, host: str = "a", rows: int = 1, failures: int = 0) -> Account:
     clock = StageClock()
     clock.add_transfer(0, (0.0, seconds, 0.0, 2 * seconds, 0.5))
-    clock.add_image(0, [(Stage.DECODE, seconds)], 10)
+    clock.add_image(0, (0.0, seconds, 0.0, 0.0, 0.0), 10)
     clock.add_host(0, host, HostCount(rows, failures, seconds, 100))
     return clock.take(0)
 
@@ -78,7 +78,7 @@ def test_what_is_done_for_all_shards_is_charged_once() -> None:
     clock = StageClock()
     clock.add(OF_NO_SHARD, Stage.FETCH_CPU, 2.0)
     clock.add(1, Stage.PACK, 1.0)
-    assert clock.peek([1, 7])[1].seconds == {Stage.PACK: 1.0}
+    assert clock.peek([1, 7])[1].seconds == {Stage.PACK: 1.0, Stage.FETCH_CPU: 2.0}
     assert clock.take(1).seconds == {Stage.PACK: 1.0, Stage.FETCH_CPU: 2.0}
     assert not clock.take(1)
     assert clock.peek([1]) == {}

@@ -8,7 +8,7 @@ from img2dataset.accounting.account import Account, Stage
 from img2dataset.accounting.bottleneck import Bottleneck, Capacity, find_bottleneck
 from img2dataset.accounting.hosts import HostCount
 
-CAPACITY = Capacity(workers=2, image_threads=2, transfers=100)
+CAPACITY = Capacity(workers=2, image_threads=2, transfers=100, cores=1)
 ELAPSED_S = 100.0
 WORKERS_S = 200.0
 """Seconds of all workers together."""
@@ -17,8 +17,8 @@ WORKERS_S = 200.0
 def make_account(**seconds: float) -> Account:
     account = Account()
     account.seconds.update({Stage(name): each for name, each in seconds.items()})
-    account.hosts.add("slow.example", HostCount(60))
-    account.hosts.add("other.example", HostCount(40))
+    account.hosts.add("slow.example", HostCount(60, waited=7000))
+    account.hosts.add("other.example", HostCount(40, waited=2000))
     return account
 
 
@@ -41,7 +41,12 @@ def find(account: Account, **more: int) -> Bottleneck:
         ({"first_byte": 15_000, "body": 2000}, "servers", "88% of a transfer's time"),
         ({"first_byte": 2000, "body": 15_000}, "bandwidth", "88% of a transfer's time is the body"),
         ({"dns": 6000, "tls": 6000, "body": 6000}, "transfers", "90% of the transfers"),
-        ({"body": 1000, "host_wait": 9000}, "hosts", "slow.example, other.example"),
+        ({"body": 1000, "host_wait": 9000}, "hosts", "2 of them hold 100%"),
+        ({"body": 1000, "host_wait": 9000}, "hosts", "0.5/s each (slow.example, other.example)"),
+        ({"dns": 500, "body": 200, "host_wait": 100}, "dns", "dns_servers"),
+        ({"worker": 100, "decode": 180}, "images", "90% of the time"),
+        ({"worker": 200, "worker_cpu": 190}, "cpu", "95% of the cores"),
+        ({"body": 1000, "first_byte": 3000}, "nothing", "waiting for the first byte (75%)"),
         ({"body": 1000, "decode": 40}, "nothing", "image threads are busy 10% of the time"),
     ],
 )  # fmt: skip
@@ -58,5 +63,6 @@ def test_hosts_at_rest_are_counted() -> None:
 
 
 def test_it_is_not_said_too_early() -> None:
-    assert find_bottleneck(make_account(decode=8), CAPACITY, 2.0) is None
+    assert find_bottleneck(make_account(decode=8), CAPACITY, 1.0) is None
+    assert find_bottleneck(make_account(upload=1, worker=1), CAPACITY, ELAPSED_S) is None
     assert find_bottleneck(Account(), CAPACITY, ELAPSED_S) is None
