@@ -206,7 +206,8 @@ OTHER_VALUES: dict[str, Any] = {
     "columns": ["url", "text"], "delimiter": "tab", "quoting": "none",
     "rename_columns": ["width=list_width"], "url_template": "https://a.org/{id}",
     "where": "id > 3", "deduplicate": "url", "duplicate_captions": "all",
-    "shuffle": 3,
+    "shuffle": 3, "dashboard": True, "progress": "lines", "log_format": "json",
+    "metrics_address": "127.0.0.2", "metrics_port": 9100, "limit": 5,
 }  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {
     **{
@@ -227,6 +228,7 @@ FREE = {
     "respect_tdm_reservation", "private_addresses", "dns_servers", "max_decode_seconds", "max_storage_wait", "part",
     "user_agent_contact", "respect_content_usage",
     "accept_changed_list", "indexes", "url_schemes",
+    "dashboard", "progress", "log_format", "metrics_address", "metrics_port",
 }  # fmt: skip
 """How images are fetched, not what is stored of them."""
 

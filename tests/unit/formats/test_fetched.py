@@ -19,7 +19,8 @@ ROW = Row(0, 0, "000000000", "http://x", {})
 
 def test_the_columns_are_those_that_the_option_promises() -> None:
     assert tuple(RESPONSE_COLUMNS.names) == FETCH_COLUMNS
-    assert [declared.name for declared in fields(ResponseInfo)] == RESPONSE_COLUMNS.names
+    known = [declared.name for declared in fields(ResponseInfo)]
+    assert [name for name in known if name != "request_seconds"] == RESPONSE_COLUMNS.names
 
 
 def test_a_failed_download_says_itself_how_the_answer_came() -> None:
