@@ -216,6 +216,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     },
     "duplicate_captions": {"input_format": "csv", "deduplicate": "url", "caption_col": "text"},
     "parquet_layout": {"output_format": "parquet"},
+    "metrics_address": {"metrics_port": 9100},
     "mds_compression": {"output_format": "mds"},
 }
 """Option -> what must be given with it."""
