@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import add
 from typing import Any, NamedTuple
 
 KEPT_OF_A_SHARD = 50
@@ -30,7 +29,14 @@ class HostCount(NamedTuple):
     """Seconds for which its rows waited until it might be asked."""
 
     def plus(self, other: HostCount) -> HostCount:
-        return HostCount._make(map(add, self, other))
+        rows, failures, seconds, size, waited = other
+        return HostCount(
+            self[0] + rows,
+            self[1] + failures,
+            self[2] + seconds,
+            self[3] + size,
+            self[4] + waited,
+        )
 
 
 @dataclass(frozen=True, slots=True)

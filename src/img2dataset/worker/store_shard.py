@@ -59,6 +59,8 @@ class OpenShard:
     Completion."""
     hopeless: bool = False
     """True if no later try can store it."""
+    packing_s: float = 0.0
+    """Seconds for which its samples were packed; charged at its end, not for each of them."""
 
 
 class ShardStore:
@@ -99,7 +101,7 @@ class ShardStore:
                 shard.writer.write(sample)
             except STORAGE_ERRORS as error:
                 self.fail(shard, error)
-            self._clock.add(shard.id, Stage.PACK, perf_counter() - began)
+            shard.packing_s += perf_counter() - began
 
     @property
     def seconds_left(self) -> float | None:
@@ -114,6 +116,7 @@ class ShardStore:
         not be stored, `shard.error` says why."""
         result = ShardResult(shard.id, shard.name, shard.tally, shard.start_time, end_time)
         if shard.writer is not None:
+            self._clock.add(shard.id, Stage.PACK, shard.packing_s)
             began = perf_counter()
             try:
                 result = self._store(shard, shard.writer, result)
