@@ -95,5 +95,5 @@ def test_a_new_reason_is_stored_counted_and_understood(with_reason: Tree, tmp_pa
     assert with_reason.run("-c", known) == "body_too_small\n"
     with_reason.run(
         "-m", "pytest", "-q", "-p", "no:cacheprovider",
-        "tests/unit/test_errors.py", "tests/unit/insight/test_words.py",
+        "tests/unit/test_errors.py", "tests/unit/reports/test_words.py",
     )  # fmt: skip
