@@ -30,6 +30,7 @@ from img2dataset import (
     download,
     stream,
 )
+from img2dataset.process.spawn import START_CODE
 from tests.e2e.streams import leaving_nothing
 from tests.processes import children, is_gone
 from tests.site import Site
@@ -287,12 +288,23 @@ def test_a_list_that_breaks_off_is_raised_after_the_samples_before(
     assert len(found) == 30
 
 
+def kill_workers() -> None:
+    """Kill the workers of the stream, and no server of other tests in this process."""
+    workers = [pid for pid in children(os.getpid()) if is_worker(pid)]
+    assert workers
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_worker(pid: int) -> bool:
+    return START_CODE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def test_rows_of_a_worker_that_died_come_once(fresh_site: Site) -> None:
     urls = [*images(fresh_site, 200), fresh_site.url("/slow?seconds=2")]
     with stream(urls, failures="yield") as samples:
         found = [next(samples).url for _ in range(100)]
-        for worker in children(os.getpid()):
-            os.kill(worker, signal.SIGKILL)
+        kill_workers()
         found += [sample.url for sample in samples]
     assert Counter(found) == Counter(urls)
 
@@ -302,8 +314,7 @@ def test_in_list_order_a_worker_that_died_holds_up_nothing_for_ever(fresh_site: 
     options: dict[str, Any] = {"prefetch_bytes": 5_000_000, "number_sample_per_shard": 16}
     with stream(urls, ordered=True, **options) as samples:
         found = [next(samples).url for _ in range(20)]
-        for worker in children(os.getpid()):
-            os.kill(worker, signal.SIGKILL)
+        kill_workers()
         found += [sample.url for sample in samples]
     assert found == urls
 
