@@ -12,10 +12,10 @@ from tests.chaos.rounds import Campaign
 from tests.site import Site
 from tests.stores.s3 import S3Campaign, S3Server
 
-ROUNDS = 6  # `make chaos` plays as many as one likes
-ROUNDS_ON_S3 = 3
-TOGETHER = 6
-TOGETHER_ON_S3 = 3
+ROUNDS = 4  # `make chaos` plays as many as one likes
+ROUNDS_ON_S3 = 2
+TOGETHER = 4
+TOGETHER_ON_S3 = 2
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -122,8 +122,6 @@ CASES = [
         "untouched", "parquet", "B15", output_format="parquet", disable_all_reencoding="True",
         **CAPTIONS,
     ),
-    case("untouched, in tars", "txt", "B15", output_format="webdataset",
-         disable_all_reencoding="True", **SHARDS),
     case(
         "webp", "parquet", "B13 B14 B25", output_format="webdataset", encode_format="webp",
         encode_quality="90", **CAPTIONS,
@@ -146,8 +144,6 @@ CASES = [
          **SHARDS),
     case("captions of digits", "csv", "B4 B13 B14", output_format="parquet", caption_col="digits"),
     case("csv list", "csv", "B4 B13 B14", **INPUT),
-    case("tsv.gz list", "tsv.gz", "B4 B13 B14", **INPUT),
-    case("json list", "json", "B4 B13 B14", **INPUT),
     case("jsonl.gz list", "jsonl.gz", "B13 B14", **INPUT),
 ]  # fmt: skip
 

@@ -204,7 +204,7 @@ def test_rows_that_are_stored_and_have_changed_are_told_by_file_and_shard(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("output_format", ["files", "parquet", "tfrecord", "dummy"])
+@pytest.mark.parametrize("output_format", ["files", "dummy"])
 def test_a_file_less_takes_its_shards_along(lists: Lists, output_format: str) -> None:
     options = {"output_format": output_format}
     lists.run(**options)

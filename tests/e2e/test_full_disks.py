@@ -105,7 +105,6 @@ def test_a_run_waits_for_room_and_meanwhile_downloads_no_more_than_it_can_hold(
     ("number", "text"),
     [
         (errno.EROFS, "Read-only file system;"),
-        (errno.EACCES, "Permission denied;"),
         (errno.EDQUOT, "Disk quota exceeded (tried for 0.5 seconds);"),
         (errno.EIO, "3 shards in a row failed"),
     ],

@@ -16,7 +16,7 @@ from tfrecord.reader import tfrecord_loader
 from img2dataset import download
 from tests.site import Site
 
-FORMATS = ["webdataset", "files", "parquet", "tfrecord"]
+FORMATS = ["webdataset", "tfrecord"]
 every_format = pytest.mark.parametrize(
     "output_format",
     [pytest.param(each, marks=() if each == "tfrecord" else pytest.mark.slow) for each in FORMATS],

@@ -375,7 +375,7 @@ COMMAND = [
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("output_format", "victim"),
-    [("files", "worker"), ("webdataset", "parent"), ("parquet", "worker"), ("tfrecord", "parent")],
+    [("files", "worker"), ("webdataset", "parent")],
 )
 def test_a_kill_while_shards_are_completed_loses_nothing(
     tmp_path: Path, fresh_site: Site, output_format: str, victim: str

@@ -42,10 +42,8 @@ from tests.unit.formats.shard import (
 
 STORING = [name for name in NAMES if find_format(name).stores_rows]
 every_format = pytest.mark.parametrize("output_format", STORING)
-one_of_them_quickly = pytest.mark.parametrize(
-    "output_format",
-    [pytest.param(each, marks=() if each == "parquet" else pytest.mark.slow) for each in STORING],
-)
+a_few_formats = pytest.mark.parametrize("output_format", ["files", "webdataset", "parquet"])
+"""A folder, a file beside a table, a table: each on every kind of store."""
 TIMES = (100.0, 200.0)
 
 
@@ -245,7 +243,7 @@ def attempt(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@one_of_them_quickly
+@a_few_formats
 def test_killed_at_any_step_the_old_shard_or_the_new_one_is_there(
     output_format: str, new_folder: Store
 ) -> None:
@@ -277,7 +275,7 @@ def test_killed_at_any_step_the_old_shard_or_the_new_one_is_there(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@one_of_them_quickly
+@a_few_formats
 def test_killed_while_it_finishes_a_replacement_the_next_one_does(
     output_format: str, new_folder: Store
 ) -> None:

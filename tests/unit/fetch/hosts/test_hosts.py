@@ -370,7 +370,7 @@ def test_who_wishes_for_longer_than_we_wait_is_given_up_for_as_long() -> None:
     assert one.ask() == 1
 
 
-@pytest.mark.parametrize("level", few_quick(range(1, 40), 13))
+@pytest.mark.parametrize("level", few_quick(range(1, 40, 3), 4))
 def test_a_number_that_was_refused_is_not_reached_again_for_a_while(level: int) -> None:
     server = Server(Caller(Hosts(FIRST, 64), now=0.0), at_once=level, wish=1.0)
     server.run(until=POLITE.bad_level.first)
