@@ -36,6 +36,9 @@ ICON = (
 )
 WATCHED_S = 10.0
 """A page that was updated so long ago still is open."""
+PAGE_INTERVAL_S = 2.5
+"""A page asks less often."""
+MAX_PAGES = 20
 FAREWELL_S = 8.0
 """At the end of the run, time for an open page to fetch the last state."""
 
@@ -60,8 +63,8 @@ class DashboardReporter(ServingReporter):
         self._notices: deque[Said] = deque(maxlen=MAX_NOTICES)
         self._shown_at = float("-inf")
         self._strip: Strip | None = None
-        self._asked_at = float("-inf")
-        self._saw_end = threading.Event()
+        self._asked_at: deque[float] = deque(maxlen=MAX_PAGES)
+        self._told = threading.Semaphore(0)
         self._server = listen(port, self._find)
 
     @property
@@ -105,12 +108,20 @@ class DashboardReporter(ServingReporter):
         self.snapshot = replace(self.snapshot, report=report)
 
     def close(self) -> None:
-        if self.snapshot.report is not None and monotonic() - self._asked_at < WATCHED_S:
-            self._saw_end.wait(FAREWELL_S)
-            self._asked_at = float("-inf")
+        if self.snapshot.report is not None:
+            self._wait_for_pages()
         self._server.close()
         if self._strip is not None:
             self._strip.close()
+
+    def _wait_for_pages(self) -> None:
+        """Wait until every open page has the last state; how many there are is seen by their asking."""
+        now = monotonic()
+        asked = [at for at in self._asked_at if now - at < WATCHED_S]
+        self._asked_at.clear()
+        pages = sum(asked[-1] - at < PAGE_INTERVAL_S for at in asked)
+        for _ in range(pages):
+            self._told.acquire(timeout=max(0.0, now + FAREWELL_S - monotonic()))
 
     def show(self, progress: Progress) -> None:
         """Make a snapshot."""
@@ -141,11 +152,11 @@ class DashboardReporter(ServingReporter):
             return None
         snapshot = self.snapshot
         if path == "/now":
-            self._asked_at = monotonic()
+            self._asked_at.append(monotonic())
+            if snapshot.report is not None:
+                self._told.release()
         if strip is not None:
             strip.look()
-        if snapshot.report is not None:
-            self._saw_end.set()
         return Answer(make(snapshot, tiles).encode())
 
 
