@@ -38,7 +38,7 @@ demo: $(VENV)/installed  ## download a small local site into demo/ and show the 
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/tested  ## run the quick tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m 'not slow' $(ARGS)
 
 test-all: $(VENV)/clustered $(VENV)/loading  ## run all tests, also the slow ones (those of Spark need Java)
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)

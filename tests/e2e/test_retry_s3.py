@@ -26,8 +26,8 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("s3_environment"),
 ]
-FORMATS = ["files", "webdataset", "parquet"]
-"""A folder, a file beside a table, a table; how every format is merged is seen on a disk."""
+FORMATS = ["files", "parquet"]
+"""Files beside a table, and a table; how every format is merged is seen on a disk."""
 ROWS = 24
 
 
