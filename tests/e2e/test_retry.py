@@ -322,7 +322,7 @@ def test_a_retry_that_makes_shards_of_an_old_dataset_says_what_they_are_made_fro
 
 
 @pytest.mark.slow
-@every_format
+@pytest.mark.parametrize("output_format", ["files", "parquet"])
 def test_a_damaged_shard_is_left_and_named(listed: Path, out: str, output_format: str) -> None:
     run(listed, out, output_format)
     victim = {"webdataset": "00000.tar", "tfrecord": "00000.tfrecord"}.get(

@@ -89,7 +89,7 @@ def test_indexes_on_s3_are_those_of_its_tars(
     assert not [key for key in server.keys(f"{name}/.img2dataset/") if "parts" in key]
 
 
-@pytest.mark.parametrize("way", ["fsspec file", "AWS variable", "AWS file"])
+@pytest.mark.parametrize("way", ["fsspec file", "AWS file"])
 def test_an_endpoint_is_found_where_users_of_fsspec_and_aws_put_it(
     way: str, server: S3Server, name: str, tmp_path: Path, site: Site
 ) -> None:
@@ -104,8 +104,6 @@ def test_an_endpoint_is_found_where_users_of_fsspec_and_aws_put_it(
                 "client_kwargs": {"endpoint_url": server.endpoint},
             }
             (folder / "minio.json").write_text(json.dumps({"s3": settings}))
-        case "AWS variable":
-            environment["AWS_ENDPOINT_URL"] = server.endpoint
         case _:
             (tmp_path / "config").write_text(f"[default]\nendpoint_url = {server.endpoint}\n")
             environment["AWS_CONFIG_FILE"] = str(tmp_path / "config")
