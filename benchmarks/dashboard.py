@@ -8,23 +8,17 @@ does each second, and what a request does, after a week and 100,000 shards.
 
 from __future__ import annotations
 
-import argparse
 import http.client
-import os
 import re
-import sys
 import threading
 import time
 import tracemalloc
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from shutil import rmtree
-from statistics import median
-from tempfile import TemporaryDirectory
 
-from benchmarks.longrun import make_photos, write_list
-from benchmarks.measure import Usage, measure
-from benchmarks.site import serving
+from benchmarks.in_turn import BASE, compare, make_parser, run, serving_list
+from benchmarks.measure import Usage
 from img2dataset.accounting.account import Account, Stage
 from img2dataset.accounting.hosts import HostCount
 from img2dataset.errors import Reason
@@ -33,7 +27,6 @@ from img2dataset.reports.dashboard.page import make_live
 from img2dataset.reports.dashboard.reporter import DashboardReporter
 from img2dataset.tally import ShardResult, Tally
 
-WAYS = {"without": [], "page": ["--dashboard"], "page, watched": ["--dashboard"]}
 UPDATE_S = 3.0
 WEEK_S = 7 * 86_400
 SHARDS = 100_000
@@ -43,42 +36,24 @@ TICKS_PER_S = 4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--photos", type=Path)
-    flags = parser.parse_args()
+    flags = make_parser(__doc__).parse_args()
     show_week()
-    with TemporaryDirectory(prefix="img2dataset-dashboard-") as name:
-        folder = Path(name)
-        photos = flags.photos or folder / "small"
-        if flags.photos is None:
-            make_photos(photos)
-        (folder / "site").mkdir()
-        with serving(photos, folder / "site") as site:
-            write_list(folder / "list.txt", site, flags.rows)
-            runs: dict[str, list[Usage]] = {way: [] for way in WAYS}
-            for _ in range(flags.rounds):
-                for way in WAYS:
-                    runs[way].append(run(folder, way))
-    show(runs, flags.rows)
+    with serving_list(flags.photos, flags.rows) as folder:
+        runs = {
+            BASE: partial(run, folder, ["--number_sample_per_shard=500"]),
+            "page": partial(run_with_page, folder, watched=False),
+            "page, watched": partial(run_with_page, folder, watched=True),
+        }
+        compare(runs, flags.rounds, flags.rows)
 
 
-def run(folder: Path, way: str) -> Usage:
-    rmtree(folder / "out", ignore_errors=True)
+def run_with_page(folder: Path, *, watched: bool) -> Usage:
     (folder / "log").write_text("")
-    command = [
-        sys.executable, "-m", "img2dataset", f"--url_list={folder / 'list.txt'}",
-        f"--output_folder={folder / 'out'}", "--output_format=webdataset",
-        "--number_sample_per_shard=500", *WAYS[way],
-    ]  # fmt: skip
     over = threading.Event()
-    watcher = threading.Thread(target=watch, args=(folder / "log", over))
-    if "watched" in way:
-        watcher.start()
-    usage = measure(command, env=dict(os.environ), log=folder / "log", timeout=3600)
+    if watched:
+        threading.Thread(target=watch, args=(folder / "log", over)).start()
+    usage = run(folder, ["--number_sample_per_shard=500", "--dashboard"])
     over.set()
-    assert usage.exit_code == 0, (folder / "log").read_text()
     return usage
 
 
@@ -97,17 +72,6 @@ def watch(log: Path, over: threading.Event) -> None:
                 return
             finally:
                 connection.close()
-
-
-def show(runs: dict[str, list[Usage]], rows: int) -> None:
-    print("| | CPU ms per image | wall s | CPU, of the run without, in turn |")
-    print("|--|--:|--:|--|")
-    for way, usages in runs.items():
-        ratios = [one.cpu / base.cpu for one, base in zip(usages, runs["without"], strict=True)]
-        cpu = 1000 * median(usage.cpu for usage in usages) / rows
-        wall = median(usage.wall for usage in usages)
-        each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-        print(f"| {way} | {cpu:.3f} | {wall:.1f} | {median(ratios):.3f} ({each}) |", flush=True)
 
 
 def show_week() -> None:

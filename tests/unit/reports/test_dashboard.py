@@ -6,6 +6,7 @@ import http.client
 import re
 from collections import Counter
 from collections.abc import Iterator
+from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +21,10 @@ from img2dataset.accounting.hosts import HostCount
 from img2dataset.failure_samples import FailureSamples
 from img2dataset.options import Options
 from img2dataset.process.spawn import start_python
-from img2dataset.report import Progress
+from img2dataset.report import Progress, Report
 from img2dataset.reports import find_reporters, list_addresses
 from img2dataset.reports.dashboard import charts, strip
+from img2dataset.reports.dashboard import reporter as reporting
 from img2dataset.reports.dashboard.history import MAX_PERIODS, History
 from img2dataset.reports.dashboard.page import make_live, make_page
 from img2dataset.reports.dashboard.reporter import DashboardReporter
@@ -159,6 +161,29 @@ def test_only_this_machine_and_its_tunnels_are_answered(reporter: DashboardRepor
     reporter.close()
     with pytest.raises(ConnectionRefusedError):
         ask(url)
+
+
+def test_every_open_page_sees_the_end_and_then_nobody_is_waited_for(
+    reporter: DashboardReporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "FAREWELL_S", 60.0)  # so long that a wait would be seen
+    url = list_addresses([reporter])[0].removeprefix("dashboard: ")
+    for _ in range(2):  # two pages
+        assert ask(url, path="/now") == 200
+    progress = make_progress(make_tally(3), 9.0)
+    reporter.finished(Report("out", progress.tally, 9.0, 1, 0), progress)
+    closing = Thread(target=reporter.close)
+    closing.start()
+
+    assert ask(url, path="/now") == 200
+    assert closing.is_alive(), "the other page is waited for"
+    assert ask(url, path="/now") == 200
+    closing.join(30)
+    assert not closing.is_alive()
+    again = Thread(target=reporter.close, daemon=True)  # a reporter may be closed twice
+    again.start()
+    again.join(30)
+    assert not again.is_alive()
 
 
 def test_a_port_that_is_taken_is_refused(reporter: DashboardReporter) -> None:

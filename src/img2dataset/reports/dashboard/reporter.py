@@ -65,6 +65,7 @@ class DashboardReporter(ServingReporter):
         self._strip: Strip | None = None
         self._asked_at: deque[float] = deque(maxlen=MAX_PAGES)
         self._told = threading.Semaphore(0)
+        self._is_closed = False
         self._server = listen(port, self._find)
 
     @property
@@ -108,6 +109,9 @@ class DashboardReporter(ServingReporter):
         self.snapshot = replace(self.snapshot, report=report)
 
     def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self.snapshot.report is not None:
             self._wait_for_pages()
         self._server.close()
@@ -118,7 +122,6 @@ class DashboardReporter(ServingReporter):
         """Wait until every open page has the last state; how many there are is seen by their asking."""
         now = monotonic()
         asked = [at for at in self._asked_at if now - at < WATCHED_S]
-        self._asked_at.clear()
         pages = sum(asked[-1] - at < PAGE_INTERVAL_S for at in asked)
         for _ in range(pages):
             self._told.acquire(timeout=max(0.0, now + FAREWELL_S - monotonic()))
