@@ -38,16 +38,14 @@ from img2dataset.fetch.delivery import Deliver, Room
 from img2dataset.fetch.endings import Endings
 from img2dataset.fetch.gates import Gates
 from img2dataset.fetch.hosts.hosts import Hosts
-from img2dataset.fetch.http.curl import Transfers
 from img2dataset.fetch.http.fd_limit import transfers_allowed
 from img2dataset.fetch.http.request import Request
 from img2dataset.fetch.loop import Loop
 from img2dataset.fetch.outage import OutageGuard
-from img2dataset.fetch.policy.refusals import RefusalPolicy
 from img2dataset.fetch.politeness import POLITE, Politeness
 from img2dataset.fetch.read_ahead import ReadAhead
 from img2dataset.fetch.route.router import Router
-from img2dataset.fetch.transfers import AllTransfers, make_object_transfers
+from img2dataset.fetch.transfers import open_transfers
 from img2dataset.records import Failure, Row
 from img2dataset.tally import RestingHost
 
@@ -115,17 +113,13 @@ class Engine:
             outage=self._outage,
             attempts=self._attempts,
         )
-        http: Transfers[Attempt] = Transfers(
+        self._transfers = open_transfers(
             config,
             self._loop,
             budget=self._budget,
+            router=self._router,
             kept_open=self._max_transfers,
-            refusal_of=RefusalPolicy(config),
-            may_connect=None if config.private_addresses == "allow" else self._router.may_connect,
             politeness=politeness,
-        )
-        self._transfers = AllTransfers(
-            http, lambda: make_object_transfers(config, self._loop, self._budget, politeness)
         )
         self._queue: deque[Row] = deque()
         self._read_ahead = ReadAhead(politeness)

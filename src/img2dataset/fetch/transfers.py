@@ -11,7 +11,9 @@ from img2dataset.fetch.config import FetchConfig
 from img2dataset.fetch.http.curl import Transfers
 from img2dataset.fetch.http.request import Finished, Request
 from img2dataset.fetch.loop import Loop
+from img2dataset.fetch.policy.refusals import RefusalPolicy
 from img2dataset.fetch.politeness import Politeness
+from img2dataset.fetch.route.router import Router
 
 if TYPE_CHECKING:
     from img2dataset.fetch.objects.transfers import ObjectTransfers
@@ -60,6 +62,28 @@ class AllTransfers:
         self._http.close()
         if self._objects is not None:
             self._objects.close()
+
+
+def open_transfers(  # noqa: PLR0913  (what transfers stand between)
+    config: FetchConfig,
+    loop: Loop,
+    *,
+    budget: Budget,
+    router: Router,
+    kept_open: int,
+    politeness: Politeness,
+) -> AllTransfers:
+    """Open the transfers of a worker; `kept_open` = connections that may wait for the next request."""
+    http: Transfers[Attempt] = Transfers(
+        config,
+        loop,
+        budget=budget,
+        kept_open=kept_open,
+        refusal_of=RefusalPolicy(config),
+        may_connect=None if config.private_addresses == "allow" else router.may_connect,
+        politeness=politeness,
+    )
+    return AllTransfers(http, lambda: make_object_transfers(config, loop, budget, politeness))
 
 
 def make_object_transfers(
