@@ -51,6 +51,11 @@ class Bottleneck:
     text: str
     """A sentence: what it is, by what it is seen, what to change."""
 
+    @property
+    def is_found(self) -> bool:
+        """False if nothing stands out: `text` then has the figures that say so."""
+        return self.kind is not BottleneckKind.NOTHING
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:

@@ -127,8 +127,14 @@ def list_facts(report: Report) -> list[str]:
         *report.list_findings,
         *lines,
         f"{rows}: {speed}",
-        *([] if report.bottleneck is None else [make_printable(report.bottleneck.text)]),
+        *describe_limit(report),
     ]
+
+
+def describe_limit(report: Report) -> list[str]:
+    """Say what limited the run; nothing if it was too short to tell, or nothing stands out."""
+    found = report.bottleneck
+    return [make_printable(found.text)] if found is not None and found.is_found else []
 
 
 def describe_refused_schemes(report: Report) -> list[str]:

@@ -63,7 +63,8 @@ def make_view(progress: Progress, rows_per_sec: float, job_left: float | None = 
     remarks = [f"failed: {list_top_reasons(tally.reasons)}"] if tally.reasons else []
     if progress.resting:
         remarks.append(describe_rests(progress.resting))
-    limit = progress.bottleneck
+    found = progress.bottleneck
+    limit = found if found is not None and found.is_found else None
     return View(
         progress.elapsed,
         done,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from img2dataset.report import RetryCounts
 from img2dataset.reports.summary import list_facts, make_tables
-from tests.unit.reports.runs import report, tally
+from tests.unit.reports.runs import limit, report, tally
 
 
 def test_the_tables_show_counts_shares_and_meanings() -> None:
@@ -113,3 +113,11 @@ def test_rows_of_schemes_that_are_not_fetched_name_the_option() -> None:
         "url_schemes=http,https,file,gs, says which schemes are, if you trust the list"
     ) in list_facts(run)
     assert not any("url_schemes" in line for line in list_facts(report(tally(1))))
+
+
+def test_what_limited_the_run_is_said_if_anything_did() -> None:
+    rows = tally(5)
+    slow, nothing = limit("servers", "the servers: \x1b[2J"), limit("nothing", "nothing stands out")
+    assert "the servers: \ufffd[2J" in list_facts(report(rows, bottleneck=slow))
+    without = list_facts(report(rows))
+    assert list_facts(report(rows, bottleneck=nothing)) == without

@@ -119,10 +119,14 @@ def test_a_log_hears_what_limits_the_run_when_that_changes() -> None:
     stream = io.StringIO()
     reporter = make_reporter(stream)
     for second in range(0, 3000, 5):
-        cpu = limit("images", f"CPU: busy {second} %") if second < 1500 else None
-        reporter.progress(progress(elapsed=float(second), bottleneck=cpu))
+        found = limit("images", f"CPU: busy {second} %")
+        if second >= 1500:
+            found = limit("nothing", "nothing stands out")
+        reporter.progress(progress(elapsed=float(second), bottleneck=found))
     reporter.progress(progress(elapsed=3000.0, bottleneck=limit("servers", "the servers: \x1b[2J")))
     reporter.close()
+
+    assert "nothing stands out" not in stream.getvalue()
 
     said = [line[20:] for line in stream.getvalue().splitlines() if "limited by" in line]
     assert said == ["limited by CPU: busy 5 %", "limited by the servers: \ufffd[2J"]
