@@ -84,7 +84,7 @@ def test_a_slow_resolver_is_named(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_pixels_are_named(site: Site, tmp_path: Path) -> None:
-    urls = [site.url("/image/1.jpg", n=n) for n in range(120)]
+    urls = [site.url("/image/1.jpg", n=n) for n in range(400)]  # for a few seconds on any machine
     report = run(tmp_path, urls, image_size=2400)
     assert report.bottleneck is not None
     cpu = {BottleneckKind.IMAGES, BottleneckKind.CPU}
