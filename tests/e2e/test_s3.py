@@ -56,6 +56,9 @@ def test_a_dataset_on_s3_is_what_it_is_on_a_disk(
     )
 
     assert code == 0, errors
+    lock = f"/{BUCKET}/{name}/.img2dataset/publishing"
+    looks = [each for each in server.proxy.asked if each.method == "GET" and each.path == lock]
+    assert len(looks) <= 15, "before each file that is written, not before each that is read"
     stored = server.fetch(name, tmp_path / "stored")
     found, truth = contents(stored), contents(tmp_path / "truth")
     for name_in_it in FOLDER_WIDE:  # they name the list and the folder

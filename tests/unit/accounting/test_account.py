@@ -97,3 +97,13 @@ def test_threads_lose_no_seconds() -> None:
     for thread in threads:
         thread.join()
     assert clock.take(0).seconds[Stage.DECODE] == 20_000.0
+
+
+def test_of_a_shard_that_ends_few_hosts_are_sent() -> None:
+    clock = StageClock()
+    for number in range(5 * KEPT_OF_A_SHARD):
+        clock.add_host(0, f"{number}.example", HostCount(rows=1 + number % 7))
+    clock.add_host(0, "busy.example", HostCount(rows=1000))
+    hosts = clock.take(0).hosts.by_host
+    assert len(hosts) <= 3 * KEPT_OF_A_SHARD
+    assert hosts["busy.example"].rows == 1000

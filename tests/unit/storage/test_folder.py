@@ -652,3 +652,14 @@ def test_threads_share_a_file_system_only_if_it_is_made_for_them(url: str, syste
         found = [folder.fs, *(each.result() for each in [pool.submit(find), pool.submit(find)])]
 
     assert len({id(each) for each in found}) == systems
+
+
+def test_what_only_reads_may_do_without_the_guard(tmp_path: Path) -> None:
+    folder, asked = Folder(str(tmp_path)), []
+    folder.write("a", b"1")
+    with folder.guarded(lambda: asked.append(1)):
+        with folder.unguarded():
+            assert folder.read("a") == b"1"
+        assert asked == []
+        folder.read("a")
+        assert asked == [1]
