@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from types import ModuleType
 
 import cv2
@@ -134,6 +135,50 @@ def test_a_higher_level_of_png_is_no_larger_and_none_is_larger_than_libpngs() ->
     ]
     assert sizes == sorted(sizes, reverse=True)
     assert all(ours <= theirs for ours, theirs in zip(sizes, libpngs, strict=True))
+
+
+def drawing(width: int, height: int, seed: int) -> Array:
+    """Make shapes of one colour each, with smooth edges."""
+    rng = np.random.default_rng(seed)
+    made = np.full((height, width, 3), rng.integers(0, 256, 3), np.uint8)
+    for _ in range(30):
+        corner, side = rng.integers(0, width, 2).tolist(), int(rng.integers(5, 60))
+        colour = rng.integers(0, 256, 3).tolist()
+        if rng.random() < 0.5:
+            cv2.circle(made, corner, side, colour, -1, cv2.LINE_AA)
+        else:
+            cv2.putText(made, "Lorem ipsum", corner, 0, side / 50, colour, 1, cv2.LINE_AA)
+    return made
+
+
+@compiled
+@pytest.mark.parametrize("make", [photo, drawing])
+def test_png_of_a_photo_or_a_drawing_is_no_larger_than_all_strings_make_it(
+    make: Callable[..., Array],
+) -> None:
+    sources = [make(256, 192, seed=seed) for seed in range(4)]
+    ours = [read_chunks(encode_png(source, 6))[1][1] for source in sources]
+    level = DEFLATE_LEVELS[6]
+    by_strings = [deflate.zlib_compress(zlib.decompress(one), level) for one in ours]
+    assert sum(map(len, ours)) <= sum(map(len, by_strings))
+
+
+@compiled
+def test_photos_are_written_by_runs_and_drawings_by_strings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compressed: list[int] = []
+    real = deflate.zlib_compress
+
+    def compress(rows: Array, level: int) -> bytearray:
+        compressed.append(len(rows))
+        return real(rows, level)
+
+    monkeypatch.setattr(deflate, "zlib_compress", compress)
+    encode_png(photo(256, 192), 6)
+    assert compressed == [png_encoder.MIN_SAMPLE_ROWS]  # the rest by zlib-ng
+    encode_png(drawing(256, 192, 0), 6)
+    assert compressed[1:] == [192]
 
 
 def test_png_without_the_compiled_module_is_written_by_opencv(
