@@ -46,6 +46,24 @@ def test_a_star_keeps_every_column_and_a_second_run_resumes(tmp_path: Path) -> N
     assert (rows[0]["width"], rows[0]["key"]) == (32, "000000000")
 
 
+def test_a_star_keeps_columns_with_the_names_that_rows_of_documents_get(tmp_path: Path) -> None:
+    with Site() as site:
+        urls = [site.url(f"/image/{number}.jpg") for number in range(2)]
+        path = tmp_path / "list.jsonl"
+        document = {"images": urls, "document_index": 70, "all_captions": "mine", "text": "t"}
+        path.write_text(json.dumps(document) + "\n")
+        options = (
+            "--input_format=jsonl", "--url_col=images[*]", "--save_additional_columns=*",
+            "--deduplicate=url", "--caption_col=text", "--duplicate_captions=all",
+        )  # fmt: skip
+        rows = make(tmp_path, path, *options)
+
+    assert [(row["document_index"], row["url_position"]) for row in rows] == [(0, 0), (0, 1)]
+    assert {row["list_document_index"] for row in rows} == {70}
+    assert {row["list_all_captions"] for row in rows} == {"mine"}
+    assert [row["all_captions"] for row in rows] == [["t"], ["t"]]
+
+
 def test_a_headerless_table_by_a_config_file(tmp_path: Path) -> None:
     with Site() as site:
         path = tmp_path / "photos.csv"

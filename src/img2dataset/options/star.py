@@ -29,7 +29,7 @@ def expand_star(options: O, names: Sequence[str], taken: Collection[str]) -> O:
     Args:
         options: with save_additional_columns=*.
         names: the columns of the list.
-        taken: names that the output format stores something of its own under.
+        taken: names that something else is stored under, as the output format does.
     """
     renames = parse_renames(options.rename_columns or ())
     free_of = {*taken, *find_reserved(options), *renames.values(), *names, ""}

@@ -24,8 +24,8 @@ def name_all_columns(
         return options, []
     bare = SourceConfig.of(replace(options, save_additional_columns=None))
     source = open_source(url_list, bare, leave_out)
-    taken = find_format(options.output_format).reserved_columns(options.encode_format)
-    named = expand_star(options, source.all_names(), taken)
+    of_format = find_format(options.output_format).reserved_columns(options.encode_format)
+    named = expand_star(options, source.all_names(), {*of_format, *bare.made_columns})
     before = set(options.rename_columns or ())
     renamed = [pair for pair in named.rename_columns or () if pair not in before]
     if not renamed:

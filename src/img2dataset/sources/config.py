@@ -14,6 +14,7 @@ from img2dataset.options import (
     parse_renames,
     parse_separator,
 )
+from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.url_schemes import WEB_SCHEMES
 from img2dataset.options.where import Condition, parse_condition
 from img2dataset.records import Shard
@@ -83,6 +84,12 @@ class SourceConfig:
         """Whether url_col is a path into documents, each with any number of URLs."""
         nested = self.base_format in ("json", "jsonl", "parquet")
         return nested and self.url_template is None and is_path(self.url_source)
+
+    @property
+    def made_columns(self) -> tuple[str, ...]:
+        """The columns that rows get here, of which the list says nothing."""
+        of_documents = (DOCUMENT_INDEX, URL_POSITION) if self.expands else ()
+        return (*of_documents, *([ALL_CAPTIONS] if self.duplicate_captions == "all" else ()))
 
     @property
     def condition(self) -> Condition | None:
