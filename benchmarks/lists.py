@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--folder", type=Path, help="where the lists are kept; else they go")
     flags = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a run begun by nohup ignores it
     answers = Answers()
     with open_folder(flags.folder) as folder:
         print(
