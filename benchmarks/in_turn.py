@@ -69,11 +69,15 @@ def compare(runs: Mapping[str, Callable[[], Usage]], rounds: int, rows: int) -> 
     for _ in range(rounds):
         for way, measured in runs.items():
             usages[way].append(measured())
-    print("| | CPU ms per image | wall s | CPU, of the run without, in turn |")
-    print("|--|--:|--:|--|")
+    print("| | CPU ms per image | parent's CPU s | wall s | CPU, of the run without, in turn |")
+    print("|--|--:|--:|--:|--|")
     for way, found in usages.items():
         ratios = [one.cpu / base.cpu for one, base in zip(found, usages[BASE], strict=True)]
         cpu = 1000 * median(usage.cpu for usage in found) / rows
+        parent = median(usage.cpu_of_parent for usage in found)
         wall = median(usage.wall for usage in found)
         each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-        print(f"| {way} | {cpu:.3f} | {wall:.1f} | {median(ratios):.3f} ({each}) |", flush=True)
+        print(
+            f"| {way} | {cpu:.3f} | {parent:.2f} | {wall:.1f} | {median(ratios):.3f} ({each}) |",
+            flush=True,
+        )

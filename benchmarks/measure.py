@@ -37,6 +37,8 @@ class Usage:
     """User and system time of every process that was waited for."""
     cpu_seen: float
     """The same, as far as the samples saw it: a little less than `cpu` if all is well."""
+    cpu_of_parent: float
+    """That of the command's own process, as far as the samples saw it."""
     peak_memory: int
     """Largest sum of the processes' PSS: shared pages are counted once."""
     peak_process: int
@@ -86,6 +88,7 @@ def measure(
         wall=wall,
         cpu=cpu,
         cpu_seen=sum(member.cpu for member in sampler.seen.values()),
+        cpu_of_parent=sampler.seen[process.pid].cpu if process.pid in sampler.seen else 0.0,
         peak_memory=sampler.peak_memory,
         peak_process=sampler.peak_process,
         peak_threads=sampler.peak_threads,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Collection
+from collections import defaultdict, deque
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
 from img2dataset.accounting.account import IMAGE, TRANSFER, Account, Stage
 from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, HostCount, HostCounts
@@ -17,6 +18,28 @@ MAX_SHOWN_HOSTS = 100
 """Hosts of a shard under way that are looked at; of more, no few hold up the others."""
 
 
+MAX_NOTED = 4096
+"""Rows of which no more is noted before it is added up, if nobody asks."""
+
+N = TypeVar("N", bound=tuple[Any, ...])
+
+
+def group(noted: deque[N]) -> dict[int, list[N]]:
+    """Take what was noted, by shard; others may note more meanwhile."""
+    by_shard: defaultdict[int, list[N]] = defaultdict(list)
+    for _ in range(len(noted)):
+        one = noted.popleft()
+        by_shard[one[0]].append(one)
+    return by_shard
+
+
+def charge(account: Account, stages: Sequence[Stage], seconds: Sequence[Sequence[float]]) -> None:
+    """Charge rows to stages; each row has the seconds of all stages, in order."""
+    for stage, each in zip(stages, zip(*seconds, strict=True), strict=True):
+        if total := sum(each):
+            account.seconds[stage] += total
+
+
 def copy_account(account: Account) -> Account:
     few = len(account.hosts.by_host) <= MAX_SHOWN_HOSTS
     hosts = HostCounts(account.hosts.by_host.copy()) if few else HostCounts()
@@ -24,11 +47,17 @@ def copy_account(account: Account) -> Account:
 
 
 class StageClock:
-    """Adds up what the shards of one worker take.  Thread-safe."""
+    """Adds up what the shards of one worker take.  Thread-safe.
+
+    What each row takes is only noted, and added up for many rows at once: so it costs a row little.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._accounts: defaultdict[int, Account] = defaultdict(Account)
+        self._images: deque[tuple[int, tuple[float, ...], int]] = deque()
+        self._transfers: deque[tuple[int, tuple[float, ...]]] = deque()
+        self._hosts: deque[tuple[int, str, HostCount]] = deque()
 
     def add(self, shard_id: int, stage: Stage, seconds: float) -> None:
         """Charge a stage to a shard."""
@@ -43,34 +72,52 @@ class StageClock:
             seconds: its wait for a thread, and those of the stages of IMAGE, in order.
             size: its bytes, 0 if there is none.
         """
-        with self._lock:
-            account = self._accounts[shard_id]
-            for stage, each in zip(QUEUED_IMAGE, seconds, strict=True):
-                if each > 0:
-                    account.seconds[stage] += each
-            account.sizes["stored"] += size
+        self._images.append((shard_id, seconds, size))
+        if len(self._images) > MAX_NOTED:
+            self._add_up()
 
     def add_transfer(self, shard_id: int, seconds: tuple[float, ...]) -> None:
         """Charge a transfer that is over; `seconds` are those of the stages of TRANSFER, in order."""
-        with self._lock:
-            account = self._accounts[shard_id]
-            account.sizes["transfers"] += 1
-            for stage, each in zip(TRANSFER, seconds, strict=True):
-                if each > 0:
-                    account.seconds[stage] += each
+        self._transfers.append((shard_id, seconds))
+        if len(self._transfers) > MAX_NOTED:
+            self._add_up()
 
     def add_host(self, shard_id: int, host: str, count: HostCount) -> None:
         """Count what a host did for rows that are over, and charge their wait for it."""
+        self._hosts.append((shard_id, host, count))
+        if len(self._hosts) > MAX_NOTED:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        """Charge what was noted."""
         with self._lock:
-            account = self._accounts[shard_id]
-            if count.waited > 0:
-                account.seconds[Stage.HOST_WAIT] += count.waited
-            account.sizes["downloaded"] += count.size
-            account.hosts.add(host, count)
+            for shard_id, images in group(self._images).items():
+                account = self._accounts[shard_id]
+                _, seconds, sizes = zip(*images, strict=True)
+                charge(account, QUEUED_IMAGE, seconds)
+                account.sizes["stored"] += sum(sizes)
+            for shard_id, transfers in group(self._transfers).items():
+                account = self._accounts[shard_id]
+                charge(account, TRANSFER, [seconds for _, seconds in transfers])
+                account.sizes["transfers"] += len(transfers)
+            for shard_id, noted in group(self._hosts).items():
+                self._add_hosts(self._accounts[shard_id], noted)
+
+    def _add_hosts(self, account: Account, noted: list[tuple[int, str, HostCount]]) -> None:
+        by_host: defaultdict[str, list[HostCount]] = defaultdict(list)
+        for _, host, count in noted:
+            by_host[host].append(count)
+        for host, counts in by_host.items():
+            total = counts[0] if len(counts) == 1 else HostCount.sum(counts)
+            if total.waited:
+                account.seconds[Stage.HOST_WAIT] += total.waited
+            account.sizes["downloaded"] += total.size
+            account.hosts.add(host, total)
 
     def peek(self, shard_ids: Collection[int]) -> dict[int, Account]:
         """Return what shards under way have taken so far, with their hosts if they are few.  What
         is of no shard is with the first."""
+        self._add_up()
         with self._lock:
             known = self._accounts
             found = {each: copy_account(known[each]) for each in shard_ids if each in known}
@@ -81,6 +128,7 @@ class StageClock:
 
     def take(self, shard_id: int) -> Account:
         """Return the account of a shard that is over, and forget it."""
+        self._add_up()
         with self._lock:
             account = self._accounts.pop(shard_id, None) or Account()
             shared = self._accounts.pop(OF_NO_SHARD, None)

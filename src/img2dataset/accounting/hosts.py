@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,15 +28,11 @@ class HostCount(NamedTuple):
     waited: float = 0.0
     """Seconds for which its rows waited until it might be asked."""
 
-    def plus(self, other: HostCount) -> HostCount:
-        rows, failures, seconds, size, waited = other
-        return HostCount(
-            self[0] + rows,
-            self[1] + failures,
-            self[2] + seconds,
-            self[3] + size,
-            self[4] + waited,
-        )
+    @classmethod
+    def sum(cls, counts: Iterable[HostCount]) -> HostCount:
+        """Add up counts of the same host, at least one."""
+        rows, failures, seconds, size, waited = map(sum, zip(*counts, strict=True))
+        return cls(int(rows), int(failures), seconds, int(size), waited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class HostCounts:
     def add(self, host: str, count: HostCount) -> None:
         """Count in place."""
         before = self.by_host.get(host)
-        self.by_host[host] = count if before is None else before.plus(count)
+        self.by_host[host] = count if before is None else HostCount.sum((before, count))
         if before is None and len(self.by_host) > MAX_OF_A_SHARD:
             kept = self.trim(MAX_OF_A_SHARD // 4).by_host
             self.by_host.clear()

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from img2dataset.accounting.account import Account, Stage
-from img2dataset.accounting.clock import OF_NO_SHARD, StageClock
+from img2dataset.accounting.clock import MAX_NOTED, OF_NO_SHARD, StageClock
 from img2dataset.accounting.hosts import KEPT_OF_A_SHARD, MAX_COUNTED, HostCount, HostCounts
 
 
@@ -88,15 +88,37 @@ def test_threads_lose_no_seconds() -> None:
     clock = StageClock()
 
     def work() -> None:
-        for _ in range(5000):
-            clock.add(0, Stage.DECODE, 1.0)
+        for number in range(5000):
+            clock.add(0, Stage.PACK, 1.0)
+            clock.add_image(number % 2, (1.0, 2.0, 0.0, 0.0, 0.0), 3)
+            clock.add_transfer(0, (1.0, 0.0, 0.0, 0.0, 0.0))
+            clock.add_host(0, str(number % 3), HostCount(1, 1, 0.5, 10, 2.0))
+            if number % 100 == 0:
+                clock.peek([0])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert clock.take(0).seconds[Stage.DECODE] == 20_000.0
+    account = clock.take(0)
+    assert account.seconds == {
+        Stage.PACK: 20_000, Stage.IMAGE_WAIT: 10_000, Stage.DECODE: 20_000, Stage.DNS: 20_000,
+        Stage.HOST_WAIT: 40_000,
+    }  # fmt: skip
+    assert account.sizes == {"stored": 30_000, "transfers": 20_000, "downloaded": 200_000}
+    assert sum(count.rows for count in account.hosts.by_host.values()) == 20_000
+
+
+def test_what_nobody_asks_for_is_added_up_all_the_same() -> None:
+    clock = StageClock()
+    for _ in range(3 * MAX_NOTED):
+        clock.add_image(0, (1.0, 0.0, 0.0, 0.0, 0.0), 1)
+        clock.add_transfer(0, (1.0, 0.0, 0.0, 0.0, 0.0))
+        clock.add_host(0, "a", HostCount(1))
+    assert len(clock._images) <= MAX_NOTED
+    assert len(clock._transfers) <= MAX_NOTED
+    assert len(clock._hosts) <= MAX_NOTED
 
 
 def test_of_a_shard_that_ends_few_hosts_are_sent() -> None:
