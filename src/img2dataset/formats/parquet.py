@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import IO, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -58,8 +59,8 @@ class ShardWriter:
         self._outputs = Outputs(folder)
         self._pending = self._outputs.file(name + TABLE)
         self._scratch = folder.scratch()
-        self._starts = np.zeros(table.num_rows, np.int64)
-        self._sizes = np.full(table.num_rows, -1, np.int64)
+        self._starts = array("q", [0]) * table.num_rows
+        self._sizes = array("q", [-1]) * table.num_rows
         """-1 = no image."""
         self._end = 0
 
@@ -100,27 +101,27 @@ class ShardWriter:
     def _read_images(self, start: int, stop: int) -> pa.Array:
         """Read the images of rows [start, stop) as a column."""
         sizes = self._sizes[start:stop]
-        ends = np.cumsum(np.maximum(sizes, 0), dtype=np.int64)
-        data = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
-        view = memoryview(data)  # type: ignore[arg-type]
+        offsets = array("i", accumulate((max(size, 0) for size in sizes), initial=0))
+        data = pa.allocate_buffer(offsets[-1])
+        view = memoryview(data)
         self._scratch.flush()
         raw = self._scratch.raw  # type: ignore[attr-defined]  # each byte is read once: no buffer
-        for begin, size, end in zip(self._starts[start:stop], sizes, ends, strict=True):
+        for begin, size, offset in zip(self._starts[start:stop], sizes, offsets, strict=False):
             if size > 0:
                 raw.seek(begin)
-                raw.readinto(view[end - size : end])
-        offsets = np.concatenate([[0], ends]).astype(np.int32)
-        present = np.packbits(sizes >= 0, bitorder="little")
-        buffers = [pa.py_buffer(part) for part in (present, offsets, data)]
-        return pa.Array.from_buffers(pa.binary(), stop - start, buffers)
+                raw.readinto(view[offset : offset + size])
+        present = pa.array([size >= 0 for size in sizes], pa.bool_()).buffers()[1]
+        return pa.Array.from_buffers(
+            pa.binary(), len(sizes), [present, pa.py_buffer(offsets), data]
+        )
 
 
 def cut_row_groups(
-    sizes: np.ndarray[Any, Any], limit: int, max_rows: int | None = None
+    sizes: Sequence[int], limit: int, max_rows: int | None = None
 ) -> Iterator[tuple[int, int]]:
     """Cut rows into [start, stop) with images of at most `limit` bytes, or with one image."""
     start = total = 0
-    for row, size in enumerate(np.maximum(sizes, 0).tolist()):
+    for row, size in enumerate(max(size, 0) for size in sizes):
         if (total and size and total + size > limit) or row - start == max_rows:
             yield start, row
             start, total = row, 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,7 +38,7 @@ from tests.unit.formats.shard import (
 def test_row_groups_hold_at_most_the_limit_or_one_row(
     sizes: list[int], groups: list[tuple[int, int]]
 ) -> None:
-    assert list(cut_row_groups(np.array(sizes, np.int64), 10)) == groups
+    assert list(cut_row_groups(sizes, 10)) == groups
 
 
 def test_a_shard_of_many_row_groups_is_read_back_in_order(
