@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import sys
 import sysconfig
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.quick import few_quick
 
 FOLDER = Path(native.__file__).parent
 SOURCES = Path(__file__).parents[3] / "src/img2dataset/images/native"
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 MODULES = {
     "_area": native.AREA,
     "_jpeg": native.JPEG,
@@ -46,7 +48,17 @@ def test_a_module_is_made_in_two_phases(name: str) -> None:
     assert type(ctypes.cast(make(), ctypes.py_object).value).__name__ == "moduledef"
 
 
-@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="no stable ABI")
+def test_modules_switch_no_gil_on() -> None:
+    code = """
+import sys
+from img2dataset.images import native
+print(getattr(sys, "_is_gil_enabled", lambda: True)())
+"""
+    shown = subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True)
+    assert shown.strip() == str(not FREE_THREADED)
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="no stable ABI")
 @pytest.mark.parametrize("module", [module for module in MODULES.values() if module is not None])
 def test_a_module_works_with_later_versions_of_python(module: ModuleType) -> None:
     """One of an older build lies beside it if its name has the version: that one is loaded."""
