@@ -47,7 +47,8 @@ SHOW_DEPENDENCIES = """
 from importlib.metadata import requires
 print("\\n".join(line for line in requires("img2dataset") if "extra ==" not in line))
 """
-INSTALL = ("-m", "pip", "install", "--quiet", "--only-binary=:all:")
+INSTALL = ("-m", "pip", "install", "--quiet")
+ONLY_WHEELS = "--only-binary=:all:"
 QUICK_TESTS = ("-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", "not slow")
 NATIVE_TESTS = ("-m", "pytest", "-q", "tests/unit/images/test_native.py")
 """Those of them that need nothing but pytest, hypothesis and the C modules."""
@@ -136,7 +137,7 @@ class Trial:
 
     def has_wheel(self, requirement: str) -> bool:
         """Install what pip finds a wheel for, without what that needs in turn."""
-        command = [str(self.inside), *INSTALL, "--no-deps", requirement]
+        command = [str(self.inside), *INSTALL, ONLY_WHEELS, "--no-deps", requirement]
         done = subprocess.run(command, env=self.env, check=False, capture_output=True)
         return done.returncode == 0
 
@@ -152,13 +153,13 @@ def begin_trial(sdist: Path, python: str, scratch: Path) -> Trial:
     env = hide_compilers(scratch / "programs", home / "bin")
     tree = scratch / sdist.name.removesuffix(".tar.gz")
     trial = Trial(home / "bin/python", env, tree)
-    trial.install("--upgrade", "pip")
+    trial.install(ONLY_WHEELS, "--upgrade", "pip")
     return trial
 
 
 def try_wheel(wheel: Path, trial: Trial) -> None:
     """Run the quick tests of the sdist with `wheel`."""
-    trial.install(wheel)
+    trial.install(ONLY_WHEELS, wheel)
     size = measure_mb(trial.inside.parents[1])
     print(f"-- installed: {size:.0f} MB, {wheel.stat().st_size / 1e6:.2f} MB of them ours")
     trial.run("-c", SHOW_MODULES)
@@ -169,7 +170,7 @@ def try_wheel(wheel: Path, trial: Trial) -> None:
 
 def try_free_threaded(wheel: Path, trial: Trial) -> None:
     """Load the C modules without a GIL, and run the tests for which there are dependencies."""
-    trial.install("--no-deps", wheel)
+    trial.install(ONLY_WHEELS, "--no-deps", wheel)
     # an interpreter that must switch its GIL on warns
     trial.run("-W", "error", "-c", SHOW_MODULES)
     needed = ask(trial.inside, SHOW_DEPENDENCIES).splitlines()
@@ -178,7 +179,7 @@ def try_free_threaded(wheel: Path, trial: Trial) -> None:
         try_wheel(wheel, trial)
         return
     print(f"-- no wheels for this interpreter, so that most tests cannot run: {', '.join(lacking)}")
-    trial.install("pytest", "pytest-timeout", "hypothesis")
+    trial.install(ONLY_WHEELS, "pytest", "pytest-timeout", "hypothesis")
     trial.run(*NATIVE_TESTS)
 
 
