@@ -51,7 +51,7 @@ INSTALL = ("-m", "pip", "install", "--quiet")
 ONLY_WHEELS = "--only-binary=:all:"
 QUICK_TESTS = ("-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", "not slow")
 NATIVE_TESTS = ("-m", "pytest", "-q", "tests/unit/images/test_native.py")
-"""Those of them that need nothing but pytest, hypothesis and the C modules."""
+"""Those of them that need nothing but the C modules, NumPy and what runs tests."""
 
 
 def run(
