@@ -225,7 +225,7 @@ def main() -> None:
     for python in pythons:
         with tempfile.TemporaryDirectory() as scratch:
             tried = try_free_threaded if is_free_threaded(python) else try_wheel
-            tried(find_wheel(python), begin_trial(sdist, python, Path(scratch)))
+            tried(find_wheel(python), begin_trial(sdist, python, Path(scratch).resolve()))
     print(f"good: {', '.join(file.name for file in (sdist, *wheels))}, with {', '.join(pythons)}")
 
 
