@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from img2dataset.sources.config import BadListError
+from img2dataset.sources.json_objects import replace_surrogates
 
 MAX_OBJECT_CHARACTERS = 16_000_000
 """Characters."""
@@ -17,6 +18,19 @@ SHOWN_CHARACTERS = 200
 NEXT_MARK = re.compile(r'["\[\]{},]')
 STRING_STOP = re.compile(r'["\\]')
 NEXT_OBJECT = re.compile(r"\}\s*,\s*\{")
+DECODER = json.JSONDecoder()
+
+
+def decode(text: str, position: int) -> tuple[Any, int]:
+    """Decode the value that begins at `position`; return where it ends, too.
+
+    Raises:
+        ValueError: it is malformed.
+        RecursionError: it is nested too deeply for the decoder, or for what goes through it next:
+            the decoder of Python 3.14 goes as deep as the stack of C allows.
+    """
+    value, end = DECODER.raw_decode(text, position)
+    return replace_surrogates(value), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,6 @@ class ArrayText:
         self._position = 0
         self._more = more
         self.url = url
-        self._decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
 
     def items(self) -> Iterator[Any]:
         """Yield the elements of the array; a BadElement for each that is malformed.
@@ -120,7 +133,7 @@ class ArrayText:
     def _item(self, row: int) -> Any:
         """Read the element that begins here."""
         try:
-            item, self._position = self._decode(self._text, self._position)
+            item, self._position = decode(self._text, self._position)
         except (ValueError, RecursionError):  # malformed, or not all of it is here
             return self._whole_item(row)
         return item
@@ -133,7 +146,7 @@ class ArrayText:
             return BadElement(f"longer than {MAX_OBJECT_CHARACTERS} characters", begin)
         text = self._text[self._position : end]
         try:
-            item, after = self._decode(text, 0)
+            item, after = decode(text, 0)
         except (ValueError, RecursionError) as error:
             problem = getattr(error, "msg", "nested too deeply")
         else:

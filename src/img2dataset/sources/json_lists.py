@@ -14,7 +14,7 @@ from img2dataset.sources.json_array import WHITESPACE, ArrayText, BadElement
 from img2dataset.sources.json_columns import BATCH_ROWS, read_columns
 from img2dataset.sources.json_keys import KeyCheck, keep_url_only
 from img2dataset.sources.json_nesting import describe_elements
-from img2dataset.sources.json_objects import Objects, fill_in, list_keys, replace_surrogates
+from img2dataset.sources.json_objects import Objects, fill_in, list_keys
 from img2dataset.sources.json_tables import make_table
 from img2dataset.sources.json_types import infer_column_types
 from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
@@ -107,7 +107,7 @@ def read_array(text: ArrayText) -> Iterator[Objects]:
             if not is_object:
                 example = item.text if isinstance(item, BadElement) else str(item)
                 objects.add_problem(f"{number + position}: {describe_problem(item)}", example)
-            objects.rows.append(replace_surrogates(item) if is_object else {})
+            objects.rows.append(item if is_object else {})
         if number == 1:
             foreign = describe_elements(batch)
             if foreign is not None:

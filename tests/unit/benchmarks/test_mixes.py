@@ -138,7 +138,7 @@ def test_alpha_is_blended_on_white() -> None:
 
 
 def run(cpu: float, stored: int, case: str = "mix") -> Outcome:
-    usage = Usage(0, 1.0, cpu, cpu, 10**6, 10**6, 1, 0.0, 0)
+    usage = Usage(0, 1.0, cpu, cpu, cpu, 10**6, 10**6, 1, 0.0, 0)
     return Outcome(200, stored, usage, 1.0, 1000 * stored, least_stored=CASES[case].least_stored)
 
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import sys
 import sysconfig
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from img2dataset.images import native
 from tests.quick import few_quick
 
+Pixels = npt.NDArray[np.uint8]
 FOLDER = Path(native.__file__).parent
 SOURCES = Path(__file__).parents[3] / "src/img2dataset/images/native"
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 MODULES = {
     "_area": native.AREA,
     "_jpeg": native.JPEG,
@@ -46,7 +53,46 @@ def test_a_module_is_made_in_two_phases(name: str) -> None:
     assert type(ctypes.cast(make(), ctypes.py_object).value).__name__ == "moduledef"
 
 
-@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="no stable ABI")
+def test_modules_switch_no_gil_on() -> None:
+    code = """
+import sys
+from img2dataset.images import native
+print(getattr(sys, "_is_gil_enabled", lambda: True)())
+"""
+    shown = subprocess.check_output([sys.executable, "-W", "error", "-c", code], text=True)
+    assert shown.strip() == str(not FREE_THREADED)
+
+
+def shrink(photo: Pixels) -> bytes:
+    out = np.empty((100, 130, 3), np.uint8)
+    native.AREA.shrink(out, photo, *photo.shape[:2], *out.shape)  # type: ignore[union-attr]
+    return out.tobytes()
+
+
+def enlarge(photo: Pixels) -> bytes:
+    out = np.empty((500, 700, 3), np.uint8)
+    native.LANCZOS.resize(out, photo)  # type: ignore[union-attr]
+    return out.tobytes()
+
+
+def filter_rows(photo: Pixels) -> bytes:
+    height, width, channels = photo.shape
+    out = bytearray(height * (1 + width * channels))
+    native.PNG_FILTERS.filter_rows(out, photo, height, width, channels)  # type: ignore[union-attr]
+    return bytes(out)
+
+
+@pytest.mark.skipif(native.SLOWER_NOTICE is not None, reason="needs all modules")
+@pytest.mark.parametrize("call", [shrink, enlarge, filter_rows])
+def test_calls_at_the_same_time_do_not_disturb_each_other(call: Callable[[Pixels], bytes]) -> None:
+    """There is no GIL meanwhile: modules have nothing that two calls share."""
+    photos = [np.random.default_rng(n).integers(0, 256, (320, 400, 3), np.uint8) for n in range(4)]
+    alone = [call(photo) for photo in photos]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(call, photos * 4)) == alone * 4
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="no stable ABI")
 @pytest.mark.parametrize("module", [module for module in MODULES.values() if module is not None])
 def test_a_module_works_with_later_versions_of_python(module: ModuleType) -> None:
     """One of an older build lies beside it if its name has the version: that one is loaded."""
