@@ -10,9 +10,10 @@ import pytest
 from img2dataset.backoff import Backoff
 from img2dataset.errors import Reason
 from img2dataset.fetch import FetchConfig, Politeness
+from img2dataset.fetch.attempt import AttemptState
 from tests.e2e.fetching import ClosedPort, names, reason_of, rows, running
 from tests.site import Site
-from tests.site.names import SERVFAIL, SILENT, Name, NameServer
+from tests.site.names import ALWAYS, SERVFAIL, SILENT, Name, NameServer
 
 HERE = "127.0.0.1"
 QUICK = Politeness(probe=Backoff(0.05, 60.0), max_outage_s=60.0)
@@ -100,10 +101,11 @@ def test_little_is_asked_while_it_lasts(config: FetchConfig, robots_txt: str) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [SERVFAIL, SILENT])
 def test_a_resolver_that_is_down_is_named(site: Site, how: int) -> None:
+    """However long it is remembered that a name was not resolved."""
     # 4 seconds: of a busy machine too
-    politeness = replace(QUICK, max_lookup_s=4.0, lookup_wait_s=0.1, not_resolved_memory_s=0.01)
+    politeness = replace(QUICK, max_lookup_s=4.0, lookup_wait_s=0.1, not_resolved_memory_s=3600.0)
     hosts = [f"n{number}.test" for number in range(200)]
-    down = Name((HERE,), fail=how, times=1_000_000)
+    down = Name((HERE,), fail=how, times=ALWAYS)
     with (
         NameServer(other=down) as server,
         names() as (_, config),
@@ -118,6 +120,28 @@ def test_a_resolver_that_is_down_is_named(site: Site, how: int) -> None:
     assert fetched.reasons == [None] * len(hosts)
     assert fetched.said[0].startswith("DNS fails for 100% of names: is the resolver down?")
     assert "the network is back" in fetched.said[1]
+
+
+def test_a_name_that_failed_just_before_the_end_is_asked_again(site: Site) -> None:
+    """Names that are asked again fail at once here, and are remembered for an hour."""
+    politeness = replace(QUICK, lookup_retry=Backoff(60.0), not_resolved_memory_s=3600.0)
+    hosts = [f"n{number}.test" for number in range(200)]
+    with (
+        NameServer(other=Name((HERE,), fail=SERVFAIL, times=ALWAYS)) as server,
+        names() as (_, config),
+        running(
+            replace(config, dns_servers=(server.address,), timeout=20.0), politeness=politeness
+        ) as (engine, fetched),
+    ):
+        engine.submit(rows(*(site.url("/gated?token=all", host=host) for host in hosts)))
+        fetched.until(lambda: bool(fetched.said))
+        server.say_of_all(hosts[::2], Name((HERE,)))
+        site.until(lambda: bool(site.requests))  # a probe; all that need a name now fail
+        fetched.until(lambda: AttemptState.RESOLVING not in engine.counts)
+        server.say_of_all(hosts, Name((HERE,)))
+        site.open_gate("all")
+        fetched.until_count(len(hosts))
+    assert fetched.reasons == [None] * len(hosts)
 
 
 @pytest.mark.slow

@@ -100,6 +100,7 @@ class Endings:
             self._outage.note_success(attempt.origin.name, attempt.listed)
         if self._outage.is_sure:
             self._hosts.forgive(now)
+            self._gates.forgive()
         for caught in self._outage.note_answer(attempt.origin.name, now):
             self._ask_again(caught, now)
 

@@ -271,6 +271,8 @@ class Engine:
     def _probe(self, now: float) -> None:
         """Try a few URLs, some that worked, one that failed, and new ones: is the network back?"""
         count = self._outage.probes_due(now)
+        if count:  # what is remembered of names would tell nothing
+            self._gates.forgive()
         for url in self._outage.known_good if count else ():
             known = self._attempts.without_rows(url)
             known.probing = True

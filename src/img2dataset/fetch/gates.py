@@ -117,6 +117,10 @@ class Gates:
             self._attempts.clock.add(attempt.shard, Stage.DNS, now - attempt.lookup_began)
             self._fail(attempt, Failure.of(RowError(Reason.HOST_NOT_RESOLVED)), now)
 
+    def forgive(self) -> None:
+        """Forget the names that were not resolved: the network was out."""
+        self._router.forgive()
+
     def _ask_robots(self, attempt: Attempt, now: float) -> None:
         if self._robots is None or attempt.robots_of is not None:
             self._admit(attempt, 0.0, now)

@@ -49,6 +49,12 @@ class Cache:
             for old in list(islice(self._kept, most // 10 + 1)):
                 del self._kept[old]
 
+    def forgive(self) -> None:
+        """Forget the failures."""
+        failed = [name for name, (_, answer) in self._kept.items() if answer == NOT_RESOLVED]
+        for name in failed:
+            del self._kept[name]
+
     def _memory_s(self, answer: Answer, ttl: float) -> float:
         match answer.reason:
             case None:

@@ -189,6 +189,17 @@ class Resolver:
         finished, self._finished = self._finished, {}
         return list(finished.items())
 
+    def forgive(self) -> None:
+        """Forget the failures in which the name servers had no part: the network was out.
+
+        What is under way has all of its time again: who asks now gets no answer from before.
+        """
+        self._cache.forgive()
+        ends = self._clock() + self._politeness.max_lookup_s
+        for lookup in self._under_way.values():
+            lookup.ends = ends
+            lookup.pauses = 0
+
     @property
     def in_flight(self) -> int:
         """Look-ups under way."""

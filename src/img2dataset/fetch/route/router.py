@@ -105,6 +105,10 @@ class Router:
         self._tick_at = now if seconds is None else now + seconds
         return seconds
 
+    def forgive(self) -> None:
+        """Forget the names that were not resolved: the network was out."""
+        self._resolver.forgive()
+
     def close(self) -> None:
         self._resolver.close()
 

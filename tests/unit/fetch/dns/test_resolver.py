@@ -208,6 +208,36 @@ def test_a_failing_resolver_is_not_a_missing_host(
     assert loop.resolve_one("a.test") == GOOD_ANSWER, "and soon forgotten"
 
 
+@pytest.mark.parametrize("loop", [{"max_lookup_s": 0.1}], indirect=True)
+def test_a_failure_that_is_forgiven_is_asked_again_and_an_answer_is_not(
+    server: NameServer, loop: Loop
+) -> None:
+    server.say("a.test", Name(fail=SERVFAIL, times=ALWAYS))
+    server.say("b.test", GOOD)
+    assert loop.resolve("a.test", "b.test", "c.test") == {
+        "a.test": NOT_RESOLVED,
+        "b.test": GOOD_ANSWER,
+        "c.test": NO_SUCH_HOST,
+    }
+    server.say_of_all(["a.test", "b.test", "c.test"], Name(("192.0.2.7",)))
+    loop.resolver.forgive()
+    assert loop.resolver.ask("b.test") == GOOD_ANSWER
+    assert loop.resolver.ask("c.test") == NO_SUCH_HOST
+    assert loop.resolve_one("a.test") == Answer(("192.0.2.7",))
+
+
+@pytest.mark.parametrize("loop", [{"max_lookup_s": 60.0}], indirect=True)
+def test_a_look_up_that_is_forgiven_has_all_of_its_time_again(
+    server: NameServer, loop: Loop
+) -> None:
+    server.say("a.test", Name(GOOD.addresses, fail=SERVFAIL, times=QUICK.lookup_tries))
+    assert loop.resolver.ask("a.test") is None
+    loop.ahead = 59.99
+    loop.resolver.forgive()
+    loop.ahead = 100.0
+    assert loop.resolve_one("a.test") == GOOD_ANSWER
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ipv6", [False, True])
 def test_a_server_that_is_slow_with_every_answer_loses_no_name(*, ipv6: bool) -> None:
