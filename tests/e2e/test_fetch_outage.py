@@ -19,6 +19,7 @@ HERE = "127.0.0.1"
 QUICK = Politeness(probe=Backoff(0.05, 60.0), max_outage_s=60.0)
 SHORT = replace(QUICK, max_outage_s=0.25)
 BRIEF_RESTS = replace(QUICK, rest=Backoff(0.01))
+BRIEF_HOLDS = replace(SHORT, rest=Backoff(0.01), max_held_s=0.2)
 
 
 @pytest.fixture
@@ -142,6 +143,77 @@ def test_a_name_that_failed_just_before_the_end_is_asked_again(site: Site) -> No
         site.open_gate("all")
         fetched.until_count(len(hosts))
     assert fetched.reasons == [None] * len(hosts)
+
+
+@pytest.mark.parametrize("worked", [1, 50])
+def test_a_resolver_that_is_down_later_is_no_false_alarm(site: Site, worked: int) -> None:
+    """Hosts whose names are known go on to answer, and say nothing of the resolver."""
+    politeness = replace(QUICK, lookup_retry=Backoff(60.0))
+    with (
+        NameServer(other=Name((HERE,))) as server,
+        names() as (_, config),
+        running(
+            replace(config, dns_servers=(server.address,), timeout=20.0), politeness=politeness
+        ) as (engine, fetched),
+    ):
+        urls = [site.url("/image/1.jpg", host=f"n{number}.test") for number in range(300)]
+        engine.submit(rows(*urls[:worked]))
+        fetched.until_count(worked)
+        server.say_of_others(Name((HERE,), fail=SERVFAIL, times=ALWAYS))
+        engine.submit(rows(*urls[worked:], start=worked))
+        fetched.until(lambda: bool(fetched.said))
+        server.say_of_others(Name((HERE,)))
+        fetched.until_count(len(urls))
+    assert fetched.reasons == [None] * len(urls)
+    assert fetched.said[0].startswith("DNS fails for")
+
+
+@pytest.mark.slow
+def test_with_robots_txt_an_outage_is_seen_by_the_rows_that_wait_for_it(
+    config: FetchConfig,
+) -> None:
+    """60 hosts: fewer than there are downloads in the window."""
+    politely = replace(config, robots_txt="respect")
+    politeness = replace(QUICK, rest=Backoff(3600.0))
+    with ClosedPort() as closed, running(politely, politeness=politeness) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=60, each=10)
+        engine.submit(rows(*urls))
+        fetched.until(lambda: bool(fetched.said))
+        closed.free()
+        with Site(port=closed.number):
+            fetched.until_count(len(urls))
+    assert fetched.reasons == [None] * len(urls)
+
+
+@pytest.mark.parametrize("robots_txt", ["ignore", "respect"])
+def test_after_one_that_was_too_long_all_is_forgiven(config: FetchConfig, robots_txt: str) -> None:
+    politely = replace(config, robots_txt=robots_txt, first_connections_per_host=4)
+    with ClosedPort() as closed, running(politely, politeness=BRIEF_HOLDS) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=30, each=40)
+        engine.submit(rows(*urls))
+        fetched.until_count(len(urls))
+        closed.free()
+        with Site(port=closed.number) as site:
+            engine.submit(rows(site.url("/image/0.jpg", host="new.test"), start=len(urls)))
+            fetched.until_count(len(urls) + 1)
+            engine.submit(rows(*urls_of(closed.number, hosts=30, each=1), start=len(urls) + 1))
+            fetched.until_count(len(urls) + 31)
+    assert None not in fetched.reasons[: len(urls)]
+    assert fetched.reasons[len(urls) :] == [None] * 31
+
+
+def test_failures_are_held_while_others_wait_for_their_next_try(config: FetchConfig) -> None:
+    """45 hosts with one URL each: their third tries are what fills the window."""
+    politeness = replace(QUICK, retry=Backoff(0.1, jitter=0.9))
+    patient = replace(config, retries=2)
+    with ClosedPort() as closed, running(patient, politeness=politeness) as (engine, fetched):
+        urls = urls_of(closed.number, hosts=45, each=1)
+        engine.submit(rows(*urls))
+        fetched.until(lambda: bool(fetched.said))
+        closed.free()
+        with Site(port=closed.number):
+            fetched.until_count(len(urls))
+    assert fetched.reasons == [None] * len(urls)
 
 
 @pytest.mark.slow

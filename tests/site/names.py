@@ -151,6 +151,10 @@ class NameServer:
         """From now on, of all of them at once."""
         self._names.update(dict.fromkeys(names, what))
 
+    def say_of_others(self, what: Name) -> None:
+        """From now on, of all that have nothing said of them."""
+        self._other = what
+
     def serve(self) -> None:
         """Until something is written to the other end of `_end`."""
         for each in (self._udp, self._tcp, self._end):

@@ -98,11 +98,21 @@ class Endings:
         """Something answered: our own network is not out."""
         if isinstance(result, Body) and attempt.robots_of is None:
             self._outage.note_success(attempt.origin.name, attempt.listed)
-        if self._outage.is_sure:
-            self._hosts.forgive(now)
-            self._gates.forgive()
-        for caught in self._outage.note_answer(attempt.origin.name, now):
-            self._ask_again(caught, now)
+        self._go_on(self._outage.note_answer(attempt.origin.name, now), now)
+
+    def note_resolved(self, name: str, now: float) -> None:
+        """A name server answered: it is not down."""
+        self._go_on(self._outage.note_resolved(name, now), now)
+
+    def _go_on(self, caught: list[Attempt] | None, now: float) -> None:
+        """If an outage is over, forget the failures of which it was the cause, and repeat what it
+        caught."""
+        if caught is None:
+            return
+        self._hosts.forgive(now)
+        self._gates.forgive()
+        for attempt in caught:
+            self._ask_again(attempt, now)
 
     def _follow(self, attempt: Attempt, moved: Moved, most: int, now: float) -> None:
         """Go where a redirect leads."""
@@ -147,7 +157,8 @@ class Endings:
         """Let an attempt wait for its next try, or hold it back, or deliver the failure."""
         is_network = failure.reason in NETWORK
         if is_network:
-            self._outage.note_failure(attempt.origin.name, failure.reason, now)
+            attempts = self._gates.count_waiting(attempt)
+            self._outage.note_failure(attempt.origin.name, failure.reason, now, attempts)
         if attempt.is_only_probe:
             self._attempts.move(attempt, AttemptState.DONE)
             return

@@ -104,6 +104,7 @@ class Engine:
             outage=self._outage,
             attempts=self._attempts,
             fail=self._fail,
+            note_resolved=self._note_resolved,
         )
         self._endings = Endings(
             config,
@@ -228,11 +229,20 @@ class Engine:
             self._endings.end(ended)
         self._gates.take_names()
         if self._outage or self._outage.is_out:
-            waiting = self._queue or self._gates.names_awaited or self._hosts.any_ready
-            self._endings.deliver_held(idle=not (self._transfers or waiting))
+            self._endings.deliver_held(idle=not self._has_more_to_end)
+
+    @property
+    def _has_more_to_end(self) -> bool:
+        """Whether more attempts than those that are held will end; which wait for a robots.txt may
+        wait for one of these."""
+        at_host = self._hosts or self._hosts.any_ready or self._transfers
+        return bool(self._queue or self._gates.names_awaited or at_host or self._endings.retries)
 
     def _fail(self, attempt: Attempt, failure: Failure, now: float) -> None:
         self._endings.fail(attempt, failure, now)
+
+    def _note_resolved(self, name: str, now: float) -> None:
+        self._endings.note_resolved(name, now)
 
     # -- which attempt is next --
 
@@ -274,17 +284,14 @@ class Engine:
         if count:  # what is remembered of names would tell nothing
             self._gates.forgive()
         for url in self._outage.known_good if count else ():
-            known = self._attempts.without_rows(url)
-            known.probing = True
-            self._gates.enter(known, now)
+            self._gates.probe(self._attempts.without_rows(url), now)
         for number in range(count if self._outage.is_sure else 0):
             attempt = self._outage.take_held() if number == 0 or not self._queue else None
             while attempt is None and self._queue:
                 attempt = self._attempts.of_row(self._queue.popleft())
             if attempt is not None:
                 self._attempts.begin_again(attempt)
-                attempt.probing = True
-                self._gates.enter(attempt, now)
+                self._gates.probe(attempt, now)
 
     # -- starting --
 

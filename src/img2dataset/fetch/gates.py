@@ -45,14 +45,17 @@ class Gates:
         outage: OutageGuard[Attempt],
         attempts: Attempts,
         fail: Fail,
+        note_resolved: Callable[[str, float], None],
     ) -> None:
-        """`fail` takes an attempt that does not get through, and why."""
+        """`fail` takes an attempt that does not get through, and why; `note_resolved` hears of each name
+        that a name server knew of, and when."""
         self._config = config
         self._router = router
         self._hosts = hosts
         self._outage = outage
         self._attempts = attempts
         self._fail = fail
+        self._note_resolved = note_resolved
         self._lookups: Lookups[Attempt] = Lookups(politeness)
         self._robots = make_robots_gate(config, politeness)
         self.probes: deque[Attempt] = deque()
@@ -108,7 +111,11 @@ class Gates:
         if not self._lookups:
             return
         now = time.monotonic()
-        for name in self._router.found(now):
+        found = self._router.found(now)
+        for name, is_known in found:
+            if is_known:
+                self._note_resolved(name, now)
+        for name, _ in found:
             for attempt in self._lookups.take(name):
                 attempt.left -= now - attempt.lookup_began
                 attempt.lookup_s += now - attempt.lookup_began
@@ -118,8 +125,24 @@ class Gates:
             self._fail(attempt, Failure.of(RowError(Reason.HOST_NOT_RESOLVED)), now)
 
     def forgive(self) -> None:
-        """Forget the names that were not resolved: the network was out."""
+        """Forget what could not be had, names and robots.txt files: the network was out."""
         self._router.forgive()
+        if self._robots is not None:
+            self._robots.forgive()
+
+    def count_waiting(self, attempt: Attempt) -> int:
+        """Return how many attempts fail with this one, itself included."""
+        if self._robots is None or attempt.robots_of is None:
+            return 1
+        return 1 + self._robots.count_waiting(attempt.robots_of)
+
+    def probe(self, attempt: Attempt, now: float) -> None:
+        """Send an attempt through the gates even if the network is out, by an address that is known
+        now if names are in doubt."""
+        attempt.probing = True
+        if self._outage.of_names and not attempt.is_object:
+            self._router.look_up_anew(attempt.origin)
+        self.enter(attempt, now)
 
     def _ask_robots(self, attempt: Attempt, now: float) -> None:
         if self._robots is None or attempt.robots_of is not None:

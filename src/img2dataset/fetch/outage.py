@@ -5,6 +5,9 @@ Going on would burn through the list, so the engine pauses and probes a few URLs
 intervals.  The first probe comes at once, with URLs that have just been fetched: at the end of a
 list only dead hosts may be left, and nothing is wrong.  Attempts that an outage catches are
 repeated; so that they are at hand, failures of the network are held for a moment before they count.
+
+Look-ups are watched apart from downloads: while the resolver is down, hosts whose names are known
+go on to answer, and prove nothing.  An outage of names is over when a name server answers.
 """
 
 from __future__ import annotations
@@ -43,14 +46,63 @@ class HeldFailure(Generic[A]):
     failure: Failure
 
 
+class Window:
+    """The last ends of one kind, and whether nearly all of them are failures, over many hosts."""
+
+    def __init__(self, politeness: Politeness) -> None:
+        self._politeness = politeness
+        self._ends: deque[tuple[str, Reason | None]] = deque()
+        self._failures: Counter[str] = Counter()  # by host
+
+    def note(self, host: str, reason: Reason | None) -> None:
+        """Note an end; None = an answer.  Of one host only so many failures count."""
+        most = self._politeness.max_outage_failures_per_host
+        if reason is not None and self._failures[host] >= most:
+            return
+        if len(self._ends) >= self._politeness.outage_window:
+            oldest, why = self._ends.popleft()
+            if why is not None:
+                self._failures[oldest] -= 1
+                if not self._failures[oldest]:
+                    del self._failures[oldest]
+        self._ends.append((host, reason))
+        if reason is not None:
+            self._failures[host] += 1
+
+    def clear(self) -> None:
+        self._ends.clear()
+        self._failures.clear()
+
+    @property
+    def looks_like_outage(self) -> bool:
+        if len(self._ends) < self._politeness.outage_window:
+            return False
+        failed = sum(reason is not None for _, reason in self._ends)
+        nearly_all = failed >= self._politeness.outage_share * len(self._ends)
+        return nearly_all and len(self._failures) >= self._politeness.min_outage_hosts
+
+    def describe(self) -> str:
+        reasons = Counter(reason for _, reason in self._ends if reason is not None)
+        reason, count = reasons.most_common(1)[0]
+        if reason is Reason.HOST_NOT_RESOLVED:
+            return f"DNS fails for {count / len(self._ends):.0%} of names: is the resolver down?"
+        share = sum(reasons.values()) / len(self._ends)
+        return (
+            f"{share:.0%} of downloads fail, over {len(self._failures)} hosts (mostly: "
+            f"{reason.label}): is the network down?"
+        )
+
+
 class OutageGuard(Generic[A]):
     """Detects outages of our own network from how attempts end."""
 
     def __init__(self, say: Callable[[str], None], politeness: Politeness = POLITE) -> None:
         self._say = say
         self._politeness = politeness
-        self._window: deque[tuple[str, Reason | None]] = deque()
-        self._failures: Counter[str] = Counter()  # in it, by host
+        self._downloads = Window(politeness)
+        self._lookups = Window(politeness)
+        self.of_names = False
+        """Whether the last one, suspected or sure, is of the resolver alone."""
         self._known_good: deque[tuple[str, str]] = deque(maxlen=politeness.probe_urls)
         self._held: deque[HeldFailure[A]] = deque()
         self._off = False  # an outage that was too long to wait for: until something answers
@@ -89,18 +141,27 @@ class OutageGuard(Generic[A]):
         if not self._known_good or self._known_good[-1][0] != host:
             self._known_good.append((host, url))
 
-    def note_answer(self, host: str, now: float) -> list[A]:
-        """Note that `host` answered; return the attempts that an outage had caught."""
-        self._note(host, None)
-        self._off = False
+    def note_answer(self, host: str, now: float) -> list[A] | None:
+        """Note that `host` answered; if that ends an outage, return the attempts that it had caught."""
+        self._downloads.note(host, None)
+        return None if self.of_names else self._end(now)
+
+    def note_resolved(self, name: str, now: float) -> list[A] | None:
+        """Note that a name server knew of `name`, be it that there is no such host; return as
+        `note_answer`."""
+        self._lookups.note(name, None)
+        return self._end(now) if self.of_names else None
+
+    def _end(self, now: float) -> list[A] | None:
+        was_off, self._off = self._off, False
         if self._began is None:
-            return []
+            return [] if was_off else None
         began, self._began = self._began, None
-        self._window.clear()
-        self._failures.clear()
+        self._downloads.clear()
+        self._lookups.clear()
         if not self._sure:
             self._quiet_until = now + self._politeness.false_alarm_s
-            return []
+            return None
         self._say(
             f"the network is back after {now - began:.0f} seconds: downloads go on, "
             f"{len(self._held)} that had failed are tried again"
@@ -110,15 +171,20 @@ class OutageGuard(Generic[A]):
         self._held.clear()
         return again
 
-    def note_failure(self, host: str, reason: Reason, now: float) -> None:
-        """Note that nothing came from `host`."""
-        if self._failures[host] >= self._politeness.max_outage_failures_per_host:
+    def note_failure(self, host: str, reason: Reason, now: float, attempts: int = 1) -> None:
+        """Note that nothing came from `host`, for so many attempts at once."""
+        for _ in range(min(attempts, self._politeness.max_outage_failures_per_host)):
+            self._downloads.note(host, reason)
+            if reason is Reason.HOST_NOT_RESOLVED:
+                self._lookups.note(host, reason)
+        if self._began is not None or self._off or now < self._quiet_until:
             return
-        self._note(host, reason)
-        may_be = self._began is None and not self._off and now >= self._quiet_until
-        if may_be and self._looks_like_one():
+        of_names = self._lookups.looks_like_outage
+        if of_names or self._downloads.looks_like_outage:
             self._began = now
-            self._what = self._description()
+            self.of_names = of_names
+            window = self._lookups if of_names else self._downloads
+            self._what = f"{window.describe()} Downloads pause until something answers"
             self._rounds = 0
             self._pauses = 1
             self._probes = self._politeness.probe_urls
@@ -181,36 +247,3 @@ class OutageGuard(Generic[A]):
     @property
     def _pause_s(self) -> float:
         return self._politeness.probe.delay(self._pauses)
-
-    def _note(self, host: str, reason: Reason | None) -> None:
-        if len(self._window) >= self._politeness.outage_window:
-            oldest, why = self._window.popleft()
-            if why is not None:
-                self._failures[oldest] -= 1
-                if not self._failures[oldest]:
-                    del self._failures[oldest]
-        self._window.append((host, reason))
-        if reason is not None:
-            self._failures[host] += 1
-
-    def _looks_like_one(self) -> bool:
-        if len(self._window) < self._politeness.outage_window:
-            return False
-        hosts = {host for host, reason in self._window if reason is not None}
-        failed = sum(reason is not None for _, reason in self._window)
-        nearly_all = failed >= self._politeness.outage_share * len(self._window)
-        return nearly_all and len(hosts) >= self._politeness.min_outage_hosts
-
-    def _description(self) -> str:
-        reasons = Counter(reason for _, reason in self._window if reason is not None)
-        hosts = {host for host, reason in self._window if reason is not None}
-        reason, count = reasons.most_common(1)[0]
-        share = sum(reasons.values()) / len(self._window)
-        if reason is Reason.HOST_NOT_RESOLVED:
-            what = f"DNS fails for {count / len(self._window):.0%} of names: is the resolver down?"
-        else:
-            what = (
-                f"{share:.0%} of downloads fail, over {len(hosts)} hosts (mostly: {reason.label}): "
-                "is the network down?"
-            )
-        return f"{what} Downloads pause until something answers"

@@ -212,9 +212,59 @@ def test_it_is_given_up_after_a_time_that_is_said_and_not_declared_again() -> No
     one.guard.hold(2, FAILURE, end)
     assert [kept.attempt for kept in one.guard.release_held(end, idle=False)] == [2]
 
-    one.guard.note_answer("http://any", end)
+    assert one.guard.note_answer("http://any", end) == [], (
+        "it is over now, and nothing waits for it"
+    )
+    assert one.guard.note_answer("http://any", end) is None
     one.fail(now=end)
     assert one.guard.is_out, "another outage"
+
+
+# -- of names --
+
+
+def test_while_names_fail_no_host_whose_name_is_known_proves_anything() -> None:
+    one = Guarded()
+    for number in range(WINDOW):
+        one.guard.note_failure(f"http://{number}", Reason.HOST_NOT_RESOLVED, 0.0)
+        one.work(1)
+    assert one.guard.is_out
+    assert one.guard.of_names
+    one.guard.hold(1, FAILURE, 0.0)
+    assert one.guard.note_answer("http://good-0", 0.5) is None
+    assert one.guard.probes_due(1.0) == PROBES
+    assert one.guard.probes_due(2.0)
+    assert one.said[0].startswith("DNS fails for 100% of names")
+    assert one.guard.note_answer("http://good-0", 2.5) is None
+    assert one.guard.note_resolved("new.test", 3.0) == [1]
+    assert not one.guard.is_out
+    assert "back after 3 seconds" in one.said[-1]
+
+
+def test_names_that_are_found_between_others_are_what_nearly_leaves_out() -> None:
+    one = Guarded()
+    for number in range(10 * WINDOW):
+        if number % 15 == 0:
+            assert one.guard.note_resolved(f"good-{number}", 0.0) is None
+        one.guard.note_failure(f"http://{number}", Reason.HOST_NOT_RESOLVED, 0.0)
+        one.guard.note_answer("http://good", 0.0)
+        assert not one.guard.is_out
+
+
+def test_where_connections_fail_it_takes_an_answer_of_a_host() -> None:
+    one = Guarded()
+    one.fail(reason=Reason.CONNECT_FAILED)
+    assert one.guard.note_resolved("a.test", 1.0) is None
+    assert one.guard.is_out
+    assert one.guard.note_answer("http://a.test", 1.0) == []
+
+
+def test_an_attempt_for_which_others_wait_fails_for_them_too() -> None:
+    one = Guarded()
+    for host in range(MANY_HOSTS):
+        assert not one.guard.is_out
+        one.guard.note_failure(f"http://{host}", Reason.TIMEOUT, 0.0, attempts=1000)
+    assert one.guard.is_out
 
 
 # -- false alarms --
@@ -230,7 +280,7 @@ def test_where_something_has_worked_it_is_tried_first_and_nothing_is_said() -> N
     assert len(one.guard.known_good) == PROBES
     assert one.guard.probes_due(100.0) == PROBES
 
-    assert one.guard.note_answer("http://good-1", 100.2) == [], "what failed has failed"
+    assert one.guard.note_answer("http://good-1", 100.2) is None, "what failed has failed"
     assert not one.guard.is_out
     assert one.said == []
     assert len(one.guard) == 1
@@ -316,7 +366,7 @@ def test_what_is_kept_comes_out_once(steps: list[tuple[str, float]]) -> None:
         elif kind == "answer":
             if value:
                 one.guard.note_success("http://a", "http://a/1.jpg")
-            out += one.guard.note_answer("http://a", now)
+            out += one.guard.note_answer("http://a", now) or []
         else:
             now += value
             if one.guard.is_out and one.guard.probes_due(now):

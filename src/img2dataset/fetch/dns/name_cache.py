@@ -49,6 +49,9 @@ class Cache:
             for old in list(islice(self._kept, most // 10 + 1)):
                 del self._kept[old]
 
+    def forget(self, name: str) -> None:
+        self._kept.pop(name, None)
+
     def forgive(self) -> None:
         """Forget the failures."""
         failed = [name for name, (_, answer) in self._kept.items() if answer == NOT_RESOLVED]

@@ -192,13 +192,21 @@ class Resolver:
     def forgive(self) -> None:
         """Forget the failures in which the name servers had no part: the network was out.
 
-        What is under way has all of its time again: who asks now gets no answer from before.
+        What is under way has all of its time again: who asks now gets no answer from before.  The
+        system's name servers are read again: in another network there are others.
         """
         self._cache.forgive()
+        if not self._servers:
+            self._retired += [channel for channel in self._channels if channel is not None]
+            self._channels = [None] * len(self._channels)
         ends = self._clock() + self._politeness.max_lookup_s
         for lookup in self._under_way.values():
             lookup.ends = ends
             lookup.pauses = 0
+
+    def forget(self, name: str) -> None:
+        """Forget what is known of a name: who asks next hears what the name servers say now."""
+        self._cache.forget(name)
 
     @property
     def in_flight(self) -> int:

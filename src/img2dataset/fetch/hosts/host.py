@@ -108,7 +108,8 @@ class Host(Generic[A]):
         """Return whether the host itself asks for a rest."""
         if self.given_up_until > now and self.why is Reason.HOST_ASKS_FOR_REST:
             return True
-        return self.next_start > now and bool(self.refusals or self.reserved or self.delay)
+        asked = self.rests_until > now or self.refusals or self.reserved or self.delay
+        return self.next_start > now and bool(asked)
 
     def charge(self, now: float) -> None:
         """Count the time since the last call, if it was asked, or rows waited for its rest."""

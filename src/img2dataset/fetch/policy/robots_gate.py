@@ -139,6 +139,17 @@ class RobotsGate(Generic[A]):
             known.expires = min(known.expires, now + self._politeness.robots_unavailable_s)
         return self._settle(known)
 
+    def count_waiting(self, origin: str) -> int:
+        """Return how many attempts wait for the rules of an origin."""
+        known = self._known.get(origin)
+        return 0 if known is None else len(known.waiting)
+
+    def forgive(self) -> None:
+        """Forget the files that could not be had."""
+        for origin, known in list(self._known.items()):
+            if known.rules is None and not known.asked:
+                self._forget(origin)
+
     def _settle(self, known: Known[A]) -> list[A]:
         """All is known; returns those that waited."""
         known.asked = False

@@ -93,11 +93,14 @@ class Router:
         proxy = self._proxy_for(origin)
         return address_of_proxy(proxy)[0] if proxy else origin.host
 
-    def found(self, now: float) -> list[str]:
-        """Take the names whose look-up has ended, well or not."""
+    def found(self, now: float) -> list[tuple[str, bool]]:
+        """Take the names whose look-up has ended, and whether a name server knew of them."""
         if now >= self._tick_at:
             self._resolver.tick()
-        return [name for name, _ in self._resolver.answers()]
+        return [
+            (name, answer.reason is not Reason.HOST_NOT_RESOLVED)
+            for name, answer in self._resolver.answers()
+        ]
 
     def next_timeout(self, now: float) -> float | None:
         """Seconds until `found` has something to do even if no socket gets ready."""
@@ -108,6 +111,10 @@ class Router:
     def forgive(self) -> None:
         """Forget the names that were not resolved: the network was out."""
         self._resolver.forgive()
+
+    def look_up_anew(self, origin: Origin) -> None:
+        """Forget the address on the way to `origin`."""
+        self._resolver.forget(self.name_for(origin))
 
     def close(self) -> None:
         self._resolver.close()

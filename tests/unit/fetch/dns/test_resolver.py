@@ -349,18 +349,50 @@ print(answers["a.test"], answers["alone"], *sorted(name for name, _ in server.as
 def test_without_servers_the_systems_are_asked_and_having_none_is_a_failure(
     tmp_path: Path, conf: str, said: str
 ) -> None:
+    script = IN_A_WORLD_OF_ITS_OWN.replace("{server}", str("nameserver" in conf))
+    assert run_in_a_world_of_its_own(script, tmp_path, conf) == said
+
+
+def run_in_a_world_of_its_own(script: str, folder: Path, conf: str) -> str:
+    """What a script says where /etc/resolv.conf is `conf` and there is no network."""
     unshare = ["unshare", "--map-root-user", "--mount", "--net", "sh", "-c"]
     if (
         shutil.which("unshare") is None
         or subprocess.run([*unshare, "ip link set lo up"], check=False).returncode != 0
     ):
         pytest.skip("this system does not let its users have namespaces")
-    (tmp_path / "resolv.conf").write_text(conf + "\n")
-    script = IN_A_WORLD_OF_ITS_OWN.format(
-        conf=tmp_path / "resolv.conf", python=sys.executable, server="nameserver" in conf
-    )
+    (folder / "resolv.conf").write_text(conf + "\n")
+    script = script.format(conf=folder / "resolv.conf", python=sys.executable)
     done = subprocess.run([*unshare, script], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == (said, "")
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+MOVED = """
+ip link set lo up && mount --bind {conf} /etc/resolv.conf && exec {python} -c '
+from pathlib import Path
+from tests.site.names import Name, NameServer
+from tests.unit.fetch.dns.test_resolver import Loop
+loop = Loop([], max_lookup_s=0.3)
+with NameServer(other=Name(("192.0.2.1",)), port=53):
+    print(loop.resolve_one("a.test"))
+    Path("/etc/resolv.conf").write_text("nameserver 127.0.0.2")
+    print(loop.resolve_one("b.test"))
+    loop.resolver.forgive()
+    print(loop.resolve_one("c.test"))
+loop.close()
+'
+"""
+
+
+@pytest.mark.slow
+def test_name_servers_of_another_network_are_asked_once_failures_are_forgiven(
+    tmp_path: Path,
+) -> None:
+    """The second one is nobody."""
+    assert run_in_a_world_of_its_own(MOVED, tmp_path, "nameserver 127.0.0.1") == (
+        f"{GOOD_ANSWER}\n{GOOD_ANSWER}\n{NOT_RESOLVED}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -512,6 +512,18 @@ def test_who_asked_for_a_rest_is_not_forgotten_for_that() -> None:
     assert one.failed[-1].reason is Reason.HOST_ASKS_FOR_REST
 
 
+def test_a_host_rests_as_long_as_it_asked_whatever_it_answers_meanwhile() -> None:
+    one = caller()
+    one.ask(20)
+    one.end_with_wish(status(429), 20.0)
+    one.end_all(GOOD)
+    (resting,) = one.hosts.resting(one.now + 1.0)
+    assert (resting.name, resting.rows, resting.seconds) == (HOST, 20 - FIRST, 19.0)
+    assert not one.hosts.admit_anyway(HOST, one.now + 1.0), "a probe respects it too"
+    one.wait(20.1)
+    assert one.hosts.resting(one.now) == ()
+
+
 def test_a_probe_is_admitted_whatever_is_known_of_its_host() -> None:
     one = caller(first=1)
     one.ask(3)
