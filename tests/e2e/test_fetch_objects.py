@@ -206,6 +206,44 @@ def test_after_credentials_have_expired_the_store_is_opened_again(scheme: str) -
 
 
 @BOTH
+def test_after_a_connection_has_died_the_store_is_opened_again(scheme: str) -> None:
+    kind = StandIn if scheme == "standin" else AsyncStandIn
+    urls = [put(scheme, f"b/{name}", b"x") for name in ("1", "cut", "2", "3")]
+    with running(replace(CONFIG_OF_ALL, thread_count=1, timeout=UNHURRIED)) as (engine, fetched):
+        for number, url in enumerate(urls):
+            engine.submit(rows(url, start=number))
+            fetched.until_count(number + 1)
+
+    assert fetched.reasons == [None, Reason.CONNECTION_LOST, None, None]
+    assert kind.opened == {"": 2}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "name", ["failure", "reset", "busy", "forbidden", "odd", "status500", "status403", "missing"]
+)
+def test_a_store_that_says_no_to_objects_is_not_opened_again(scheme: str, name: str) -> None:
+    kind = StandIn if scheme == "standin" else AsyncStandIn
+    urls = [put(scheme, "b/1", b"x"), *(f"{scheme}://b/{name}-{number}" for number in range(3))]
+
+    fetch(*urls, url_schemes=ALL, timeout=UNHURRIED, thread_count=1)
+
+    assert kind.opened == {"": 1}
+
+
+@BOTH
+def test_an_error_that_no_store_causes_is_told_once(scheme: str) -> None:
+    urls = [f"{scheme}://b/odd-{number}" for number in range(3)]
+    with running(replace(CONFIG_OF_ALL, timeout=UNHURRIED)) as (engine, fetched):
+        engine.submit(rows(*urls))
+        fetched.until_count(3)
+
+    (said,) = fetched.said
+    assert said.startswith(f"{scheme}:// objects fail by an error of a library or of its options")
+    assert said.endswith("KeyError: 'odd'")
+
+
+@BOTH
 def test_transient_errors_are_retried_and_others_are_not(scheme: str) -> None:
     for name in ("reset-once", "busy-once", "forbidden-once"):
         put(scheme, f"b/{name}", b"came")

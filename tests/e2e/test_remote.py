@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.chaos.contents import contents, differences
 from tests.e2e.commands import Running, run, write_list
+from tests.e2e.dataset import Dataset
 from tests.site import Site
 from tests.stores.sftp import SftpServer, sftp_server
 
@@ -110,3 +112,25 @@ def test_a_retry_that_was_killed_between_two_moves_is_finished_by_a_run_or_its_p
     assert len(fresh_site.requests) == asked
     assert differences(contents(tmp_path / "out"), before) == []
     assert not (waiting.parent / "00001.whole").exists()
+
+
+@pytest.mark.parametrize("scheme", ["sftp", "ssh"])
+def test_images_behind_sftp_are_fetched(scheme: str, sftp: SftpServer, tmp_path: Path) -> None:
+    names = ["a.jpg", "b?c#d.jpg", "e%20f.jpg"]
+    for name in names:
+        Image.new("RGB", (40, 40)).save(tmp_path / name, "JPEG")
+    lines = [sftp.url(tmp_path / name) for name in [*names, "missing.jpg"]]
+    url_list = write_list(
+        tmp_path / "list.txt", [line.replace("sftp:", f"{scheme}:") for line in lines]
+    )
+
+    code, errors = run(
+        [*options(str(url_list), str(tmp_path / "out")), f"--url_schemes={scheme}",
+         "--private_addresses=allow", "--save_fetch_metadata"],
+        sftp.environment | {"FSSPEC_SSH_KEY_FILENAME": str(sftp.key)},
+    )  # fmt: skip
+
+    assert code == 0, errors
+    assert [row["error_message"] for row in Dataset(tmp_path / "out").rows] == [
+        None, None, None, "no such file or object"
+    ]  # fmt: skip

@@ -55,9 +55,13 @@ class StandIn(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it has no typ
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.opened[""] += 1
+        self.is_cut = False
+        """Whether its connection is dead, which a path with "cut" makes it."""
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         self.asked[path] += 1
+        self.is_cut |= "cut" in path
+        check(self)
         act(path, self.asked[path])
         if "hang" in path:
             self.release.wait(30)
@@ -68,6 +72,7 @@ class StandIn(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it has no typ
         return (Held if "held" in path else io.BytesIO)(self.files[path])
 
     def info(self, path: str, **_: Any) -> Any:
+        check(self)
         if path not in self.files:
             raise FileNotFoundError(path)
         return {
@@ -91,9 +96,12 @@ class AsyncStandIn(AsyncFileSystem):  # type: ignore[misc]
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.opened[""] += 1
+        self.is_cut = False
 
     async def _cat_file(self, path: str, start: Any = None, end: Any = None, **_: Any) -> bytes:
         self.asked[path] += 1
+        self.is_cut |= "cut" in path
+        check(self)
         act(path, self.asked[path])
         if "hang" in path:
             try:
@@ -110,11 +118,17 @@ class AsyncStandIn(AsyncFileSystem):  # type: ignore[misc]
         return self.files[path][start:end]
 
     async def _info(self, path: str, **_: Any) -> Any:
+        check(self)
         self.asked[f"{path} info"] += 1
         size = len(self.files[path]) if path in self.files else 1 << 60
         if "torn" in path:
             size += 1
         return {"name": path, "size": size, "type": "file", "ETag": '"e"', "ContentType": "image/x"}
+
+
+def check(fs: StandIn | AsyncStandIn) -> None:
+    if fs.is_cut:
+        raise OSError("Socket is closed")  # no more than that, as paramiko
 
 
 class ClientError(Exception):
@@ -130,6 +144,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
     "reset": lambda: ConnectionResetError("reset"),
     "forbidden": lambda: PermissionError("no"),
     "expired": lambda: PermissionError("ExpiredToken: renew it"),
+    "failure": lambda: OSError("Failure"),
     "odd": lambda: KeyError("odd"),
     "status500": lambda: ClientError(500),
     "status403": lambda: ClientError(403),

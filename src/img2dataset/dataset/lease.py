@@ -53,6 +53,7 @@ class Heartbeat:
         self._content = content
         self._interval_s = interval_s
         self._over = Event()
+        self._folder: Folder | None = None
         self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -64,15 +65,20 @@ class Heartbeat:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        folder = Folder(self._url)  # connections belong to threads; and it must not wait
-        limit_retries(folder.fs)
         count = 0
         while not self._over.wait(self._interval_s):
             count += 1
             # if the store is down, the next one may get through
-            try_once(partial(folder.write, self._name, self._content(count)))
-        if count:
-            try_once(lambda: folder.remove([self._name]))
+            try_once(partial(self._write, self._content(count)))
+        if self._folder is not None:
+            try_once(partial(self._folder.remove, [self._name]))
+
+    def _write(self, data: bytes) -> None:
+        if self._folder is None:  # connections belong to threads; and it must not wait
+            folder = Folder(self._url)
+            limit_retries(folder.fs)
+            self._folder = folder
+        self._folder.write(self._name, data)
 
 
 class HolderWatch:
@@ -187,11 +193,10 @@ def acquire_lease(folder: Folder, name: str, times: LeaseTimes) -> Lease:
         holder = read_or_none(folder, name)
         if holder == lease.token:  # created by a request whose answer was lost
             return lease
-        if not holder:
-            continue
-        heartbeat = heartbeat_name(name, holder)
-        if watch.is_dead((holder, read_or_none(folder, heartbeat))):
-            folder.remove([name, heartbeat])
-            continue
+        if holder is not None:  # empty, or cut off: one that died while it was created
+            heartbeat = heartbeat_name(name, holder)
+            if watch.is_dead((holder, read_or_none(folder, heartbeat))):
+                folder.remove([name, heartbeat])
+                continue
         wait_for_holder(folder, name, times.poll_s, deadline)
     return lease

@@ -74,7 +74,7 @@ class Engine:
         clock: StageClock | None = None,
     ) -> None:
         """`deliver` is called in the engine's thread and must be quick; `say` takes a
-        line for the user; `clock` adds up what rows take."""
+        line for the user, from any thread; `clock` adds up what rows take."""
         self._clock = clock or StageClock()
         config = config.for_one_worker()
         self._politeness = politeness
@@ -120,6 +120,7 @@ class Engine:
             budget=self._budget,
             router=self._router,
             kept_open=self._max_transfers,
+            say=say,
             politeness=politeness,
         )
         self._queue: deque[Row] = deque()

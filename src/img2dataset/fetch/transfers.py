@@ -71,6 +71,7 @@ def open_transfers(  # noqa: PLR0913  (what transfers stand between)
     budget: Budget,
     router: Router,
     kept_open: int,
+    say: Callable[[str], None],
     politeness: Politeness,
 ) -> AllTransfers:
     """Open the transfers of a worker; `kept_open` = connections that may wait for the next request."""
@@ -83,13 +84,10 @@ def open_transfers(  # noqa: PLR0913  (what transfers stand between)
         may_connect=None if config.private_addresses == "allow" else router.may_connect,
         politeness=politeness,
     )
-    return AllTransfers(http, lambda: make_object_transfers(config, loop, budget, politeness))
 
+    def make_objects() -> ObjectTransfers[Attempt]:
+        from img2dataset.fetch.objects.transfers import ObjectTransfers  # noqa: PLC0415  (few lists)
 
-def make_object_transfers(
-    config: FetchConfig, loop: Loop, budget: Budget, politeness: Politeness
-) -> ObjectTransfers[Attempt]:
-    """Make what reads objects."""
-    from img2dataset.fetch.objects.transfers import ObjectTransfers  # noqa: PLC0415  (few lists)
+        return ObjectTransfers(config, loop, budget=budget, say=say, politeness=politeness)
 
-    return ObjectTransfers(config, loop, budget=budget, politeness=politeness)
+    return AllTransfers(http, make_objects)

@@ -244,12 +244,23 @@ class Folder:
         except FileExistsError:
             return False
         except OSError:
-            # S3's "precondition failed" and sftp's refusal have no error of their own
+            # S3's "precondition failed" has no error of its own
             self.fs.invalidate_cache()
-            if self.fs.exists(path):
+            if self.fs.exists(path) and not self._is_cut_off(path, data):
                 return False
             raise
         return True
+
+    def _is_cut_off(self, path: str, data: bytes) -> bool:
+        """Whether a file is what this process could write of `data`, as on a full disk; remove it,
+        or it would be taken for another's."""
+        if is_atomic(self.fs):
+            return False
+        found = read_whole(self.fs, path)
+        is_cut_off = len(found) < len(data) and data.startswith(found)
+        if is_cut_off:
+            self.fs.rm_file(path)
+        return is_cut_off
 
     def _create_locally(self, name: str, data: bytes) -> bool:
         part, final = Path(self.path(self.part(name))), Path(self.path(name))

@@ -7,11 +7,12 @@ behind it belongs to the path.  Files on the local disk are read without fsspec.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EINVAL
+from errno import EBUSY, EINVAL
 from typing import Any
 
 from img2dataset.errors import MissingExtraError
@@ -34,6 +35,8 @@ from img2dataset.storage.local_object import (
 )
 from img2dataset.storage.schemes import unknown_scheme
 
+log = logging.getLogger(__name__)
+
 FIRST_RANGE_BYTES = 2_000_000
 """What is asked for at once of an object of unknown size: nearly all images come in one request."""
 PIECE_BYTES = 1_000_000
@@ -48,6 +51,11 @@ Reserve = Callable[[int], None]
 
 class BadUrlError(ObjectError):
     """The URL names nothing that its store can have."""
+
+
+class LibraryError(ConnectionError):
+    """A library raised what no store causes (TypeError, KeyError, ...): a fault of its own, or of how
+    it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +73,12 @@ class ReadLimits:
 class ObjectReader:
     """Reads objects.  Thread-safe."""
 
-    def __init__(self, max_connections: int) -> None:
-        """`max_connections` = objects that are read from one store at once."""
+    def __init__(self, max_connections: int, say: Callable[[str], None] = log.warning) -> None:
+        """`max_connections` = objects that are read from one store at once; `say` takes a line for
+        the user, from any thread."""
         self._max_connections = max_connections
+        self._say = say
+        self._told: set[str] = set()
         self._opening = threading.Lock()
         self._shared: dict[Any, Any] = {}
         self._own = threading.local()
@@ -94,15 +105,34 @@ class ObjectReader:
         if scheme in FILE_SCHEMES:
             return read_local(list_paths(url), limits)
         try:
+            return self._read(scheme, url, limits)
+        except LibraryError as error:
+            self._tell(scheme, error)
+            raise
+
+    def _read(self, scheme: str, url: str, limits: ReadLimits) -> StoredObject:
+        with translate_errors():
+            fs, path = self._open(scheme, url)
+            if not path.strip("/"):
+                raise BadUrlError(url)
+        try:
             with translate_errors():
-                fs, path = self._open(scheme, url)
-                if not path.strip("/"):
-                    raise BadUrlError(url)
                 return (read_ranges if is_async(fs) else read_stream)(fs, path, limits)
         except OSError as error:
-            if is_expired(error):
-                self._forget(scheme)
+            if not is_usable(fs, path, limits, error):
+                self._forget(fs)
             raise
+
+    def _tell(self, scheme: str, error: LibraryError) -> None:
+        """Say once what the reason of a row does not."""
+        with self._opening:
+            is_new = scheme not in self._told
+            self._told.add(scheme)
+        if is_new:
+            self._say(
+                f"{scheme}:// objects fail by an error of a library or of its options, not of their "
+                f"store: {error}"
+            )
 
     def _open(self, scheme: str, url: str) -> tuple[Any, str]:
         """Return the file system of a URL and the path in it.
@@ -113,25 +143,30 @@ class ObjectReader:
         from fsspec.registry import get_filesystem_class  # noqa: PLC0415  (see storage/local_fs.py)
 
         kind = get_filesystem_class(scheme)
-        options = kind._get_kwargs_from_urls(url)  # noqa: SLF001  (as fsspec itself)
+        options, path = split_url(kind, url)
         key = (scheme, repr(sorted(options.items())))
         own: dict[Any, Any] = self._own.__dict__
         fs = self._shared.get(key) or own.get(key)
-        if fs is None:
+        if fs is None and getattr(kind, "async_impl", False):
             with self._opening:
-                fs = self._shared.get(key) or self._make(kind, options)
-                (self._shared if is_async(fs) else own)[key] = fs
-        return fs, str(kind._strip_protocol(url))  # noqa: SLF001
+                fs = self._shared[key] = self._shared.get(key) or self._make(kind, options)
+        elif fs is None:  # without the lock: a server that does not answer must not keep the others
+            fs = own[key] = self._make(kind, options)
+        return fs, path
 
-    def _forget(self, scheme: str) -> None:
-        """Let the next object open the file system again, perhaps with credentials that are new."""
+    def _forget(self, fs: Any) -> None:
+        """Let the next object open this file system again: a new connection, and credentials that
+        may be new too."""
         with self._opening:
             for known in (self._shared, self._own.__dict__):
-                for key in [key for key in known if key[0] == scheme]:
+                for key in [key for key, each in known.items() if each is fs]:
                     del known[key]
 
     def _make(self, kind: Any, options: dict[str, Any]) -> Any:
-        fs = kind(**{**options, "skip_instance_cache": True, "use_listings_cache": False})
+        fs = kind(**{**options, "skip_instance_cache": True})
+        if hasattr(fs.dircache, "use_listings_cache"):
+            # no option: some (sftp, webdav) hand all of theirs on to a client that refuses this one
+            fs.dircache.use_listings_cache = False
         if hasattr(fs, "config_kwargs") and hasattr(fs, "retries"):
             # s3fs: the retries are those of the option; botocore has 10 connections by default
             more = {
@@ -141,6 +176,45 @@ class ObjectReader:
             fs.config_kwargs = {**more, **fs.config_kwargs}
             fs.retries = 1
         return fs
+
+
+def split_url(kind: Any, url: str) -> tuple[dict[str, Any], str]:
+    """Return what a URL says to a file system that is opened for it, and the path in that."""
+    options: dict[str, Any] = kind._get_kwargs_from_urls(url)  # noqa: SLF001  (as fsspec itself)
+    path = str(kind._strip_protocol(url))  # noqa: SLF001
+    # fsspec's parser takes parts of a name for these, and nobody knows them as options
+    options.pop("url_fragment", None)
+    if options.pop("url_query", None) is not None:
+        path = "/" + url.partition("://")[2].partition("/")[2]
+    return options, path
+
+
+def is_usable(fs: Any, path: str, limits: ReadLimits, error: OSError) -> bool:
+    """Whether the next object may be read by a file system that has failed with this error.
+
+    A store that fails in words that a dead connection has too ("Failure" of sftp) is asked about the
+    object: if it answers, it need not be opened again for each such row.
+    """
+    if is_expired(error):
+        return False
+    if is_answer(error):
+        return True
+    if isinstance(error, TimeoutError):
+        return is_async(fs)  # they cancel a request; of others nobody knows what comes next
+    try:
+        with translate_errors():
+            ask(fs, fs._info, path, limits) if is_async(fs) else fs.info(path)  # noqa: SLF001
+    except OSError as failure:
+        return is_answer(failure)
+    return True
+
+
+def is_answer(error: OSError) -> bool:
+    """True if a store has certainly answered."""
+    answers = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+    return (
+        isinstance(error, answers) or error.errno == EBUSY or find_store_status(error) is not None
+    )
 
 
 def check_scheme(scheme: str) -> None:
@@ -182,7 +256,8 @@ def translate_errors() -> Iterator[None]:
             raise BadUrlError(one_line(error)) from error
         if "Timeout" in type(error).__name__:
             raise TimeoutError(one_line(error)) from error
-        raise as_os_error(error) or ConnectionError(one_line(error)) from error
+        text = f"{type(error).__name__}: {one_line(error)}"
+        raise as_os_error(error) or LibraryError(text) from error
 
 
 def read_ranges(fs: Any, path: str, limits: ReadLimits) -> StoredObject:

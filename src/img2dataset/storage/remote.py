@@ -143,7 +143,8 @@ def is_taken(error: OSError) -> bool:
 def discard(target: Any) -> None:
     """Give up an upload."""
     # first of all: closing, which the garbage collector does too, would complete it
-    target.closed = True
+    with suppress(AttributeError):  # sftp's, of which the half is there in any case
+        target.closed = True
     if hasattr(target, "discard"):
         try_once(target.discard)
 

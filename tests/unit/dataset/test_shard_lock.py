@@ -367,6 +367,66 @@ def test_a_lease_whose_making_was_not_answered_is_known(
         assert time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize("left", [b"", b"cut"])
+def test_a_lock_whose_holder_died_while_it_was_created_is_taken_over(
+    left: bytes, elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: float(len(waits)))
+
+    def wait_for_holder(_: Folder, __: str, seconds: float, deadline: float) -> None:
+        waits.append(seconds)
+        assert len(waits) < deadline
+
+    monkeypatch.setattr(lease, "wait_for_holder", wait_for_holder)
+    monkeypatch.setattr(lease, "time", clock)
+    elsewhere.fs.pipe_file(elsewhere.path(LEASE), left)
+    times = LeaseTimes(heartbeat_s=15.0, timeout_s=3.0, poll_s=1.0)
+
+    with acquire_shard_lock(elsewhere, NAME, times) as is_ours:
+        assert is_ours()
+    assert waits == [1.0] * 4
+
+
+def test_a_lock_that_is_neither_there_nor_can_be_made_is_waited_for_no_longer_than_others(
+    elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "create", lambda *_: False)
+    times = LeaseTimes(heartbeat_s=15.0, timeout_s=60.0, poll_s=0.01, acquire_s=0.02)
+
+    with (
+        pytest.raises(TimeoutError, match="another worker is storing 00003"),
+        acquire_shard_lock(elsewhere, NAME, times),
+    ):
+        pass
+
+
+def test_signs_of_life_begin_though_the_first_connection_fails(
+    elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = LeaseTimes(heartbeat_s=0.02, timeout_s=60.0, poll_s=0.05)
+    failed: list[str] = []
+    beating = threading.Event()
+
+    class Refused(Folder):
+        def __init__(self, url: str) -> None:
+            if len(failed) < 3:
+                failed.append(url)
+                raise ConnectionRefusedError("not now")
+            super().__init__(url)
+
+        def write(self, name: str, data: bytes) -> None:
+            super().write(name, data)
+            beating.set()
+
+    monkeypatch.setattr(lease, "Folder", Refused)
+    with acquire_shard_lock(elsewhere, NAME, times):
+        assert beating.wait(10), "no sign of life"
+        assert len(failed) == 3
+
+    assert elsewhere.names(SHARD_LOCKS) == []
+
+
 def test_signs_of_life_go_on_after_an_outage_and_end_with_the_turn(
     elsewhere: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

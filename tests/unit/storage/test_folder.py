@@ -15,8 +15,8 @@ from threading import Barrier
 from typing import Any, ClassVar
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
-from fsspec.spec import AbstractBufferedFile
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from img2dataset.errors import LeaseLostError, StorageGoneError
 from img2dataset.storage import local as local_files
@@ -406,6 +406,64 @@ def test_a_disk_that_takes_half_a_file_is_an_error(
     assert caught.value.errno == errno.ENOSPC
     monkeypatch.undo()
     pending.abort()
+
+
+class Full(MemoryFileSystem):  # type: ignore[misc]
+    """A disk behind sftp that takes `room` bytes of a file."""
+
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    room = 0
+    pipe_file = AbstractFileSystem.pipe_file  # through open, as sftp's
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if mode != "wb":
+            return super()._open(path, mode, **options)
+        return Filled(self, self._strip_protocol(path))
+
+
+class Filled(io.BytesIO):
+    def __init__(self, fs: Full, path: str) -> None:
+        super().__init__()
+        self._fs = fs
+        self._path = path
+        fs.store[path] = MemoryFile(fs, path)
+
+    def write(self, data: Any) -> int:
+        self._fs.store[self._path] = MemoryFile(self._fs, self._path, data[: self._fs.room])
+        if len(data) > self._fs.room:
+            raise OSError("Failure")
+        return len(data)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Folder:
+    folder = memory_folder(tmp_path)
+    folder.fs = Full(skip_instance_cache=True)
+    Full.store.clear()
+    return folder
+
+
+@pytest.mark.parametrize("room", [0, 3])
+def test_a_file_that_was_cut_off_as_it_was_created_is_not_another_processs(
+    room: int, full: Folder
+) -> None:
+    full.fs.room = room
+    with pytest.raises(OSError, match="Failure"):
+        full.create("lock", b"12345678")
+    assert not full.exists("lock")
+
+    full.fs = Full(skip_instance_cache=True)
+    full.fs.room = 8
+    assert full.create("lock", b"12345678")
+    assert not full.create("lock", b"87654321")
+    assert full.read("lock") == b"12345678"
+
+
+def test_an_upload_to_a_full_disk_behind_sftp_says_what_the_disk_says(full: Folder) -> None:
+    """Its open files do not let themselves be marked as closed."""
+    with pytest.raises(OSError, match="Failure"):
+        full.write("a", b"12345678")
 
 
 class Stuck:

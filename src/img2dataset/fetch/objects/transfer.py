@@ -25,7 +25,8 @@ class AbandonedError(Img2datasetError):
 class ObjectTransfer(Generic[K]):
     """An object that is being read.
 
-    `begun`, `found`, `result` and `bug` are set by the reading thread, all else by the engine's.
+    `begun`, `found`, `result` and `bug` are set by the reading thread, and what says how long it has
+    waited for space, and for how much (`wanted`, `_waits_since`, `_waited`); all else by the engine's.
     """
 
     __slots__ = ("_ask", "_may_go_on", "_waited", "_waits_since", "abandoned", "begun", "bug", "found",

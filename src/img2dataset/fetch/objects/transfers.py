@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -53,14 +54,16 @@ class ObjectTransfers(Generic[K]):
         loop: Loop,
         *,
         budget: Budget,
+        say: Callable[[str], None],
         politeness: Politeness = POLITE,
     ) -> None:
+        """`say` takes a line for the user, from any thread."""
         self._config = config
         self._loop = loop
         self._budget = budget
         self._politeness = politeness
         self._max_threads = min(config.thread_count, MAX_THREADS)
-        self._reader = ObjectReader(self._max_threads)
+        self._reader = ObjectReader(self._max_threads, say)
         self._running: dict[ObjectTransfer[K], None] = {}
         self._refused: list[K] = []
         self._jobs: queue.SimpleQueue[ObjectTransfer[K] | None] = queue.SimpleQueue()
