@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from img2dataset.accounting.account import Account
-from img2dataset.accounting.bottleneck import Bottleneck, Capacity, find_bottleneck
+from img2dataset.accounting.bottleneck import Bottleneck, Capacity, Rests, find_bottleneck
 from img2dataset.dataset.plan import Plan, belongs_to_part, find_done
 from img2dataset.distributors import (
     Event,
@@ -237,8 +237,8 @@ class RunProgress:
     ) -> Bottleneck | None:
         if self._capacity is None:
             return None
-        waiting = sum(host.rows for host in resting)
-        return find_bottleneck(account, self._capacity, elapsed_s, waiting, rows_left)
+        rests = Rests(sum(host.rows for host in resting), self._rests.hosts)
+        return find_bottleneck(account, self._capacity, elapsed_s, rests, rows_left)
 
     def _totals(self) -> tuple[int | None, int | None, bool]:
         """Count or estimate the shards and rows of the whole list; the last value tells which."""
