@@ -32,7 +32,8 @@ CAUSES: Mapping[Reason, str] = {
     Reason.NO_SUCH_HOST: "their names are gone from the DNS; check url_col, or another dns_servers",
     Reason.ADDRESS_NOT_ALLOWED: "names or redirects lead to private addresses: if that is what "
     "you want, private_addresses=allow",
-    Reason.HOST_GIVEN_UP: "their hosts do not answer; try later",
+    Reason.HOST_GIVEN_UP: "their hosts do not answer, or refuse every request (429, 503); "
+    "try later",
     Reason.HOST_ASKS_FOR_REST: "their hosts want to be left alone for now; try later",
     Reason.TDM_RESERVED: "their owners reserve this use; see respect_tdm_reservation",
     Reason.TDMREP: "their owners reserve this use; see respect_tdm_reservation",
