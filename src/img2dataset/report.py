@@ -87,6 +87,8 @@ class Report:
     """Whether the shards that were done before, if there are any, hold an image."""
     retry_interrupted: tuple[str, ...] = ()
     """Names of shards done before whose retry was interrupted; they keep what they had."""
+    dataset: Tally | None = None
+    """Rows of all shards in the folder, whichever run stored them; None if they were not counted."""
     incremental_mode: str = "incremental"
     """The mode of the run."""
     refused_modes: frozenset[str] = frozenset()
@@ -127,6 +129,12 @@ class Report:
     def recovered(self) -> int:
         """Those of the retried rows that have their image now."""
         return self.retry.recovered if self.retry is not None else 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the folder has no shards but those that this run stored, for all it knows."""
+        others = self.shards_skipped > 0 or self.retry is not None or self.part is not None
+        return not others and self.incremental_mode != "extend"
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -201,6 +209,8 @@ class Report:
             "successes": self.successes,
             "failed_to_download": self.failed_to_download,
             "failed_to_resize": self.failed_to_resize,
+            "dataset_count": None if self.dataset is None else self.dataset.count,
+            "dataset_successes": None if self.dataset is None else self.dataset.successes,
             "reasons": self.reasons,
             "status_dict": self.status_dict,
             "shards_done": self.shards_done,

@@ -65,9 +65,12 @@ def test_a_run_writes_the_card_and_one_that_extends_it_renews_it(
 ) -> None:
     run(site, tmp_path)
     first = (count(tmp_path), (tmp_path / "out" / "README.md").read_text())
-    run(site, tmp_path, rows=6, incremental_mode="extend")
+    report = run(site, tmp_path, rows=6, incremental_mode="extend")
 
     assert (first[0], count(tmp_path)) == (2, 6)
+    assert (report.successes, report.count) == (4, 6)
+    assert report.dataset is not None
+    assert (report.dataset.successes, report.dataset.count) == (6, 10)
     assert "2 images of 4 rows (50.0%)" in first[1]
     assert "| HTTP Error 404: Not Found | 2 |" in first[1]
     assert front(tmp_path)["configs"][0]["data_files"] == [{"split": "train", "path": ["*.tar"]}]
@@ -83,11 +86,13 @@ def test_without_a_card_none_is_written_and_an_old_one_loses_its_counts(
     (tmp_path / "none").mkdir()
     run(site, tmp_path / "none", card=False)
     run(site, tmp_path)
-    run(site, tmp_path, rows=6, incremental_mode="extend", card=False)
+    report = run(site, tmp_path, rows=6, incremental_mode="extend", card=False)
 
     written = {path.name for path in (tmp_path / "none" / "out").iterdir()}
     assert not written & {"README.md", "croissant.json", "metadata.parquet"}
     assert count(tmp_path) is None
+    assert report.dataset is not None
+    assert report.dataset.count == 10
     assert not (tmp_path / "out" / "croissant.json").exists()
 
 

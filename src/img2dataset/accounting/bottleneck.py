@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,6 +72,19 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
+class Rests:
+    """Hosts that are left alone for a while, because they ask for it or a delay is set."""
+
+    rows: int = 0
+    """That wait for those which rest now."""
+    hosts: frozenset[str] = frozenset()
+    """All that have rested in this run."""
+
+
+NO_RESTS = Rests()
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Shares of the time, 0 to 1, averaged over all workers."""
 
@@ -107,7 +121,7 @@ def find_bottleneck(
     account: Account,
     capacity: Capacity,
     elapsed_s: float,
-    resting_rows: int = 0,
+    rests: Rests = NO_RESTS,
     rows_left: int | None = None,
 ) -> Bottleneck | None:
     """Find what limits a run, from the time it spent since it began.
@@ -116,7 +130,7 @@ def find_bottleneck(
         account: the sum over its shards.
         capacity: its workers and threads.
         elapsed_s: seconds since it began.
-        resting_rows: rows that wait for hosts which are left alone for now.
+        rests: the hosts that are, or were, left alone for a while.
         rows_left: rows that are not done; None if that is unknown.
 
     Returns:
@@ -134,7 +148,7 @@ def find_bottleneck(
         return busy
     if load.slots >= SLOTS_BUSY:
         return describe_network(account, load)
-    return describe_waiting(account, load, elapsed_s, resting_rows, rows_left)
+    return describe_waiting(account, load, elapsed_s, rests, rows_left)
 
 
 def describe_cpu(load: Load) -> Bottleneck | None:
@@ -214,7 +228,7 @@ def describe_dns(account: Account) -> Bottleneck:
 
 
 def describe_waiting(
-    account: Account, load: Load, elapsed_s: float, resting_rows: int, rows_left: int | None
+    account: Account, load: Load, elapsed_s: float, rests: Rests, rows_left: int | None
 ) -> Bottleneck:
     """Say why neither threads nor transfers are in use: a resolver or a few hosts hold the rows, or
     nothing does."""
@@ -223,11 +237,17 @@ def describe_waiting(
     if names > max(waits, transfers):
         return describe_dns(account)
     if waits > transfers:
+        slowest = find_slowest(account)
+        more = (
+            "but not more max_connections_per_host: they are left to rest"
+            if rests.rows or rests.hosts.intersection(host for host, _ in slowest)
+            else "or more max_connections_per_host if they agree"
+        )
         return Bottleneck(
             BottleneckKind.HOSTS,
-            f"the hosts: {describe_slowest(account, elapsed_s)}"
-            f"{describe_rests(resting_rows, rows_left)}; a list that is shuffled (shuffle) would help, "
-            "or more max_connections_per_host if they agree",
+            f"the hosts: {describe_slowest(account, slowest, elapsed_s)}"
+            f"{describe_rests(rests.rows, rows_left)}; a list that is shuffled (shuffle) would help, "
+            f"{more}",
         )
     most = max(TRANSFER, key=lambda stage: account.add_up((stage,)))
     share = account.add_up((most,)) / max(account.add_up(TRANSFER), 1e-9)
@@ -248,16 +268,24 @@ STAGE_WORDS = {
 }
 
 
-def describe_slowest(account: Account, elapsed_s: float) -> str:
-    """Name the fewest hosts that hold most of the waiting, and how much they answer."""
-    slowest = account.hosts.slowest(SHOWN_HOSTS)
+def find_slowest(account: Account) -> list[tuple[str, HostCount]]:
+    """Find the fewest hosts that hold most of the waiting; none if hosts are not counted yet."""
     total = account.add_up((Stage.HOST_WAIT,))
     named: list[tuple[str, HostCount]] = []
     held = 0.0
-    for host, count in slowest:
+    for host, count in account.hosts.slowest(SHOWN_HOSTS):
         if held < MOST_OF_WAITING * total:
             named.append((host, count))
             held += count.waited
+    return named
+
+
+def describe_slowest(
+    account: Account, named: Sequence[tuple[str, HostCount]], elapsed_s: float
+) -> str:
+    """Name these hosts, and say how much of the waiting they hold and how much they answer."""
+    held = sum(count.waited for _, count in named)
+    total = account.add_up((Stage.HOST_WAIT,))
     if not named:  # they are not counted yet
         return "rows wait for their host longer than they transfer"
     names = ", ".join(host for host, _ in named)

@@ -57,6 +57,18 @@ class Plan:
     """Shards that were done, and are to be made again."""
     others: frozenset[str] = frozenset()
     """Names in the folder that are no shard's."""
+    end_id: int | None = None
+    """From this shard on they are of a list that was added later; None if none was."""
+
+    def find_own_done(self, part_of: tuple[int, int]) -> frozenset[int]:
+        """Find the shards of this list, and of part i of N, that are done."""
+        return frozenset(
+            each
+            for each in self.done
+            if self.first_id <= each
+            and (self.end_id is None or each < self.end_id)
+            and belongs_to_part(each, part_of)
+        )
 
 
 def record(folder: Folder, plan: Plan) -> None:
@@ -161,9 +173,10 @@ def _make_plan(
             f"{'it is' if len(done) == 1 else 'they are'} taken as done"
         )
         return Plan(0, done, (notice,)), [Section(0, asked.identity)]
-    for section in sections:
+    ends = [*(section.first_id for section in sections[1:]), None]
+    for section, end_id in zip(sections, ends, strict=True):
         if not asked.identity.differences(section.identity):
-            return Plan(section.first_id, done), sections
+            return Plan(section.first_id, done, end_id=end_id), sections
     last = sections[-1]
     if asked.comparison is not None and is_same_list_changed(asked.identity, last, len(sections)):
         plan = _with_changed_list(asked, asked.comparison, done, last)

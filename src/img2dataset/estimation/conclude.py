@@ -21,7 +21,7 @@ from img2dataset.estimation.findings import (
     ReasonShare,
 )
 from img2dataset.estimation.sample_run import Outcome, SampleRun
-from img2dataset.estimation.statistics import Amount, estimate_share, estimate_sum
+from img2dataset.estimation.statistics import estimate_count, estimate_share, estimate_sum
 from img2dataset.estimation.stored_size import measure_stored
 from img2dataset.estimation.survey import Survey
 from img2dataset.estimation.timing import (
@@ -59,7 +59,6 @@ def conclude(survey: Survey, run: SampleRun, setting: Setting) -> Estimate:
     outcomes, options = run.outcomes, setting.options
     rows, sampled = survey.rows, len(outcomes)
     successes = sum(each.message is None for each in outcomes)
-    success = estimate_share(successes, sampled, rows)
     table = 0.0 if options.output_format in WITHOUT_ROWS else measure_table(run.documents)
     sizes = [measure_stored(options.output_format, each.parts) + table for each in outcomes]
     found = Estimate(
@@ -67,10 +66,10 @@ def conclude(survey: Survey, run: SampleRun, setting: Setting) -> Estimate:
         sampled=sampled,
         seed=setting.seed,
         successes=successes,
-        success=success,
-        images=Amount(success.value * rows, success.low * rows, success.high * rows),
+        success=estimate_share(successes, sampled, rows),
+        images=estimate_count(successes, sampled, rows),
         classes=rank_classes(outcomes, rows),
-        reasons=rank_reasons(outcomes, rows),
+        reasons=rank_reasons(outcomes, sampled, rows),
         duration=estimate_duration(survey, run, options),
         network_bytes=estimate_sum([each.body_bytes for each in outcomes], rows),
         disk_bytes=estimate_sum(sizes, rows),
@@ -88,22 +87,27 @@ def conclude(survey: Survey, run: SampleRun, setting: Setting) -> Estimate:
 
 def rank_classes(outcomes: Sequence[Outcome], rows: int) -> tuple[ClassShare, ...]:
     """Estimate the share of each class of failures, those that were not seen included."""
-    counts = Counter(classify(each.message) for each in outcomes if each.message is not None)
+    sampled = len(outcomes)
+    failed: defaultdict[FailureClass, list[Outcome]] = defaultdict(list)
+    for each in outcomes:
+        if each.message is not None:
+            failed[classify(each.message)].append(each)
     shares = [
         ClassShare(
             kind.value,
             kind.meaning,
-            counts[kind],
-            estimate_share(counts[kind], len(outcomes), rows),
+            len(failed[kind]),
+            estimate_share(len(failed[kind]), sampled, rows),
+            rank_reasons(failed[kind], sampled, rows),
         )
         for kind in FailureClass
-        if counts[kind] or kind is not FailureClass.UNKNOWN
+        if failed[kind] or kind is not FailureClass.UNKNOWN
     ]
     return tuple(sorted(shares, key=lambda each: -each.rows))
 
 
-def rank_reasons(outcomes: Sequence[Outcome], rows: int) -> tuple[ReasonShare, ...]:
-    """Estimate the share of each reason that was seen."""
+def rank_reasons(outcomes: Sequence[Outcome], sampled: int, rows: int) -> tuple[ReasonShare, ...]:
+    """Estimate the share of each reason that was seen in these of the `sampled` rows."""
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for each in outcomes:
@@ -112,9 +116,7 @@ def rank_reasons(outcomes: Sequence[Outcome], rows: int) -> tuple[ReasonShare, .
             counts[name] += 1
             examples.setdefault(name, each.url)
     return tuple(
-        ReasonShare(
-            name, count, estimate_share(count, len(outcomes), rows), examples[name], advise(name)
-        )
+        ReasonShare(name, count, estimate_share(count, sampled, rows), examples[name], advise(name))
         for name, count in counts.most_common()
     )
 
@@ -137,9 +139,9 @@ def estimate_duration(survey: Survey, run: SampleRun, options: Options) -> Durat
 
 def rank_hosts(survey: Survey, outcomes: Sequence[Outcome]) -> Hosts:
     """Rank the hosts by their rows in the list, and by their failures in the sample."""
-    listed = survey.hosts.rows
+    listed = Counter({host: rows for host, rows in survey.hosts.rows.items() if host})
     sampled = Counter(each.host for each in outcomes)
-    failed = Counter(each.host for each in outcomes if each.message is not None)
+    failed = Counter(each.host for each in outcomes if each.host and each.message is not None)
 
     def describe(hosts: Iterable[tuple[str, int]]) -> tuple[HostRows, ...]:
         return tuple(HostRows(host, listed[host], sampled[host], failed[host]) for host, _ in hosts)

@@ -11,18 +11,6 @@ from img2dataset.insight.findings import Published
 
 
 @dataclass(frozen=True, slots=True)
-class ClassShare:
-    """A class of failures: how many rows of the sample, and what share of the list."""
-
-    name: str
-    """Of a FailureClass."""
-    meaning: str
-    rows: int
-    share: Share
-    """Of a class that was not seen, `high` is by the rule of three."""
-
-
-@dataclass(frozen=True, slots=True)
 class ReasonShare:
     """A reason for failure: how many rows of the sample, and what share of the list."""
 
@@ -33,6 +21,20 @@ class ReasonShare:
     example: str
     """A URL."""
     advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShare:
+    """A class of failures: how many rows of the sample, and what share of the list."""
+
+    name: str
+    """Of a FailureClass."""
+    meaning: str
+    rows: int
+    share: Share
+    """Of a class that was not seen, `high` is by the rule of three."""
+    reasons: tuple[ReasonShare, ...]
+    """Most rows first; a reason may be in two classes, as http_status is: 404 is gone, 403 refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Hosts:
     """The hosts of the whole list."""
 
     known: int
+    """Rows without a host have none."""
     lacking: int
     """Rows that the count of a host may lack; 0 = all hosts are counted exactly."""
     busiest: tuple[HostRows, ...]

@@ -60,6 +60,14 @@ def estimate_share(count: int, sampled: int, rows: int) -> Share:
     return Share(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
+def estimate_count(count: int, sampled: int, rows: int) -> Amount:
+    """Estimate how many of all rows are as `count` of the `sampled` ones are."""
+    if sampled >= rows:  # a share times the rows would be rounded
+        return Amount(float(count), float(count), float(count))
+    share = estimate_share(count, sampled, rows)
+    return Amount(share.value * rows, share.low * rows, share.high * rows)
+
+
 def estimate_sum(values: Sequence[float], rows: int) -> Amount:
     """Estimate the sum of a value over all rows from that of each sampled row.
 
@@ -68,10 +76,11 @@ def estimate_sum(values: Sequence[float], rows: int) -> Amount:
     sampled = len(values)
     if not sampled:
         return Amount(0.0, 0.0, 0.0)
-    mean = sum(values) / sampled
+    total = sum(values) * rows / sampled  # in this order: exact for a sample of all rows
     size = find_effective_size(sampled, rows)
     if size == inf or sampled == 1:
-        return Amount(mean * rows, mean * rows, mean * rows)
+        return Amount(total, total, total)
+    mean = sum(values) / sampled
     variance = sum((value - mean) ** 2 for value in values) / (sampled - 1)
     half = Z * sqrt(variance / size)
-    return Amount(mean * rows, max(0.0, mean - half) * rows, (mean + half) * rows)
+    return Amount(total, max(0.0, mean - half) * rows, (mean + half) * rows)

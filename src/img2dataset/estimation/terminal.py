@@ -10,7 +10,8 @@ from img2dataset.insight.terminal import MAX_WIDTH, MIN_WIDTH, wrap
 from img2dataset.text import format_bytes, plural
 
 MAX_HOSTS = 5
-MAX_REASONS = 8
+MAX_REASONS = 4
+"""Of each class."""
 MAX_PUBLISHED = 2
 """Of other lists, where nothing is known of this one."""
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -52,10 +53,10 @@ def list_failures(found: Estimate, width: int) -> Iterator[str]:
     seen = [each for each in found.classes if each.rows]
     for each in seen:
         yield from wrap(f"{each.name}: {format_share(each.share)}; {each.meaning}", width, "  ")
-    for reason in found.reasons[:MAX_REASONS]:
-        yield from wrap(
-            f"{reason.name}: {reason.rows:,}, such as {reason.example[:200]}", width, "    "
-        )
+        for reason in each.reasons[:MAX_REASONS]:
+            yield from wrap(
+                f"{reason.name}: {reason.rows:,}, such as {reason.example[:200]}", width, "    "
+            )
     unseen = [each for each in found.classes if not each.rows]
     if unseen and not found.is_exact:
         names = ", ".join(each.name for each in unseen)
@@ -87,15 +88,11 @@ def list_hosts(found: Estimate, width: int) -> Iterator[str]:
     yield from wrap(f"{plural(hosts.known, 'host')}{doubt}; those with most rows", width)
     for each in hosts.busiest[:MAX_HOSTS]:
         share = each.rows / found.rows
-        yield from wrap(
-            f"{each.host or '(no host)'}: {plural(each.rows, 'row')} ({share:.1%})", width, "  "
-        )
+        yield from wrap(f"{each.host}: {plural(each.rows, 'row')} ({share:.1%})", width, "  ")
     if hosts.worst:
         yield from wrap("Hosts with the most failures in the sample", width)
     for each in hosts.worst[:MAX_HOSTS]:
-        yield from wrap(
-            f"{each.host or '(no host)'}: {each.failed:,} of {each.sampled:,}", width, "  "
-        )
+        yield from wrap(f"{each.host}: {each.failed:,} of {each.sampled:,}", width, "  ")
 
 
 def list_duplicates(found: Estimate, width: int) -> Iterator[str]:

@@ -37,4 +37,4 @@ def _publish(folder: Folder, config: PublishConfig) -> list[str]:
     with hold_publish_lock(folder):
         if is_any_alive(folder):
             raise OptionError(f"{folder.url!r}: a run is writing there, and does this at its end")
-        return publish(folder, config)
+        return list(publish(folder, config).notices)

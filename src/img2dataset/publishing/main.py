@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ from img2dataset.publishing.contents import OptOutHandling, read_contents
 from img2dataset.publishing.folder_file import FolderFile, PublishConfig
 from img2dataset.publishing.index_files import INDEX_FILES
 from img2dataset.storage.folder import HIDDEN, Folder
+from img2dataset.tally import Tally
 from img2dataset.version import VERSION
 
 FOLDER_FILES: tuple[FolderFile, ...] = (
@@ -39,15 +40,22 @@ PUBLISHED = f"{HIDDEN}/published"
 PUBLISH_LOCK = f"{HIDDEN}/publishing"
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What writing the folder-wide files told."""
+
+    notices: tuple[str, ...] = ()
+    """For people."""
+    tally: Tally | None = None
+    """Rows of all shards in the folder; None if they were not counted."""
+
+
 def publish(
     folder: Folder, config: PublishConfig, opt_outs: OptOutHandling | None = None
-) -> list[str]:
+) -> Published:
     """Write all folder-wide files of a dataset whose shards do not change meanwhile.
 
     Call it with the lock of `hold_publish_lock`.
-
-    Returns:
-        Notices for people.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -57,7 +65,7 @@ def publish(
         contents = replace(read_contents(folder), opt_outs=opt_outs)
         config = add_index_kinds(config, folder)
     if not contents.shards:
-        return []
+        return Published(tally=contents.tally)
     notices: list[str] = []
     wanted = [each for each in FOLDER_FILES if each.is_wanted(contents, config)]
     for each in wanted:
@@ -66,7 +74,7 @@ def publish(
     ids = [int(shard.name) for shard in contents.shards]
     folder.write(PUBLISHED, to_json({**describe_state(config, ids), "files": names}))
     folder.remove([folder.parts])
-    return notices
+    return Published(tuple(notices), contents.tally)
 
 
 def retract(folder: Folder) -> None:

@@ -77,7 +77,7 @@ def draw_busiest(account: Account) -> str:
         return ""
     chart = Chart(
         "busiest", "Hosts with the most rows",
-        "Of the rows of shards that are done. Of very many hosts the counts are lower bounds.",
+        "Of the rows that are finished. Of very many hosts the counts are lower bounds.",
     )  # fmt: skip
     bars = [make_host_bar(host, each) for host, each in hosts]
     return svg.draw_bars(chart, bars, ("host", "rows"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from img2dataset.errors import Reason, Status
 from img2dataset.report import Report
 from img2dataset.reports.rates import compute_share
+from img2dataset.tally import Tally
 from img2dataset.text import plural
 
 SAME_COMMAND = "run the same command again"
@@ -31,7 +32,8 @@ CAUSES: Mapping[Reason, str] = {
     Reason.NO_SUCH_HOST: "their names are gone from the DNS; check url_col, or another dns_servers",
     Reason.ADDRESS_NOT_ALLOWED: "names or redirects lead to private addresses: if that is what "
     "you want, private_addresses=allow",
-    Reason.HOST_GIVEN_UP: "their hosts do not answer; try later",
+    Reason.HOST_GIVEN_UP: "their hosts do not answer, or refuse every request (429, 503); "
+    "try later",
     Reason.HOST_ASKS_FOR_REST: "their hosts want to be left alone for now; try later",
     Reason.TDM_RESERVED: "their owners reserve this use; see respect_tdm_reservation",
     Reason.TDMREP: "their owners reserve this use; see respect_tdm_reservation",
@@ -91,7 +93,8 @@ def make_last_line(report: Report) -> str:
     where = report.output_folder
     if report.interrupted:
         stored = plural(report.shards_done, "shard")
-        return f"interrupted: {stored} stored in {where}{describe_unfinished(report)}; {name_command(report)} to go on"
+        before = f", {report.shards_skipped:,} done before" if report.shards_skipped else ""
+        return f"interrupted: {stored} stored in {where}{before}{describe_unfinished(report)}; {name_command(report)} to go on"
     if report.shards_not_done:
         return (
             f"not done: {plural(len(report.shards_not_done), 'shard')} failed "
@@ -102,9 +105,23 @@ def make_last_line(report: Report) -> str:
     if report.exit_code != 0:
         return f"not one image succeeded: {find_likely_cause(report.reasons)}"
     return (
-        f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
-        f"({compute_share(report.successes, report.count):.1%}) in {where}{describe_recovered(report)}{describe_transient(report)}"
+        f"done: {describe_images(report)}{describe_recovered(report)}{describe_transient(report)}"
     )
+
+
+def describe_images(report: Report) -> str:
+    """Say how many rows have an image: in the folder if that is known, and in this run."""
+    where, own, whole = report.output_folder, report.tally, report.dataset
+    if whole is None:
+        return f"{count_images(own)} in {'' if report.is_alone else 'this run, into '}{where}"
+    is_told = own.count in (whole.count, report.retried)
+    this_run = "" if is_told else f"; this run: {count_images(own)}"
+    return f"{count_images(whole)} in {where}{this_run}"
+
+
+def count_images(tally: Tally) -> str:
+    share = compute_share(tally.successes, tally.count)
+    return f"{plural(tally.successes, 'image')} of {plural(tally.count, 'row')} ({share:.1%})"
 
 
 def name_command(report: Report) -> str:
@@ -118,7 +135,9 @@ def describe_unfinished(report: Report) -> str:
     """Say what becomes of the shards that an interrupted run had begun."""
     begun, again = len(report.shards_not_done), len(report.retry_interrupted)
     lost = plural(begun, "unfinished shard is", "unfinished shards are")
-    same = plural(again, "shard that was done before keeps", "shards that were done before keep")
+    same = plural(
+        again, "shard that was being retried keeps", "shards that were being retried keep"
+    )
     return (
         f"{f', {lost} not kept' if begun else ''}"
         f"{f', {same} what {choose_pronoun(again)} had' if again else ''}"
@@ -131,9 +150,10 @@ def choose_pronoun(count: int) -> str:
 
 def describe_transient(report: Report) -> str:
     """Say how to retry the rows that failed for a transient reason."""
-    if report.retry is not None or report.tally.transient == 0:
+    transient = (report.tally if report.dataset is None else report.dataset).transient
+    if report.retry is not None or transient == 0:
         return ""
-    rows = f"; {plural(report.tally.transient, 'row')} failed for a transient reason"
+    rows = f"; {plural(transient, 'row')} failed for a transient reason"
     if "retry" in report.refused_modes:
         return rows
     return f"{rows}: incremental_mode=retry fetches them again{advise_without_part(report)}"

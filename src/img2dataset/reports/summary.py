@@ -57,8 +57,9 @@ def count_outcomes(report: Report) -> Table:
     counts.append(("total", report.count))
     if report.retry is not None:
         counts.append(("came back", report.recovered))
+    what = "outcome" if report.is_alone else "outcome (this run)"
     return Table(
-        ("outcome", "rows", "share"),
+        (what, "rows", "share"),
         tuple((name, f"{count:,}", format_percent(count, report)) for name, count in counts),
     )
 

@@ -28,7 +28,7 @@ class FailureClass(StrEnum):
     GONE = ("gone", "the image or its site no longer exists")
     REFUSED = ("refused", "the server, a proxy or a rule of this tool refused the request")
     BUSY = ("busy", "the server was overloaded, or asked for fewer requests")
-    NETWORK = ("network", "the way to the server failed or was too slow")
+    NETWORK = ("network", "the server, or the way to it, failed or was too slow")
     NO_IMAGE = ("no image", "something came, but no image that can be read")
     OPTED_OUT = ("opted out", "the owner does not allow this use")
     FILTERED = ("filtered", "an option of the run excludes the image")

@@ -89,12 +89,14 @@ def run(options: Options, reporters: Sequence[Reporter] | None = None) -> Report
         except KeyboardInterrupt:
             progress.finish(folder.url, not_done=progress.find_begun(), interrupted=True)
             raise
-        progress.notify(publication.publish())
+        published = publication.publish()
+        progress.notify(published.notices)
         return progress.finish(
             folder.url,
             not_done=sorted(errors),
             interrupted=False,
             images_before=progress.stored_images or has_images(folder, progress.shards_before()),
+            dataset=published.tally,
         )
 
 

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from img2dataset.accounting.account import Account
-from img2dataset.accounting.bottleneck import Bottleneck, Capacity, find_bottleneck
+from img2dataset.accounting.bottleneck import Bottleneck, Capacity, Rests, find_bottleneck
 from img2dataset.dataset.plan import Plan, belongs_to_part, find_done
 from img2dataset.distributors import (
     Event,
@@ -79,6 +79,7 @@ class RunProgress:
         self._retry: RetryCounts | None = None
         self._record: Callable[[], None] = lambda: None
         self._done_before: set[int] = set()  # but with rows to retry
+        self._done_ahead = set(plan.find_own_done(options.part_of))  # not reached in the list yet
 
     def complete(self, candidates: Candidates, record: Callable[[], None]) -> None:
         """Retry failed rows in the finished shards that `candidates` has.
@@ -114,6 +115,7 @@ class RunProgress:
             if not belongs_to_part(shard.id, self._options.part_of):
                 continue
             self._last_id = shard.id
+            self._done_ahead.discard(shard.id)
             self._shards_planned += 1
             self._rows_planned += shard.count
             if shard.id not in self._plan.done:
@@ -126,6 +128,7 @@ class RunProgress:
                 self._shards_skipped += 1
                 self._rows_skipped += shard.count
         self._all_planned = True
+        self._done_ahead.clear()  # the list ends before them
         if self._shards_skipped and self._missing:
             self.handle(Notice(self._describe_missing()))
 
@@ -196,13 +199,15 @@ class RunProgress:
         account = sum(self._partial_accounts.values(), self._account)
         elapsed = monotonic() - self._began
         resting = self._rests.left(monotonic())
-        left = None if rows_total is None else rows_total - self._rows_skipped - tally.count
+        shards_ahead, rows_ahead = self._count_ahead()
+        rows_skipped = self._rows_skipped + rows_ahead
+        left = None if rows_total is None else rows_total - rows_skipped - tally.count
         return Progress(
             tally=tally,
             elapsed=elapsed,
             shards_done=self._shards_done,
-            shards_skipped=self._shards_skipped,
-            rows_skipped=self._rows_skipped,
+            shards_skipped=self._shards_skipped + shards_ahead,
+            rows_skipped=rows_skipped,
             shards_total=shards_total,
             rows_total=rows_total,
             estimated=estimated,
@@ -213,6 +218,16 @@ class RunProgress:
             bottleneck=self._find_bottleneck(account, elapsed, resting, left),
         )
 
+    def _count_ahead(self) -> tuple[int, int]:
+        """Count the shards done before that the list has not reached, and estimate their rows.
+
+        A retry may have something to do in them.
+        """
+        if self._retry is not None or self._shards_planned == 0:
+            return 0, 0
+        shards = len(self._done_ahead)
+        return shards, round(shards * self._rows_planned / self._shards_planned)
+
     def _find_bottleneck(
         self,
         account: Account,
@@ -222,8 +237,8 @@ class RunProgress:
     ) -> Bottleneck | None:
         if self._capacity is None:
             return None
-        waiting = sum(host.rows for host in resting)
-        return find_bottleneck(account, self._capacity, elapsed_s, waiting, rows_left)
+        rests = Rests(sum(host.rows for host in resting), self._rests.hosts)
+        return find_bottleneck(account, self._capacity, elapsed_s, rests, rows_left)
 
     def _totals(self) -> tuple[int | None, int | None, bool]:
         """Count or estimate the shards and rows of the whole list; the last value tells which."""
@@ -271,11 +286,8 @@ class RunProgress:
 
     def shards_before(self) -> Iterator[str]:
         """Yield the names of the shards that were done before this run."""
-        ids = range(self._plan.first_id, self._last_id + 1)
-        own = (
-            each for each in sorted(self._plan.done) if belongs_to_part(each, self._options.part_of)
-        )
-        return (self.name_shard(each) for each in own if each in ids)
+        own = sorted(self._plan.find_own_done(self._options.part_of))
+        return (self.name_shard(each) for each in own if each <= self._last_id)
 
     def finish(
         self,
@@ -284,7 +296,9 @@ class RunProgress:
         not_done: Sequence[int],
         interrupted: bool,
         images_before: bool = True,
+        dataset: Tally | None = None,
     ) -> Report:
+        """Make the report, and pass it on; `dataset` = the rows of all shards, if they are known."""
         if self._retry is not None and self._retry.rows and not (not_done or interrupted):
             self._record()
         kept = self._done_before if interrupted else frozenset()
@@ -294,13 +308,14 @@ class RunProgress:
             tally=self._stored,
             duration=duration,
             shards_done=self._shards_done,
-            shards_skipped=self._shards_skipped,
+            shards_skipped=self._shards_skipped + len(self._done_ahead),
             shards_not_done=tuple(self.name_shard(each) for each in not_done if each not in kept),
             retry_interrupted=tuple(self.name_shard(each) for each in not_done if each in kept),
             interrupted=interrupted,
             retry=self._retry,
             part=self._options.part,
             images_before=images_before,
+            dataset=dataset,
             incremental_mode=self._options.incremental_mode,
             refused_modes=self._refused_modes,
             list_findings=self._source.findings(),

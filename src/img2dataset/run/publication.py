@@ -15,6 +15,7 @@ from img2dataset.storage.folder import Folder
 
 if TYPE_CHECKING:
     from img2dataset.publishing.folder_file import PublishConfig
+    from img2dataset.publishing.main import Published
 
 
 class Publication:
@@ -57,33 +58,36 @@ class Publication:
             self.retract()
             yield shard
 
-    def publish(self) -> list[str]:
+    def publish(self) -> Published:
         """Write the folder-wide files if they are not there, or not of what is stored now.
 
         Of the parts of a run the last one to end does it: it is the one that finds no other at
         work.  Its own lock is released first, so that of two that end together one is the last.
 
-        Returns:
-            Notices: a run whose shards are done does not fail for these files.
+        A run whose shards are done does not fail for these files: that is a notice.
         """
-        if not self._stores:
-            return []
         from img2dataset.publishing.contents import OptOutHandling  # noqa: PLC0415
-        from img2dataset.publishing.main import hold_publish_lock, publish  # noqa: PLC0415
+        from img2dataset.publishing.main import (  # noqa: PLC0415
+            Published,
+            hold_publish_lock,
+            publish,
+        )
 
+        if not self._stores:
+            return Published()
         try:
             with hold_publish_lock(self._folder):
                 if self._is_part and not self._is_last_part():
-                    return []
+                    return Published()
                 if not self._retracted and self._is_current():
-                    return []
+                    return Published()
                 opt_outs = make_config(OptOutHandling, self._options)
                 return publish(self._folder, self._config, opt_outs)
         except (OSError, RunError, DamagedError) as error:
             text = (
                 f"the files about the whole dataset (README.md, ...) could not be written: {error}"
             )
-            return [f"{text}; img2dataset card {self._folder.url}  writes them"]
+            return Published((f"{text}; img2dataset card {self._folder.url}  writes them",))
 
     @property
     def _config(self) -> PublishConfig:

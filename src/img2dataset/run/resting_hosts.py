@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from img2dataset.failure_samples import find_host
 from img2dataset.tally import RestingHost
+
+MAX_HOSTS = 1000
 
 
 class RestingHosts:
@@ -13,10 +16,15 @@ class RestingHosts:
 
     def __init__(self) -> None:
         self._until: dict[str, tuple[float, RestingHost]] = {}
+        self.hosts: frozenset[str] = frozenset()
+        """Names of those that have rested, without scheme and port; not all if they are many."""
 
     def see(self, resting: Iterable[RestingHost], now: float) -> None:
         for host in resting:
             self._until[host.name] = (now + host.seconds, host)
+            name = find_host(host.name)
+            if name not in self.hosts and len(self.hosts) < MAX_HOSTS:
+                self.hosts |= {name}
 
     def left(self, now: float) -> tuple[RestingHost, ...]:
         """List the hosts that still rest, the longest rest first."""

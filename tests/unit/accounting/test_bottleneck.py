@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from img2dataset.accounting.account import Account, Stage
-from img2dataset.accounting.bottleneck import Bottleneck, Capacity, find_bottleneck
+from img2dataset.accounting.bottleneck import Bottleneck, Capacity, Rests, find_bottleneck
 from img2dataset.accounting.hosts import HostCount
 
 CAPACITY = Capacity(workers=2, image_threads=2, transfers=100, cores=1)
@@ -22,7 +24,7 @@ def make_account(**seconds: float) -> Account:
     return account
 
 
-def find(account: Account, **more: int) -> Bottleneck:
+def find(account: Account, **more: Any) -> Bottleneck:
     found = find_bottleneck(account, CAPACITY, ELAPSED_S, **more)
     assert found is not None
     return found
@@ -58,8 +60,25 @@ def test_the_bottleneck_is_named(seconds: dict[str, float], kind: str, said: str
 
 def test_hosts_at_rest_are_counted() -> None:
     account = make_account(body=1000, host_wait=9000)
-    text = find(account, resting_rows=410, rows_left=1000).text
+    text = find(account, rests=Rests(410), rows_left=1000).text
     assert "410 rows of 1,000 left wait for hosts at rest" in text
+
+
+@pytest.mark.parametrize(
+    ("rests", "advised"),
+    [
+        (Rests(), True),
+        (Rests(hosts=frozenset({"elsewhere.example"})), True),
+        (Rests(hosts=frozenset({"other.example"})), False),
+        (Rests(410), False),
+    ],
+)
+def test_hosts_that_rest_are_not_to_get_more_requests_at_once(
+    rests: Rests, *, advised: bool
+) -> None:
+    text = find(make_account(body=1000, host_wait=9000), rests=rests).text
+    assert ("or more max_connections_per_host" in text) is advised
+    assert ("not more max_connections_per_host" in text) is not advised
 
 
 def test_it_is_not_said_too_early() -> None:

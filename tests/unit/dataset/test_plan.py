@@ -140,6 +140,18 @@ def test_extend_numbers_on_after_the_highest_shard(tmp_path: Path) -> None:
     assert plan(tmp_path, "incremental", IDENTITY).first_id == 0
 
 
+def test_the_shards_of_a_list_are_told_from_those_of_other_lists_and_parts(tmp_path: Path) -> None:
+    plan(tmp_path)
+    finish(tmp_path, "00000", "00003", "00004")
+    other = Identity([], {"image_size": 1})
+    plan(tmp_path, "extend", other)
+    finish(tmp_path, "00005", "00006")
+
+    assert plan(tmp_path).find_own_done((0, 1)) == {0, 3, 4}
+    assert plan(tmp_path).find_own_done((1, 2)) == {3}
+    assert plan(tmp_path, "incremental", other).find_own_done((0, 1)) == {5, 6}
+
+
 def test_a_folder_of_the_old_tool_is_taken_on_with_a_word(tmp_path: Path) -> None:
     finish(tmp_path, "00000")
 

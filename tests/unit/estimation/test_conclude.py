@@ -38,9 +38,9 @@ def outcome(number: int, host: str, message: str | None = None, **more: Any) -> 
 def estimate(outcomes: list[Outcome], options: Options = OPTIONS, **more: Any) -> Estimate:
     """Of a list of a million rows, most of them of the host big.example."""
     hosts, urls = HostHistogram(), UrlCounts()
-    hosts.rows.update({"big.example": 900_000, "small.example": 100_000})
+    hosts.rows.update({"big.example": 900_000, "small.example": 99_980, "": 20})
     urls.add(more.pop("urls", ["a", "b"]))
-    survey = Survey(1_000_000, 7, pa.table({}), hosts, urls)
+    survey = Survey(more.pop("rows", 1_000_000), 7, pa.table({}), hosts, urls)
     setting: dict[str, Any] = {"free_bytes": None, "published": (), "command": "", "notices": ()}
     documents = tuple({"url": each.url, "n": None} for each in outcomes)
     return conclude(
@@ -71,10 +71,35 @@ def test_shares_of_classes_and_reasons_and_of_what_was_not_seen() -> None:
         ("http_status", 200), ("timeout", 100)
     ]  # fmt: skip
     assert [(each.host, each.rows, each.sampled, each.failed) for each in found.hosts.worst] == [
-        ("big.example", 900_000, 900, 200), ("small.example", 100_000, 100, 100)
+        ("big.example", 900_000, 900, 200), ("small.example", 99_980, 100, 100)
     ]  # fmt: skip
+    assert found.hosts.known == 2, "rows without a host are of none"
     assert found.network_bytes.value == 40_000 * 1_000_000
     assert 0.7 * 1e6 * 11_000 < found.disk_bytes.value < 0.7 * 1e6 * 12_500
+
+
+def test_a_sample_of_the_whole_list_gives_whole_numbers() -> None:
+    outcomes = [outcome(n, "a.example", "timed out" if n >= 220 else None) for n in range(400)]
+    found = estimate(outcomes, rows=400)
+
+    assert (found.images.low, found.images.value, found.images.high) == (220.0, 220.0, 220.0)
+    assert found.network_bytes.value == 400 * 40_000
+
+
+def test_each_reason_stands_under_its_class() -> None:
+    missing = [outcome(n, "a.example", "HTTP Error 404: Not Found") for n in range(3)]
+    refused = [outcome(n, "b.example", "HTTP Error 403: Forbidden") for n in range(3, 5)]
+    late = [outcome(9, "", "timed out")]
+
+    lines = format_estimate(estimate([*missing, *refused, *late]), 100).splitlines()
+
+    begin = lines.index("Why rows have no image")
+    starts = [line.partition(":")[0] for line in lines[begin + 1 : begin + 7]]
+    assert starts == [
+        "  gone", "    http_status", "  refused", "    http_status", "  network", "    timeout"
+    ]  # fmt: skip
+    assert "http_status: 2, such as http://b.example/3" in lines[begin + 4]
+    assert "(no host)" not in "\n".join(lines)
 
 
 def test_advice_is_given_only_where_something_can_be_changed() -> None:

@@ -49,7 +49,7 @@ from tests.unit.reports.runs import report, tally
         (
             report(tally(9), retry_interrupted=("1",), interrupted=True),
             (
-                "interrupted: 1 shard stored in out, 1 shard that was done before keeps what it "
+                "interrupted: 1 shard stored in out, 1 shard that was being retried keeps what it "
                 "had; run the same command again to go on"
             ),
         ),
@@ -57,7 +57,14 @@ from tests.unit.reports.runs import report, tally
             report(shards_not_done=("1",), retry_interrupted=("2", "3"), interrupted=True),
             (
                 "interrupted: 0 shards stored in out, 1 unfinished shard is not kept, 2 shards "
-                "that were done before keep what they had; run the same command again to go on"
+                "that were being retried keep what they had; run the same command again to go on"
+            ),
+        ),
+        (
+            report(shards_skipped=3, shards_not_done=("7",), interrupted=True),
+            (
+                "interrupted: 0 shards stored in out, 3 done before, 1 unfinished shard is not "
+                "kept; run the same command again to go on"
             ),
         ),
         (
@@ -81,11 +88,51 @@ from tests.unit.reports.runs import report, tally
         ),
         (
             report(tally(3, timeout=1), retry=RetryCounts(4, 3, 2)),
-            ("done: 3 images of 4 rows (75.0%) in out; 3 of 4 rows fetched again came back"),
+            (
+                "done: 3 images of 4 rows (75.0%) in this run, into out; "
+                "3 of 4 rows fetched again came back"
+            ),
         ),
         (
             report(tally(timeout=1), shards_done=0, shards_skipped=1, retry=RetryCounts(1, 0, 0)),
-            "done: 0 images of 1 row (0.0%) in out; 0 of 1 row fetched again came back",
+            (
+                "done: 0 images of 1 row (0.0%) in this run, into out; "
+                "0 of 1 row fetched again came back"
+            ),
+        ),
+        # the folder has more than this run has done
+        (
+            report(tally(3, timeout=1), dataset=tally(8, timeout=4)),
+            (
+                "done: 8 images of 12 rows (66.7%) in out; this run: 3 images of 4 rows (75.0%); "
+                "4 rows failed for a transient reason: incremental_mode=retry fetches them again"
+            ),
+        ),
+        (
+            report(
+                tally(timeout=4),
+                shards_skipped=1,
+                dataset=tally(8, timeout=4),
+                retry=RetryCounts(4, 0, 0),
+            ),
+            "done: 8 images of 12 rows (66.7%) in out; 0 of 4 rows fetched again came back",
+        ),
+        (
+            report(tally(5, timeout=1), dataset=tally(8, timeout=1), retry=RetryCounts(4, 3, 1)),
+            (
+                "done: 8 images of 9 rows (88.9%) in out; this run: 5 images of 6 rows (83.3%); "
+                "3 of 4 rows fetched again came back"
+            ),
+        ),
+        (report(tally(3), dataset=tally(3)), "done: 3 images of 3 rows (100.0%) in out"),
+        # it may have more: nobody has counted
+        (
+            report(tally(3), shards_skipped=2),
+            "done: 3 images of 3 rows (100.0%) in this run, into out",
+        ),
+        (
+            report(tally(3), incremental_mode="extend"),
+            "done: 3 images of 3 rows (100.0%) in this run, into out",
         ),
         (
             report(shards_skipped=3, retry=RetryCounts()),
@@ -118,8 +165,8 @@ from tests.unit.reports.runs import report, tally
         (
             report(tally(3, timeout=1), part="3/4"),
             (
-                "done: 3 images of 4 rows (75.0%) in out; 1 row failed for a transient reason: "
-                "incremental_mode=retry fetches them again (without part)"
+                "done: 3 images of 4 rows (75.0%) in this run, into out; 1 row failed for a "
+                "transient reason: incremental_mode=retry fetches them again (without part)"
             ),
         ),
         # no line sends anybody to what would be refused, or would begin anew

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
+from html import unescape
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any
@@ -18,6 +20,8 @@ from img2dataset import OptionError
 from img2dataset.accounting.account import Account, Stage
 from img2dataset.accounting.bottleneck import Bottleneck, BottleneckKind
 from img2dataset.accounting.hosts import HostCount
+from img2dataset.cli.parse_insight import parse_report
+from img2dataset.errors import Reason
 from img2dataset.failure_samples import FailureSamples
 from img2dataset.options import Options
 from img2dataset.process.spawn import start_python
@@ -134,9 +138,41 @@ def test_a_page_of_hostile_texts_is_well_formed_and_has_none_as_markup() -> None
         "20, 75% came",
         "and 8 before",
         "for an image thread",
+        "Of the rows that are finished",
     ):
         assert shown in text
     assert make_page(snapshot, tiles).count("<script>") == 1
+
+
+def show(tally: Tally, folder: str = "out") -> str:
+    snapshot = Snapshot(
+        output_folder=folder, output_format="files", part=None, started_at=1e9, now=1e9 + 20,
+        progress=make_progress(tally, 20.0), periods=(), shards=(), notices=(), notices_count=0,
+    )  # fmt: skip
+    return make_page(snapshot, ())
+
+
+def test_a_reason_has_its_own_messages_and_none_of_another_reason() -> None:
+    scheme = "URL scheme not allowed: http, https and s3 only"
+    labels = {"HTTP Error 404: Not Found": 35, "HTTP Error 503: Busy": 4, scheme: 3}
+    reasons = {"http_status": 35, "http_status_transient": 4, "scheme_not_allowed": 3, "decode": 2}
+    labels[Reason.DECODE.label] = 2  # the text of not_an_image too
+    tally = Tally(Counter(failed_to_download=44), Counter(labels), Counter(reasons))
+
+    messages = re.findall(r"</span></summary><ul>(.*?)</ul>", show(tally))
+
+    assert messages == [
+        "<li>HTTP Error 404: Not Found: 35</li>", "<li>HTTP Error 503: Busy: 4</li>",
+        f"<li>{scheme}: 3</li>", "<li>Image decoding error: 2</li>",
+    ]  # fmt: skip
+
+
+def test_the_command_that_the_page_names_is_one() -> None:
+    page = show(make_tally(1), "my data")
+    (command,) = re.findall("<code>img2dataset (.*?)</code>", page)
+    asked = parse_report(shlex.split(unescape(command))[1:])
+    assert not isinstance(asked, str)
+    assert asked.output_folder == "my data"
 
 
 def ask(url: str, method: str = "GET", path: str = "/", host: str | None = None) -> int:

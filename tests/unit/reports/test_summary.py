@@ -64,6 +64,7 @@ def test_what_came_back_is_in_the_table_and_in_the_facts() -> None:
     run = report(tally(3, timeout=1), shards_skipped=5, retry=RetryCounts(4, 3, 2))
 
     assert make_tables(run)[0].rows[-1] == ("came back", "3", "75.0%")
+    assert make_tables(run)[0].columns[0] == "outcome (this run)"
     assert list_facts(run)[1] == "fetched again: 4 rows; 3 came back, in 2 shards"
     assert "fetched again: 0 rows; 0 came back" in list_facts(report(retry=RetryCounts()))
 

@@ -31,6 +31,13 @@ def test_every_class_has_a_colour() -> None:
     assert {kind.value.replace(" ", "-") for kind in FailureClass} <= set(COLOURS)
 
 
+def test_a_host_is_given_up_for_silence_and_for_refusals() -> None:
+    advice = advise("host_given_up")
+    assert "do not answer" in advice
+    assert "refuse" in advice
+    assert classify(Reason.HOST_GIVEN_UP.label).meaning.startswith("the server, or")
+
+
 @pytest.mark.parametrize(
     ("message", "kind", "reason"),
     [

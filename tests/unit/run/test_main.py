@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +112,10 @@ def test_a_store_that_cannot_be_looked_at_for_long_is_told_as_shards_not_seen(
 class Interrupted:
     """Workers that are stopped while they are at shards."""
 
-    def __init__(self, rows: dict[int, int]) -> None:
+    def __init__(self, rows: dict[int, int], planned: int = sys.maxsize) -> None:
+        """`planned` = shards that they have asked for."""
         self._rows = rows
+        self._planned = planned
 
     @contextmanager
     def start(self, _: Work) -> Iterator[Interrupted]:
@@ -122,51 +126,74 @@ class Interrupted:
 
     def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
         del job
-        list(shards)
+        list(islice(shards, self._planned))
         tallies = {shard_id: Tally(Counter(success=n)) for shard_id, n in self._rows.items()}
         handle(ShardsCounted(tallies))
         raise KeyboardInterrupt
 
 
 class Told:
-    """A reporter that keeps the report."""
+    """A reporter that keeps the report, and how far the run was."""
 
     def __init__(self) -> None:
         self.report: Report | None = None
+        self.last: Progress | None = None
 
-    def finished(self, report: Report, _: Progress) -> None:
+    def finished(self, report: Report, progress: Progress) -> None:
         self.report = report
+        self.last = progress
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None
 
 
-def test_what_an_interrupted_run_says_of_its_shards_is_true(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: Interrupted,
+    done: Sequence[int],
+    **changes: Any,
+) -> Told:
+    """Interrupt a run of nine rows, in shards of one, of which some were `done` before."""
     monkeypatch.chdir(tmp_path)
-    Path("urls.txt").write_text("".join(f"http://a/{n}.jpg\n" for n in range(5)))
+    Path("urls.txt").write_text("".join(f"http://a/{n}.jpg\n" for n in range(9)))
     Path("out").mkdir()
     stats = {
         "count": 1, "successes": 0, "failed_to_download": 1, "failed_to_resize": 0,
         "status_dict": {"timed out": 1},
     }  # fmt: skip
-    for shard_id in (0, 1):
+    for shard_id in done:
         Path(f"out/{shard_id:05d}_stats.json").write_text(json.dumps(stats))
-    monkeypatch.setattr(
-        "img2dataset.run.main.find_distributor",
-        lambda _: Interrupted({0: 1, 1: 0, 2: 1, 3: 0}).start,
-    )
+    monkeypatch.setattr("img2dataset.run.main.find_distributor", lambda _: workers.start)
     told = Told()
-    options = Options(
-        "urls.txt", output_folder="out", number_sample_per_shard=1, incremental_mode="retry"
-    )
+    options = Options("urls.txt", output_folder="out", number_sample_per_shard=1, **changes)
     with pytest.raises(KeyboardInterrupt):
         run(options, [told])
+    return told
+
+
+def test_what_an_interrupted_run_says_of_its_shards_is_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = Interrupted({0: 1, 1: 0, 2: 1, 3: 0})
+    told = interrupt(tmp_path, monkeypatch, workers, (0, 1), incremental_mode="retry")
 
     assert told.report is not None
     assert told.report.shards_not_done == ("00002",), "the others were not begun, or are done"
     assert told.report.retry_interrupted == ("00000",)
+
+
+@pytest.mark.parametrize(("part", "skipped"), [(None, 3), ("0/2", 2)])
+def test_shards_done_before_count_although_the_list_has_not_reached_them(
+    part: str | None, skipped: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = Interrupted({0: 1}, planned=1)
+    told = interrupt(tmp_path, monkeypatch, workers, (4, 6, 7), part=part)
+
+    assert told.report is not None
+    assert told.last is not None
+    assert told.report.shards_skipped == skipped
+    assert (told.last.shards_skipped, told.last.rows_skipped) == (skipped, skipped)
 
 
 def test_workers_elsewhere_are_told_absolute_paths_and_their_share(

@@ -15,6 +15,14 @@ def test_a_rest_gets_shorter_and_ends() -> None:
     assert rests.left(130.0) == ()
 
 
+def test_hosts_that_have_rested_are_remembered_by_their_names() -> None:
+    rests = RestingHosts()
+    rests.see([RestingHost("http://a.example:8080", 5, 10.0)], now=100.0)
+
+    assert rests.left(200.0) == ()
+    assert rests.hosts == {"a.example"}
+
+
 def test_what_is_said_last_counts() -> None:
     rests = RestingHosts()
     rests.see([RestingHost("a", 5, 10.0)], now=100.0)

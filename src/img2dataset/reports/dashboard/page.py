@@ -6,11 +6,13 @@ a server passes `svg.text`, and a policy allows the script of this tool alone.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from img2dataset.errors import Reason
+from img2dataset.messages import find_reason
 from img2dataset.pages import svg
 from img2dataset.pages.document import Sections, make_document, show_tiles
 from img2dataset.pages.reasons import draw_classes, show_reason
@@ -49,7 +51,7 @@ def make_page(snapshot: Snapshot, tiles: Sequence[Tile]) -> str:
         '<footer><p><span id="state"></span> '
         '<button type="button" id="pause" hidden>Pause updates</button></p>'
         f"<p>img2dataset {text(VERSION)}. This page ends with the run; what is stored is shown by "
-        f"<code>img2dataset report {text(snapshot.output_folder)} --html</code>.</p></footer>"
+        f"<code>img2dataset report {text(shlex.quote(snapshot.output_folder))}</code>.</p></footer>"
         f"<script>{SCRIPT}</script>",
         head=f'<noscript><meta http-equiv="refresh" content="{RELOAD_S}"></noscript>',
     )
@@ -212,12 +214,15 @@ def show_failures(tally: Tally) -> str:
 
 def list_messages(tally: Tally, reason: str) -> dict[str, int]:
     """List the most frequent messages of a reason, with their rows."""
-    own = {
-        label: rows
-        for label, rows in tally.labels.items()
-        if label.startswith(Reason.named(reason).label)
-    }
+    asked = Reason.named(reason)
+    own = {label: rows for label, rows in tally.labels.items() if may_be_of(label, asked)}
     return dict(sorted(own.items(), key=lambda item: -item[1])[:MAX_MESSAGES])
+
+
+def may_be_of(label: str, reason: Reason) -> bool:
+    """Whether a message is of this reason, or of another one that has the same text."""
+    found = find_reason(label)
+    return found is reason or (found is not None and label == found.label == reason.label)
 
 
 def show_limits(progress: Progress) -> str:
