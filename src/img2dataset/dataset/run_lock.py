@@ -95,9 +95,17 @@ def is_any_alive(folder: Folder, times: LeaseTimes = RUN_LEASE) -> bool:
 
 
 def is_locked(folder: Folder, name: str) -> bool:
-    with ExitStack() as stack:
+    """True if another process has locked a local file.
+
+    The file is only read: the folder may be of another owner, or on a read-only file system.
+    """
+    try:
+        file = Path(folder.path(name)).open("rb")
+    except FileNotFoundError:  # removed at the end of its run
+        return False
+    with file:
         # a shared lock disturbs no other process that only looks
-        return not lock(stack, folder, name, shared=True)
+        return not try_lock(file, shared=True)
 
 
 def lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:
