@@ -570,7 +570,10 @@ def test_a_dataset_on_a_read_only_mount_is_verified(
     made: Callable[[str], Path], tmp_path: Path
 ) -> None:
     unshare = ["unshare", "--map-root-user", "--mount"]
-    if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], check=False).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*unshare, "true"], check=False).returncode
+    ):
         pytest.skip("no mounts here")
     (tmp_path / "mounted").mkdir()
     script = (

@@ -100,12 +100,11 @@ def is_locked(folder: Folder, name: str) -> bool:
     The file is only read: the folder may be of another owner, or on a read-only file system.
     """
     try:
-        file = Path(folder.path(name)).open("rb")
+        with Path(folder.path(name)).open("rb") as file:
+            # a shared lock disturbs no other process that only looks
+            return not try_lock(file, shared=True)
     except FileNotFoundError:  # removed at the end of its run
         return False
-    with file:
-        # a shared lock disturbs no other process that only looks
-        return not try_lock(file, shared=True)
 
 
 def lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:
