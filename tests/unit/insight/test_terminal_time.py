@@ -13,7 +13,11 @@ STAGES = (Stage.HOST_WAIT, Stage.IMAGE_WAIT, Stage.IMAGE_OTHER, Stage.DNS)
 
 
 def make_account() -> Account:
-    seconds = {Stage.HOST_WAIT: 3.0, Stage.IMAGE_WAIT: 1_234_567.8, Stage.IMAGE_OTHER: 40_000.0}
+    seconds: dict[str, float] = {
+        Stage.HOST_WAIT: 3.0,
+        Stage.IMAGE_WAIT: 1_234_567.8,
+        Stage.IMAGE_OTHER: 40_000.0,
+    }
     return Account(defaultdict(float, seconds))
 
 
