@@ -202,12 +202,13 @@ def write_report(output_folder: str, html: str | None = None, *, seed: int = 0) 
         str: the path of the file.
 
     Raises:
-        OptionError: there is no dataset, or `html` cannot be a file.
+        OptionError: there is no dataset, or `html` cannot be a file, is in the dataset, or is a
+            file that is no such page.
         RunError: something cannot be read, or the file cannot be written.
     """
     from img2dataset.insight.main import write_page  # noqa: PLC0415  (heavy, as run)
 
-    return write_page(output_folder, html, seed)[0]
+    return write_page(output_folder, html, seed).path
 
 
 def estimate(

@@ -89,7 +89,8 @@ class Reason(StrEnum):
     transient: bool
     """Whether asking again later may help."""
     foreign: tuple[str, ...]
-    """Parts of other messages that mean this reason: those of Python's urllib, which 1.47.0 stored."""
+    """Parts of other messages that mean this reason: those of Python's urllib and of
+    OpenCV, which 1.47.0 stored."""
 
     def __new__(  # noqa: PYI034  (an enum's members have the enum's type)
         cls,
@@ -114,8 +115,20 @@ class Reason(StrEnum):
 
     # the row itself
     MALFORMED_LINE = _Facts("malformed_line", "malformed input line", Status.FAILED_TO_DOWNLOAD)
-    URL_MISSING = _Facts("url_missing", "URL missing", Status.FAILED_TO_DOWNLOAD)
-    URL_INVALID = _Facts("url_invalid", "URL not valid", Status.FAILED_TO_DOWNLOAD)
+    URL_MISSING = _Facts(
+        "url_missing",
+        "URL missing",
+        Status.FAILED_TO_DOWNLOAD,
+        # 1.47.0 made texts of missing values
+        foreign=("unknown url type: ''", "unknown url type: 'None'", "unknown url type: 'nan'"),
+    )
+    URL_INVALID = _Facts(
+        "url_invalid",
+        "URL not valid",
+        Status.FAILED_TO_DOWNLOAD,
+        # urllib quotes what has no scheme at all, and a scheme that it lacks it does not
+        foreign=("unknown url type: '", 'unknown url type: "'),
+    )
     SCHEME_NOT_ALLOWED = _Facts(
         "scheme_not_allowed",
         "URL scheme not allowed: http and https only",
@@ -218,7 +231,9 @@ class Reason(StrEnum):
         transient=True,
         foreign=("IncompleteRead(",),
     )
-    BODY_EMPTY = _Facts("body_empty", "body empty", Status.FAILED_TO_DOWNLOAD)
+    BODY_EMPTY = _Facts(
+        "body_empty", "body empty", Status.FAILED_TO_DOWNLOAD, foreign=("!buf.empty()",)
+    )
     BODY_TOO_LARGE = _Facts("body_too_large", "body too large", Status.FAILED_TO_DOWNLOAD)
     BAD_RESPONSE = _Facts("bad_response", "response not valid HTTP", Status.FAILED_TO_DOWNLOAD)
     BAD_ENCODING = _Facts("bad_encoding", "content encoding not valid", Status.FAILED_TO_DOWNLOAD)
@@ -275,7 +290,10 @@ class Reason(StrEnum):
         "decoder_timeout", "image decoding took too long", Status.FAILED_TO_RESIZE
     )
     TOO_MANY_PIXELS = _Facts(
-        "too_many_pixels", "image has too many pixels", Status.FAILED_TO_RESIZE
+        "too_many_pixels",
+        "image has too many pixels",
+        Status.FAILED_TO_RESIZE,
+        foreign=("CV_IO_MAX_IMAGE_",),
     )
     TOO_SMALL = _Facts("too_small", "image too small", Status.FAILED_TO_RESIZE)
     AREA_TOO_LARGE = _Facts("area_too_large", "image area too large", Status.FAILED_TO_RESIZE)

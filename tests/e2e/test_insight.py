@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from img2dataset import OptionError, download, inspect, write_report
 from img2dataset.cli.command import main
 from img2dataset.formats import NAMES
 from tests.e2e.dataset import Dataset
+from tests.read_only import read_only
 from tests.site import Site
 
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -384,6 +388,202 @@ def test_a_damaged_shard_is_said_and_the_rest_is_counted(
     assert (found["rows"], found["shards"]) == (ROWS - SHARD, 3)
     assert "00001" in found["unreadable"][0]
     assert "img2dataset verify" in shown.err
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def remove_an_image(folder: Path) -> None:
+    next(folder.glob("*.jpg")).unlink()
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "webdataset": lambda folder: cut(folder / "00001.tar"),
+    "tfrecord": lambda folder: cut(folder / "00001.tfrecord"),
+    "parquet": lambda folder: cut(folder / "00001.parquet"),
+    "files": lambda folder: remove_an_image(folder / "00001"),
+    "mds": lambda folder: cut(next((folder / "00001").glob("*.mds"))),
+}
+every_damage = pytest.mark.parametrize(
+    "output_format",
+    [pytest.param(n, marks=() if n == "webdataset" else pytest.mark.slow) for n in DAMAGE],
+)
+
+
+@every_damage
+def test_images_that_cannot_be_read_are_said_and_the_others_copied(
+    make: Make, output_format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(make(output_format), tmp_path / "damaged"))
+    DAMAGE[output_format](folder)
+
+    assert main(["inspect", str(folder), "--sample=16", f"--output={tmp_path / 'some'}"]) == 1
+
+    assert "damaged, and not read: 00001: " in capsys.readouterr().err
+    keys = {path.stem for path in (tmp_path / "some").glob("*.jpg")}
+    assert SHARD <= len(keys) < 16
+    with (tmp_path / "some" / "samples.csv").open(newline="") as file:
+        assert {row["key"] for row in csv.DictReader(file)} == keys
+
+
+@every_damage
+def test_images_that_cannot_be_shown_are_said(
+    make: Make, output_format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(make(output_format), tmp_path / "damaged"))
+    DAMAGE[output_format](folder)
+
+    assert main(["report", str(folder), f"--html={tmp_path / 'page.html'}"]) == 1
+
+    shown = capsys.readouterr()
+    assert shown.out == f"{tmp_path / 'page.html'}\n"
+    assert "damaged, and not" in shown.err
+    assert "<li>00001: " in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["00001.tar", "00001.parquet", "00001_stats.json"])
+def test_a_shard_that_lacks_a_file_is_left_out_of_a_sample_and_said(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = Path(shutil.copytree(dataset, tmp_path / "damaged"))
+    (folder / name).write_bytes(b"{}") if "stats" in name else (folder / name).unlink()
+
+    assert main(["inspect", str(folder), "--sample=16", f"--output={tmp_path / 'some'}"]) == 1
+
+    said = "cannot be read" if "stats" in name else "is missing"
+    assert f"00001: {name} {said}" in capsys.readouterr().err
+    assert len(list((tmp_path / "some").glob("*.jpg"))) >= SHARD
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_failed_rows_of_a_damaged_shard_are_missed(
+    dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+) -> None:
+    folder = Path(shutil.copytree(dataset, tmp_path / "damaged"))
+    damage(folder / "00001.parquet")
+
+    assert run_failed(folder) == 1
+
+    shown = capsys.readouterr()
+    rows = [row for row in read_rows(dataset) if row["status"] != "success"]
+    assert [row["key"] for row in csv.DictReader(io.StringIO(shown.out))] == [
+        row["key"] for row in rows if not row["key"].startswith("00001")
+    ]
+    assert "damaged, and not read: 00001: " in shown.err
+
+
+def test_what_looks_at_a_dataset_writes_nothing_into_it(dataset: Path, tmp_path: Path) -> None:
+    commands = (
+        ["inspect"], ["inspect", "--failed"], ["inspect", "--sample=2", f"--output={tmp_path}/some"],
+        ["report", f"--html={tmp_path}/page.html"],
+    )  # fmt: skip
+
+    with read_only(dataset):
+        assert [main([each[0], str(dataset), *each[1:]]) for each in commands] == [0] * 4
+
+
+# -- where files are written
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "."],
+        ["report", "../ds", "--html=sub/page.html"],
+        ["report", "../linked", "--html=../ds/00000.parquet"],
+        ["inspect", ".", "--failed", "--output=again.csv"],
+        ["inspect", ".", "--sample=2", "--output=some"],
+    ],
+)
+def test_nothing_is_written_into_the_dataset(
+    dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    folder = Path(shutil.copytree(dataset, tmp_path / "ds"))
+    (tmp_path / "linked").symlink_to(folder)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    monkeypatch.chdir(folder)
+
+    assert main(words) == 2
+
+    assert "would be in the dataset" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "words", [["report", "--html=FILE"], ["inspect", "--failed", "--output=FILE"]]
+)
+@pytest.mark.parametrize("content", [b"mine", b"<!doctype html>\n<html lang=en>"])
+def test_no_other_file_is_overwritten(
+    dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    content: bytes,
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+
+    assert main([words[0], str(dataset), *(w.replace("FILE", str(path)) for w in words[1:])]) == 2
+
+    assert f"{path} is there already, and is not overwritten" in capsys.readouterr().err
+    assert path.read_bytes() == content
+
+
+def test_a_page_is_written_anew_and_an_empty_file_is_filled(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.touch()
+
+    for seed in (1, 2):
+        write_report(str(dataset), str(path), seed=seed)
+        assert f"chosen with seed {seed}." in path.read_text()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_a_pipe_is_neither_read_nor_replaced(dataset: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.html")
+
+    with pytest.raises(OptionError, match="is there already"):
+        write_report(str(dataset), str(tmp_path / "pipe.html"))
+
+
+def test_elsewhere_nothing_is_written_into_the_dataset_or_over_a_file(dataset: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.put(str(dataset), "/looked-at", recursive=True)
+    memory.pipe_file("/beside/page.html", b"mine")
+
+    with pytest.raises(OptionError, match="would be in the dataset"):
+        write_report("memory://looked-at", "memory://looked-at/page.html")
+    with pytest.raises(OptionError, match="is there already"):
+        write_report("memory://looked-at", "memory://beside/page.html")
+    write_report("memory://looked-at", "memory://beside/of-looked-at.html")
+
+    assert memory.cat_file("/beside/page.html") == b"mine"
+
+
+def test_an_unknown_message_is_shown(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(dataset, tmp_path / "ds"))
+    path = folder / "00002.parquet"
+    table = pq.read_table(path)
+    place = table.column_names.index("error_message")
+    messages = [
+        text and "OpenCV has no word for it\n" for text in table["error_message"].to_pylist()
+    ]
+    pq.write_table(table.set_column(place, "error_message", [messages]), path)
+
+    assert main(["inspect", str(folder)]) == 0
+
+    shown = capsys.readouterr().out
+    assert re.search(r"\) unknown\n    OpenCV has no word for it \d\n", shown)
 
 
 def test_a_folder_without_a_dataset_is_refused(tmp_path: Path) -> None:

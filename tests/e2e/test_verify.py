@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ from img2dataset.storage.folder import Folder
 from img2dataset.verification.main import verify_folder
 from tests.e2e.dataset import Dataset
 from tests.quick import few_quick
+from tests.read_only import read_only
 from tests.site import Site
 from tests.unit.formats.shard import jpeg, memory_folder
 
@@ -549,6 +552,43 @@ def test_one_of_a_kind_is_one(
     assert capsys.readouterr().out.startswith("whole: 1 shard, 1 row, 1 image in ")
 
 
+@pytest.mark.parametrize("words", [(), ("--deep",)])
+def test_a_dataset_that_cannot_be_written_is_verified(
+    made: Callable[[str], Path], capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    folder = made("webdataset")
+    assert (folder / ".img2dataset" / "lock").exists()
+
+    with read_only(folder):
+        assert main(["verify", str(folder), *words]) == 0
+
+    assert capsys.readouterr().out.startswith("whole: 3 shards")
+
+
+@pytest.mark.slow
+def test_a_dataset_on_a_read_only_mount_is_verified(
+    made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    unshare = ["unshare", "--map-root-user", "--mount"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*unshare, "true"], check=False).returncode
+    ):
+        pytest.skip("no mounts here")
+    (tmp_path / "mounted").mkdir()
+    script = (
+        'mount --bind "$1" "$2" && mount -o remount,bind,ro "$2" && ! touch "$2/x" '
+        '&& exec "$3" -m img2dataset verify --deep "$2"'
+    )
+    words = [str(made("webdataset")), str(tmp_path / "mounted"), sys.executable]
+
+    done = subprocess.run(
+        [*unshare, "sh", "-c", script, "sh", *words], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout.partition(",")[0]) == (0, "whole: 3 shards"), done.stderr
+
+
 def test_a_list_called_verify_is_still_a_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -566,8 +606,9 @@ def test_a_folder_that_a_run_is_writing_is_not_repaired_and_half_looked_at(
     (folder / "00001_stats.json").unlink()
 
     with acquire_run_lock(Folder(str(folder)), print):
-        assert lines_of(folder) == [
-            "a run is writing here: only the shards that are done were checked"
-        ]
+        with read_only(folder):
+            assert lines_of(folder) == [
+                "a run is writing here: only the shards that are done were checked"
+            ]
         with pytest.raises(OptionError, match="a run is writing"):
             verify(str(folder), repair=True)

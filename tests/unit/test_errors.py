@@ -157,6 +157,21 @@ def test_a_stored_message_tells_whether_its_reason_may_pass() -> None:
             Reason.CERTIFICATE,
         ),
         ("<urlopen error [SSL: WRONG_VERSION_NUMBER] wrong version number>", Reason.TLS),
+        # of a text without a scheme; of a scheme that urllib lacks; of missing values
+        ("unknown url type: 'not a url 152'", Reason.URL_INVALID),
+        ('unknown url type: "it\'s no url"', Reason.URL_INVALID),
+        ("<urlopen error unknown url type: javascript>", Reason.SCHEME_NOT_ALLOWED),
+        ("unknown url type: ''", Reason.URL_MISSING),
+        ("unknown url type: 'None'", Reason.URL_MISSING),
+        # texts of OpenCV
+        (
+            "OpenCV(4.14.0) /io/loadsave.cpp:1310: error: (-215) !buf.empty() in function 'imdecode_'\n",
+            Reason.BODY_EMPTY,
+        ),
+        (
+            "OpenCV(4.14.0) /io/loadsave.cpp:79: error: (-215) pixels <= CV_IO_MAX_IMAGE_PIXELS in x\n",
+            Reason.TOO_MANY_PIXELS,
+        ),
         # what nobody knows is left alone
         ("\x00\x01\x02 this is no HTTP\r\n", None),
         ("", None),

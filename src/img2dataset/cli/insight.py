@@ -26,14 +26,16 @@ def run_inspect(words: Sequence[str], show: Show, say: Say) -> int:
         from img2dataset.insight.failed_rows import FailedRows  # noqa: PLC0415
 
         rows = FailedRows(asked.reason, asked.host)
-        main.export_failed(asked.output_folder, rows, asked.output, show, say)
-        return 0
+        damaged = main.export_failed(asked.output_folder, rows, asked.output, show, say)
+        return say_damage(damaged, say)
     if asked.sample is not None and asked.output is not None:
-        main.export_samples(asked.output_folder, asked.sample, asked.output, asked.seed, say)
-        return 0
+        damaged = main.export_samples(
+            asked.output_folder, asked.sample, asked.output, asked.seed, say
+        )
+        return say_damage(damaged, say)
     findings = main.inspect_folder(asked.output_folder)
     show(format_text(asked, findings))
-    return say_damage(findings, say)
+    return say_damage(findings.unreadable, say, "counted")
 
 
 def format_text(asked: InspectOptions, findings: Findings) -> str:
@@ -54,16 +56,16 @@ def run_report(words: Sequence[str], show: Show, say: Say) -> int:
         return 0
     from img2dataset.insight.main import write_page  # noqa: PLC0415
 
-    path, findings = write_page(asked.output_folder, asked.html, asked.seed)
-    show(f"{path}\n")
-    return say_damage(findings, say)
+    page = write_page(asked.output_folder, asked.html, asked.seed)
+    show(f"{page.path}\n")
+    return max(say_damage(page.unreadable, say, "counted"), say_damage(page.problems, say, "shown"))
 
 
-def say_damage(findings: Findings, say: Say) -> int:
-    """Say what could not be counted; return the exit code."""
-    if not findings.unreadable:
+def say_damage(problems: Sequence[str], say: Say, done: str = "read") -> int:
+    """Say what is damaged, and therefore not `done`; return the exit code."""
+    if not problems:
         return 0
-    more = len(findings.unreadable) - 1
+    more = len(problems) - 1
     rest = f" and {more:,} more" if more else ""
-    say(f"damaged, and not counted: {findings.unreadable[0]}{rest}; img2dataset verify says more")
+    say(f"damaged, and not {done}: {problems[0]}{rest}; img2dataset verify says more")
     return DAMAGED

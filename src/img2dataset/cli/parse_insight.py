@@ -34,7 +34,7 @@ Options:
   --reason=R, --host=H
       only rows that failed for this reason (docs/reasons.md), or of this host
   --output=FILE
-      with --failed: write a list with the columns of the first one, which can
+      with --failed: write a new list with the columns of the first one, which can
       be run again; its ending says which: .csv, .tsv, .txt, .jsonl, .parquet
   --sample=K, --output=FOLDER, --seed=N
       copy K random images into a new folder, with samples.csv
@@ -55,7 +55,8 @@ OUTPUT_FOLDER may be any fsspec URL, and a dataset of img2dataset 1.47.0.
 
 Options:
   --html=FILE
-      where to; without it, NAME-report.html in the current folder
+      where to; without it, NAME-report.html in the current folder.  A page of
+      this command is replaced, no other file
   --seed=N
       which images are shown: the same number shows the same ones
 

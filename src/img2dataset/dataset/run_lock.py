@@ -95,9 +95,16 @@ def is_any_alive(folder: Folder, times: LeaseTimes = RUN_LEASE) -> bool:
 
 
 def is_locked(folder: Folder, name: str) -> bool:
-    with ExitStack() as stack:
-        # a shared lock disturbs no other process that only looks
-        return not lock(stack, folder, name, shared=True)
+    """True if another process has locked a local file.
+
+    The file is only read: the folder may be of another owner, or on a read-only file system.
+    """
+    try:
+        with Path(folder.path(name)).open("rb") as file:
+            # a shared lock disturbs no other process that only looks
+            return not try_lock(file, shared=True)
+    except FileNotFoundError:  # removed at the end of its run
+        return False
 
 
 def lock(stack: ExitStack, folder: Folder, name: str, *, shared: bool = False) -> bool:

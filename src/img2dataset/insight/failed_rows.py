@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from img2dataset.dataset.layout import Layout, StoredShard
-from img2dataset.errors import OptionError, Reason
-from img2dataset.formats import TABLE
+from img2dataset.errors import DamagedError, OptionError, Reason
+from img2dataset.formats import TABLE, find_format
 from img2dataset.insight.shard_facts import (
     BATCH_ROWS,
     MESSAGE,
@@ -46,6 +46,8 @@ class FailedRows:
     """Whether any row, failed or not, is of `host`."""
     count: int = 0
     """Rows found so far."""
+    problems: list[str] = field(default_factory=list)
+    """What is damaged, and left out: a text for each shard."""
 
     def __post_init__(self) -> None:
         if self.reason is not None:
@@ -60,15 +62,22 @@ class FailedRows:
             OptionError: no row of the dataset has the host; the message has the nearest.
         """
         for shard in layout.shards:
-            if shard.name + TABLE in shard.files:
+            if not find_format(shard.output_format).stores_rows:
+                continue
+            try:
                 for batch in self._read_shard(folder, shard):
                     self.count += batch.num_rows
                     yield shard, batch
-        if self.host is not None and not self.has_host:
+            except DamagedError as error:
+                self.problems.append(f"{shard.name}: {error}")
+        if self.host is not None and not self.has_host and not self.problems:
             raise OptionError(f"host {self.host!r} is in no row{suggest(self.host, self.hosts)}")
 
     def _read_shard(self, folder: Folder, shard: StoredShard) -> Iterator[pa.RecordBatch]:
-        with open_checked(folder, shard.name + TABLE) as file:
+        table = shard.name + TABLE
+        if table not in shard.files:
+            raise DamagedError(f"{table} is missing")
+        with open_checked(folder, table) as file:
             parquet = pq.ParquetFile(file, pre_buffer=False)
             names = list_row_columns(parquet.schema_arrow)
             for batch in parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):

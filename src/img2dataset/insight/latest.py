@@ -55,7 +55,7 @@ def show_shard(folder: Folder, name: str) -> list[Shown]:
         return []
     shard = find_shard(folder, name)
     shown = []
-    for picture in read_pictures(folder, [shard], {name: range(IMAGES)}):
+    for picture in read_pictures(folder, [shard], {name: range(IMAGES)}, problems=[]):
         small = make_thumbnail(picture.data)
         if small is not None:
             caption = shorten((picture.caption or "").strip(), MAX_CAPTION)

@@ -28,6 +28,8 @@ from img2dataset.reports.words import FailureClass
 from img2dataset.version import VERSION
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
+PAGE_MARK = '<meta name="generator" content="img2dataset report">'
+"""By which a page is known: it may be written anew, and no other file is replaced."""
 MAX_HOSTS = 12
 """Hosts in a chart."""
 MAX_TABLE_HOSTS = 25
@@ -38,7 +40,7 @@ CLASS_MEANINGS = {kind.value: kind.meaning for kind in FailureClass}
 def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None = None) -> str:
     """Write the page."""
     body = Sections()
-    body.add("Damaged", show_unreadable(findings), "warning")
+    body.add("Damaged", show_damage(findings, sheet), "warning")
     body.add("Over the shards", show_shards(findings))
     body.add("Why rows have no image", show_reasons(findings), "long")
     body.add("What a retry may bring back", show_retry(findings))
@@ -56,7 +58,7 @@ def make_page(findings: Findings, sheet: Sheet = NO_SHEET, now: datetime | None 
         f"{show_head(findings, name)}<main>{body.join()}</main>"
         f"<footer><p>Made by img2dataset {text(VERSION)} on {made}, from what is stored in "
         f"<bdi>{text(findings.output_folder)}</bdi>. Nothing was downloaded.</p></footer>",
-        head=f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">',
+        head=f'{PAGE_MARK}<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">',
     )
 
 
@@ -88,15 +90,21 @@ def format_day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
-def show_unreadable(findings: Findings) -> str:
-    if not findings.unreadable:
+def show_damage(findings: Findings, sheet: Sheet) -> str:
+    return list_damage("The rows of these shards are missing below.", findings.unreadable) + (
+        list_damage("Images of these shards could not be read.", sheet.problems)
+    )
+
+
+def list_damage(what: str, problems: Sequence[str]) -> str:
+    if not problems:
         return ""
-    lines = "".join(f"<li>{text(line)}</li>" for line in findings.unreadable[:MAX_UNREADABLE])
-    more = len(findings.unreadable) - MAX_UNREADABLE
+    lines = "".join(f"<li>{text(line)}</li>" for line in problems[:MAX_UNREADABLE])
+    more = len(problems) - MAX_UNREADABLE
     rest = f"<p>and {count(more)} more</p>" if more > 0 else ""
     return (
-        "<p>The rows of these shards are missing below. <code>img2dataset verify</code> says more, "
-        f"and repairs.</p><ul>{lines}</ul>{rest}"
+        f"<p>{what} <code>img2dataset verify</code> says more, and repairs.</p>"
+        f"<ul>{lines}</ul>{rest}"
     )
 
 

@@ -27,6 +27,10 @@ class Sheet:
     """They were chosen with."""
     placeholders: Mapping[str, bytes] = field(default_factory=dict)
     """Key of the example of a likely placeholder -> a small JPEG of it."""
+    unshown: int = 0
+    """Chosen images that were read, but of which no small JPEG can be made."""
+    problems: tuple[str, ...] = ()
+    """Why other images could not be read, one text for each shard."""
 
 
 NO_SHEET = Sheet((), 0)
@@ -73,8 +77,10 @@ def show_sheet(sheet: Sheet) -> str:
     if not sheet.tiles:
         return ""
     tiles = "".join(show_tile(*tile) for tile in sheet.tiles)
+    rest = f" {count(sheet.unshown)} more cannot be shown." if sheet.unshown else ""
     return (
-        f'<p class="small-text dim">{len(sheet.tiles)} successes, chosen with seed {sheet.seed}.</p>'
+        f'<p class="small-text dim">{len(sheet.tiles)} successes, chosen with seed {sheet.seed}.'
+        f"{rest}</p>"
         f'<ul class="sheet">{tiles}</ul>'
     )
 

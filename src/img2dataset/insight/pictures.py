@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.dataset.layout import StoredShard
 from img2dataset.errors import DamagedError, Reason, RowError
-from img2dataset.formats import TABLE, Format, ShardReader, find_format
+from img2dataset.formats import TABLE, Format, ShardReader, find_format, list_shard_names
 from img2dataset.images.pillow import open_image, set_up_pillow, translate_pillow_errors
 from img2dataset.insight.findings import ShardPoint
 from img2dataset.insight.shard_facts import SUCCESS, take_text
@@ -22,6 +23,7 @@ from img2dataset.records import CAPTION, URL
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.storage.reading import read_many
+from img2dataset.text import plural
 from img2dataset.verification.pictures import DECODED_FORMATS
 
 MAX_SHARDS = 16
@@ -79,24 +81,50 @@ def choose_places(points: Sequence[ShardPoint], count: int, seed: int) -> dict[s
 
 
 def read_pictures(
-    folder: Folder, shards: Sequence[StoredShard], places: Mapping[str, Sequence[int]]
+    folder: Folder,
+    shards: Sequence[StoredShard],
+    places: Mapping[str, Sequence[int]],
+    problems: list[str],
 ) -> Iterator[Picture]:
-    """Read the chosen images; damaged ones are left out."""
+    """Read the chosen images; see `read_sound` about those that cannot be read."""
     for shard in shards:
         if shard.name in places and find_format(shard.output_format).stores_rows:
-            try:
-                choice = choose_rows(folder, shard, places[shard.name])
-            except DamagedError:  # said by the findings, and by verify
-                continue
-            yield from read_safely(folder, choice)
+            choose = partial(choose_rows, folder, shard, places[shard.name])
+            yield from read_sound(folder, shard, choose, problems)
 
 
-def read_safely(folder: Folder, choice: Choice) -> Iterator[Picture]:
-    """Read the images of a shard; those behind a damaged place are left out."""
+def read_sound(
+    folder: Folder, shard: StoredShard, choose: Callable[[], Choice], problems: list[str]
+) -> Iterator[Picture]:
+    """Read images of a shard.
+
+    Those that are missing or behind a damaged place are left out, and a line about the shard is
+    added to `problems`.
+    """
     try:
-        yield from read_choice(folder, choice)
-    except DamagedError:  # as above
-        return
+        check_files(shard)
+        choice = choose()
+        left = set(choice.rows)
+        for picture in read_choice(folder, choice):
+            left.discard(picture.key)
+            yield picture
+    except DamagedError as error:
+        problems.append(f"{shard.name}: {error}")
+    else:
+        if left:
+            images = plural(len(left), "image is", "images are")
+            problems.append(f"{shard.name}: {images} missing, such as {min(left)}")
+
+
+def check_files(shard: StoredShard) -> None:
+    """Refuse a shard with images that lacks a file.
+
+    Raises:
+        DamagedError: it does.
+    """
+    missing = set(list_shard_names(shard.output_format, shard.name)) - shard.files
+    if missing:
+        raise DamagedError(f"{min(missing)} is missing")
 
 
 def choose_rows(folder: Folder, shard: StoredShard, places: Sequence[int]) -> Choice:
@@ -136,7 +164,7 @@ def read_choice(folder: Folder, choice: Choice) -> Iterator[Picture]:
         left.remove(sample.key)
         for extension in extensions:
             file = sample.files.get(extension)
-            if file is not None and file.data is not None:
+            if file is not None and file.data:
                 yield Picture(sample.key, extension, *choice.rows[sample.key], file.data)
         if not left:
             return
@@ -153,7 +181,7 @@ def read_files(folder: Folder, choice: Choice, extensions: Sequence[str]) -> Ite
         for extension in extensions:
             name = f"{choice.shard.name}/{key}.{extension}"
             data = read_many(folder, [name]).get(name)
-            if data is not None:
+            if data:
                 yield Picture(key, extension, url, caption, data)
                 break
 

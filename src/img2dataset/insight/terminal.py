@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from img2dataset.insight.findings import Findings, HostCount, ReasonCount
 from img2dataset.insight.terminal_time import list_busiest, list_time
+from img2dataset.reports.words import UNKNOWN
 from img2dataset.text import plural
 
 MIN_WIDTH, MAX_WIDTH = 24, 100
@@ -79,8 +80,8 @@ def describe_reason(reason: ReasonCount, rows: int, width: int) -> Iterator[str]
     tag = ", a retry may help" if reason.transient else ""
     yield from wrap(f"{reason.rows:,} ({reason.rows / rows:.1%}) {reason.name}{tag}", width, "  ")
     messages = list(reason.messages.items())[:3]
-    if len(reason.messages) > 1:
-        yield from wrap("; ".join(f"{text} {n:,}" for text, n in messages), width, "    ")
+    if len(reason.messages) > 1 or reason.name == UNKNOWN:
+        yield from wrap("; ".join(f"{text.strip()} {n:,}" for text, n in messages), width, "    ")
     yield from wrap(reason.meaning, width, "    ")
     yield from wrap(f"-> {reason.advice}", width, "    ")
 

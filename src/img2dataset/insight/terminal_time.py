@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from img2dataset.accounting.account import Account
+from img2dataset.accounting.account import Account, Stage
 from img2dataset.insight.findings import Findings
 from img2dataset.reports.account_charts import GROUPS, SHOWN
 from img2dataset.reports.view import format_duration
 from img2dataset.text import plural
 
 MAX_HOSTS = 5
-MAX_BAR = 40
+MIN_BAR, MAX_BAR = 4, 40
 """Characters of the longest bar."""
-NAME_WIDTH = 21
-"""Characters for the name of a stage and its indent."""
-NOTE_WIDTH = 16
-"""Characters for its share and its seconds."""
 BAR = "\u2588"
+INDENT = "    "
+GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBar:
+    """A stage, as its share of its group."""
+
+    name: str
+    seconds: float
+    share: float
+
+    @property
+    def note(self) -> str:
+        return f"{self.share:4.0%} {self.seconds:,.1f} s"
 
 
 def list_time(findings: Findings, width: int) -> Iterator[tuple[str, str]]:
@@ -28,25 +40,32 @@ def list_time(findings: Findings, width: int) -> Iterator[tuple[str, str]]:
     yield "", f"Where the time went ({plural(time.runs, 'run')}, {format_duration(time.elapsed)})"
     if time.bottleneck:
         yield "  ", time.bottleneck
-    for group, stages in GROUPS.items():
-        total = time.account.add_up(tuple(stages))
-        if total <= 0:
-            continue
-        yield "  ", f"{group}: {total:,.1f} s"
-        for stage in stages:
-            seconds = time.account.seconds.get(stage, 0.0)
-            if seconds > 0:
-                yield "    ", draw_bar(SHOWN[stage][0], seconds, seconds / total, width)
+    groups = {group: make_bars(time.account, stages) for group, stages in GROUPS.items()}
+    drawn = iter(draw_bars([bar for bars in groups.values() for bar in bars], width))
+    for group, bars in groups.items():
+        if bars:
+            yield "  ", f"{group}: {sum(bar.seconds for bar in bars):,.1f} s"
+        yield from ((INDENT, next(drawn)) for _ in bars)
 
 
-def draw_bar(name: str, seconds: float, share: float, width: int) -> str:
-    """Draw one line; without a bar where there is no room for it."""
-    room = min(MAX_BAR, width - NAME_WIDTH - NOTE_WIDTH)
-    note = f"{share:4.0%} {seconds:,.1f} s"
-    if room < 4:
-        return f"{name} {note.strip()}"
-    bar = BAR * max(1, round(share * room))
-    return f"{name:<{NAME_WIDTH - 4}}{note:<{NOTE_WIDTH}}{bar}"
+def make_bars(account: Account, stages: Sequence[Stage]) -> list[TimeBar]:
+    """Make the bars of a group: of stages that took time."""
+    times = [(SHOWN[stage][0], account.seconds.get(stage, 0.0)) for stage in stages]
+    total = sum(seconds for _, seconds in times)
+    return [TimeBar(name, seconds, seconds / total) for name, seconds in times if seconds > 0]
+
+
+def draw_bars(bars: Sequence[TimeBar], width: int) -> list[str]:
+    """Draw lines with the same columns; without bars where there is no room for them."""
+    names = max((len(bar.name) for bar in bars), default=0)
+    notes = max((len(bar.note) for bar in bars), default=0)
+    room = min(MAX_BAR, width - len(INDENT) - names - notes - 2 * len(GAP))
+    if room < MIN_BAR:
+        return [f"{bar.name} {bar.note.strip()}" for bar in bars]
+    return [
+        f"{bar.name:<{names}}{GAP}{bar.note:<{notes}}{GAP}{BAR * max(1, round(bar.share * room))}"
+        for bar in bars
+    ]
 
 
 def list_busiest(findings: Findings) -> Iterator[tuple[str, str]]:
