@@ -47,6 +47,7 @@ def estimate_list(
         SourceError: the list became unreadable.
         RunError: workers do not start.
     """
+    sample, seed = make_plain(sample, "int"), make_plain(seed, "int")
     check_number("sample", sample, MIN_SAMPLE)
     check_number("seed", seed, 0)
     options = Options(**given)
