@@ -103,7 +103,10 @@ def test_a_dataset_is_made_in_a_store(place: Path) -> None:
         )  # fmt: skip
         stored = server.keys()
     assert "x/dataset/00000.tar" in stored
-    assert said == f"5 images of 6 rows are new in s3://{BUCKET}/x/dataset\nshards that were done before: 0\nwhole\n"
+    assert (
+        said
+        == f"5 images of 6 rows are new in s3://{BUCKET}/x/dataset\nshards that were done before: 0\nwhole\n"
+    )
 
 
 @pytest.mark.slow
