@@ -103,8 +103,8 @@ def make_last_line(report: Report) -> str:
     if report.count == 0:
         return describe_nothing_to_do(report)
     if report.exit_code != 0:
-        cause = find_likely_cause(report.reasons, report.tally.labels)
-        return f"not one image succeeded: {cause}{recall_doubt(report)}"
+        cause = recall_doubt(report) or find_likely_cause(report.reasons, report.tally.labels)
+        return f"not one image succeeded: {cause}"
     return (
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
         f"({compute_share(report.successes, report.count):.1%}) in {where}{describe_recovered(report)}{describe_transient(report)}"
@@ -187,10 +187,9 @@ def find_likely_cause(reasons: Mapping[str, int], labels: Mapping[str, int]) -> 
     return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
 
 
-def recall_doubt(report: Report) -> str:
+def recall_doubt(report: Report) -> str | None:
     """Recall what was said of the list when the run began, if its format was in doubt."""
-    doubts = [text for text in report.list_notices if "input_format=" in text]
-    return f"; first of all: {doubts[0]}" if doubts else ""
+    return next((text for text in report.list_notices if "input_format=" in text), None)
 
 
 def list_some(names: Sequence[str]) -> str:

@@ -213,5 +213,5 @@ def test_a_doubt_about_the_list_is_recalled_if_every_row_fails() -> None:
     notices = ("list.csv: windows-1252 is taken", doubt)
 
     failed = make_last_line(report(tally(http_status=3), list_notices=notices))
-    assert failed.endswith(f"; first of all: {doubt}")
+    assert failed == f"not one image succeeded: {doubt}"
     assert doubt not in make_last_line(report(tally(3), list_notices=notices))
