@@ -4,8 +4,9 @@
     python examples/demo.py --serve
 
 Draws forty images, serves them on 127.0.0.1 together with a few bad URLs, runs the real command
-line on the list, and shows the result.  With --serve it writes demo/list.csv, and serves the images
-until Ctrl-C, so that you can run the command line yourself.
+line on the list, and shows the result.  With --serve it writes demo/list.csv, and the lists of the
+other examples into demo/examples, and serves the images until Ctrl-C, so that you can run the command
+line and the examples yourself.  It replaces only what it has made itself.
 """
 # ruff: noqa: T201, INP001, S603  (a script for people: it prints, and runs img2dataset)
 
@@ -29,6 +30,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
@@ -36,6 +38,7 @@ DEMO = Path(__file__).resolve().parent.parent / "demo"
 LIST = DEMO / "list.csv"
 DATASET = DEMO / "dataset"
 SHEET = DEMO / "contact_sheet.jpg"
+FOR_EXAMPLES = DEMO / "examples"
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.int32]
@@ -56,13 +59,15 @@ def main(words: Sequence[str]) -> int:
     if words not in ([], ["--serve"]):
         print("usage: python examples/demo.py [--serve]", file=sys.stderr)
         return 2
-    shutil.rmtree(DEMO, ignore_errors=True)
-    DEMO.mkdir()
+    DEMO.mkdir(exist_ok=True)
     pictures = dict(draw(n) for n in range(PICTURES))
     with serving(pictures) as address:
-        write_list(address, pictures)
+        rows = make_rows(address, pictures)
+        write_list(rows)
         if words:
+            write_lists_for_examples(rows)
             return wait_for_the_end(address)
+        shutil.rmtree(DATASET, ignore_errors=True)
         command = [
             *("-m", "img2dataset"),
             *("--url_list", shown(LIST)),
@@ -208,16 +213,29 @@ def serving(pictures: Mapping[str, bytes]) -> Iterator[str]:
         server.server_close()
 
 
-def write_list(address: str, pictures: Mapping[str, bytes]) -> None:
-    """Write the URLs with their captions; some are bad, as in every list from the web."""
+def make_rows(address: str, pictures: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    """Make the URLs with their captions; some are bad, as in every list from the web."""
     rows = [(f"{address}/{n}", name.rpartition(".")[0][3:]) for n, name in enumerate(pictures)]
     rows[12:12] = [(f"{address}/gone.jpg", "an image that is gone")]
     rows[25:25] = [(f"{address}/page.html", "a page, not an image")]
     rows[33:33] = [("http//no-colon.example/a.jpg", "a typo in the URL")]
+    return rows
+
+
+def write_list(rows: Sequence[tuple[str, str]]) -> None:
     with LIST.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["url", "caption"])
         writer.writerows(rows)
+
+
+def write_lists_for_examples(rows: Sequence[tuple[str, str]]) -> None:
+    """Write the lists that the other examples look for in the current folder."""
+    FOR_EXAMPLES.mkdir(exist_ok=True)
+    urls, captions = zip(*rows, strict=True)
+    (FOR_EXAMPLES / "urls.txt").write_text("".join(f"{url}\n" for url in urls), encoding="utf-8")
+    table = pa.table({"url": urls, "caption": captions})
+    pq.write_table(table, FOR_EXAMPLES / "urls.parquet")
 
 
 # -- the result

@@ -20,7 +20,10 @@ report = download(
     resize_only_if_bigger=True,
 )
 
-print(f"{report.successes} images of {report.count} rows in {report.duration:.1f} s")
+if report.shards_done:
+    print(f"{report.successes} images of {report.count} rows in {report.duration:.1f} s")
+else:
+    print(f"nothing to do: shards that were done before: {report.shards_skipped}")
 for row in report.failures():
     print(row["url"], "-", row["error_message"])
 sys.exit(report.exit_code)

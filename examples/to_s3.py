@@ -24,6 +24,7 @@ report = download(
     image_size=256,
     max_storage_wait=600,  # seconds that a store may be down before the run stops
 )
-print(f"{report.successes} images of {report.count} rows in {store}/dataset")
+print(f"{report.successes} images of {report.count} rows are new in {store}/dataset")
+print(f"shards that were done before: {report.shards_skipped}")
 print("whole" if verify(f"{store}/dataset").whole else "not whole: run this again")
 sys.exit(report.exit_code)

@@ -8,11 +8,14 @@ it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from img2dataset.version import VERSION as __version__  # noqa: N811  (the usual name)
 
+# as in typing, which would be half of what is imported before Ctrl-C is handled
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from img2dataset._download import download
     from img2dataset._stream import astream, stream
     from img2dataset.api import card, estimate, index, inspect, push, verify, write_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from img2dataset.cli.command import main
+from img2dataset.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -95,6 +95,8 @@ class Report:
     """Modes in which the same command would be refused."""
     list_findings: tuple[str, ...] = ()
     """What was odd about lines of the list: malformed ones, other encodings; with examples."""
+    list_notices: tuple[str, ...] = ()
+    """What was odd about the list before its first row was read."""
     account: Account = field(default_factory=Account, compare=False)
     """Where the time of this run went: seconds by stage, bytes, hosts."""
     bottleneck: Bottleneck | None = None

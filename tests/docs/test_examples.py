@@ -62,6 +62,35 @@ def test_the_simple_one_makes_a_dataset(place: Path) -> None:
     assert re.fullmatch(
         r"5 images of 6 rows in .* s\nhttp:.*/status/404 - HTTP Error 404: Not Found\n", said
     )
+    again = run([sys.executable, EXAMPLES / "simple.py"], place)
+    assert again.startswith("nothing to do: shards that were done before: 1\nhttp:")
+
+
+@pytest.mark.slow
+def test_the_demo_serves_the_lists_of_the_others_and_leaves_what_is_not_its_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "examples").mkdir()
+    shutil.copy(EXAMPLES / "demo.py", tmp_path / "examples")
+    kept = tmp_path / "demo" / "first" / "README.md"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("the reader's")
+    command = [sys.executable, "examples/demo.py", "--serve"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            assert b"demo/list.csv is the list" in server.stdout.readline()
+            place = tmp_path / "demo" / "examples"
+            said = run([sys.executable, EXAMPLES / "simple.py"], place)
+        finally:
+            server.terminate()
+    run([sys.executable, "examples/demo.py"], tmp_path)
+
+    assert said.startswith("39 images of 43 rows")
+    assert pq.read_table(place / "urls.parquet").column_names == ["url", "caption"]
+    assert kept.read_text() == "the reader's"
+    assert (place / "images" / "00000_stats.json").exists()
+    assert (tmp_path / "demo" / "contact_sheet.jpg").exists()
 
 
 @pytest.mark.slow
@@ -74,7 +103,10 @@ def test_a_dataset_is_made_in_a_store(place: Path) -> None:
         )  # fmt: skip
         stored = server.keys()
     assert "x/dataset/00000.tar" in stored
-    assert said == f"5 images of 6 rows in s3://{BUCKET}/x/dataset\nwhole\n"
+    assert (
+        said
+        == f"5 images of 6 rows are new in s3://{BUCKET}/x/dataset\nshards that were done before: 0\nwhole\n"
+    )
 
 
 @pytest.mark.slow

@@ -53,6 +53,8 @@ def test_what_the_readme_shows_works(folder: Path) -> None:
             timeout=60, check=False,
         )  # fmt: skip
         assert result.returncode == 0, f"{code}\n{result.stderr}"
+        if "report.successes" in code:
+            assert result.stdout == "3 of 3 {}\n"
 
 
 def test_the_key_in_the_reference_is_the_one_that_is_made() -> None:

@@ -239,6 +239,7 @@ def test_the_command_writes_the_card_of_what_is_there(
     run(site, tmp_path, card=False)
 
     assert main(["card", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"the card of {tmp_path / 'out'} is written\n"
     assert count(tmp_path) == 2
     assert (
         "Which opt-outs were respected was not recorded"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import pickle
 from dataclasses import fields, replace
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from img2dataset.errors import OptionError
@@ -58,7 +60,9 @@ def test_the_defaults_are_allowed() -> None:
     [
         ("image_size", 0), ("image_size", 1.5), ("image_size", "256"), ("image_size", True),
         ("image_size", None), ("output_folder", ""), ("processes_count", 0),
-        ("resize_mode", "crop"), ("resize_only_if_bigger", 1), ("resize_only_if_bigger", "False"),
+        ("resize_mode", "crop"), ("resize_only_if_bigger", 2), ("resize_only_if_bigger", 1.0),
+        ("resize_only_if_bigger", "False"), ("image_size", math.nan),
+        ("image_size", np.array([256])), ("max_aspect_ratio", True), ("timeout", "10"),
         ("upscale_interpolation", "box"), ("downscale_interpolation", ""),
         ("encode_quality", 101), ("encode_quality", -1), ("encode_format", "jpeg"),
         ("output_format", "zip"), ("input_format", "xml"), ("url_col", ""),
@@ -95,6 +99,29 @@ def test_a_bad_value_is_refused_by_name(name: str, value: Any) -> None:
 )  # fmt: skip
 def test_a_good_value_is_taken(name: str, value: Any) -> None:
     assert getattr(Options("list.txt", **{name: value}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "plain"),
+    [
+        ("image_size", np.int64(256), 256), ("image_size", 256.0, 256),
+        ("image_size", np.float32(256), 256), ("thread_count", np.int64(8), 8),
+        ("min_image_size", np.int64(10), 10), ("min_image_size", 10.0, 10),
+        ("number_sample_per_shard", np.int64(100), 100), ("max_aspect_ratio", np.float32(3), 3.0),
+        ("max_image_area", np.int32(3), 3), ("timeout", Fraction(1, 2), 0.5),
+        ("max_image_area", 10, 10), ("skip_reencode", np.True_, True),
+        ("resize_only_if_bigger", 1, True), ("extract_exif", np.int64(0), False),
+        ("metrics_port", np.uint16(0), 0), ("dashboard", np.True_, True),
+        ("dashboard", np.int64(8000), 8000), ("url_col", np.str_("u"), "u"),
+    ],
+)  # fmt: skip
+def test_a_computed_value_is_taken_as_a_plain_one(name: str, value: Any, plain: Any) -> None:
+    options = Options("list.txt", **{name: value})
+
+    taken = getattr(options, name)
+    assert taken == plain
+    assert type(taken) is type(plain)
+    assert shaping_options(options) == shaping_options(Options("list.txt", **{name: plain}))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -39,16 +40,16 @@ def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     if argv is None:  # the process is ours
         start_minimal()
     asked: Options | str = ""
+    words = sys.argv[1:] if argv is None else argv
     try:
         with _interruptible():
-            words = sys.argv[1:] if argv is None else argv
             for name, command in COMMANDS.items():
                 if is_command(name, words):
                     return command(words[1:])
             asked = _parse_recipe(words[1:]) if is_command(RECIPE, words) else parse(words)
             return _show(asked) if isinstance(asked, str) else _run(asked, run or _import_run())
     except OptionError as error:
-        _complain("error", str(error), asked)
+        _complain("error", find_unknown_command(words) or str(error), asked)
         return BAD_USAGE
     except SourceError as error:
         # the dataset is then compared with the list as it is: see list_changes.py
@@ -72,6 +73,17 @@ def _advise_resuming(asked: Options | str) -> str:
 def is_command(name: str, words: Sequence[str]) -> bool:
     """Whether the first word is the command `name`, not a list of that name."""
     return bool(words) and words[0] == name and not os.path.lexists(name)
+
+
+def find_unknown_command(words: Sequence[str]) -> str | None:
+    """Describe the first word if it is probably meant as a command; None if it is a list or URL."""
+    word = words[0] if words else ""
+    if not re.fullmatch(r"[A-Za-z]+", word) or word in COMMANDS or os.path.lexists(word):
+        return None
+    from difflib import get_close_matches  # noqa: PLC0415  (for the message of an error)
+
+    near = get_close_matches(word, (*COMMANDS, RECIPE), n=1, cutoff=0.75)
+    return f"there is no command {word!r}: did you mean  img2dataset {near[0]}" if near else None
 
 
 def _parse_recipe(words: Sequence[str]) -> Options | str:
@@ -108,8 +120,9 @@ def _write_card(words: Sequence[str]) -> int:
         return _show(asked)
     from img2dataset.api import card  # noqa: PLC0415
 
-    for notice in card(asked.output_folder):
-        _say_found(notice)
+    notices = card(asked.output_folder)
+    for line in notices or (f"the card of {asked.output_folder} is written",):
+        _say_found(line)
     return 0
 
 

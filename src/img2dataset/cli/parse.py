@@ -210,7 +210,15 @@ def _place_positional(positional: Sequence[str], named: Mapping[str, str]) -> di
     free = [name for name in POSITIONAL if name not in named]
     if len(positional) > len(free):
         raise OptionError(f"too many values: nothing is left for {positional[len(free)]!r}")
-    return dict(zip(free, positional, strict=False))
+    placed = dict(zip(free, positional, strict=False))
+    size = placed.get("image_size")
+    if size is not None and not _is_number(size):
+        first = placed.get("url_list", named.get("url_list", ""))
+        raise OptionError(
+            f"image_size is {size!r}: it must be a whole number; several lists are written with "
+            f"commas: {first},{size}"
+        )
+    return placed
 
 
 def _read_file_values(path: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from img2dataset.errors import RunError
 from img2dataset.options import Options, shaping_options
+from img2dataset.records import NO_COLUMN
 from img2dataset.storage.folder import HIDDEN, Folder
 
 IDENTITY = f"{HIDDEN}/identity"
@@ -36,8 +37,12 @@ class Identity:
             # an option that is newer than the folder had its default
             old = before.options.get(name, defaults.get(name))
             if old != value:
-                texts.append(f"{name} (was {old!r}, is {value!r})")
+                texts.append(f"{name} (was {describe_value(old)}, is {describe_value(value)})")
         return texts
+
+
+def describe_value(value: Any) -> str:
+    return "a column that this list lacks" if value == NO_COLUMN else repr(value)
 
 
 def list_fingerprints(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:

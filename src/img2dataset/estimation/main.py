@@ -19,6 +19,7 @@ from img2dataset.estimation.survey import survey_list
 from img2dataset.formats import check_options
 from img2dataset.insight.survival import list_published
 from img2dataset.options import FETCH_COLUMNS, Options
+from img2dataset.options.checks import make_plain
 from img2dataset.recipes.command import format_command
 from img2dataset.run.all_columns import name_all_columns
 from img2dataset.run.ignored_options import drop_ignored_options
@@ -47,6 +48,7 @@ def estimate_list(
         SourceError: the list became unreadable.
         RunError: workers do not start.
     """
+    sample, seed = make_plain(sample, "int"), make_plain(seed, "int")
     check_number("sample", sample, MIN_SAMPLE)
     check_number("seed", seed, 0)
     options = Options(**given)

@@ -25,6 +25,7 @@ from img2dataset.pages.reasons import draw_classes, name_colour, show_reason
 from img2dataset.pages.svg import Bar, Chart, Point, Segment, count, text
 from img2dataset.pages.texts import name_host
 from img2dataset.reports.words import FailureClass
+from img2dataset.text import plural
 from img2dataset.version import VERSION
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
@@ -163,10 +164,15 @@ def show_hosts(findings: Findings) -> str:
         if hosts.lacking
         else ""
     )
+    shown = min(MAX_HOSTS, len(hosts.busiest))
+    which = (
+        "each host"
+        if shown == hosts.known
+        else f"the {plural(shown, 'host')} with the most, of {count(hosts.known)}"
+    )
     busiest = Chart(
         "busiest", "Hosts with the most rows",
-        f"What became of the rows of the {min(MAX_HOSTS, len(hosts.busiest))} hosts with the most, "
-        f"of {count(hosts.known)}.{lacking}",
+        f"What became of the rows of {which}.{lacking}",
     )  # fmt: skip
     content = svg.draw_bars(
         busiest,

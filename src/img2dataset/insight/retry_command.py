@@ -10,6 +10,7 @@ from img2dataset.dataset.identity import Identity, Section, normalize
 from img2dataset.options import Options, shaping_options
 from img2dataset.output_format import WITHOUT_ROWS
 from img2dataset.recipes.command import format_command
+from img2dataset.records import NO_COLUMN
 
 MAX_FILES = 5
 """Files of a list that a command names one by one."""
@@ -52,7 +53,8 @@ def list_changed_options(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recorded options that are not the defaults, as the command line reads them."""
     defaults = normalize(Identity([], shaping_options(Options(url_list=None)))).options
     return {
-        name: value
+        # any name means the same of a list without columns
+        name: "caption" if value == NO_COLUMN else value
         for name, value in recorded.items()
         if name in defaults and value != defaults[name]
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from img2dataset.options.checks import check_type, check_value
+from img2dataset.options.checks import check_type, check_value, make_plain
 from img2dataset.options.columns import FETCH_COLUMNS, OPT_OUT, RESERVED_COLUMNS
 from img2dataset.options.copying import make_config
 from img2dataset.options.list_checks import (
@@ -49,8 +49,10 @@ class Options(ListShapeOptions):
     def __post_init__(self) -> None:
         for declared in fields(self):
             if declared.name != "url_list":  # only what reads it can tell
-                value = getattr(self, declared.name)
-                check_type(declared.name, value, str(declared.type))
+                kind = str(declared.type)
+                value = make_plain(getattr(self, declared.name), kind)
+                object.__setattr__(self, declared.name, value)  # frozen for all others
+                check_type(declared.name, value, kind)
                 check_value(declared.name, value, declared.metadata["check"])
         check_list_shape(self)
         check_together(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from img2dataset.choice import Choice
@@ -148,6 +149,30 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
 }
 """Type of an option -> whether a value has it, and how to say so."""
+
+
+def make_plain(value: Any, declared: str) -> Any:
+    """The value as plain Python holds it: those of numpy, 256.0 for 256, and 1 for True.
+
+    Scripts for 1.47.0 compute such values; what has no plain form is returned as it is.
+    """
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # without importing numpy
+        value = value.item()
+    match declared.partition(" | ")[0]:
+        case "bool":
+            return bool(value) if isinstance(value, Integral) and value in (0, 1) else value
+        case "int" | "SwitchOrNumber":
+            is_whole = isinstance(value, Real) and float(value).is_integer()
+            return int(value) if is_whole and not isinstance(value, bool) else value
+        case "float":
+            return _make_plain_number(value)
+    return value
+
+
+def _make_plain_number(value: Any) -> Any:
+    if isinstance(value, (bool, int, float)) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def check_type(name: str, value: Any, declared: str) -> None:

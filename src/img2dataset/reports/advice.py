@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from img2dataset.errors import Reason, Status
 from img2dataset.report import Report
+from img2dataset.reports.http_codes import count_http_codes
 from img2dataset.reports.rates import compute_share
 from img2dataset.tally import Tally
 from img2dataset.text import plural
@@ -16,6 +17,8 @@ ONCE_ONLY = frozenset({"overwrite", "extend"})
 MAX_NAMES = 10
 
 NETWORK = "check this machine's network, proxy and firewall, or lower thread_count"
+GONE = ("404", "410")
+"""Status codes by which a server says that there is nothing, not that it refuses."""
 LIST = "check url_list, input_format and url_col"
 FILTER = "the filters min_image_size, max_image_area and max_aspect_ratio leave nothing"
 
@@ -103,7 +106,8 @@ def make_last_line(report: Report) -> str:
     if report.count == 0:
         return describe_nothing_to_do(report)
     if report.exit_code != 0:
-        return f"not one image succeeded: {find_likely_cause(report.reasons)}"
+        cause = recall_doubt(report) or find_likely_cause(report.reasons, report.tally.labels)
+        return f"not one image succeeded: {cause}"
     return (
         f"done: {describe_images(report)}{describe_recovered(report)}{describe_transient(report)}"
     )
@@ -189,14 +193,23 @@ def describe_done_before(report: Report) -> str:
     return f"{shards} in {report.output_folder} {was} done before{images}"
 
 
-def find_likely_cause(reasons: Mapping[str, int]) -> str:
-    """Name the most frequent reason, and what to look into."""
+def find_likely_cause(reasons: Mapping[str, int], labels: Mapping[str, int]) -> str:
+    """Name the most frequent reason, and what to look into; `labels` are the error strings."""
     if not reasons:
         return "no row was tried"
     name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
     reason = Reason.named(name)
     cause = CAUSES.get(reason, DEFAULTS[reason.status])
+    if reason is Reason.HTTP_STATUS:
+        codes = count_http_codes(labels, transient=False)
+        if any(code in GONE for code, _ in codes.most_common(1)):
+            cause = f"the links are dead, or are no URLs of images: open one in a browser; {LIST}"
     return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
+
+
+def recall_doubt(report: Report) -> str | None:
+    """Recall what was said of the list when the run began, if its format was in doubt."""
+    return next((text for text in report.list_notices if "input_format=" in text), None)
 
 
 def list_some(names: Sequence[str]) -> str:

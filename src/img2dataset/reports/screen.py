@@ -92,6 +92,11 @@ def compute_interval(elapsed: float) -> float:
     return min(max(INTERVAL_SHARE * elapsed, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S)
 
 
+def count_done(view: View) -> tuple[str, ...]:
+    """Return the rows and shards that are done, as they are shown; the rest changes with time."""
+    return view.parts[:2]
+
+
 class Pace:
     """Says when the next line of progress is due."""
 
@@ -123,6 +128,7 @@ class PlainScreen:
         self._clock = clock
         self._pace = Pace()
         self._unsaid: View | None = None
+        self._said: tuple[str, ...] = ()
         self._said_limit = ""
 
     def open(self) -> None:
@@ -140,7 +146,11 @@ class PlainScreen:
             self._say_view()
 
     def close(self) -> None:
-        """Print the last view, however short ago the one before was."""
+        """Print the last view, however short ago the one before was, unless it has the same counts."""
+        view = self._unsaid
+        if view is not None and count_done(view) == self._said:
+            self._unsaid = None
+            self._say_limit(view)
         self._say_view()
 
     def summarize(self, tables: Sequence[Table], lines: Sequence[str]) -> None:
@@ -152,6 +162,7 @@ class PlainScreen:
     def _say_view(self) -> None:
         view, self._unsaid = self._unsaid, None
         if view is not None:
+            self._said = count_done(view)
             self.notice(" - ".join(("progress", *view.parts, *view.remarks)))
             self._say_limit(view)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
-from img2dataset.errors import TRANSIENT_HTTP, Reason, Status
+from img2dataset.errors import Reason, Status
 from img2dataset.report import Report, RetryCounts
 from img2dataset.reports.advice import list_some
+from img2dataset.reports.http_codes import count_http_codes
 from img2dataset.reports.rates import compute_share
 from img2dataset.reports.view import format_duration, make_printable
 from img2dataset.text import plural
@@ -90,20 +90,9 @@ def explain_reason(reason: Reason, report: Report) -> str:
         return next((each for each in report.tally.labels if each.startswith(own)), reason.label)
     if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
         return reason.label
-    codes: Counter[str] = Counter()
-    for label, count in report.tally.labels.items():
-        code = parse_http_code(label)
-        if code and (int(code) in TRANSIENT_HTTP) is reason.transient:
-            codes[code] += count
+    codes = count_http_codes(report.tally.labels, transient=reason.transient)
     listed = ", ".join(f"{code}: {count:,}" for code, count in codes.most_common(MAX_CODES))
     return f"{reason.label} ({listed})" if listed else reason.label
-
-
-def parse_http_code(label: str) -> str:
-    """Return the code in "HTTP Error 404: Not Found"; empty if the label is another one."""
-    start = f"{Reason.HTTP_STATUS.label} "
-    code = label.removeprefix(start).partition(":")[0]
-    return code if label.startswith(start) and code.isdecimal() else ""
 
 
 def list_facts(report: Report) -> list[str]:

@@ -319,6 +319,7 @@ class RunProgress:
             incremental_mode=self._options.incremental_mode,
             refused_modes=self._refused_modes,
             list_findings=self._source.findings(),
+            list_notices=self._source.notices,
             account=self._account,
             bottleneck=self._find_bottleneck(self._account, duration),
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from img2dataset.errors import OptionError
 from img2dataset.formats import check_options
 from img2dataset.options import Options
+from img2dataset.options.checks import make_plain
 
 LOCAL = "multiprocessing"
 Failures = Literal["skip", "yield"]
@@ -53,6 +54,7 @@ def make_request(
     refuse_storing(given)
     if failures not in FAILURES:
         raise OptionError(f"failures is {failures!r}: it must be one of {', '.join(FAILURES)}")
+    ordered, prefetch_bytes = make_plain(ordered, "bool"), make_plain(prefetch_bytes, "int")
     if not isinstance(ordered, bool):
         raise OptionError(f"ordered is {ordered!r}: it must be True or False")
     is_number = isinstance(prefetch_bytes, int) and not isinstance(prefetch_bytes, bool)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -161,6 +162,73 @@ def test_without_stderr_the_exit_code_still_tells(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stderr", None)
 
     assert main([]) == 2
+
+
+EARLY = """
+import os, runpy, signal, sys
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == "img2dataset.reports":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupter())
+sys.argv = ["img2dataset", "u.txt"]
+runpy.run_module("img2dataset", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is sent otherwise there")
+def test_an_interrupt_while_it_is_imported_is_one_line_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 130
+    assert done.stderr == "img2dataset: interrupted: run the same command again to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["inspct", "images"], "there is no command 'inspct': did you mean  img2dataset inspect"),
+        (["verfy", "images", "--deep"], "no command 'verfy': did you mean  img2dataset verify"),
+        (["recipes"], "no command 'recipes': did you mean  img2dataset recipe"),
+        (
+            ["urls.txt", "urls5.txt"],
+            (
+                "image_size is 'urls5.txt': it must be a whole number; several lists are written "
+                "with commas: urls.txt,urls5.txt"
+            ),
+        ),
+        (["--url_list=a.txt", "b.txt"], "several lists are written with commas: a.txt,b.txt"),
+        (["inspect.txt", "0"], "image_size is 0: it must be 1 to 65500"),
+    ],
+)
+def test_a_second_word_that_is_no_size_is_said_to_be_what_it_probably_is(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+
+    assert main(words) == 2
+
+    assert said in capsys.readouterr().err
+
+
+def test_a_list_may_have_a_name_like_that_of_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inspct").touch()
+    seen: list[Options] = []
+
+    def run(options: Options, _reporters: Sequence[Reporter]) -> Report:
+        seen.append(options)
+        return report(tally(1))
+
+    assert main(["inspct", "128", "out"], run) == 0
+    assert (seen[0].url_list, seen[0].image_size, seen[0].output_folder) == ("inspct", 128, "out")
 
 
 def test_handlers_of_signals_are_given_back() -> None:

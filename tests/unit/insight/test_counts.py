@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter as Counts
 from random import Random
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from img2dataset.insight.digests import DigestCounts, Pairs
+from img2dataset.insight.findings import HostCount, HostFindings
 from img2dataset.insight.histograms import Counter, make_labels
 from img2dataset.insight.hosts import OUTCOMES, HostCounts
+from img2dataset.insight.page import show_hosts
 
 
 def make_pairs(digests: list[int], hosts: list[int], urls: list[int]) -> Pairs:
@@ -24,6 +27,16 @@ def outcomes(*successes: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     counts = np.zeros((len(successes), len(OUTCOMES)), np.int64)
     counts[:, 0] = successes
     return counts
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [(1, "of the rows of each host."), (5, "of the rows of the 1 host with the most, of 5.")],
+)
+def test_the_page_says_which_hosts_it_shows(known: int, said: str) -> None:
+    hosts = HostFindings(known, 0, (HostCount("a.org", 2, 2, {}),), ())
+
+    assert f"What became {said}" in show_hosts(Mock(hosts=hosts))
 
 
 def test_hosts_are_exact_while_they_are_few() -> None:

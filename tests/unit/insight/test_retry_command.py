@@ -11,6 +11,7 @@ from img2dataset.dataset.identity import Identity, Section, normalize
 from img2dataset.insight.retry_command import advise_retry, is_public_name
 from img2dataset.insight.row_files import make_run_options
 from img2dataset.options import Options, shaping_options
+from img2dataset.run.ignored_options import drop_ignored_options
 
 
 def make_section(options: Options, *names: str) -> Section:
@@ -36,6 +37,17 @@ def test_the_command_gives_the_options_that_were_recorded() -> None:
     assert (parsed.url_list, parsed.output_folder, parsed.incremental_mode) == (
         "a list's.parquet", "s3://b/out", "retry",
     )  # fmt: skip
+
+
+def test_the_command_for_captions_of_bare_urls_can_be_run() -> None:
+    made, _ = drop_ignored_options(Options("urls.txt", caption_col="x"))
+
+    advice = advise_retry([make_section(made, "urls.txt")], ["files"], "out")
+
+    parsed = parse(shlex.split(advice.text.replace("\\\n", ""))[1:])
+    assert isinstance(parsed, Options)
+    taken, _ = drop_ignored_options(parsed)
+    assert shaping_options(taken) == shaping_options(made)
 
 
 @pytest.mark.parametrize(

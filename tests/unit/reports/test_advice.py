@@ -230,7 +230,7 @@ def test_the_last_line_says_what_happened_and_what_to_do(run: Report, line: str)
     ],
 )
 def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) -> None:
-    cause = find_likely_cause({reason.value: 3})
+    cause = find_likely_cause({reason.value: 3}, {})
 
     assert cause.startswith(f"100% are {reason.value} (")
     assert words in cause
@@ -238,4 +238,27 @@ def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) ->
 
 def test_every_reason_has_advice() -> None:
     for reason in Reason:
-        assert not find_likely_cause({reason.value: 1}).endswith(": "), reason
+        assert not find_likely_cause({reason.value: 1}, {}).endswith(": "), reason
+
+
+@pytest.mark.parametrize(
+    ("labels", "cause"),
+    [
+        ({"HTTP Error 404: Not Found": 3}, "the links are dead, or are no URLs of images"),
+        ({"HTTP Error 410: Gone": 2, "HTTP Error 403: Forbidden": 1}, "the links are dead"),
+        ({"HTTP Error 403: Forbidden": 3}, "the servers refuse"),
+    ],
+)
+def test_a_link_that_is_dead_is_no_server_that_refuses(labels: dict[str, int], cause: str) -> None:
+    line = make_last_line(report(tally(http_status=3, labels=labels)))
+
+    assert f"100% are http_status (HTTP Error): {cause}" in line
+
+
+def test_a_doubt_about_the_list_is_recalled_if_every_row_fails() -> None:
+    doubt = "list.csv: input_format is 'txt', but ...; use input_format=csv"
+    notices = ("list.csv: windows-1252 is taken", doubt)
+
+    failed = make_last_line(report(tally(http_status=3), list_notices=notices))
+    assert failed == f"not one image succeeded: {doubt}"
+    assert doubt not in make_last_line(report(tally(3), list_notices=notices))

@@ -142,6 +142,16 @@ def test_the_last_state_is_printed_after_errors_too() -> None:
     assert [line.split(" - ")[1] for line in find_progress(stream.getvalue())] == ["7 rows"]
 
 
+def test_the_last_state_is_not_printed_twice() -> None:
+    stream = io.StringIO()
+    reporter = make_reporter(stream)
+    reporter.progress(progress(tally(7), elapsed=3.0))
+    reporter.progress(progress(tally(7), elapsed=3.5))
+    reporter.close()
+
+    assert [line.split(" - ")[1] for line in find_progress(stream.getvalue())] == ["7 rows"]
+
+
 def test_without_progress_there_are_notices_and_the_summary() -> None:
     lines = whole_run(io.StringIO(), progress="none").splitlines()
 

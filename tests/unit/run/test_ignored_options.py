@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from img2dataset.dataset.identity import Identity
 from img2dataset.errors import OptionError
 from img2dataset.formats import WriterConfig
-from img2dataset.options import Options
+from img2dataset.options import Options, shaping_options
 from img2dataset.run.ignored_options import drop_ignored_options
 from img2dataset.sources import SourceConfig
 
@@ -23,6 +24,15 @@ def test_captions_of_bare_urls_are_empty_with_one_notice(input_format: str) -> N
     assert text.startswith("caption_col is 'caption'")
     assert SourceConfig.of(taken).caption_col is None
     assert WriterConfig.of(taken).captions
+
+
+def test_what_is_kept_of_such_a_caption_is_not_shown_as_a_value_that_was_given() -> None:
+    without = Identity([], shaping_options(Options("a.txt")))
+    taken, _ = drop_ignored_options(Options("a.txt", caption_col="x"))
+
+    changed = Identity([], shaping_options(taken)).differences(without)
+
+    assert changed == ["caption_col (was None, is a column that this list lacks)"]
 
 
 def test_columns_of_bare_urls_are_left_out_with_one_notice() -> None:
