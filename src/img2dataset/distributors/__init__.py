@@ -26,6 +26,15 @@ class WorkerReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LifeSign:
+    """The worker's threads get their turns: none of them keeps the GIL."""
+
+    patience: float
+    """Seconds after which it is to be ended if nothing else is heard of it; those in which it or its
+    distributor was stopped do not count."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShardWanted:
     """The worker could use another shard."""
 
