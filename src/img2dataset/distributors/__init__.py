@@ -74,6 +74,8 @@ class SamplesSent:
     samples: list[tuple[int, int, bytes | None, dict[str, Any] | None]]
     """Of each: number of its shard, position there, encoded image, metadata.  A failed row has no
     image, and no metadata either if only its end is wanted."""
+    tally: Tally = field(default_factory=Tally)
+    """Counts of these rows.  A worker that dies has sent no result of its shard."""
 
 
 @dataclass(frozen=True, slots=True)
