@@ -10,11 +10,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from img2dataset.process.watchdog import WALL_TIME_FACTOR
 from tests.e2e.dataset import Dataset
 from tests.e2e.test_interruptions import wait_for
 from tests.processes import children, is_gone
@@ -63,7 +65,8 @@ def command(site: Site, folder: Path, wide: list[int], *options: str) -> list[st
 
 
 def with_killers() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(KILLERS)}
+    paths = [str(KILLERS), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def run(site: Site, folder: Path, wide: list[int], *options: str) -> str:
@@ -191,6 +194,46 @@ def test_ctrl_c_ends_a_run_whose_images_hang(site: Site, tmp_path: Path, killer:
     assert started.returncode == 130
     assert "same command again" in said
     assert all(map(is_gone, workers))
+
+
+@pytest.mark.slow
+def test_workers_whose_images_keep_the_gil_end_with_their_parent(
+    site: Site, tmp_path: Path
+) -> None:
+    before = len(site.requests)
+    started = subprocess.Popen(
+        command(site, tmp_path, [FREEZES] * 2), env=with_killers(), stderr=subprocess.DEVNULL
+    )
+    site.until(lambda: len(site.requests) >= before + 2)
+    workers = children(started.pid)
+    assert workers
+    started.kill()
+    started.wait()
+
+    wait_for(lambda: all(map(is_gone, workers)), "the end of the workers")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stops_parent", [True, False])
+def test_a_run_that_was_stopped_goes_on(site: Site, tmp_path: Path, *, stops_parent: bool) -> None:
+    """As batch systems and `docker pause` do, or a laptop that sleeps."""
+    before = len(site.requests)
+    options = ["--max_decode_seconds=0.6", "--min_delay_per_host=0.05", "--processes_count=1"]
+    started = subprocess.Popen(
+        command(site, tmp_path, [64] * 60, *options), stderr=subprocess.PIPE, text=True
+    )
+    site.until(lambda: len(site.requests) >= before + 5)
+    stopped = [*([started.pid] if stops_parent else []), *children(started.pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.6 * WALL_TIME_FACTOR + 1.0)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    _, said = started.communicate(timeout=60)
+
+    assert started.returncode == 0, said
+    assert "worker died" not in said
+    check(tmp_path / "out", [64] * 60)
 
 
 @pytest.mark.slow

@@ -307,6 +307,7 @@ def test_rows_of_a_worker_that_died_come_once(fresh_site: Site) -> None:
         kill_workers()
         found += [sample.url for sample in samples]
     assert Counter(found) == Counter(urls)
+    assert samples.tally.count == samples.tally.successes == len(urls)
 
 
 def test_in_list_order_a_worker_that_died_holds_up_nothing_for_ever(fresh_site: Site) -> None:

@@ -26,6 +26,15 @@ class WorkerReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LifeSign:
+    """The worker's threads get their turns: none of them keeps the GIL."""
+
+    patience: float
+    """Seconds after which it is to be ended if nothing else is heard of it; those in which it or its
+    distributor was stopped do not count."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShardWanted:
     """The worker could use another shard."""
 
@@ -65,6 +74,8 @@ class SamplesSent:
     samples: list[tuple[int, int, bytes | None, dict[str, Any] | None]]
     """Of each: number of its shard, position there, encoded image, metadata.  A failed row has no
     image, and no metadata either if only its end is wanted."""
+    tally: Tally = field(default_factory=Tally)
+    """Counts of these rows.  A worker that dies has sent no result of its shard."""
 
 
 @dataclass(frozen=True, slots=True)

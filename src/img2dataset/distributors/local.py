@@ -7,11 +7,15 @@ kills its worker again takes no other shard with it twice.
 
 The first worker is started before the job is known, and the others as there are shards for
 them: starting takes longer than most of what is done meanwhile.
+
+A worker that has sent a `LifeSign` is expected to go on: if it hangs with the GIL held, none of its
+own threads can end it.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import pickle
 import queue
 import subprocess
@@ -24,6 +28,7 @@ from typing import Any
 
 from img2dataset.distributors import (
     Handle,
+    LifeSign,
     Notice,
     RunHalted,
     SamplesSent,
@@ -41,7 +46,13 @@ from img2dataset.distributors import (
 from img2dataset.distributors.shard_queue import ShardQueue, skip_repeated_notices
 from img2dataset.errors import RunError
 from img2dataset.process.forks import NO_FORK, OwnFiles
-from img2dataset.process.spawn import describe_exit, start_python, widen_pipe
+from img2dataset.process.spawn import (
+    describe_exit,
+    end_with_traceback,
+    is_stopped,
+    start_python,
+    widen_pipe,
+)
 from img2dataset.records import Shard
 
 log = logging.getLogger(__name__)
@@ -78,6 +89,19 @@ class Process:
     wants: bool = False
     retrying: bool = False
     """Whether its open shard is a retry, which must be its only one."""
+    patience: float = math.inf
+    """See `LifeSign`."""
+    silence: float = 0.0
+    """Seconds since the last message, in ticks."""
+    is_heard: bool = True
+    """Whether messages are read: not while an outlet has no room."""
+
+    def note_tick(self) -> None:
+        """Another TICK_S went by.  It was not silent in it if it could not speak."""
+        if self.is_heard and not is_stopped(self.popen):
+            self.silence += TICK_S
+        else:
+            self.silence = 0.0
 
     def send(self, message: Any) -> None:
         assert self.popen.stdin is not None  # noqa: S101  (for the type checker)
@@ -160,6 +184,7 @@ class Supervisor:
                 self._give_waiting()
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK_S
+                self._end_silent()
                 self._handle(WorkersCounted(sum(each.ready for each in self._processes)))
                 self._handle(None)
 
@@ -175,6 +200,16 @@ class Supervisor:
         if self._queue.read_ahead() and self._queue.shards_read > len(self._processes):
             self.start()
         return True
+
+    def _end_silent(self) -> None:
+        """End workers that hang.  Ticks are counted, which stop with this process; a clock does not."""
+        for process in self._processes:
+            process.note_tick()
+            if process.silence > process.patience:
+                said = f"a worker has not answered for {process.patience:g} s and is ended"
+                self._handle(Notice(said))
+                process.silence = 0.0
+                end_with_traceback(process.popen)
 
     def look_again(self) -> None:
         """Let what waits for `Outlet.may_begin` begin.  Thread-safe."""
@@ -235,8 +270,14 @@ class Supervisor:
                 message = pickle.load(process.popen.stdout)  # noqa: S301  (our own child)
             except (EOFError, OSError, pickle.UnpicklingError, ValueError):
                 message = PipeClosed()
+            process.silence = 0.0
+            if isinstance(message, LifeSign):
+                process.patience = message.patience
+                continue
             if isinstance(message, SamplesSent) and self._work.outlet is not None:
+                process.is_heard = False
                 self._work.outlet.deliver(message)
+                process.is_heard = True
                 continue
             self._inbox.put((process, message))
             if isinstance(message, PipeClosed):

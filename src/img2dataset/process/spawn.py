@@ -28,6 +28,9 @@ F_SETPIPE_SZ = 1031
 """Linux; Python has a name for it since 3.10, on Linux only."""
 WIDE_PIPE_BYTES = 1 << 20
 
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
+
 EXIT_ORPHANED = 3
 EXIT_CRASHED = 70  # EX_SOFTWARE
 
@@ -65,7 +68,18 @@ def open_pipes_to_parent() -> tuple[IO[bytes], IO[bytes]]:
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # the output of a library must not get between the messages
     silence_libraries()
+    end_with_parent()
     return commands, replies
+
+
+def end_with_parent() -> None:
+    """Let the kernel end this process with the thread that started it, which waits for it as long as
+    it lives, even if a decoder holds the GIL.  Linux only: elsewhere a process ends when it reads
+    from its parent or writes to it."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  (nothing for the other systems)
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def silence_libraries() -> None:
@@ -101,6 +115,27 @@ def choose_malloc_settings() -> dict[str, str]:
         "MALLOC_MMAP_THRESHOLD_": str(KEPT_BLOCK_BYTES),
         "MALLOC_TRIM_THRESHOLD_": str(2 * KEPT_BLOCK_BYTES),
     }
+
+
+def is_stopped(popen: subprocess.Popen[bytes]) -> bool:
+    """True while a process is stopped (SIGSTOP, as batch systems do); False too where the system does
+    not tell: Windows, and macOS before Python 3.13."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        found = os.waitid(os.P_PID, popen.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # it has ended
+        return False
+    return found is not None
+
+
+def end_with_traceback(popen: subprocess.Popen[bytes]) -> None:
+    """End a process that hangs; it shows where, if faulthandler is on there.  A second call is sure
+    to end it."""
+    if os.name == "posix":
+        popen.send_signal(signal.SIGABRT)
+    else:
+        popen.kill()
 
 
 def describe_exit(status: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +13,11 @@ MAX_INTERVAL_S = 1.0
 """Between two checks."""
 MIN_CHECKS = 8
 """Checks within the time limit."""
+
+
+def ignore(patience: float) -> None:
+    """Show no life: nobody looks."""
+    del patience
 
 
 class WatchedCall:
@@ -55,10 +58,17 @@ class WatchedCall:
 
 class Watch:
     """Limit each piece of work to `seconds` of CPU time of its thread, or WALL_TIME_FACTOR times that
-    by the clock; a violation is noticed up to two checks later."""
+    by the clock; a violation is noticed up to two checks later.
 
-    def __init__(self, seconds: float) -> None:
+    A decoder that keeps the GIL stops the watch too: then only another process can tell.
+    """
+
+    def __init__(self, seconds: float, show_life: Callable[[float], None] = ignore) -> None:
+        """`show_life` is called at the start and after each check, with the seconds after which the
+        process is to be ended if no other check follows."""
         self._seconds = seconds
+        self._patience = seconds * WALL_TIME_FACTOR
+        self._show_life = show_life
         self._tick = min(MAX_INTERVAL_S, seconds / MIN_CHECKS)
         self._calls: dict[int, WatchedCall] = {}
         self._looking = threading.Lock()
@@ -66,7 +76,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        self._expect_check()
+        self._show_life(self._patience)
         self._thread.start()
 
     def stop(self) -> None:
@@ -92,21 +102,11 @@ class Watch:
     def _run(self) -> None:
         last = time.monotonic()
         while not self._stopped.wait(self._tick):
-            self._expect_check()
             now = time.monotonic()
             # a process that was stopped has not worked meanwhile
             self._check(min(now - last, 2 * self._tick))
             last = now
-        faulthandler.cancel_dump_traceback_later()
-
-    def _expect_check(self) -> None:
-        """Have the interpreter end the process and show where it was, if no check follows.
-
-        A decoder that keeps the GIL stops the watch too.
-        """
-        faulthandler.dump_traceback_later(
-            self._seconds * WALL_TIME_FACTOR, exit=True, file=sys.__stderr__ or 2
-        )
+            self._show_life(self._patience)
 
     def _check(self, elapsed: float) -> None:
         with self._looking:

@@ -24,8 +24,6 @@ MAX_ROWS = 100
 """Rows."""
 MAX_COLUMNS = 50
 SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-SCHEMELESS = re.compile(r"\s*(?://|[\w-]+(?:\.[\w-]+)+(?:[:/?#]|\s*$))")
-"""//host/path, or a host with a dot in it."""
 Texts = list[str]
 
 

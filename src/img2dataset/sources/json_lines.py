@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from img2dataset.sources.config import BadListError, InputFile, Source, SourceConfig
-from img2dataset.sources.documents import expand_documents, fill_paths
-from img2dataset.sources.json_keys import KeyCheck, keep_url_only
-from img2dataset.sources.json_objects import LONG_NUMBER, Objects, fill_in, list_keys, parse_json
-from img2dataset.sources.json_tables import make_table
-from img2dataset.sources.json_types import infer_column_types
+from img2dataset.sources.json_format import JsonFormat
+from img2dataset.sources.json_keys import keep_url_only
+from img2dataset.sources.json_objects import LONG_NUMBER, Objects, parse_json
 from img2dataset.sources.line_blocks import Block, read_line_blocks
-from img2dataset.sources.line_source import LineSource, Types, check_head, scan_files
+from img2dataset.sources.line_source import LineSource, check_head
 from img2dataset.sources.reading import Reading
 
 MAX_LINE_BYTES = 16_000_000
@@ -26,7 +23,7 @@ SHOWN_BYTES = 400
 
 def open_files(files: tuple[InputFile, ...], config: SourceConfig) -> Source:
     """Open a list in jsonl files."""
-    return LineSource(files, config, JsonLinesFormat(files))
+    return LineSource(files, config, JsonFormat(read_objects, files))
 
 
 def inspect_file(
@@ -36,48 +33,7 @@ def inspect_file(
     config: SourceConfig,
 ) -> None:
     """Refuse a file whose beginning is malformed; only the key of the URL must be in each file."""
-    check_head(JsonLinesFormat((file,)), file, head, keep_url_only(config))
-
-
-class JsonLinesFormat:
-    """A LineFormat."""
-
-    def __init__(self, files: tuple[InputFile, ...]) -> None:
-        self._keys = KeyCheck(files, read_batches)
-
-    def column_types(self, files: tuple[InputFile, ...], config: SourceConfig) -> Types:
-        return infer_column_types(scan_files(files, config, read_batches), config)
-
-    def column_names(self, reading: Reading, config: SourceConfig) -> list[str]:
-        return list_keys(next(iter(read_batches(reading, config))))
-
-    def all_names(
-        self,
-        files: tuple[InputFile, ...],
-        first: InputFile,  # noqa: ARG002
-        config: SourceConfig,
-    ) -> list[str]:
-        """Read the whole list: keys may come late."""
-        batches = scan_files(files, config, read_filled)
-        return list(dict.fromkeys(key for objects in batches for key in list_keys(objects)))
-
-    def tables(self, reading: Reading, config: SourceConfig, types: Types) -> Iterator[pa.Table]:
-        for objects in self._keys.checked(reading, config):
-            yield make_table(objects, config, types)
-
-
-def read_filled(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """Read the objects of a file as they are, with the columns that its folders name."""
-    return fill_in(read_objects(reading, config), reading.file.url)
-
-
-def read_batches(reading: Reading, config: SourceConfig) -> Iterator[Objects]:
-    """Read the rows of a file: its objects, with the columns that its folders name, or the URLs in
-    them."""
-    objects = read_filled(reading, config)
-    if config.expands:
-        return expand_documents(objects, config, reading)
-    return fill_paths(objects, config)
+    check_head(JsonFormat(read_objects, (file,)), file, head, keep_url_only(config))
 
 
 def read_objects(reading: Reading, config: SourceConfig) -> Iterator[Objects]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 STEP = re.compile(r"[^.\[\]]+|\[\*\]")
-SEPARATOR = re.compile(r"\.|(?=\[\*\])")
 EVERY = "[*]"
 MAX_SHOWN_KEYS = 20
 

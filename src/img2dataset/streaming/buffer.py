@@ -17,6 +17,7 @@ from img2dataset.distributors import SamplesSent
 from img2dataset.records import Shard
 from img2dataset.streaming.row_ranges import RowRanges
 from img2dataset.streaming.slices import MEAN_IMAGE_BYTES, Slicing
+from img2dataset.tally import Tally
 
 SAMPLE_BYTES = 1000
 """What a sample takes beside its image; it lets failed rows count too."""
@@ -103,6 +104,8 @@ class Buffer:
         self._error: BaseException | None = None
         self._held_back = False
         self._listeners: list[Callable[[], None]] = []
+        self.tally = Tally()
+        """Counts of all rows that came."""
         self.look_again: Callable[[], None] = lambda: None
         """Called when `may_begin` has become true."""
 
@@ -120,6 +123,7 @@ class Buffer:
     def deliver(self, sent: SamplesSent) -> None:
         """See `Outlet`."""
         with self._lock:
+            self.tally += sent.tally
             for slice_id, index, image, metadata in sent.samples:
                 opened = self._slices.get(slice_id)
                 if opened is None or opened.arrived[index]:

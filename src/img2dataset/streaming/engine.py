@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
-from img2dataset.distributors import Event, Notice, ShardStored, Work
+from img2dataset.distributors import Event, Notice, Work
 from img2dataset.distributors.local import Supervisor
 from img2dataset.errors import RunError
 from img2dataset.job import Job, Sending
@@ -100,14 +100,13 @@ class Engine:
         self._buffer.look_again = self._supervisor.look_again
         self._server: SampleServer | None = None
         self._address_file: Path | None = None
-        self._tally = Tally()
         self._thread = threading.Thread(target=self._run, name="img2dataset-stream", daemon=True)
         _engines.add(self)
 
     @property
     def tally(self) -> Tally:
-        """Counts of the rows of all slices that are done."""
-        return self._tally
+        """Counts of all rows that came from the workers."""
+        return self._buffer.tally
 
     @property
     def has_ended(self) -> bool:
@@ -215,11 +214,8 @@ class Engine:
             log.warning("%s", finding)
 
     def _handle(self, event: Event | None) -> None:
-        match event:
-            case Notice(text=text):
-                log.warning("%s", text)
-            case ShardStored(result=result):
-                self._tally += result.tally
+        if isinstance(event, Notice):
+            log.warning("%s", event.text)
 
 
 _engines: WeakSet[Engine] = WeakSet()

@@ -87,7 +87,8 @@ class Stream:
 
     @property
     def tally(self) -> Tally:
-        """Counts of rows by status and reason, of all slices of the list that are done."""
+        """Counts by status and reason of the rows that have come, whether they were yielded yet or
+        not."""
         return Tally() if self._engine is None else self._engine.tally
 
     def state_dict(self) -> dict[str, Any]:

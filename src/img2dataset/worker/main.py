@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from img2dataset.accounting.clock import StageClock, WorkerTime
 from img2dataset.distributors import (
+    LifeSign,
     Link,
     Notice,
     RunHalted,
@@ -93,6 +94,7 @@ class Worker:
             ImageConfig.of(options, stores_rows=find_format(options.output_format).stores_rows),
             options.max_decode_seconds,
             self._say,
+            lambda patience: link.send(LifeSign(patience)),
         )
         self._pipeline = Pipeline(
             lambda deliver, room: Engine(

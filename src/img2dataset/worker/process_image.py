@@ -21,12 +21,18 @@ class ImageStage:
     """Processes images, in any number of threads, and limits each of them to `seconds` of CPU
     time."""
 
-    def __init__(self, config: ImageConfig, seconds: float, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: ImageConfig,
+        seconds: float,
+        say: Callable[[str], None],
+        show_life: Callable[[float], None],
+    ) -> None:
         self._config = config
         self._seconds = seconds
         self._say = say
         self._processor = make_processor(config)
-        self._watch = Watch(seconds)
+        self._watch = Watch(seconds, show_life)
         self._sandbox: Sandbox | None = None
         """Made for the first shard that is isolated."""
         self._isolated: set[int] = set()

@@ -25,8 +25,6 @@ from img2dataset.process.spawn import EXIT_CRASHED, EXIT_ORPHANED, open_pipes_to
 from img2dataset.process.startup import start_minimal
 from img2dataset.worker.sandbox import Bug, Ready
 
-PR_SET_PDEATHSIG = 1
-"""Of prctl(2)."""
 OOM_SCORE = "1000"
 """Of -1000 to 1000, the kernel's scale for what is ended when memory runs out."""
 
@@ -34,7 +32,6 @@ OOM_SCORE = "1000"
 def main() -> None:
     requests, replies = open_pipes_to_parent()
     sys.excepthook = partial(tell_bug, replies)
-    exit_with_parent()
     start_minimal()
     module, _, function = sys.argv[3].partition(":")
     make_processor = getattr(import_module(module), function)
@@ -96,15 +93,6 @@ def tell_bug(
     other way, the decoder is blamed."""
     send(replies, Bug("".join(traceback.format_exception(kind, error, trace))))
     os._exit(EXIT_CRASHED)
-
-
-def exit_with_parent() -> None:
-    """Exit with the worker, even in the middle of an image.  Linux only: elsewhere the process exits
-    after the image, or when its time is over."""
-    if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415  (nothing for the other systems)
-
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def raise_oom_score() -> None:

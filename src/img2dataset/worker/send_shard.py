@@ -17,7 +17,7 @@ from img2dataset.formats.document import describe_row
 from img2dataset.formats.fetched import find_response
 from img2dataset.job import REQUEST_SECONDS, Sending
 from img2dataset.records import EncodedImage, Sample
-from img2dataset.tally import ShardResult
+from img2dataset.tally import ShardResult, Tally
 from img2dataset.worker.store_shard import OpenShard
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class ShardSender:
         self._config = config
         self._sending = sending
         self._packed: list[tuple[int, int, bytes | None, dict[str, Any] | None]] = []
+        self._tally = Tally()
+        """Of what is packed."""
         self._bytes = 0
         self._due = 0.0
         self.stopping = False
@@ -71,6 +73,7 @@ class ShardSender:
                 metadata[REQUEST_SECONDS] = response and response.request_seconds
         if not self._packed:
             self._due = time.monotonic() + BATCH_WAIT_S
+        self._tally.add(sample)
         self._packed.append((shard.id, sample.row.index, image, metadata))
         self._bytes += size
 
@@ -88,8 +91,9 @@ class ShardSender:
     def _send(self) -> None:
         """Send what is packed; wait as long as the parent has no room for it."""
         if self._packed:
-            packed, self._packed, self._bytes = self._packed, [], 0
-            self._link.send(SamplesSent(packed))
+            message = SamplesSent(self._packed, self._tally)
+            self._packed, self._tally, self._bytes = [], Tally(), 0
+            self._link.send(message)
 
     def store(self, shard: OpenShard, end_time: float) -> ShardResult:
         """The last row is in: send what is left of the shard, and return its result."""

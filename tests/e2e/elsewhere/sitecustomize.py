@@ -15,7 +15,7 @@ from types import ModuleType
 
 MODULES = ("fcntl", "resource", "termios", "pwd", "grp", "syslog")
 GONE: dict[ModuleType, tuple[str, ...]] = {
-    os: ("sysconf", "sched_getaffinity", "getuid", "sync", "fork"),
+    os: ("sysconf", "sched_getaffinity", "getuid", "sync", "fork", "waitid"),
     select: ("epoll", "poll"),
     signal: ("setitimer", "SIGPROF", "SIGALRM"),
     time: ("pthread_getcpuclockid",),

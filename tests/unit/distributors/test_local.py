@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 from collections import Counter
@@ -13,12 +14,22 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from img2dataset.distributors import Event, Notice, ShardStored, Work, find_distributor
-from img2dataset.distributors.local import MAX_DEATHS
+from img2dataset.distributors import (
+    Event,
+    Handle,
+    Notice,
+    Outlet,
+    SamplesSent,
+    ShardStored,
+    Work,
+    find_distributor,
+)
+from img2dataset.distributors.local import MAX_DEATHS, TICK_S
 from img2dataset.errors import OptionError, RunError, SourceError
-from img2dataset.process.spawn import describe_exit
+from img2dataset.process.spawn import describe_exit, is_stopped
 from img2dataset.records import Shard
 
+PATIENCE_S = 60.0
 TABLE = pa.table({"url": ["http://a/"]})
 
 
@@ -52,6 +63,8 @@ def run(
     processes: int = 1,
     retry: int = 1,
     entry: str = "serve",
+    also: Handle = lambda _: None,
+    outlet: Outlet | None = None,
     **job: Any,
 ) -> tuple[dict[int, str], Seen]:
     seen = Seen()
@@ -59,9 +72,15 @@ def run(
         entry=f"tests.unit.distributors.workers:{entry}",
         processes=processes,
         max_shard_retry=retry,
+        outlet=outlet,
     )
+
+    def handle(event: Event | None) -> None:
+        seen(event)
+        also(event)
+
     with find_distributor("multiprocessing")(work) as workers:
-        errors = workers.run({"folder": str(tmp_path), **job}, list_of_shards, seen)
+        errors = workers.run({"folder": str(tmp_path), **job}, list_of_shards, handle)
     return errors, seen
 
 
@@ -173,6 +192,79 @@ def test_a_shard_that_no_try_can_do_is_not_done_again(tmp_path: Path) -> None:
 
     assert errors == {1: "MismatchError: no"}
     assert tries(tmp_path) == Counter({0: 1, 1: 1, 2: 1})
+
+
+@pytest.mark.slow
+def test_a_worker_whose_threads_all_hang_is_ended_and_shows_where_it_was(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    errors, seen = run(tmp_path, shards(3), freeze=[1], patience=2.0)
+
+    assert errors == {}
+    assert seen.stored == Counter(range(3))
+    assert "a worker has not answered for 2 s and is ended" in seen.notices
+    assert "a worker died (signal SIGABRT); shards it had open: 1" in seen.notices
+    assert "workers.py" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_stopped_and_continued_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = noted_starts(monkeypatch)
+    patience = 2.0
+    ticks = iter(range(1, 1 << 20))
+
+    def continue_later(event: Event | None) -> None:
+        if event is None and is_stopped(started[0]) and next(ticks) * TICK_S > 1.5 * patience:
+            started[0].send_signal(signal.SIGCONT)
+
+    errors, seen = run(tmp_path, shards(2), also=continue_later, stop=[1], patience=patience)
+
+    assert errors == {}
+    assert seen.stored == Counter(range(2))
+    assert seen.notices == ""
+    assert next(ticks) * TICK_S > 1.5 * patience, "it was stopped"
+
+
+@pytest.mark.slow
+def test_a_worker_that_nobody_listens_to_lives(tmp_path: Path) -> None:
+    """The consumer of a stream may be away for hours."""
+    ticks = iter(range(1, 1 << 20))
+    enough = threading.Event()
+
+    def count(event: Event | None) -> None:
+        if event is None and next(ticks) * TICK_S > 2.0:
+            enough.set()
+
+    outlet = SlowOutlet(enough)
+    errors, seen = run(tmp_path, shards(2), also=count, outlet=outlet, send=[1], patience=1.0)
+
+    assert errors == {}
+    assert seen.notices == ""
+    assert outlet.delivered == 1
+
+
+class SlowOutlet:
+    """An outlet that has no room until `enough` is set."""
+
+    def __init__(self, enough: threading.Event) -> None:
+        self._enough = enough
+        self.delivered = 0
+
+    def deliver(self, sent: SamplesSent) -> None:
+        del sent
+        assert self._enough.wait(PATIENCE_S)
+        self.delivered += 1
+
+    def may_begin(self) -> bool:
+        return True
+
+    def find_rest(self, shard: Shard) -> Shard:
+        return shard
+
+    def give_up(self, shard: Shard) -> None:
+        raise AssertionError(shard)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import signal
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from img2dataset.distributors import (
+    LifeSign,
     Link,
+    SamplesSent,
     ShardFailed,
     ShardStored,
     ShardWanted,
@@ -25,10 +28,13 @@ from img2dataset.tally import ShardResult, Tally
 def serve(job: dict[str, Any], link: Link) -> None:
     """Do what `job` says to a shard: {"die": [ids], "die_once": [ids], "fail": [ids], ...}.
 
-    "fragile": those die that are not isolated.
+    "fragile": those die that are not isolated.  "freeze": a thread keeps the GIL for ever, unless the
+    shard is isolated.  "stop": the process is stopped, as by a batch system.
     """
     commands: queue.SimpleQueue[Any] = queue.SimpleQueue()
     link.send(WorkerReady())
+    if "patience" in job:
+        link.send(LifeSign(job["patience"]))
     link.listen(commands.put)
     waiting: list[TakeShard] = []
     while True:
@@ -62,6 +68,12 @@ def do(job: dict[str, Any], take: TakeShard, send: Callable[[Any], None]) -> Non
     if shard.id in job.get("die_once", []) and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if shard.id in job.get("freeze", []) and not take.isolated:
+        ctypes.PyDLL(None).sleep(10_000)
+    if shard.id in job.get("stop", []):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if shard.id in job.get("send", []):
+        send(SamplesSent([]))
     if shard.id in job.get("die", []):
         os.kill(os.getpid(), signal.SIGKILL)
     if shard.id in job.get("hopeless", []):

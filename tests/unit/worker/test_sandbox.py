@@ -22,12 +22,6 @@ from tests.unit.processors import HANGING, HANGS
 PATIENCE = 20.0
 
 
-@pytest.fixture(autouse=True)
-def _tests_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a watch may not run for so short a time: that must not end the tests."""
-    monkeypatch.setattr(Watch, "_expect_check", lambda _: None)
-
-
 @contextmanager
 def sandbox(
     seconds: float = 1000.0,
