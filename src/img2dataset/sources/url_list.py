@@ -67,7 +67,7 @@ def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut)
 
     name = f"<{type(url_list).__name__}>"
     if is_frame(url_list):
-        return tables.TableSource(name, tables.convert_frame(url_list, config), config)
+        return tables.make_frame_source(name, url_list, config)
     if isinstance(url_list, pa.RecordBatch):
         return tables.TableSource(name, pa.Table.from_batches([url_list]), config)
     if isinstance(url_list, pa.Table):
