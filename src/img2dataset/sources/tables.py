@@ -23,6 +23,7 @@ from img2dataset.sources.nested_columns import find_column
 from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
+from img2dataset.sources.view_types import make_plain_columns
 
 SHUFFLED_ROWS = 256
 """Rows of a table in memory that stay close to each other when it is shuffled."""
@@ -45,7 +46,8 @@ class TableSource:
         if table.num_rows == 0:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
-        self._table = table.select(dict.fromkeys(c.source for c in list_read_columns(config)))
+        wanted = dict.fromkeys(column.source for column in list_read_columns(config))
+        self._table = make_plain_columns(table.select(wanted))
         self._table = self._table.filter(find_matching(self._table, config))
         if self._table.num_rows == 0:
             raise OptionError(f"where is {config.where!r}: no row of {name} matches")
