@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from img2dataset.errors import Reason, Status
+from img2dataset.options.url_schemes import WEB_SCHEMES, make_refusal_label
 from img2dataset.report import Report
 from img2dataset.reports.rates import compute_share
 from img2dataset.text import plural
@@ -100,7 +101,7 @@ def make_last_line(report: Report) -> str:
     if report.count == 0:
         return describe_nothing_to_do(report)
     if report.exit_code != 0:
-        return f"not one image succeeded: {find_likely_cause(report.reasons)}"
+        return f"not one image succeeded: {find_likely_cause(report.reasons, report.url_schemes)}"
     return (
         f"done: {plural(report.successes, 'image')} of {plural(report.count, 'row')} "
         f"({compute_share(report.successes, report.count):.1%}) in {where}{describe_recovered(report)}{describe_transient(report)}"
@@ -169,14 +170,18 @@ def describe_done_before(report: Report) -> str:
     return f"{shards} in {report.output_folder} {was} done before{images}"
 
 
-def find_likely_cause(reasons: Mapping[str, int]) -> str:
+def find_likely_cause(
+    reasons: Mapping[str, int], url_schemes: Sequence[str] = WEB_SCHEMES
+) -> str:
     """Name the most frequent reason, and what to look into."""
     if not reasons:
         return "no row was tried"
     name, count = min(reasons.items(), key=lambda item: (-item[1], item[0]))
     reason = Reason.named(name)
     cause = CAUSES.get(reason, DEFAULTS[reason.status])
-    return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
+    is_scheme = reason is Reason.SCHEME_NOT_ALLOWED
+    label = make_refusal_label(url_schemes) if is_scheme else reason.label
+    return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({label}): {cause}"
 
 
 def list_some(names: Sequence[str]) -> str:

@@ -304,6 +304,7 @@ class RunProgress:
             incremental_mode=self._options.incremental_mode,
             refused_modes=self._refused_modes,
             list_findings=self._source.findings(),
+            url_schemes=self._options.allowed_schemes,
             account=self._account,
             bottleneck=self._find_bottleneck(self._account, duration),
         )

@@ -53,9 +53,10 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
     table = source.first_rows(bare)
     urls = read_texts(table, URL)
     notices: tuple[str, ...] = ()
-    if config.url_template is not None:
+    are_files = "file" in config.url_schemes and any(map(os.path.isabs, urls))
+    if config.url_template is not None and not are_files:
         check_made_urls(urls, config.url_template)
-    elif not ("file" in config.url_schemes and any(map(os.path.isabs, urls))):
+    elif not are_files:
         notices = check_urls(
             urls,
             config.url_col,
