@@ -80,8 +80,11 @@ def template(value: str) -> str | None:
 
 
 def condition(value: str) -> str | None:
+    wanted = "a condition such as similarity > 0.3 AND width >= 512"
+    if not value.strip():
+        return wanted
     try:
         parse_condition(value)
     except ConditionError as error:
-        return f"a condition such as  similarity > 0.3 AND width >= 512, but {error}"
+        return f"{wanted}, but {error}"
     return None

@@ -122,7 +122,9 @@ def test_only_row_groups_that_can_match_are_read(
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("", "a column or a value is expected at the end"),
+        ("", "it must be a condition such as similarity > 0.3 AND width >= 512$"),
+        ("n = NULL", "but = NULL is true of no row: write IS NULL"),
+        ("n > 1 OR NULL <> n", "but <> NULL is true of no row: write IS NULL"),
         ("n >", "a column or a value is expected at the end"),
         ("n 5", "a comparison such as > is expected before '5'"),
         ("n > 5 m > 2", "AND or OR is expected before 'm'"),
