@@ -170,9 +170,7 @@ def describe_done_before(report: Report) -> str:
     return f"{shards} in {report.output_folder} {was} done before{images}"
 
 
-def find_likely_cause(
-    reasons: Mapping[str, int], url_schemes: Sequence[str] = WEB_SCHEMES
-) -> str:
+def find_likely_cause(reasons: Mapping[str, int], url_schemes: Sequence[str] = WEB_SCHEMES) -> str:
     """Name the most frequent reason, and what to look into."""
     if not reasons:
         return "no row was tried"

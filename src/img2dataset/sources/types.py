@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from img2dataset.sources.view_types import find_plain_type
 from img2dataset.sources.values import is_bytes, is_list, is_string_like, to_text
+from img2dataset.sources.view_types import find_plain_type
 
 
 def find_common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:

@@ -150,7 +150,10 @@ def test_a_star_is_all_columns_of_what_is_in_memory(
 @pytest.mark.parametrize("input_format", ["csv", "tsv", "jsonl", "json", "parquet"])
 @pytest.mark.parametrize("in_folder", [False, True])
 def test_a_condition_takes_the_new_names(
-    input_format: str, in_folder: bool, tmp_path: Path  # noqa: FBT001
+    input_format: str,
+    tmp_path: Path,
+    *,
+    in_folder: bool,
 ) -> None:
     records = [{"url": "http://a/1", "width": 500}, {"url": "http://a/2", "width": 600}]
     old = "year" if in_folder else "width"

@@ -31,12 +31,12 @@ IN_MEMORY: dict[str, pa.Array] = {  # which pyarrow does not write to Parquet
     "words": pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), pa.array(["a", "b"], TEXT)),
     "runs": pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"]),
 }
-VALUES = [
+VALUES: list[dict[str, Any]] = [
     {"text": "a", "data": "a", "texts": ["x"], "object": {"p": "x"}, "pairs": {"a": "b"}},
     {"text": None, "data": None, "texts": None, "object": None, "pairs": None},
     {"text": "c", "data": "c", "texts": ["y", "z"], "object": {"p": None}, "pairs": {}},
 ]
-VALUES_IN_MEMORY = [
+VALUES_IN_MEMORY: list[dict[str, Any]] = [
     {"objects": [{"p": "x"}], "fixed": ["x"], "view": ["x"], "large_view": [1], "words": "a",
      "runs": "a"},
     {"objects": [], "fixed": ["y"], "view": None, "large_view": None, "words": "b", "runs": "a"},
@@ -55,7 +55,11 @@ VALUES_IN_MEMORY = [
 )  # fmt: skip
 @pytest.mark.parametrize("is_file", [True, False])
 def test_columns_of_views_are_kept_like_all_others(
-    options: dict[str, Any], kept: list[int], is_file: bool, tmp_path: Path  # noqa: FBT001
+    options: dict[str, Any],
+    kept: list[int],
+    tmp_path: Path,
+    *,
+    is_file: bool,
 ) -> None:
     if not is_file and "object.p" in str(options):  # a path, which only files have
         options = {"where": "url < 'http://a/1'"}

@@ -214,9 +214,7 @@ PAIRS: list[tuple[Any, Any]] = [
 def test_two_columns_are_compared_as_numbers_in_the_rows_that_have_them(
     input_format: str, tmp_path: Path
 ) -> None:
-    records = [
-        {"url": f"http://a/{number}", "a": a, "b": b} for number, (a, b) in enumerate(PAIRS)
-    ]
+    records = [{"url": f"http://a/{number}", "a": a, "b": b} for number, (a, b) in enumerate(PAIRS)]
     path = write(tmp_path / f"a.{input_format}", content(records, input_format))
 
     assert found(path, reading(input_format, "a < b")) == "015"
@@ -225,7 +223,10 @@ def test_two_columns_are_compared_as_numbers_in_the_rows_that_have_them(
 
 
 def test_numbers_of_text_columns_in_parquet_are_compared_as_those_of_csv(tmp_path: Path) -> None:
-    records = [{"url": "http://a/0", "a": "9", "b": "10"}, {"url": "http://a/1", "a": "x", "b": "y"}]
+    records = [
+        {"url": "http://a/0", "a": "9", "b": "10"},
+        {"url": "http://a/1", "a": "x", "b": "y"},
+    ]
     path = write(tmp_path / "a.parquet", content(records, "parquet"))
 
     assert found(path, reading("parquet", "a < b")) == "01"
@@ -260,7 +261,10 @@ def test_ids_of_64_bits_are_compared_exactly(input_format: str, tmp_path: Path) 
 @pytest.mark.parametrize("kind", [pa.uint64(), pa.decimal128(38, 18), pa.float16()])
 @pytest.mark.parametrize("is_file", [True, False])
 def test_numbers_of_all_types_are_compared(
-    kind: pa.DataType, is_file: bool, tmp_path: Path  # noqa: FBT001
+    kind: pa.DataType,
+    tmp_path: Path,
+    *,
+    is_file: bool,
 ) -> None:
     table = pa.table({
         "url": [f"http://a/{number}" for number in range(3)],
@@ -274,8 +278,11 @@ def test_numbers_of_all_types_are_compared(
     def rows(where: str) -> str:
         return found(url_list, reading("parquet", where))
 
-    assert rows("u > -1") == rows("u < 9223372036854775808") == rows("u < 99999999999999999") == "01"
-    assert (rows("u > n"), rows("u > 1.25"), rows("u = 2"), rows("u >= '2'")) == ("0", "1", "1", "1")
+    assert (
+        rows("u > -1") == rows("u < 9223372036854775808") == rows("u < 99999999999999999") == "01"
+    )
+    assert rows("u > n") == "0"
+    assert rows("u > 1.25") == rows("u = 2") == rows("u >= '2'") == "1"
 
 
 def test_large_numbers_may_come_in_later_row_groups(tmp_path: Path) -> None:
