@@ -8,6 +8,7 @@ from typing import Any
 
 from img2dataset.accounting.account import Account
 from img2dataset.accounting.bottleneck import Bottleneck
+from img2dataset.options.url_schemes import WEB_SCHEMES
 from img2dataset.tally import RestingHost, ShardResult, Tally
 
 
@@ -97,6 +98,8 @@ class Report:
     """What was odd about lines of the list: malformed ones, other encodings; with examples."""
     list_notices: tuple[str, ...] = ()
     """What was odd about the list before its first row was read."""
+    url_schemes: tuple[str, ...] = WEB_SCHEMES
+    """Schemes of the URLs that were fetched."""
     account: Account = field(default_factory=Account, compare=False)
     """Where the time of this run went: seconds by stage, bytes, hosts."""
     bottleneck: Bottleneck | None = None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from img2dataset.errors import Reason, RowError
 from img2dataset.fetch.http.urls import DEFAULT_PORTS, MAX_URL_CHARACTERS, make_sendable
-from img2dataset.options.url_schemes import WEB_SCHEMES, list_object_schemes
+from img2dataset.options.url_schemes import (
+    WEB_SCHEMES,
+    list_object_schemes,
+    make_refusal_label,
+)
 
 BEFORE_PATHS = "file://"
 
@@ -73,12 +76,6 @@ class UrlRules:
         if self.schemes == WEB_SCHEMES:
             return RowError(Reason.SCHEME_NOT_ALLOWED)
         return RowError(Reason.SCHEME_NOT_ALLOWED, make_refusal_label(self.schemes))
-
-
-def make_refusal_label(schemes: Sequence[str]) -> str:
-    """The error string of a scheme that is not allowed: "URL scheme not allowed: http and s3 only"."""
-    *others, last = schemes
-    return f"URL scheme not allowed: {', '.join(others)}{' and ' if others else ''}{last} only"
 
 
 def is_object_scheme(scheme: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from string import Formatter
 
 from img2dataset.options.where import ConditionError, parse_condition
 
+SCHEME = re.compile(r"([a-z][a-z0-9+._-]*)://", re.IGNORECASE)
 SEPARATOR_NAMES = {
     "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ",
 }  # fmt: skip
@@ -62,19 +64,27 @@ def list_template_columns(value: str) -> list[str]:
     return list(dict.fromkeys(name for _, name in parse_template(value) if name is not None))
 
 
+def parse_scheme(template: str) -> str | None:
+    """The scheme of the URLs that a template makes; None if it is not written there."""
+    found = SCHEME.match(template)
+    return None if found is None else found[1].lower()
+
+
 def template(value: str) -> str | None:
     try:
         names = list_template_columns(value)
     except ValueError:
         names = []
-    is_web = value.lower().startswith(("http://", "https://", "{"))
-    good = names and is_web
+    good = names and (value.startswith(("{", "/")) or parse_scheme(value) is not None)
     return None if good else "a URL with names of columns in braces, as https://host/{id}.jpg"
 
 
 def condition(value: str) -> str | None:
+    wanted = "a condition such as similarity > 0.3 AND width >= 512"
+    if not value.strip():
+        return wanted
     try:
         parse_condition(value)
     except ConditionError as error:
-        return f"a condition such as  similarity > 0.3 AND width >= 512, but {error}"
+        return f"{wanted}, but {error}"
     return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from img2dataset.errors import OptionError
 from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
-from img2dataset.options.list_checks import list_template_columns, parse_renames
+from img2dataset.options.list_checks import list_template_columns, parse_renames, parse_scheme
 from img2dataset.options.list_shapes import ListShapeOptions
 from img2dataset.options.star import is_prefixed, wants_all_columns
 from img2dataset.options.where import list_names, parse_condition
@@ -82,6 +82,7 @@ def _check_template(options: ListShapeOptions) -> None:
             f"url_template is {options.url_template!r} and url_col is {options.url_col!r}: leave "
             "one of the two out"
         )
+    _check_template_scheme(options)
     is_txt = options.input_format.partition(".")[0] == "txt" and isinstance(options.url_list, str)
     for name in ("url_template", "where", "rename_columns"):
         if is_txt and getattr(options, name):
@@ -89,6 +90,17 @@ def _check_template(options: ListShapeOptions) -> None:
                 f"{name} is {getattr(options, name)!r}, but input_format is "
                 f"{options.input_format!r}: such a list has no columns but the URL"
             )
+
+
+def _check_template_scheme(options: ListShapeOptions) -> None:
+    """Refuse a template whose URLs are not fetched."""
+    template = options.url_template or ""
+    scheme = "file" if template.startswith("/") else parse_scheme(template)
+    if scheme is not None and scheme not in options.allowed_schemes:
+        raise OptionError(
+            f"url_template is {template!r}, but url_schemes does not allow {scheme}: "
+            f"url_schemes={','.join((*options.allowed_schemes, scheme))} does"
+        )
 
 
 def _check_documents(options: ListShapeOptions) -> None:

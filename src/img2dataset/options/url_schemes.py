@@ -57,3 +57,9 @@ def scheme_names(value: Sequence[str]) -> str | None:
 def list_object_schemes(schemes: Sequence[str]) -> tuple[str, ...]:
     """The schemes that fsspec fetches."""
     return tuple(dict.fromkeys(each for each in schemes if each not in WEB_SCHEMES))
+
+
+def make_refusal_label(schemes: Sequence[str]) -> str:
+    """The error string of a scheme that is not allowed: "URL scheme not allowed: http and s3 only"."""
+    *others, last = schemes
+    return f"URL scheme not allowed: {', '.join(others)}{' and ' if others else ''}{last} only"

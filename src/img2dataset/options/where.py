@@ -205,7 +205,10 @@ class Parser:
         sign = None if negated else self._take(*COMPARISONS)
         if sign is None:
             raise ConditionError(f"a comparison such as > is expected {self._place()}")
-        return Compare({"<>": "!=", "==": "="}.get(sign, sign), left, self._operand())
+        right = self._operand()
+        if Literal(None) in (left, right):
+            raise ConditionError(f"{sign} NULL is true of no row: write IS NULL, or IS NOT NULL")
+        return Compare({"<>": "!=", "==": "="}.get(sign, sign), left, right)
 
     def _between(self, left: Operand) -> Condition | None:
         if not self._take("BETWEEN"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from img2dataset.errors import Reason, Status
+from img2dataset.options.url_schemes import WEB_SCHEMES, make_refusal_label
 from img2dataset.report import Report
 from img2dataset.reports.http_codes import count_http_codes
 from img2dataset.reports.rates import compute_share
@@ -106,7 +107,9 @@ def make_last_line(report: Report) -> str:
     if report.count == 0:
         return describe_nothing_to_do(report)
     if report.exit_code != 0:
-        cause = recall_doubt(report) or find_likely_cause(report.reasons, report.tally.labels)
+        cause = recall_doubt(report) or find_likely_cause(
+            report.reasons, report.tally.labels, report.url_schemes
+        )
         return f"not one image succeeded: {cause}"
     return (
         f"done: {describe_images(report)}{describe_recovered(report)}{describe_transient(report)}"
@@ -193,7 +196,9 @@ def describe_done_before(report: Report) -> str:
     return f"{shards} in {report.output_folder} {was} done before{images}"
 
 
-def find_likely_cause(reasons: Mapping[str, int], labels: Mapping[str, int]) -> str:
+def find_likely_cause(
+    reasons: Mapping[str, int], labels: Mapping[str, int], url_schemes: Sequence[str] = WEB_SCHEMES
+) -> str:
     """Name the most frequent reason, and what to look into; `labels` are the error strings."""
     if not reasons:
         return "no row was tried"
@@ -204,7 +209,9 @@ def find_likely_cause(reasons: Mapping[str, int], labels: Mapping[str, int]) -> 
         codes = count_http_codes(labels, transient=False)
         if any(code in GONE for code, _ in codes.most_common(1)):
             cause = f"the links are dead, or are no URLs of images: open one in a browser; {LIST}"
-    return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({reason.label}): {cause}"
+    is_scheme = reason is Reason.SCHEME_NOT_ALLOWED
+    label = make_refusal_label(url_schemes) if is_scheme else reason.label
+    return f"{compute_share(count, sum(reasons.values())):.0%} are {name} ({label}): {cause}"
 
 
 def recall_doubt(report: Report) -> str | None:

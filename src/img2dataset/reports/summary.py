@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from img2dataset.errors import Reason, Status
+from img2dataset.options.url_schemes import make_refusal_label
 from img2dataset.report import Report, RetryCounts
 from img2dataset.reports.advice import list_some
 from img2dataset.reports.http_codes import count_http_codes
@@ -85,9 +86,8 @@ def format_percent(count: int, report: Report) -> str:
 
 def explain_reason(reason: Reason, report: Report) -> str:
     """Explain a reason by its error string; for HTTP errors, with the counts of the status codes."""
-    if reason is Reason.SCHEME_NOT_ALLOWED:  # its text depends on url_schemes
-        own = Reason.SCHEME_NOT_ALLOWED.foreign[0]
-        return next((each for each in report.tally.labels if each.startswith(own)), reason.label)
+    if reason is Reason.SCHEME_NOT_ALLOWED:
+        return make_refusal_label(report.url_schemes)
     if reason not in (Reason.HTTP_STATUS, Reason.HTTP_STATUS_TRANSIENT):
         return reason.label
     codes = count_http_codes(report.tally.labels, transient=reason.transient)
@@ -135,8 +135,9 @@ def describe_refused_schemes(report: Report) -> list[str]:
         return []
     urls = report.tally.failed.urls.get(refused, ())
     schemes = {url.strip().partition("://")[0].lower() for url in urls if "://" in url}
-    named = sorted(filter(str.isalnum, schemes))
-    example = f", such as url_schemes=http,https,{','.join(named)}," if named else ""
+    named = sorted(filter(str.isalnum, schemes.difference(report.url_schemes)))
+    wanted = ",".join((*report.url_schemes, *named))
+    example = f", such as url_schemes={wanted}," if named else ""
     rows = plural(count, "row names", "rows name")
     text = f"{rows} something that is not fetched: url_schemes{example} says which schemes are"
     return [f"{text}, if you trust the list"]

@@ -320,6 +320,7 @@ class RunProgress:
             refused_modes=self._refused_modes,
             list_findings=self._source.findings(),
             list_notices=self._source.notices,
+            url_schemes=self._options.allowed_schemes,
             account=self._account,
             bottleneck=self._find_bottleneck(self._account, duration),
         )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from img2dataset.errors import OptionError
 from img2dataset.options import list_template_columns
 from img2dataset.options.columns import ALL_CAPTIONS, DOCUMENT_INDEX, URL_POSITION
 from img2dataset.options.where import list_names
 from img2dataset.records import CAPTION, URL
-from img2dataset.sources.config import BadListError, SourceConfig
+from img2dataset.sources.config import NESTED_FORMATS, BadListError, SourceConfig
 from img2dataset.sources.missing_header import suggest_header
 from img2dataset.sources.partitions import parse_partitions
-from img2dataset.sources.paths import parse_path
+from img2dataset.sources.paths import EVERY, is_path, parse_path
 from img2dataset.sources.separators import suggest_separator
 from img2dataset.text import plural
 
@@ -106,6 +107,26 @@ def suggest_path(name: str, paths: Iterable[str]) -> str:
     return f"; did you mean {found!r}?" if found else ""
 
 
+def check_paths(config: SourceConfig) -> None:
+    """Refuse a column of which a row would have several values.
+
+    Raises:
+        OptionError: it goes into a list that url_col does not go into.
+    """
+    if config.base_format not in NESTED_FORMATS:
+        return  # a name with [*] is a name
+    for column in list_read_columns(config):
+        if config.reaches(column.source):
+            continue
+        verb = "is" if column.option not in TEXTS_WITH_NAMES else "has the column"
+        whole = column.source.removesuffix(EVERY)
+        advice = f"; {whole!r} is the whole list" if config.reaches(whole) else ""
+        raise OptionError(
+            f"{column.option} {verb} {column.source!r}: a column may go into the elements of a list "
+            f"only if url_col does, which is {config.url_col!r}{advice}"
+        )
+
+
 def check_columns(
     there: list[str],
     config: SourceConfig,
@@ -124,12 +145,13 @@ def check_columns(
         if count == 1 or (count == 0 and column.source in parse_partitions(url)):
             continue
         shown, more = show_columns(there)
+        can_be_meant = config.reaches if column.option != "url_col" else is_path
         if count == 0:
             more += (
                 config.columns is None and suggest_header(there, config.url_col, config.caption_col)
             ) or (
                 suggest_separator(there, config.input_format)
-                or suggest_path(column.source, list_paths())
+                or suggest_path(column.source, filter(can_be_meant, list_paths()))
                 or suggest_column(column.source, there)
             )
         what = "has no such column" if count == 0 else f"has {count} columns of that name"

@@ -19,10 +19,13 @@ from img2dataset.options.url_schemes import WEB_SCHEMES
 from img2dataset.options.where import Condition, parse_condition
 from img2dataset.records import Shard
 from img2dataset.sources.compression import Compression
-from img2dataset.sources.paths import is_path
+from img2dataset.sources.paths import EVERY, is_path, parse_path
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 """Format of a list -> what separates its cells, unless `delimiter` says another."""
+
+NESTED_FORMATS = ("json", "jsonl", "parquet")
+"""Formats whose rows can have lists and objects in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,15 @@ class SourceConfig:
     @property
     def expands(self) -> bool:
         """Whether url_col is a path into documents, each with any number of URLs."""
-        nested = self.base_format in ("json", "jsonl", "parquet")
+        nested = self.base_format in NESTED_FORMATS
         return nested and self.url_template is None and is_path(self.url_source)
+
+    def reaches(self, path: str) -> bool:
+        """Whether each list that a path goes into is one that url_col goes into, so that a row has
+        one value there."""
+        lists = path.rpartition(EVERY)[0]
+        steps = parse_path(lists)
+        return not lists or (self.expands and parse_path(self.url_source)[: len(steps)] == steps)
 
     @property
     def made_columns(self) -> tuple[str, ...]:

@@ -51,9 +51,10 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
     table = source.first_rows(bare)
     urls = read_texts(table, URL)
     notices: tuple[str, ...] = ()
-    if config.url_template is not None:
+    are_files = "file" in config.url_schemes and any(map(os.path.isabs, urls))
+    if config.url_template is not None and not are_files:
         check_made_urls(urls, config.url_template)
-    elif not ("file" in config.url_schemes and any(map(os.path.isabs, urls))):
+    elif not are_files:
         notices = check_urls(
             urls,
             config.url_col,
@@ -69,14 +70,8 @@ def check_first_rows(source: Previewed, config: SourceConfig) -> tuple[str, ...]
 
 def check_condition(source: Previewed, config: SourceConfig) -> None:
     """Refuse a condition that compares what cannot be compared."""
-    if config.where is None:
-        return
-    from img2dataset.sources.row_filter import ConditionTypeError  # noqa: PLC0415  (few lists)
-
-    try:
+    if config.where is not None:
         source.first_rows(replace(config, additional_columns=(), bbox_col=None))
-    except ConditionTypeError as error:
-        raise OptionError(f"where is {config.where!r}: {error}") from error
 
 
 def check_made_urls(urls: Texts, template: str) -> None:

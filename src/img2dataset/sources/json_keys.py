@@ -79,13 +79,15 @@ def collect_keys(objects: Objects) -> dict[str, None]:
 
 
 def keep_url_only(config: SourceConfig) -> SourceConfig:
-    """Copy the config without all columns but the URL."""
-    renames = tuple(pair for pair in config.renames if pair[0] in config.url_sources)
+    """Copy the config without all columns but the URL, or what it is made of."""
+    of_template = tuple(pair for pair in config.renames if pair[0] in config.url_sources)
     return replace(
         config,
+        url_col=config.url_source,
         caption_col=None,
         additional_columns=(),
         bbox_col=None,
         verify_hash=None,
-        renames=renames,
+        where=None,
+        renames=() if config.url_template is None else of_template,
     )

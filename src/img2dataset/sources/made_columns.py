@@ -8,7 +8,7 @@ from img2dataset.options import list_template_columns
 from img2dataset.options.where import list_names
 from img2dataset.records import PROBLEM, URL
 from img2dataset.sources.columns import CONDITION_ON, MADE_OF, list_columns, list_read_columns
-from img2dataset.sources.config import SourceConfig
+from img2dataset.sources.config import BadListError, SourceConfig
 from img2dataset.sources.templates import fill_template
 
 NOT_READ = ("duplicate_captions",)
@@ -47,16 +47,22 @@ def keep_matching(table: pa.Table, config: SourceConfig) -> pa.Table:
     """Leave out the rows that do not match the condition; malformed ones stay, to be recorded.
 
     Raises:
-        ConditionTypeError: the condition makes no sense for the type of a column.
+        BadListError: the condition makes no sense for the type of a column.
     """
     if config.condition is None:
         return table
     import pyarrow.compute as pc  # noqa: PLC0415  (30 ms, for an option of few lists)
 
-    from img2dataset.sources.row_filter import match_rows  # noqa: PLC0415  (as above)
+    from img2dataset.sources.row_filter import (  # noqa: PLC0415  (as above)
+        ConditionTypeError,
+        match_rows,
+    )
 
     columns = {name: table.column(CONDITION_ON + name) for name in list_names(config.condition)}
-    matches = match_rows(config.condition, columns, table.num_rows)
+    try:
+        matches = match_rows(config.condition, columns, table.num_rows)
+    except ConditionTypeError as error:
+        raise BadListError(f"where is {config.where!r}: {error}") from error
     if has_problems(table, config):
         matches = pc.or_kleene(matches, pc.is_valid(table.columns[-1]))
     return table.filter(matches)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
+from img2dataset.sources.config import SourceConfig
 from img2dataset.sources.paths import EVERY, find_root, is_path, parse_path
 from img2dataset.sources.values import is_list, is_list_view
 
@@ -26,8 +27,9 @@ def list_paths_in(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataTy
             yield from list_paths_in(f"{path}.{part.name}", part.type)
 
 
-def find_type(schema: pa.Schema, name: str) -> pa.DataType | None:
-    """Find the type of a column, or of what is at the end of a path; None if there is nothing.
+def find_type(schema: pa.Schema, name: str, config: SourceConfig) -> pa.DataType | None:
+    """Find the type of a column, or of what is at the end of a path that a row has one value of; None
+    if there is nothing.
 
     A list at the end of a path is that list: only a path that ends in [*] goes into it.
     """
@@ -38,20 +40,25 @@ def find_type(schema: pa.Schema, name: str) -> pa.DataType | None:
     found = [
         kind
         for path, kind in list_paths(schema)
-        if steps and parse_path(path) == steps and path.endswith(EVERY) <= ends_inside
+        if steps
+        and parse_path(path) == steps
+        and path.endswith(EVERY) <= ends_inside
+        and config.reaches(path)
     ]
     return found[-1] if found else None
 
 
-def add_paths(schema: pa.Schema, wanted: Iterable[str]) -> list[str]:
+def add_paths(schema: pa.Schema, wanted: Iterable[str], config: SourceConfig) -> list[str]:
     """Return the names of the columns, with the wanted paths that lead somewhere; or, if one does not,
-    with all paths that there are."""
+    with all paths that could be meant."""
     names = list(schema.names)
     for name in dict.fromkeys(wanted):
         if name in names or not is_path(name):
             continue
-        if find_type(schema, name) is None:
-            names += [path for path, _ in list_paths(schema) if path not in names]
+        if find_type(schema, name, config) is None:
+            is_url = name == config.url_source
+            paths = [path for path, _ in list_paths(schema) if is_url or config.reaches(path)]
+            names += [path for path in paths if path not in names]
         else:
             names.append(name)
     return names

@@ -39,9 +39,8 @@ def inspect_file(
 def check_schema(schema: pa.Schema, config: SourceConfig, url: str) -> None:
     """Refuse a file that lacks a wanted column or path."""
     wanted = [column.source for column in list_read_columns(config)]
-    check_columns(
-        add_paths(schema, wanted), config, url, lambda: (path for path, _ in list_paths(schema))
-    )
+    there = add_paths(schema, wanted, config)
+    check_columns(there, config, url, lambda: (path for path, _ in list_paths(schema)))
 
 
 def find_footer(tail: bytes) -> bytes | None:
@@ -72,7 +71,7 @@ def read_footer(file: InputFile, config: SourceConfig) -> Footer:
         sources = {name: config.name_in_files(name) for name in config.additional_columns}
         kept = pa.schema(
             [
-                (name, find_type(schema, source) or folders[source])
+                (name, find_type(schema, source, config) or folders[source])
                 for name, source in sources.items()
             ]
         )

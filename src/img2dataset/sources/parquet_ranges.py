@@ -19,6 +19,7 @@ from img2dataset.sources.nested_columns import list_roots
 from img2dataset.sources.opening import open_file_system, translate_errors
 from img2dataset.sources.partitions import parse_partitions
 from img2dataset.sources.tables import normalise
+from img2dataset.sources.view_types import make_plain_columns
 from img2dataset.storage.failures import one_line
 from img2dataset.storage.file_systems import is_local
 
@@ -69,7 +70,7 @@ class RangeReader:
             self._seek(start)
         for _ in self._next_rows(start - self._position):
             pass
-        return pa.concat_tables(self._next_rows(length))
+        return make_plain_columns(pa.concat_tables(self._next_rows(length)))
 
     def _starts_of_row_groups(self) -> list[int]:
         """List the first row of each row group, then the number of rows."""

@@ -26,6 +26,7 @@ from img2dataset.sources.reading import Reading
 from img2dataset.sources.row_filter import can_match, read_ranges
 from img2dataset.sources.tables import select_columns
 from img2dataset.sources.types import find_common_type
+from img2dataset.sources.view_types import make_plain_columns
 
 GroupTest = Callable[[Any], bool]
 """Takes the metadata of a row group; false if none of its rows is wanted."""
@@ -77,7 +78,7 @@ class ParquetReading:
             ):
                 done += batch.num_rows
                 self.position = size * done // metadata.num_rows
-                yield pa.Table.from_batches([batch])
+                yield make_plain_columns(pa.Table.from_batches([batch]))
 
 
 class ParquetFormat:

@@ -24,19 +24,19 @@ from img2dataset.options.where import (
     Operand,
     Or,
 )
-from img2dataset.sources.values import is_bytes, is_string_like
+from img2dataset.sources.comparisons import (
+    SIGNS,
+    compare_numbers,
+    compare_texts,
+    is_number,
+    keep_numbers,
+    make_plain,
+    make_scalar,
+)
+from img2dataset.sources.values import is_bytes
 
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 ZONE = r"(Z|:\d{2}[^:]*[+-]\d{2}(:?\d{2})?)$"
-SIGNS = {
-    "=": pc.equal,
-    "!=": pc.not_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-}
 BOOLEANS = {"true": True, "false": False}
 Columns = Mapping[str, pa.ChunkedArray]
 
@@ -69,11 +69,8 @@ def match_rows(condition: Condition, columns: Columns, rows: int) -> Any:
 def take_values(operand: Operand, columns: Columns, rows: int) -> Any:
     """The values of an operand in their plain type."""
     if isinstance(operand, Literal):
-        return pa.repeat(pa.scalar(operand.value), rows)
-    column = columns[operand.name]
-    if pa.types.is_dictionary(column.type):
-        return column.cast(column.type.value_type)
-    return column.cast(pa.string()) if is_string_like(column.type) else column
+        return make_plain(pa.repeat(make_scalar(operand.value), rows))
+    return make_plain(columns[operand.name])
 
 
 def take_texts(operand: Operand, columns: Columns, rows: int) -> Any:
@@ -88,15 +85,23 @@ def take_texts(operand: Operand, columns: Columns, rows: int) -> Any:
 def compare(sign: str, left: Operand, right: Operand, table: tuple[Columns, int]) -> Any:
     one, other = take_values(left, *table), take_values(right, *table)
     try:
+        if isinstance(left, Name) and isinstance(right, Name) and are_texts(one, other):
+            return compare_texts(sign, one, other)
         one, other = adapt_text(one, other.type), adapt_text(other, one.type)
         check_literal(left, one, (right, other.type))
         check_literal(right, other, (left, one.type))
+        if is_number(one.type) or is_number(other.type):
+            return compare_numbers(sign, one, other)
         return SIGNS[sign](one, other)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise ConditionTypeError(
             f"{describe(left)}, which holds {one.type}, cannot be compared with {describe(right)}, "
             f"which is {other.type}"
         ) from error
+
+
+def are_texts(*sides: Any) -> bool:
+    return all(pa.types.is_string(values.type) for values in sides)
 
 
 def check_literal(operand: Operand, values: Any, against: tuple[Operand, pa.DataType]) -> None:
@@ -120,17 +125,18 @@ def describe(operand: Operand) -> str:
 
 
 def adapt_text(values: Any, kind: pa.DataType) -> Any:
-    """Read texts as the type that they are compared with; what is none of it becomes null."""
+    """Read texts as the type that they are compared with; what is none of it becomes null.
+
+    Texts that are numbers stay texts: `compare_numbers` reads them.
+    """
     if not pa.types.is_string(values.type):
         return values
     if pa.types.is_boolean(kind):
         lower = pc.utf8_lower(pc.utf8_trim_whitespace(values))
         known = pc.is_in(lower, pa.array(list(BOOLEANS)))
         return pc.if_else(known, pc.equal(lower, "true"), pa.scalar(None, pa.bool_()))
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = pc.match_substring_regex(values, NUMBER)
-        texts = pc.if_else(numbers, pc.utf8_trim_whitespace(values), pa.scalar(None, pa.string()))
-        return pc.utf8_ltrim(texts, "+").cast(pa.float64())
+    if is_number(kind):
+        return keep_numbers(values)
     if pa.types.is_temporal(kind):
         return add_zone(values, kind).cast(kind)
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import count
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from img2dataset.sources.nested_columns import find_column
 from img2dataset.sources.row_tables import copy_table
 from img2dataset.sources.types import cast_column, find_common_type
 from img2dataset.sources.values import format_value, is_bytes, to_text
+from img2dataset.sources.view_types import make_plain_columns
 
 SHUFFLED_ROWS = 256
 """Rows of a table in memory that stay close to each other when it is shuffled."""
@@ -33,16 +34,20 @@ class TableSource:
 
     notices: tuple[str, ...] = ()
 
-    def __init__(self, name: str, table: pa.Table, config: SourceConfig) -> None:
+    def __init__(
+        self, name: str, table: pa.Table, config: SourceConfig, names: Sequence[str] | None = None
+    ) -> None:
+        """Make the source of a table; `names` are those of all columns, if it has not all."""
+        self._names = list(table.column_names if names is None else names)
         try:
-            check_columns(table.column_names, config, name)
+            check_columns(self._names, config, name)
         except BadListError as error:
             raise OptionError(str(error)) from error
         if table.num_rows == 0:
             raise OptionError(f"url_list has no rows: {name} is empty")
         self._config = config
-        self._names = table.column_names
-        self._table = table.select(dict.fromkeys(c.source for c in list_read_columns(config)))
+        wanted = dict.fromkeys(column.source for column in list_read_columns(config))
+        self._table = make_plain_columns(table.select(wanted))
         self._table = self._table.filter(find_matching(self._table, config))
         if self._table.num_rows == 0:
             raise OptionError(f"where is {config.where!r}: no row of {name} matches")
@@ -204,6 +209,12 @@ def clean_url(item: Any) -> str | None:
         return None
     text = item if isinstance(item, str) else str(item)
     return text.strip().encode("utf-8", "replace").decode()
+
+
+def make_frame_source(name: str, frame: Any, config: SourceConfig) -> TableSource:
+    """Make the source of a pandas DataFrame, of which only the wanted columns are converted."""
+    table = convert_frame(frame, config)
+    return TableSource(name, table, config, [str(each) for each in frame.columns])
 
 
 def convert_frame(frame: Any, config: SourceConfig) -> pa.Table:

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from img2dataset.sources.values import is_bytes, is_list, is_string_like, to_text
+from img2dataset.sources.view_types import find_plain_type
 
 
 def find_common_type(kinds: Iterable[pa.DataType]) -> pa.DataType:
     """Find the type that holds the values of all of `kinds`; string if there is no other.
 
     One type stays what it is, but for nulls, which no loader can add to anything: those are
-    nulls of a string.
+    nulls of a string; and for layouts that are made plain as the list is read.
     """
-    different = list({str(kind): kind for kind in kinds}.values())
+    different = list({str(kind): kind for kind in map(find_plain_type, kinds)}.values())
     found = different[0]
     for other in different[1:]:
         found = widen_type(found, other)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from img2dataset.errors import OptionError
 from img2dataset.records import URL
+from img2dataset.sources.columns import check_paths
 from img2dataset.sources.compression import Compression
 from img2dataset.sources.config import Source, SourceConfig
 from img2dataset.sources.limited import FirstRows
@@ -67,7 +68,7 @@ def make_memory_source(url_list: Any, config: SourceConfig, leave_out: LeaveOut)
 
     name = f"<{type(url_list).__name__}>"
     if is_frame(url_list):
-        return tables.TableSource(name, tables.convert_frame(url_list, config), config)
+        return tables.make_frame_source(name, url_list, config)
     if isinstance(url_list, pa.RecordBatch):
         return tables.TableSource(name, pa.Table.from_batches([url_list]), config)
     if isinstance(url_list, pa.Table):
@@ -135,6 +136,7 @@ def open_locations(locations: list[Any], config: SourceConfig, leave_out: LeaveO
     for location in locations:
         if not isinstance(location, str | PathLike):
             raise OptionError(f"url_list holds {location!r:.100}, which is no path or URL")
+    check_paths(config)
     module = import_format(config.base_format)
     if config.base_format == "folder":
         return cast("Source", module.open_files(module.find_folders(locations), config))

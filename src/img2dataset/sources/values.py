@@ -173,10 +173,6 @@ def convert_run_ends(array: pa.Array) -> Values:
     return to_plain_values(pc.run_end_decode(array))
 
 
-def convert_list_views(array: pa.Array) -> Values:
-    return convert_lists(array.cast(pa.list_(array.type.value_field)))
-
-
 def convert_structs(array: pa.Array) -> Values:
     names = [field.name for field in array.type]
     if not names:
@@ -213,7 +209,7 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Val
     (types.is_decimal, format_texts),
     (is_bytes, format_bytes_column),
     (is_list, convert_lists),
-    (is_list_view, convert_list_views),
+    (is_list_view, convert_lists),
     (types.is_map, convert_maps),
     (types.is_struct, convert_structs),
     (types.is_run_end_encoded, convert_run_ends),

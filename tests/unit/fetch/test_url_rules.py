@@ -6,10 +6,15 @@ import pytest
 from fsspec.registry import known_implementations
 
 from img2dataset.errors import OptionError, Reason, RowError
-from img2dataset.fetch.urls import UrlRules, make_refusal_label
+from img2dataset.fetch.urls import UrlRules
 from img2dataset.messages import find_reason
 from img2dataset.options import Options
-from img2dataset.options.url_schemes import NEVER_ALLOWED, SCHEMES_OF_SERVERS, WEB_SCHEMES
+from img2dataset.options.url_schemes import (
+    NEVER_ALLOWED,
+    SCHEMES_OF_SERVERS,
+    WEB_SCHEMES,
+    make_refusal_label,
+)
 
 STORES = {
     "abfs", "adl", "az", "box", "dbfs", "dropbox", "file", "gcs", "gdrive", "gs", "hf",

@@ -236,6 +236,13 @@ def test_the_likely_cause_names_what_to_look_into(reason: Reason, words: str) ->
     assert words in cause
 
 
+def test_the_likely_cause_names_the_schemes_that_were_allowed() -> None:
+    rows = tally(0, scheme_not_allowed=1)
+
+    assert "(URL scheme not allowed: http and https only)" in make_last_line(report(rows))
+    assert "not allowed: file only)" in make_last_line(report(rows, url_schemes=("file",)))
+
+
 def test_every_reason_has_advice() -> None:
     for reason in Reason:
         assert not find_likely_cause({reason.value: 1}, {}).endswith(": "), reason

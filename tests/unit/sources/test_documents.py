@@ -190,3 +190,44 @@ def test_a_renamed_index_of_the_documents_keeps_its_values(
     rows = fields_in(url_list, wanted)
 
     assert [(row["own"], row["document_index"]) for row in rows] == [(70, 0), (71, 1)]
+
+
+LISTS = [{"url": "http://a/0", "c": ["x"], "d": [{"x": 1}], "i": [{"u": "http://a/1", "t": ["p"]}]}]
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+@pytest.mark.parametrize("url_col", ["url", "i[*].u"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"caption_col": "c[*]"}, {"save_additional_columns": ["c[*]"]}, {"where": '"c[*]" > 3'},
+        {"caption_col": "d[*].x"}, {"caption_col": "i[*].t[*]"},
+    ],
+)  # fmt: skip
+def test_a_column_of_several_values_a_row_is_refused_before_work(
+    input_format: str, url_col: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    url_list = write(tmp_path / f"a.{input_format}", content(LISTS, input_format))
+
+    with pytest.raises(OptionError, match="into the elements of a list only if url_col does"):
+        open_source(url_list, reading(input_format, url_col, **options))
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+@pytest.mark.parametrize("url_col", ["url", "i[*].u"])
+@pytest.mark.parametrize("column", ["c.x", "d.x"])
+def test_paths_that_no_column_can_be_are_not_proposed(
+    input_format: str, url_col: str, column: str, tmp_path: Path
+) -> None:
+    url_list = write(tmp_path / f"a.{input_format}", content(LISTS, input_format))
+
+    with pytest.raises(OptionError, match=f"'{column}': .* has no such column") as caught:
+        open_source(url_list, reading(input_format, url_col, caption_col=column))
+    assert "c[*]" not in str(caught.value)
+    assert "d[*]" not in str(caught.value)
+
+
+def test_a_name_of_csv_may_look_like_a_path(tmp_path: Path) -> None:
+    url_list = write(tmp_path / "a.csv", "url,c[*]\nhttp://a/0,x\n")
+
+    assert fields_in(url_list, reading("csv", "url", caption_col="c[*]"))[0]["caption"] == "x"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from img2dataset.errors import OptionError
 from img2dataset.options import Options
 from img2dataset.options.star import expand_star
+from img2dataset.run.all_columns import name_all_columns
 from img2dataset.sources import SourceConfig, open_source
 from tests.unit.sources.lists import content, fields_in, write
 
@@ -47,10 +49,12 @@ def test_reserved_names_are_kept_under_others(input_format: str, tmp_path: Path)
     }  # fmt: skip
 
 
-def test_two_columns_may_change_their_names(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "url,link\nno,http://a/1\n")
+@pytest.mark.parametrize("input_format", ["csv", "jsonl", "json", "parquet"])
+def test_two_columns_may_change_their_names(input_format: str, tmp_path: Path) -> None:
+    records = [{"url": "no", "link": "http://a/1"}]
+    path = write(tmp_path / f"a.{input_format}", content(records, input_format))
 
-    fields = fields_in(path, reading("csv", rename_columns=["url=link", "link=url"]))
+    fields = fields_in(path, reading(input_format, rename_columns=["url=link", "link=url"]))
 
     assert fields == [{"url": "http://a/1"}]
 
@@ -122,3 +126,43 @@ def test_all_names_are_those_of_the_list_also_late_ones(input_format: str, tmp_p
     path = write(tmp_path / f"a.{input_format}", content(records, input_format))
 
     assert open_source(path, reading(input_format)).all_names() == names
+
+
+@pytest.mark.parametrize("make", [pa.table, pd.DataFrame])
+@pytest.mark.parametrize("renames", [None, ["status=st"]])
+@pytest.mark.parametrize("where", [None, "n > 1"])
+def test_a_star_is_all_columns_of_what_is_in_memory(
+    make: Any, renames: list[str] | None, where: str | None
+) -> None:
+    url_list = make({"url": ["http://a/1", "http://a/2"], "n": [1, 2], "status": ["x", "y"]})
+    options = Options(
+        url_list, input_format="parquet", save_additional_columns=["*"], rename_columns=renames,
+        where=where,
+    )  # fmt: skip
+
+    named, _ = name_all_columns(options, url_list, lambda _: False)
+
+    assert fields_in(url_list, SourceConfig.of(named))[-1] == {
+        "n": 2, "st" if renames else "list_status": "y", "url": "http://a/2",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("input_format", ["csv", "tsv", "jsonl", "json", "parquet"])
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_a_condition_takes_the_new_names(
+    input_format: str,
+    tmp_path: Path,
+    *,
+    in_folder: bool,
+) -> None:
+    records = [{"url": "http://a/1", "width": 500}, {"url": "http://a/2", "width": 600}]
+    old = "year" if in_folder else "width"
+    for year in (500, 600) if in_folder else (500,):
+        folder = tmp_path / "list" / (f"year={year}" if in_folder else "")
+        folder.mkdir(parents=True)
+        write(folder / f"a.{input_format}", content(records, input_format))
+    wanted = reading(input_format, rename_columns=[f"{old}=list_width"], where="list_width >= 512")
+
+    assert fields_in(str(tmp_path / "list"), wanted) == [
+        {"url": "http://a/1"}, {"url": "http://a/2"},
+    ][0 if in_folder else 1:]  # fmt: skip

@@ -85,6 +85,9 @@ def test_a_url_of_the_list_itself_is_kept_under_another_name(tmp_path: Path) -> 
         ("https://host/{a!r}", "names of columns in braces"),
         ("https://host/{a:3}", "names of columns in braces"),
         ("host/{a}", "names of columns in braces"),
+        ("s3://bucket/{a}", "not allow s3: url_schemes=http,https,s3 does"),
+        ("File:///data/{a}", "not allow file: url_schemes=http,https,file does"),
+        ("/data/{a}", "not allow file: url_schemes=http,https,file does"),
         ("", "names of columns in braces"),
     ],
 )
@@ -104,6 +107,17 @@ def test_a_template_that_does_not_fit_the_list_is_refused_before_work(
     with pytest.raises(OptionError, match=r"it makes no URL, but 'a/7'") as two:
         open_source(path, reading(input_format, "{name}/{photo_id}"))
     assert "\n" not in f"{one.value}{two.value}"
+
+
+@pytest.mark.parametrize("start", ["s3://bucket/", "file:///data/", "/data/", "HTTPS://a/"])
+def test_a_template_may_make_urls_of_the_schemes_that_are_allowed(
+    start: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.csv", "id\n7\n")
+
+    config = reading("csv", start + "{id}.jpg", url_schemes=["s3", "file", "https"])
+
+    assert urls_in(path, config) == [f"{start}7.jpg"]
 
 
 def test_a_template_goes_with_no_url_col_and_not_with_txt() -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from img2dataset.errors import OptionError
+from img2dataset.errors import OptionError, SourceError
 from img2dataset.options import Options
 from img2dataset.sources import SourceConfig, open_source
 from tests.quick import few_quick
@@ -122,7 +122,9 @@ def test_only_row_groups_that_can_match_are_read(
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("", "a column or a value is expected at the end"),
+        ("", "it must be a condition such as similarity > 0.3 AND width >= 512$"),
+        ("n = NULL", "but = NULL is true of no row: write IS NULL"),
+        ("n > 1 OR NULL <> n", "but <> NULL is true of no row: write IS NULL"),
         ("n >", "a column or a value is expected at the end"),
         ("n 5", "a comparison such as > is expected before '5'"),
         ("n > 5 m > 2", "AND or OR is expected before 'm'"),
@@ -199,3 +201,114 @@ def test_a_condition_takes_the_old_name_of_a_column_with_a_prefix(
     )  # fmt: skip
 
     assert [row["list_width"] for row in fields_in(url_list, wanted)] == [2]
+
+
+PAIRS: list[tuple[Any, Any]] = [
+    (2.0, 100), (9, 10), (200, 100), (None, 100), (2**53 + 1, 2**53), (-3, 1e-7), ("b", "10"),
+    ("b", "a"), (2**64, 2**64 - 1),
+]  # fmt: skip
+"""Of rows 0 to 8."""
+
+
+@pytest.mark.parametrize("input_format", ["csv", "tsv", "json", "jsonl"])
+def test_two_columns_are_compared_as_numbers_in_the_rows_that_have_them(
+    input_format: str, tmp_path: Path
+) -> None:
+    records = [{"url": f"http://a/{number}", "a": a, "b": b} for number, (a, b) in enumerate(PAIRS)]
+    path = write(tmp_path / f"a.{input_format}", content(records, input_format))
+
+    assert found(path, reading(input_format, "a < b")) == "015"
+    assert found(path, reading(input_format, "a > b")) == "24678"
+    assert found(path, reading(input_format, "a != b")) == "01245678"
+
+
+def test_numbers_of_text_columns_in_parquet_are_compared_as_those_of_csv(tmp_path: Path) -> None:
+    records = [
+        {"url": "http://a/0", "a": "9", "b": "10"},
+        {"url": "http://a/1", "a": "x", "b": "y"},
+    ]
+    path = write(tmp_path / "a.parquet", content(records, "parquet"))
+
+    assert found(path, reading("parquet", "a < b")) == "01"
+    # long hex digests that are exponents too are no numbers
+    digests = [{"url": "http://a/0", "a": "0e462097", "b": "0e830400"}]
+    path = write(tmp_path / "b.parquet", content(digests, "parquet"))
+    assert found(path, reading("parquet", "a != b")) == "0"
+
+
+IDS = [{"url": f"http://a/{n}", "id": 1744000000000000006 + n, "h": n / 2} for n in range(3)]
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+def test_ids_of_64_bits_are_compared_exactly(input_format: str, tmp_path: Path) -> None:
+    read_as = "parquet" if input_format in ("table", "frame") else input_format
+    url_list: Any = write(tmp_path / f"a.{read_as}", content(IDS, read_as))
+    if input_format == "table":
+        url_list = pa.Table.from_pylist(IDS)
+    if input_format == "frame":
+        url_list = pd.DataFrame(IDS)
+
+    def rows(where: str) -> str:
+        return found(url_list, reading(read_as, where))
+
+    assert rows("id = 1744000000000000007") == "1"
+    assert rows("id > '1744000000000000007'") == "2"
+    assert rows("id > 1.5") == rows("id > h") == rows("id < 1e300") == "012"
+    assert rows("id < 18446744073709551616 AND id > -1e20") == "012"
+    assert rows(f"id < 1{'0' * 400} AND id > -{'9' * 50}") == "012"
+
+
+@pytest.mark.parametrize("kind", [pa.uint64(), pa.decimal128(38, 18), pa.float16()])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_numbers_of_all_types_are_compared(
+    kind: pa.DataType,
+    tmp_path: Path,
+    *,
+    is_file: bool,
+) -> None:
+    table = pa.table({
+        "url": [f"http://a/{number}" for number in range(3)],
+        "u": pa.array([0, 2, None]).cast(kind), "n": pa.array([-1, 5, 5]),
+    })  # fmt: skip
+    url_list: Any = table
+    if is_file:
+        url_list = str(tmp_path / "a.parquet")
+        pq.write_table(table, url_list)
+
+    def rows(where: str) -> str:
+        return found(url_list, reading("parquet", where))
+
+    assert (
+        rows("u > -1") == rows("u < 9223372036854775808") == rows("u < 99999999999999999") == "01"
+    )
+    assert rows("u > n") == "0"
+    assert rows("u > 1.25") == rows("u = 2") == rows("u >= '2'") == "1"
+
+
+def test_large_numbers_may_come_in_later_row_groups(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    numbers = pa.array([1, 2**63, 5, 2**64 - 1], pa.uint64())
+    table = pa.table({"url": [f"http://a/{n}" for n in range(4)], "h": numbers})
+    pq.write_table(table, path, row_group_size=1)
+
+    assert found(str(path), reading("parquet", "h > 3")) == "123"
+    assert found(str(path), reading("parquet", "h > 9223372036854775808")) == "3"
+
+
+def test_a_later_file_whose_type_cannot_be_compared_ends_the_run_in_one_line(
+    tmp_path: Path,
+) -> None:
+    for number, value in enumerate([1, [1]]):
+        records = [{"url": "http://a", "n": value}]
+        write(tmp_path / f"{number}.parquet", content(records, "parquet"))
+
+    with pytest.raises(SourceError, match=r"where is 'n > 0': 'n', which holds list.* cannot be"):
+        shards_of(str(tmp_path), reading("parquet", "n > 0"))
+
+
+@pytest.mark.parametrize("input_format", ["csv", "tsv"])
+def test_a_blank_cell_is_an_empty_text(input_format: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"a.{input_format}", content(RECORDS, input_format))
+
+    assert found(path, reading(input_format, "rest <> ''")) == "0234"
+    assert found(path, reading(input_format, "rest IS NOT NULL")) == "01234"
