@@ -195,8 +195,10 @@ class RunProgress:
         tally = sum(self._partial.values(), self._stored)
         account = sum(self._partial_accounts.values(), self._account)
         elapsed = monotonic() - self._began
-        resting = self._rests.left(monotonic())
         left = None if rows_total is None else rows_total - self._rows_skipped - tally.count
+        # what a worker said of its hosts is older than the end of the last row
+        all_done = left == 0 and not estimated
+        resting = () if all_done else self._rests.left(monotonic())
         return Progress(
             tally=tally,
             elapsed=elapsed,
@@ -307,6 +309,7 @@ class RunProgress:
             account=self._account,
             bottleneck=self._find_bottleneck(self._account, duration),
         )
+        self._rests = RestingHosts()  # nobody waits any more
         progress = self.progress()
         for reporter in self._reporters:
             reporter.finished(report, progress)

@@ -19,7 +19,7 @@ from img2dataset.report import Progress, Report
 from img2dataset.run.main import run
 from img2dataset.run.preflight import find_unshared_limits
 from img2dataset.storage.folder import Folder
-from img2dataset.tally import ShardResult, Tally
+from img2dataset.tally import RestingHost, ShardResult, Tally
 
 
 class Elsewhere:
@@ -129,13 +129,18 @@ class Interrupted:
 
 
 class Told:
-    """A reporter that keeps the report."""
+    """A reporter that keeps the report, and what it was told of progress."""
 
     def __init__(self) -> None:
         self.report: Report | None = None
+        self.seen: list[Progress] = []
 
-    def finished(self, report: Report, _: Progress) -> None:
+    def progress(self, progress: Progress) -> None:
+        self.seen.append(progress)
+
+    def finished(self, report: Report, progress: Progress) -> None:
         self.report = report
+        self.seen.append(progress)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None
@@ -167,6 +172,41 @@ def test_what_an_interrupted_run_says_of_its_shards_is_true(
     assert told.report is not None
     assert told.report.shards_not_done == ("00002",), "the others were not begun, or are done"
     assert told.report.retry_interrupted == ("00000",)
+
+
+class Resting:
+    """Workers whose host rests, as far as they said, when the rows are done."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    @contextmanager
+    def start(self, _: Work) -> Iterator[Resting]:
+        yield self
+
+    def describe_pool(self) -> WorkerPool:
+        return WorkerPool(1)
+
+    def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+        del job
+        (shard,) = shards
+        for count in (0, self._rows):
+            resting = () if count else (RestingHost("http://a", 3, 60.0),)
+            handle(ShardsCounted({shard.id: Tally(Counter(success=count))}, resting))
+        handle(None)
+        return {shard.id: "it ended"}
+
+
+@pytest.mark.parametrize(("rows", "rests_before"), [(4, False), (3, True)])
+def test_at_the_end_no_host_rests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, *, rests_before: bool
+) -> None:
+    monkeypatch.setattr("img2dataset.run.main.find_distributor", lambda _: Resting(rows).start)
+    told = Told()
+    urls = [f"http://a/{n}.jpg" for n in range(4)]
+    run(Options(urls, output_folder=str(tmp_path / "out")), [told])
+
+    assert [bool(progress.resting) for progress in told.seen] == [rests_before, False]
 
 
 def test_workers_elsewhere_are_told_absolute_paths_and_their_share(
