@@ -525,7 +525,9 @@ def test_the_command_says_lines_and_a_last_one_and_exits_accordingly(
     assert main(["verify", "--deep", "out"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "00001: tar: cut short"
-    assert lines[-1].startswith("not whole: 1 broken; of 3 shards, 10 rows, ")
+    assert lines[-1].startswith(
+        "not whole: 1 broken; of 3 shards, 10 rows, 5 images (of whole shards) in out; "
+    )
 
     assert main(["verify", "--output-folder=out", "--repair"]) == 1
     assert "removed" in capsys.readouterr().out
