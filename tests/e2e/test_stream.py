@@ -456,7 +456,7 @@ def test_a_stream_is_resumed_where_it_was(site: Site) -> None:
 def test_a_state_may_be_loaded_after_one_was_asked_for(site: Site) -> None:
     urls = images(site, 4)
 
-    async def resume(state: dict[str, Any]) -> list[str]:
+    async def resume(state: dict[str, Any]) -> list[str | None]:
         async with astream(urls) as samples:
             assert samples.state_dict()["done"] == []
             samples.load_state_dict(state)
