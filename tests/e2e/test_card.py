@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -251,6 +252,28 @@ def test_the_command_writes_the_card_of_what_is_there(
     assert main(["card", "--deep", str(tmp_path)]) == 2
     assert main(["card", "--help"]) == 0
     assert "img2dataset card OUTPUT_FOLDER" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["webdataset", "b [1]"])
+def test_the_code_of_the_card_finds_the_folder_whatever_its_name_is(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run(site, tmp_path, output_folder=str(tmp_path / name))
+    monkeypatch.chdir(tmp_path)
+    readme = Path(name, "README.md").read_text()
+
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    folders = [
+        (ast.literal_eval(line.removeprefix("folder = ")), "/[0-9]*." in block)
+        for block in blocks
+        for line in block.split("\n")
+        if line.startswith("folder = ")
+    ]
+    assert len(folders) == len(blocks) > 2
+    for folder, is_pattern in folders:
+        assert folder.startswith("./")  # else `datasets` may take it for one of its loaders
+        assert list(Path().glob(folder) if is_pattern else Path(folder).iterdir())
 
 
 @pytest.mark.slow

@@ -158,10 +158,15 @@ def test_a_damaged_tar_is_named_and_has_no_index(
     tar = folder / "00002.tar"
     tar.write_bytes(tar.read_bytes()[:1000])
 
-    assert main(["index", str(folder), "--indexes=dali,energon"]) == 1
+    assert main(["index", str(folder), "--indexes=dali,energon,wids"]) == 1
 
-    assert "00002: tar: cut short" in capsys.readouterr().out
+    problem, summary = capsys.readouterr().out.splitlines()  # it does not advise itself
+    assert problem.startswith("00002: tar: cut short")
+    assert "of 2 shards with 3 samples" in summary
+    assert summary.endswith("; 1 shard damaged")
     assert not list(folder.glob("00002*idx"))
+    assert read(folder, "sizes.json") == {"00000.tar": 3, "00001.tar": 0}
+    assert [each["url"] for each in read(folder, "wids.json")["shardlist"]] == ["00000.tar"]
     assert (folder / "00000.idx").read_bytes() == dali(folder / "00000.tar")
     assert not (folder / ".nv-meta/.info.json").exists()
 

@@ -454,6 +454,24 @@ def test_a_stream_is_resumed_where_it_was(site: Site) -> None:
     assert set(first + second + third) >= set(urls[:-1])
 
 
+def test_a_state_may_be_loaded_after_one_was_asked_for(site: Site) -> None:
+    urls = images(site, 4)
+
+    async def resume(state: dict[str, Any]) -> list[str | None]:
+        async with astream(urls) as samples:
+            assert samples.state_dict()["done"] == []
+            samples.load_state_dict(state)
+            return [sample.url async for sample in samples]
+
+    with stream(urls, ordered=True) as samples:
+        state = samples.state_dict()
+        samples.load_state_dict({**state, "done": [[0, 3]]})
+        samples.load_state_dict({**state, "done": [[0, 1]]})  # the last one counts
+        assert samples.state_dict()["done"] == [[0, 1]]
+        assert [sample.url for sample in samples] == urls[1:]
+    assert asyncio.run(resume({**state, "done": [[1, 4]]})) == urls[:1]
+
+
 def test_a_state_of_another_list_is_refused(site: Site) -> None:
     urls = images(site, 4)
     with stream(urls) as samples:
@@ -468,8 +486,10 @@ def test_a_state_of_another_list_is_refused(site: Site) -> None:
             other.load_state_dict(state)
         assert "\n" not in str(caught.value)
     with stream(urls) as samples:
-        with pytest.raises(OptionError, match="not one that state_dict"):
-            samples.load_state_dict({"done": 3})
+        wrong: Any
+        for wrong in ({"done": 3}, None):
+            with pytest.raises(OptionError, match="not one that state_dict"):
+                samples.load_state_dict(wrong)
         samples.load_state_dict(state)
         assert isinstance(samples, Stream)
         assert len(list(samples)) == 3

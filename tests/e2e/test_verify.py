@@ -316,6 +316,28 @@ def test_a_whole_dataset_is_whole(
     assert (found.shards, found.rows, found.images, found.exit_code) == (3, ROWS, 8, 0)
 
 
+@pytest.mark.slow
+@every_format
+def test_columns_of_a_list_may_be_bytes_or_be_called_as_images_are(
+    site: Site, tmp_path: Path, output_format: Any
+) -> None:
+    rows = [{"url": site.url("/exif/1.jpg"), "png": "a text", "raw": b"\xff\x00"}] * 2
+    names = ["png", "raw"]
+    if output_format in ("webdataset", "files"):  # the others keep the name for the images
+        rows, names = [{**row, "jpg": "another"} for row in rows], ["jpg", *names]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "list.parquet")
+    report = download(
+        str(tmp_path / "list.parquet"), output_folder=str(tmp_path / "out"),
+        output_format=output_format, input_format="parquet", save_additional_columns=names,
+    )  # fmt: skip
+
+    assert lines_of(tmp_path / "out") == []
+    assert verify(str(tmp_path / "out"), deep=True).whole
+    stored = [{name: row[name] for name in ("url", *names)} for row in report.rows()]
+    kept = [] if output_format == "dummy" else rows
+    assert stored == [{name: row[name] for name in ("url", *names)} for row in kept]
+
+
 @pytest.mark.parametrize(("output_format", "damage", "said", "deep"), CASES)
 def test_what_is_damaged_is_said_in_a_line_of_its_shard(
     dataset: Callable[..., Path],
@@ -506,7 +528,9 @@ def test_the_command_says_lines_and_a_last_one_and_exits_accordingly(
     assert main(["verify", "--deep", "out"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "00001: tar: cut short"
-    assert lines[-1].startswith("not whole: 1 broken; of 3 shards, 10 rows, ")
+    assert lines[-1].startswith(
+        "not whole: 1 broken; of 3 shards, 10 rows, 5 images (of whole shards) in out; "
+    )
 
     assert main(["verify", "--output-folder=out", "--repair"]) == 1
     assert "removed" in capsys.readouterr().out

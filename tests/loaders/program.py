@@ -6,6 +6,7 @@ A process of its own: these libraries take seconds to import, and start threads.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -99,16 +100,32 @@ def load_croissant(folder: Path, found: Found) -> None:
 
     def load() -> Found:
         described = mlcroissant.Dataset(str(folder / "croissant.json"))
+        noted = Noted(logging.WARNING)
+        logging.getLogger().addHandler(noted)
         records = list(described.records("samples"))
+        logging.getLogger().removeHandler(noted)
         images = [each.get("samples/image", each.get("samples/jpg")) for each in records]
         return {
             "errors": sorted(described.metadata.ctx.issues.errors),
             "warnings": sorted(described.metadata.ctx.issues.warnings),
+            "logged": noted.texts,
             "records": len(records),
             "images": sum(image is not None for image in images),
         }
 
     attempt(found, "mlcroissant", load)
+
+
+class Noted(logging.Handler):
+    """Keeps what is logged, but the summary of warnings, which `issues` has."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "root":
+            self.texts.append(record.getMessage())
 
 
 def attempt(found: Found, name: str, load: Callable[[], Any]) -> None:

@@ -129,6 +129,7 @@ def test_mlcroissant_validates_and_loads(found: dict[str, Found], output_format:
     assert isinstance(loaded, dict), loaded
     assert loaded["errors"] == []
     assert len(loaded["warnings"]) == 1, "how to cite a dataset is not for us to say"
+    assert loaded["logged"] == []
     assert loaded["records"] == (ROWS + ADDED if output_format in WITH_FAILURES else IMAGES)
     assert loaded["images"] == (0 if output_format == "tfrecord" else IMAGES)
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.dataset.plan import STATS
 from img2dataset.errors import RunError, Status
-from img2dataset.formats.image_column import holds_images
+from img2dataset.formats.image_column import find_image_column
 from img2dataset.storage.checked_file import open_checked
 from img2dataset.storage.folder import Folder
 
@@ -41,7 +41,8 @@ def stored_rows(output_folder: str, *, failures_only: bool = False) -> Iterator[
 def rows_of_shard(folder: Folder, name: str, *, failures_only: bool) -> Iterator[dict[str, Any]]:
     with open_checked(folder, f"{name}.parquet") as file:
         parquet = pq.ParquetFile(file)
-        columns = [each.name for each in parquet.schema_arrow if not holds_images(each.type)]
+        schema = parquet.schema_arrow
+        columns = [name for name in schema.names if name != find_image_column(schema)]
         for batch in parquet.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
             yield from (only_failures(batch) if failures_only else batch).to_pylist()
 

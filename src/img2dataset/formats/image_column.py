@@ -40,6 +40,14 @@ def holds_images(kind: pa.DataType) -> bool:
     return bool(types.is_binary(kind) or kind.equals(IMAGE_STRUCT))
 
 
+def find_image_column(schema: pa.Schema) -> str | None:
+    """Return the name of the column with the images; None if they are in another file.
+
+    It is the last one: a column of the list may have any name and type, but stands before the key.
+    """
+    return schema.names[-1] if len(schema) and holds_images(schema.field(-1).type) else None
+
+
 def is_hub_layout(schema: pa.Schema) -> bool:
     """True if the last column, the one with the images, is an Image of the Hub."""
     return len(schema) > 0 and bool(schema.field(-1).type.equals(IMAGE_STRUCT))

@@ -110,7 +110,7 @@ def list_fields(contents: Contents) -> Iterator[dict[str, Any]]:
     image = contents.encode_format
     taken: set[str] = set()
     if contents.output_format in ("webdataset", "files"):
-        yield make_key(image)
+        yield make_key()
         yield make_field("image", "sc:ImageObject", "images", {"fileProperty": "content"})
         taken = {"key", "image"}
     for column in contents.schema:
@@ -128,9 +128,10 @@ def list_fields(contents: Contents) -> Iterator[dict[str, Any]]:
         taken.add(name)
 
 
-def make_key(image: str) -> dict[str, Any]:
+def make_key() -> dict[str, Any]:
     field = make_field("key", "sc:Text", "images", {"fileProperty": "filename"})
-    field["source"]["transform"] = {"regex": rf"([^\/]*)\.{image}"}
+    # mlcroissant applies it to the keys of the tables too, and warns of each that it does not match
+    field["source"]["transform"] = {"regex": r"([^\/.]*)"}
     field["references"] = {"fileSet": {"@id": "tables"}, "extract": {"column": "key"}}
     return field
 

@@ -11,7 +11,7 @@ class Indexed:
 
     output_folder: str
     shards: int
-    """Tars of shards that are done."""
+    """Tars of shards that are done, without damaged ones."""
     samples: int
     """In all of them."""
     indexes: tuple[str, ...]

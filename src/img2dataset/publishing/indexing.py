@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from img2dataset.dataset import replace as journal
@@ -92,14 +93,15 @@ def check_indexable(folder: Folder, contents: Contents) -> None:
 
 def write_indexes(folder: Folder, contents: Contents, kinds: Collection[str], say: Say) -> Indexed:
     """Write the index files of all shards, then those of the whole folder."""
-    written, damaged = 0, []
+    written = 0
+    damaged: dict[str, str] = {}  # name of a shard -> why it cannot be indexed
     with open_database(folder, contents, kinds) as database:
         read_all = database is not None
         for shard in index_shards(folder, list_tars(contents), kinds, read_all=read_all):
             written += len(shard.written)
             if shard.problem is not None:
-                damaged.append(f"{shard.name}: {shard.problem}")
-                say(damaged[-1])
+                damaged[shard.name] = shard.problem
+                say(f"{shard.name}: {shard.problem}")
             elif database is not None and shard.contents is not None:
                 database.add(shard.contents)
         if database is not None and damaged:
@@ -107,16 +109,17 @@ def write_indexes(folder: Folder, contents: Contents, kinds: Collection[str], sa
     if database is not None and not damaged:
         folder.write(energon.UUID, energon.make_uuid(contents))  # says of which tars it is
     with hold_publish_lock(folder):
-        for line in write_folder_files(folder, kinds):
+        for line in write_folder_files(folder, kinds, damaged):
             say(line)
     folder.clear_parts()
+    whole = list_tars(leave_out(contents, damaged))
     return Indexed(
         output_folder=folder.url,
-        shards=len(list_tars(contents)),
-        samples=sum(shard.successes for shard in list_tars(contents)),
+        shards=len(whole),
+        samples=sum(shard.successes for shard in whole),
         indexes=tuple(kinds),
         written=written,
-        damaged=tuple(damaged),
+        damaged=tuple(f"{name}: {problem}" for name, problem in damaged.items()),
     )
 
 
@@ -129,14 +132,24 @@ def open_database(
     return build_database(folder)
 
 
-def write_folder_files(folder: Folder, kinds: Collection[str]) -> list[str]:
-    """Write the index files of the whole folder; return notices."""
+def leave_out(contents: Contents, damaged: Collection[str]) -> Contents:
+    """Return the contents without the shards of these names."""
+    shards = tuple(shard for shard in contents.shards if shard.name not in damaged)
+    return replace(contents, shards=shards)
+
+
+def write_folder_files(
+    folder: Folder, kinds: Collection[str], damaged: Collection[str]
+) -> list[str]:
+    """Write the index files of the whole folder, without its damaged shards; return notices."""
     contents = read_contents(folder)  # with the files that were written
+    whole = leave_out(contents, damaged)
     config = PublishConfig(index_kinds=tuple(kinds))
     notices: list[str] = []
     for each in INDEX_FILES:
+        # by all shards: Energon has no files while one of them lacks its index
         if each.is_wanted(contents, config):
-            notices += each.write(folder, contents)
+            notices += each.write(folder, whole)
         else:
             each.retract(folder)
     return notices

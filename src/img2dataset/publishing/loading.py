@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from glob import escape
 from textwrap import dedent
 
 from img2dataset.publishing.contents import Contents
 
-TABLES = "[0-9]*.parquet"
+FIRST_DIGIT = "[0-9]"
+TABLES = f"{FIRST_DIGIT}*.parquet"
 """Glob pattern of the shards' tables."""
 
 
@@ -31,10 +33,12 @@ def list_examples(contents: Contents, name: str) -> list[Example]:
 
 
 def add_folder(code: str, name: str) -> str:
-    """Add the folder's name after the imports."""
+    """Add the path of the folder after the imports; where files are found by a pattern, as one."""
     lines = code.split("\n")
     first = max(i for i, line in enumerate(lines) if line.startswith(("import ", "from ")))
-    return "\n".join([*lines[: first + 2], f"folder = {name!r}", *lines[first + 2 :]])
+    # with the dot it is a folder to `datasets`, whose loaders have names too: webdataset, json, ...
+    path = f"./{escape(name) if FIRST_DIGIT in code else name}"
+    return "\n".join([*lines[: first + 2], f"folder = {path!r}", *lines[first + 2 :]])
 
 
 def example(title: str, code: str) -> Example:
@@ -58,7 +62,7 @@ def load_tars(contents: Contents) -> list[Example]:
 
             import webdataset
 
-            shards = sorted(glob(f"{{folder}}/[0-9]*.tar"))
+            shards = sorted(glob(f"{{folder}}/{FIRST_DIGIT}*.tar"))
             dataset = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False)
             for image, {what} in dataset.decode("pil").to_tuple({names}):
                 print(image.size, {what})
@@ -69,7 +73,7 @@ def load_tars(contents: Contents) -> list[Example]:
             import webdataset
             from torch.utils.data import DataLoader
 
-            shards = sorted(glob(f"{{folder}}/[0-9]*.tar"))
+            shards = sorted(glob(f"{{folder}}/{FIRST_DIGIT}*.tar"))
             dataset = webdataset.WebDataset(shards, shardshuffle=False, empty_check=False)
             samples = dataset.decode("torchrgb").to_tuple({names})
             # images of one size can be batched: batch_size=64
@@ -167,7 +171,7 @@ def load_records(contents: Contents) -> list[Example]:
             from PIL import Image
             from tfrecord import tfrecord_loader
 
-            for shard in sorted(glob(f"{{folder}}/[0-9]*.tfrecord")):
+            for shard in sorted(glob(f"{{folder}}/{FIRST_DIGIT}*.tfrecord")):
                 for sample in tfrecord_loader(shard, None, {{"{image}": "byte", "key": "byte"}}):
                     image, key = Image.open(io.BytesIO(sample["{image}"])), bytes(sample["key"])
         """),

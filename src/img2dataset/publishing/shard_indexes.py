@@ -77,15 +77,23 @@ def index_shard(
             ShardFiles(folder, shard.name), with_sizes=IndexKind.WEBSHART in wrong
         )
     except DamagedError as error:
-        return IndexedShard(shard.name, problem=str(error))
+        return give_up(folder, shard, kinds, str(error))
     found = sum(1 for _ in contents.samples())
     if found != shard.successes:
         problem = f"tar: {found} samples, the stats say {shard.successes}"
-        return IndexedShard(shard.name, problem=problem)
+        return give_up(folder, shard, kinds, problem)
     built = build_indexes(contents, wrong)
     for suffix, data in built.items():
         folder.write(shard.name + suffix, data)
     return IndexedShard(shard.name, tuple(shard.name + suffix for suffix in built), contents)
+
+
+def give_up(
+    folder: Folder, shard: PublishedShard, kinds: Collection[str], problem: str
+) -> IndexedShard:
+    """Leave a damaged tar without indexes, also those that seemed right."""
+    folder.remove(shard.name + SUFFIXES[kind] for kind in SUFFIXES if kind in kinds)
+    return IndexedShard(shard.name, problem=problem)
 
 
 def is_right(folder: Folder, shard: PublishedShard, kind: str) -> bool:

@@ -198,10 +198,12 @@ class RunProgress:
         tally = sum(self._partial.values(), self._stored)
         account = sum(self._partial_accounts.values(), self._account)
         elapsed = monotonic() - self._began
-        resting = self._rests.left(monotonic())
         shards_ahead, rows_ahead = self._count_ahead()
         rows_skipped = self._rows_skipped + rows_ahead
         left = None if rows_total is None else rows_total - rows_skipped - tally.count
+        # what a worker said of its hosts is older than the end of the last row
+        all_done = left == 0 and not estimated
+        resting = () if all_done else self._rests.left(monotonic())
         return Progress(
             tally=tally,
             elapsed=elapsed,
@@ -324,6 +326,7 @@ class RunProgress:
             account=self._account,
             bottleneck=self._find_bottleneck(self._account, duration),
         )
+        self._rests.end()
         progress = self.progress()
         for reporter in self._reporters:
             reporter.finished(report, progress)

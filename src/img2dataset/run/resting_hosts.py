@@ -26,6 +26,10 @@ class RestingHosts:
             if name not in self.hosts and len(self.hosts) < MAX_HOSTS:
                 self.hosts |= {name}
 
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._until.clear()
+
     def left(self, now: float) -> tuple[RestingHost, ...]:
         """List the hosts that still rest, the longest rest first."""
         self._until = {name: seen for name, seen in self._until.items() if seen[0] > now}

@@ -86,7 +86,7 @@ class Buffer:
     anywhere, may close a stream.
     """
 
-    def __init__(self, config: BufferConfig, done: RowRanges) -> None:
+    def __init__(self, config: BufferConfig) -> None:
         self._config = config
         self._lock = threading.RLock()
         self._arrived = threading.Condition(self._lock)
@@ -98,7 +98,7 @@ class Buffer:
         self._slices: dict[int, OpenSlice] = {}
         self._turns: deque[OpenSlice] = deque()  # in list order
         self._position = 0  # in the first of them
-        self._done = done
+        self._done = RowRanges()
         self._closed = False
         self._finished = False
         self._error: BaseException | None = None
@@ -110,6 +110,11 @@ class Buffer:
         """Called when `may_begin` has become true."""
 
     # -- for the engine --
+
+    def leave_out(self, done: RowRanges) -> None:
+        """Count these rows as taken; to be called before the first slice begins."""
+        with self._lock:
+            self._done = done
 
     def begin(self, shard: Shard) -> None:
         """Await the rows of a slice."""

@@ -63,11 +63,11 @@ class OpenList:
 class Engine:
     """Fetches a list, from the call of `start` until it is closed."""
 
-    def __init__(self, request: StreamRequest, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, request: StreamRequest) -> None:
         """Open the list.
 
         Raises:
-            OptionError: the list cannot be read, or `state` is not of this list.
+            OptionError: the list cannot be read.
         """
         self._request = request
         self._pid = os.getpid()
@@ -79,14 +79,13 @@ class Engine:
         try:
             reserve_standard_streams()
             self._list = open_list(options, self._stack)
-            done = RowRanges() if state is None else load_done(state, self._list.source, options)
         except BaseException:
             self._stack.close()
             raise
         # one half of the limit is for what is here, one for what is in the workers
         half = request.prefetch_bytes // 2
-        self._done_before = done.copy()
-        self._buffer = Buffer(BufferConfig(half, request.ordered, self._slicing), done)
+        self._done_before = RowRanges()
+        self._buffer = Buffer(BufferConfig(half, request.ordered, self._slicing))
         self.take = self._buffer.take
         self.listen = self._buffer.listen
         self._slices: Iterator[Shard] = iter(())
@@ -124,6 +123,16 @@ class Engine:
         for notice in self._list.notices:
             log.warning("%s", notice)
         self._thread.start()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Leave out the rows that are in `state`; to be called before `start`.
+
+        Raises:
+            OptionError: the state is not of this list.
+        """
+        done = load_done(state, self._list.source, self._request.options)
+        self._done_before = done.copy()
+        self._buffer.leave_out(done)
 
     def dump_state(self) -> dict[str, Any]:
         done = self._buffer.find_done_rows()

@@ -111,9 +111,10 @@ class Stream:
             RuntimeError: samples were already asked for.
         """
         with self._opening:
-            if self._engine is not None or self._closed or os.getpid() != self._pid:
+            began = self._engine is not None and self._engine.has_started
+            if began or self._closed or os.getpid() != self._pid:
                 raise RuntimeError("load_state_dict() must be called before the first sample")
-            self._open(state)
+            self._open().load_state(state)
 
     def torch(
         self,
@@ -176,13 +177,13 @@ class Stream:
             self._take = self.start().take
         return self._take
 
-    def _open(self, state: Mapping[str, Any] | None = None) -> Engine:
+    def _open(self) -> Engine:
         """Open the list, if it is not open."""
         from img2dataset.streaming.engine import Engine  # noqa: PLC0415  (heavy)
 
         with self._opening:
             if self._engine is None:
-                engine = Engine(self._request, state)
+                engine = Engine(self._request)
                 finalize = weakref.finalize(self, engine.close, wait=False)
                 finalize.atexit = False  # it waits then, see `engine`
                 self._engine = engine

@@ -39,8 +39,9 @@ class Verification:
     shards: int
     """Shards that are done, whole or not."""
     rows: int
+    """Of these shards, as far as their stats could be read."""
     images: int
-    """Of these shards, as far as they could be read."""
+    """Of the whole ones of them."""
     broken: tuple[Broken, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
     """Ranges of missing shards before existing ones: first and last id."""
@@ -70,6 +71,7 @@ def summarize(found: Verification) -> str:
     """Summarise in one line whether the dataset is whole, and what to do."""
     counted = ((found.shards, "shard"), (found.rows, "row"), (found.images, "image"))
     seen = ", ".join(plural(count, what) for count, what in counted)
+    seen += " (of whole shards)" if found.broken else ""
     if found.whole:
         return f"whole: {seen} in {found.output_folder}"
     counts = (

@@ -70,7 +70,8 @@ def _verify(
     wrong_indexes: list[str] = []
     kinds = read_index_kinds(folder)
     for checked in check_shards(folder, layout, kinds, deep=deep):
-        shards, rows, images = shards + 1, rows + checked.rows, images + checked.images
+        shards, rows = shards + 1, rows + checked.rows
+        images += 0 if checked.problems else checked.images
         if checked.problems:
             say(f"{checked.name}: {'; '.join(checked.problems)}")
             broken.append(Broken(checked.name, checked.problems))

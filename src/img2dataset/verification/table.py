@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from img2dataset.errors import DamagedError, Status
 from img2dataset.formats import TABLE, find_format
-from img2dataset.formats.image_column import holds_images
+from img2dataset.formats.image_column import find_image_column
 from img2dataset.formats.metadata import COLUMNS
 from img2dataset.options import FETCH_COLUMNS, OPT_OUT
 from img2dataset.options.choices import HashType
@@ -19,6 +19,8 @@ from img2dataset.storage.checked_file import CheckedFile, open_checked
 from img2dataset.storage.folder import Folder
 from img2dataset.verification.checked import Problems
 
+ROW_COLUMNS = ("key", "status", "error_message", "width", "height")
+BATCH_ROWS = 1000
 STATUSES = frozenset(status.value for status in Status)
 
 
@@ -46,13 +48,9 @@ def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str
         RunError: see `open_checked`.
     """
     with open_checked(folder, name + TABLE) as file:
-        table = read_columns(file, but=str(options.get("encode_format", "")))
-    missing = list_expected_columns(options) - set(table.column_names)
-    if missing:
-        raise DamagedError(f"parquet: no column {', '.join(sorted(missing))}")
+        table = read_columns(file, list_expected_columns(options))
     digests = [table[each].to_pylist() for each in HashType.names() if each in table.column_names]
-    names = ("key", "status", "error_message", "width", "height")
-    keys, *others = (table[each].to_pylist() for each in names)
+    keys, *others = (table[each].to_pylist() for each in ROW_COLUMNS)
     together = zip(*digests, strict=True) if digests else [()] * len(keys)
     rows = {
         key: TableRow(status, message, width, height, tuple(each for each in found if each))
@@ -65,12 +63,23 @@ def read_rows(folder: Folder, name: str, options: Mapping[str, Any]) -> dict[str
     return rows
 
 
-def read_columns(file: CheckedFile, but: str) -> pa.Table:
-    """Read everything but images, which are read one by one."""
+def read_columns(file: CheckedFile, expected: Collection[str]) -> pa.Table:
+    """Return the columns that say what became of rows; read the others, but images, to their end.
+
+    Raises:
+        DamagedError: it lacks columns.
+    """
     parquet = pq.ParquetFile(file)
-    schema = parquet.schema_arrow
-    names = [field.name for field in schema if not (field.name == but or holds_images(field.type))]
-    return parquet.read(columns=names, use_threads=False)
+    names = parquet.schema_arrow.names
+    missing = set(expected) - set(names)
+    if missing:
+        raise DamagedError(f"parquet: no column {', '.join(sorted(missing))}")
+    kept = [name for name in names if name in (*ROW_COLUMNS, *HashType.names())]
+    # images are read one by one, elsewhere
+    others = set(names) - {*kept, find_image_column(parquet.schema_arrow)}
+    for _ in parquet.iter_batches(BATCH_ROWS, columns=sorted(others), use_threads=False):
+        pass  # a list may have large ones
+    return parquet.read(columns=kept, use_threads=False)
 
 
 def list_expected_columns(options: Mapping[str, Any]) -> set[str]:

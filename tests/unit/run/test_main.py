@@ -21,7 +21,7 @@ from img2dataset.report import Progress, Report
 from img2dataset.run.main import run
 from img2dataset.run.preflight import find_unshared_limits
 from img2dataset.storage.folder import Folder
-from img2dataset.tally import ShardResult, Tally
+from img2dataset.tally import RestingHost, ShardResult, Tally
 
 
 class Elsewhere:
@@ -133,15 +133,22 @@ class Interrupted:
 
 
 class Told:
-    """A reporter that keeps the report, and how far the run was."""
+    """A reporter that keeps the report, and what it was told of progress."""
 
     def __init__(self) -> None:
         self.report: Report | None = None
-        self.last: Progress | None = None
+        self.seen: list[Progress] = []
+
+    def progress(self, progress: Progress) -> None:
+        self.seen.append(progress)
 
     def finished(self, report: Report, progress: Progress) -> None:
         self.report = report
-        self.last = progress
+        self.seen.append(progress)
+
+    @property
+    def last(self) -> Progress | None:
+        return self.seen[-1] if self.seen else None
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: None
@@ -194,6 +201,41 @@ def test_shards_done_before_count_although_the_list_has_not_reached_them(
     assert told.last is not None
     assert told.report.shards_skipped == skipped
     assert (told.last.shards_skipped, told.last.rows_skipped) == (skipped, skipped)
+
+
+class Resting:
+    """Workers whose host rests, as far as they said, when the rows are done."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    @contextmanager
+    def start(self, _: Work) -> Iterator[Resting]:
+        yield self
+
+    def describe_pool(self) -> WorkerPool:
+        return WorkerPool(1)
+
+    def run(self, job: Any, shards: Iterator[Shard], handle: Handle) -> dict[int, str]:
+        del job
+        (shard,) = shards
+        for count in (0, self._rows):
+            resting = () if count else (RestingHost("http://a", 3, 60.0),)
+            handle(ShardsCounted({shard.id: Tally(Counter(success=count))}, resting))
+        handle(None)
+        return {shard.id: "it ended"}
+
+
+@pytest.mark.parametrize(("rows", "rests_before"), [(4, False), (3, True)])
+def test_at_the_end_no_host_rests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, *, rests_before: bool
+) -> None:
+    monkeypatch.setattr("img2dataset.run.main.find_distributor", lambda _: Resting(rows).start)
+    told = Told()
+    urls = [f"http://a/{n}.jpg" for n in range(4)]
+    run(Options(urls, output_folder=str(tmp_path / "out")), [told])
+
+    assert [bool(progress.resting) for progress in told.seen] == [rests_before, False]
 
 
 def test_workers_elsewhere_are_told_absolute_paths_and_their_share(

@@ -13,7 +13,6 @@ from img2dataset.distributors import SamplesSent
 from img2dataset.errors import RunError
 from img2dataset.records import Shard
 from img2dataset.streaming.buffer import SAMPLE_BYTES, Buffer, BufferConfig, Ended
-from img2dataset.streaming.row_ranges import RowRanges
 from img2dataset.streaming.slices import Slicing
 
 TABLE = pa.table({"url": ["http://a/"] * 4})
@@ -24,7 +23,7 @@ def make_slice(number: int, left_out: frozenset[int] = frozenset()) -> Shard:
 
 
 def make_buffer(limit: int = 10**9, *, ordered: bool = False, slices: int = 2) -> Buffer:
-    buffer = Buffer(BufferConfig(limit, ordered, Slicing(100, 4)), RowRanges())
+    buffer = Buffer(BufferConfig(limit, ordered, Slicing(100, 4)))
     for number in range(slices):
         buffer.begin(make_slice(number))
     return buffer
