@@ -152,6 +152,8 @@ def _scale_to_16bit(pixels: Pixels | None, bits: int) -> Pixels | None:
 
 
 def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
+    if header.own.is_animated:  # of its frames, the plugin gives the last one
+        raise RowError(Reason.DECODE, detail="(animated JPEG XL)")
     with translate_pillow_errors(Reason.DECODE):
         image = open_image(data, ["JXL"])
         if image is None:
