@@ -39,7 +39,7 @@ def srgb_table(count: int) -> bytes:
     """As a table: HP's has 1024 entries, those of the smallest profiles 20 to 42."""
     levels = np.linspace(0, 1, count)
     light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    entries = np.rint(light * 65535).astype(">u2").tobytes()
+    entries: bytes = np.rint(light * 65535).astype(">u2").tobytes()
     return b"curv\0\0\0\0" + struct.pack(">I", count) + entries
 
 
