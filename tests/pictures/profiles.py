@@ -29,6 +29,20 @@ def curve(exponent: float) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(exponent * 256)) + b"\0\0"
 
 
+def srgb_curve() -> bytes:
+    """By its formula, as profiles of version 4 have it."""
+    numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    return b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + fixed(*numbers)
+
+
+def srgb_table(count: int) -> bytes:
+    """As a table: HP's has 1024 entries, those of the smallest profiles 20 to 42."""
+    levels = np.linspace(0, 1, count)
+    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    entries: bytes = np.rint(light * 65535).astype(">u2").tobytes()
+    return b"curv\0\0\0\0" + struct.pack(">I", count) + entries
+
+
 def text(words: str) -> bytes:
     body = words.encode() + b"\0"
     return b"desc\0\0\0\0" + struct.pack(">I", len(body)) + body + bytes(78)
@@ -52,16 +66,24 @@ def profile(colours: bytes, kind: bytes, connection: bytes, tags: dict[bytes, by
     return head + bytes(128 - len(head)) + struct.pack(">I", len(tags)) + table + body
 
 
+def of_colours(
+    primaries: tuple[tuple[float, ...], ...], one_curve: bytes, name: str = "made by hand"
+) -> bytes:
+    colours = zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(xyz, primaries), strict=True)
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), one_curve)
+    return profile(b"RGB ", b"mntr", b"XYZ ", {b"desc": text(name), **dict(colours), **curves})
+
+
+def of_grey(one_curve: bytes, name: str = "made by hand") -> bytes:
+    return profile(b"GRAY", b"mntr", b"XYZ ", {b"desc": text(name), b"kTRC": one_curve})
+
+
 def adobe_rgb() -> bytes:
-    primaries = {
-        name: xyz(values) for name, values in zip((b"rXYZ", b"gXYZ", b"bXYZ"), ADOBE, strict=True)
-    }
-    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve(GAMMA))
-    return profile(b"RGB ", b"mntr", b"XYZ ", {**primaries, **curves})
+    return of_colours(ADOBE, curve(GAMMA))
 
 
 def dark_grey() -> bytes:
-    return profile(b"GRAY", b"mntr", b"XYZ ", {b"kTRC": curve(DARK)})
+    return of_grey(curve(DARK))
 
 
 def lightness(inks: int) -> int:
@@ -86,8 +108,13 @@ def seen_in_adobe_rgb(pixels: Array) -> Array:
     return encoded_srgb(light @ np.linalg.inv(np.array(SRGB)))
 
 
+def seen_by_gamma(pixels: Array, gamma: float) -> Array:
+    """Grey, or RGB of sRGB's primaries, with another curve."""
+    return encoded_srgb((pixels / 255.0) ** gamma)
+
+
 def seen_dark(grey: Array) -> Array:
-    return encoded_srgb((grey / 255.0) ** DARK)
+    return seen_by_gamma(grey, DARK)
 
 
 def seen_printed(inks: int) -> int:

@@ -16,6 +16,7 @@ from img2dataset.images.header import Header
 from img2dataset.images.headers import avif, ico, jpeg, jpeg2000, pfm, png, tiff
 from img2dataset.images.headers.bombs import check_scans
 from img2dataset.images.library_decoders import (
+    MIN_OPENCV_BYTES,
     decode_with_opencv,
     decode_with_pillow,
     read_pixels,
@@ -28,7 +29,6 @@ from img2dataset.images.png_pixels import decode_png, decode_with_libpng
 if TYPE_CHECKING:
     from PIL import Image
 
-MIN_WEBP_BYTES = 32
 INKS = ("CMYK", "YCCK")
 """Colours of a JPEG that are not red, green and blue, nor grey."""
 
@@ -152,6 +152,8 @@ def _scale_to_16bit(pixels: Pixels | None, bits: int) -> Pixels | None:
 
 
 def _decode_jxl(data: bytes, header: Header) -> Pixels | None:
+    if header.own.is_animated:  # of its frames, the plugin gives the last one
+        raise RowError(Reason.DECODE, detail="(animated JPEG XL)")
     with translate_pillow_errors(Reason.DECODE):
         image = open_image(data, ["JXL"])
         if image is None:
@@ -196,7 +198,7 @@ def _decode_bmp(data: bytes, header: Header) -> Pixels | None:
 
 
 def _decode_webp(data: bytes, header: Header) -> Pixels | None:
-    return decode_with_opencv(data.ljust(MIN_WEBP_BYTES, b"\0"), header)  # it takes no shorter ones
+    return decode_with_opencv(data.ljust(MIN_OPENCV_BYTES, b"\0"), header)
 
 
 def _decode_sun(data: bytes, header: Header) -> Pixels | None:

@@ -24,6 +24,10 @@ MAX_PROFILE_BYTES = 4_000_000
 """Of a profile; those of printing presses have two millions at most."""
 PILLOW_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """The colours a profile is for, as it says -> as Pillow does."""
+LEVELS = np.arange(256, dtype=np.uint8)[np.newaxis]
+MAX_SRGB_LEVELS = 2
+"""How far sRGB profiles, whose curves are rounded tables, take a colour from itself: by 1.  A
+gamma of 2.2 in the place of sRGB's curve makes 9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,10 @@ class Conversion:
         converted = pixels.copy()
         if self.mode == "L":
             grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
-            made = self._apply(np.ascontiguousarray(grey), "L")[:, :, 1]  # all three are the same
+            table = self._apply(LEVELS, "L")[:, :, 1]  # all three are the same
+            made: Pixels = cv2.LUT(np.ascontiguousarray(grey), np.ascontiguousarray(table))
             if pixels.ndim == 2:
-                return np.ascontiguousarray(made)
+                return made
             converted[:, :, 0] = made
         else:
             converted[:, :, :3] = self._apply(
@@ -56,6 +61,17 @@ class Conversion:
         """Convert CMYK, 255 = full ink, to BGR."""
         made: Pixels = cv2.cvtColor(self._apply(inks, "CMYK"), cv2.COLOR_RGB2BGR)
         return made
+
+    def changes_nothing(self) -> bool:
+        """Whether the profile is sRGB: tried on some colours, because names of profiles lie."""
+        if self.mode == "CMYK":
+            return False
+        tried = LEVELS
+        if self.mode == "RGB":
+            few = LEVELS[0, ::15]
+            tried = np.stack(np.meshgrid(few, few, few), axis=-1).reshape(1, -1, 3)
+        off = cv2.absdiff(self.convert_colours(tried), tried)
+        return int(off.max()) <= MAX_SRGB_LEVELS
 
     def _apply(self, pixels: Pixels, mode: str) -> Pixels:
         from PIL import Image  # noqa: PLC0415  (see pillow.py)
@@ -96,16 +112,22 @@ def _build_conversion(profile: bytes) -> Conversion | None:
         with translate_pillow_errors(Reason.DECODE):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             mode = PILLOW_MODES.get(source.profile.xcolor_space)
-            if mode is None or "sRGB" in (source.profile.profile_description or ""):
+            if mode is None:
                 return None
+            flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+            if (
+                mode == "L"
+            ):  # it is asked for 256 levels only; optimised, it is off where it is dark
+                flags |= ImageCms.Flags.NOOPTIMIZE
             transform = ImageCms.buildTransform(
                 source,
                 ImageCms.createProfile("sRGB"),
                 mode,
                 "RGB",
                 renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+                flags=flags,
             )
+            conversion = Conversion(mode, transform)
+            return None if conversion.changes_nothing() else conversion
     except RowError:
         return None
-    return Conversion(mode, transform)

@@ -1,20 +1,30 @@
-"""Bytes that need not be encoded again -> whether all pixels are there, proved without any.
+"""Bytes that need not be encoded again -> whether all pixels are there, proved without any, and
+whether other programs open them.
 
-A proof is exact one way only: what it proves would be decoded, and found to be as stored.  About
-other files it says nothing, and they are decoded.
+A proof is exact one way only: what it proves would be decoded, and found to be as stored and
+readable elsewhere.  About other files it says nothing, and they are decoded.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+from img2dataset.errors import RowError
 from img2dataset.images.header import Header
 from img2dataset.images.headers import png
+from img2dataset.images.headers.jpeg_segments import SOS, walk_segments
 from img2dataset.images.headers.png import PngHeader
+from img2dataset.images.headers.png_rules import is_regular
+from img2dataset.images.library_decoders import MIN_OPENCV_BYTES, decode_with_pillow
 from img2dataset.images.native import JPEG
 
 AS_STORED_COLOURS = frozenset({"Gray", "YCbCr", "RGB"})
 """Colours of a JPEG whose pixels need no conversion that would lose something."""
+CUT_SEGMENT = re.compile(
+    rb"JFIF.{0,2}|Adobe.?|ICC_PROFILE\x00.?|Photoshop 3\.0\x00.*8BIM..", re.DOTALL
+)
+"""What of a JPEG's header Pillow cannot read: it reads on behind the end."""
 AS_STORED_DEPTHS = {png.GREY: (1, 2, 4, 8), png.RGB: (8,), png.PALETTE: (1, 2, 4, 8)}
 """Colour type of a PNG -> bits of a sample, for those that become 8 bits without loss."""
 MAX_PNG_FILTER, MAX_COLOURS = 4, 256
@@ -33,11 +43,37 @@ def is_proved_whole(data: bytes, header: Header) -> bool:
     return prove is not None and prove(data, header)
 
 
+def opens_elsewhere(data: bytes, header: Header) -> bool:
+    """Whether Pillow and OpenCV open what could be decoded here, but was not proved.
+
+    Our decoders, like browsers, accept more than they do.
+    """
+    if header.format == "PNG":
+        found = png.read_rows(data, header.own)
+        return found is not None and is_regular(data, header.own, len(found.rows))
+    if len(data) < MIN_OPENCV_BYTES:
+        return False
+    try:
+        # only Pillow is asked: it is the stricter one, and OpenCV prints what it finds odd
+        return decode_with_pillow(data, header) is not None
+    except RowError:
+        return False
+
+
 def _prove_jpeg(data: bytes, header: Header) -> bool:
     """Read all Huffman codes: `native/jpeg_proof.h`."""
     if JPEG is None or header.own.colours not in AS_STORED_COLOURS:
         return False
-    return bool(JPEG.prove_whole(data))
+    return bool(JPEG.prove_whole(data)) and not _has_cut_segment(data)
+
+
+def _has_cut_segment(data: bytes) -> bool:
+    for marker, start, end in walk_segments(data):
+        if marker == SOS:
+            break
+        if CUT_SEGMENT.fullmatch(data, start, end):
+            return True
+    return False
 
 
 def _prove_png(data: bytes, header: Header) -> bool:
@@ -51,7 +87,9 @@ def _prove_png(data: bytes, header: Header) -> bool:
     if found is None or not _is_plain_palette(found.palette, own):
         return False
     row_bytes = len(found.rows) // own.height
-    return max(found.rows[::row_bytes]) <= MAX_PNG_FILTER
+    if max(found.rows[::row_bytes]) > MAX_PNG_FILTER:
+        return False
+    return is_regular(data, own, len(found.rows))
 
 
 def _is_plain_palette(palette: bytes, header: PngHeader) -> bool:

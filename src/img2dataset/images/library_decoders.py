@@ -19,6 +19,9 @@ from img2dataset.images.pixels import Pixels
 if TYPE_CHECKING:
     from PIL import Image
 
+MIN_OPENCV_BYTES = 32
+"""Of a WebP; OpenCV opens no shorter one."""
+
 
 def set_up_opencv() -> None:
     """Use one thread per call, because the worker has image threads; print nothing on stderr."""

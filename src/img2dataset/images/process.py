@@ -18,7 +18,7 @@ from img2dataset.images.encode import ENCODERS, FORMATS
 from img2dataset.images.header import Header
 from img2dataset.images.headers.bombs import check_length
 from img2dataset.images.icc import Conversion, find_conversion
-from img2dataset.images.kept import is_proved_whole
+from img2dataset.images.kept import is_proved_whole, opens_elsewhere
 from img2dataset.images.library_decoders import set_up_opencv
 from img2dataset.images.metadata import read_image_exif
 from img2dataset.images.orientation import swaps_sides, turn_upright
@@ -83,7 +83,7 @@ class ImageProcessor:
         else:
             pixels, as_stored, decoded = self._make_pixels(data, header, steps)
             made = perf_counter()
-            kept = may_be_kept and as_stored
+            kept = may_be_kept and as_stored and opens_elsewhere(data, header)
             stored = data if kept else self._encode(pixels, self._config.encode_quality)
         exif = read_image_exif(data, header) if self._config.extract_exif else None
         seconds = (decoded - began, made - decoded, perf_counter() - made)

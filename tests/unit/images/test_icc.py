@@ -8,12 +8,19 @@ from PIL import Image, ImageCms
 
 from tests.pictures.case import ALPHA, GREY, RGB, RGBA, Array, by_pillow, on_white
 from tests.pictures.profiles import (
+    SRGB,
     adobe_rgb,
+    curve,
     dark_grey,
+    of_colours,
+    of_grey,
     press,
+    seen_by_gamma,
     seen_dark,
     seen_in_adobe_rgb,
     seen_printed,
+    srgb_curve,
+    srgb_table,
 )
 from tests.unit.images.made import pixels_of, saved, to_png
 
@@ -62,7 +69,7 @@ def test_grey_is_converted_and_stays_grey() -> None:
     data = by_pillow(GREY, "PNG", icc_profile=dark_grey())
     got = converted(data)
     assert got.shape == GREY.shape
-    assert far(got, seen_dark(GREY)) <= 2
+    assert far(got, seen_dark(GREY)) <= 1
 
 
 def test_what_is_transparent_is_white_all_the_same() -> None:
@@ -104,15 +111,42 @@ def test_a_profile_that_is_broken_or_not_for_these_colours_is_passed_over(
     assert capfd.readouterr().err == ""
 
 
-def test_without_a_profile_or_with_srgb_s_nothing_changes_and_bytes_can_be_kept() -> None:
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    keep = {"skip_reencode": True, "convert_to_srgb": True}
-    for options in ({}, {"icc_profile": srgb}):
-        data = saved(RGB, "PNG", **options)
-        assert to_png(**keep).process(data).data == data
+KEEP = {"skip_reencode": True, "convert_to_srgb": True}
+OF_SRGB = {
+    "none": (RGB, None),
+    "of Pillow": (RGB, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()),
+    "a formula": (RGB, of_colours(SRGB, srgb_curve(), "sRGB built-in")),
+    "a long table": (RGB, of_colours(SRGB, srgb_table(1024), "sRGB IEC61966-2.1")),
+    "a short table": (RGB, of_colours(SRGB, srgb_table(20), "nRGB")),
+    "without a name": (RGB, of_colours(SRGB, srgb_table(4096), "")),
+    "grey": (GREY, of_grey(srgb_curve(), "c2")),
+}
+
+
+@pytest.mark.parametrize("kind", OF_SRGB)
+def test_without_a_profile_or_with_srgb_s_nothing_changes_and_bytes_are_kept(kind: str) -> None:
+    pixels, icc_profile = OF_SRGB[kind]
+    data = saved(pixels, "PNG", icc_profile=icc_profile)
+    assert to_png(**KEEP).process(data).data == data
+
+
+def test_the_bytes_of_a_wide_profile_are_only_kept_without_the_conversion() -> None:
     wide = saved(RGB, "PNG", icc_profile=adobe_rgb())
-    assert to_png(**keep).process(wide).data != wide
+    assert to_png(**KEEP).process(wide).data != wide
     assert to_png(skip_reencode=True).process(wide).data == wide
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+@pytest.mark.parametrize("pixels", [RGB, GREY], ids=["colours", "grey"])
+def test_a_profile_that_is_srgb_by_its_name_only_is_converted(pixels: Array, gamma: float) -> None:
+    name = "GIMP built-in Linear sRGB"
+    by_name = (
+        of_grey(curve(gamma), name) if pixels is GREY else of_colours(SRGB, curve(gamma), name)
+    )
+    data = saved(pixels, "PNG", icc_profile=by_name)
+    expected = seen_by_gamma(pixels, gamma)
+    assert far(converted(data), expected) <= 2
+    assert far(expected, pixels) > 5
 
 
 @pytest.mark.slow

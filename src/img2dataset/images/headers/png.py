@@ -57,7 +57,7 @@ def read_header(data: bytes) -> PngHeader | None:
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     exif, transparent = b"", None
-    for kind, start, end in _walk_chunks(data):
+    for kind, start, end in walk_chunks(data):
         if kind == b"eXIf":
             exif = data[start + 8 : end - 4]
         if kind == b"tRNS" and colour == GREY and end - start == 14:
@@ -144,7 +144,7 @@ def find_parts(data: bytes) -> Parts | None:
     pixels: list[memoryview] = []
     view = memoryview(data)
     place, ended = -1, False
-    for kind, start, end in _walk_chunks(data):
+    for kind, start, end in walk_chunks(data):
         if kind == b"IEND":
             ended = True
             break
@@ -184,10 +184,15 @@ def _judge_chunk(data: bytes, kind: bytes, span: tuple[int, int], place: int) ->
         return ChunkUse.PASSED_OVER if kind in PASSED_OVER else ChunkUse.REFUSED
     if early and kind == b"IDAT":
         return ChunkUse.REFUSED
-    (checksum,) = CHECKSUM.unpack_from(data, end - 4)
-    if deflate.crc32(memoryview(data)[start + 4 : end - 4]) != checksum:
+    if not has_right_checksum(data, start, end):
         return ChunkUse.PASSED_OVER if kind == b"tRNS" else ChunkUse.REFUSED
     return ChunkUse.TAKEN
+
+
+def has_right_checksum(data: bytes, start: int, end: int) -> bool:
+    """Whether the chunk from `start` to `end`, which lies within the data, is undamaged."""
+    (checksum,) = CHECKSUM.unpack_from(data, end - 4)
+    return bool(deflate.crc32(memoryview(data)[start + 4 : end - 4]) == checksum)
 
 
 def _make_chunk(kind: bytes, body: bytes) -> bytes:
@@ -246,7 +251,7 @@ def _count_row_bytes(fields: bytes) -> int | None:
 
 def read_profile(data: bytes, max_bytes: int) -> bytes:
     """Read the ICC profile; empty if there is none, it is damaged, or has more than `max_bytes`."""
-    for kind, start, end in _walk_chunks(data):
+    for kind, start, end in walk_chunks(data):
         if kind == b"iCCP":
             _, _, packed = data[start + 8 : end - 4].partition(b"\0")
             inflate = zlib.decompressobj()
@@ -260,7 +265,7 @@ def read_profile(data: bytes, max_bytes: int) -> bytes:
     return b""
 
 
-def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def walk_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield (kind, start, end) of each chunk up to IEND; the last may end beyond the data."""
     start = len(PNG)
     for _ in range(MAX_CHUNKS):
