@@ -36,7 +36,7 @@ def contents(folder: Path) -> dict[str, Any]:
 def folder_wide(path: Path) -> str:
     """The text of a file about the whole dataset, without the names of its folder and the day."""
     name = re.escape(path.parent.name)
-    text = re.sub(rf"(?<=[ '\"]){name}(?=['\"\n])", "FOLDER", path.read_text().replace("\\", ""))
+    text = re.sub(rf"(?<=[ '\"/]){name}(?=['\"\n])", "FOLDER", path.read_text().replace("\\", ""))
     return re.sub(r'"datePublished": "[^"]*"', "", text)
 
 

@@ -267,7 +267,7 @@ def test_one_dead_host_is_no_outage(config: FetchConfig, site: Site) -> None:
         fetched.until_count(len(urls) + 1)
     assert {*fetched.reasons} == {Reason.CONNECT_FAILED, Reason.HOST_GIVEN_UP, None}
     assert [line.partition(" ")[2] for line in fetched.said] == [
-        "does not answer: for 60 s its rows fail at once"
+        "gives no good answer: for 60 s its rows fail at once"
     ]
 
 

@@ -162,7 +162,9 @@ def make_plain(value: Any, declared: str) -> Any:
         case "bool":
             return bool(value) if isinstance(value, Integral) and value in (0, 1) else value
         case "int" | "SwitchOrNumber":
-            is_whole = isinstance(value, Real) and float(value).is_integer()
+            is_whole = isinstance(value, Integral) or (
+                isinstance(value, Real) and float(value).is_integer()
+            )
             return int(value) if is_whole and not isinstance(value, bool) else value
         case "float":
             return _make_plain_number(value)

@@ -54,7 +54,7 @@ def describe_trouble(host: Host[Any], now: float, politeness: Politeness) -> str
     if left > 0 and host.why is Reason.HOST_ASKS_FOR_REST:
         return f"{host.name} wants to be left alone for {left:.0f} s: its rows fail meanwhile"
     if left > 0:
-        return f"{host.name} does not answer: for {left:.0f} s its rows fail at once"
+        return f"{host.name} gives no good answer: for {left:.0f} s its rows fail at once"
     rest = host.next_start - now
     if rest < politeness.min_notice_rest_s or not host.refusals or host.reserved:
         return None

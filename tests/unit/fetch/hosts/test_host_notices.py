@@ -68,7 +68,7 @@ def test_a_dead_host_is_said_when_it_is_given_up(site: Site) -> None:
     site.hosts.admit(NAME, 0, site.now)
     site.hosts.ended(NAME, REFUSED, 0.0, site.now)
 
-    assert site.said == [f"{NAME} does not answer: for 60 s its rows fail at once"]
+    assert site.said == [f"{NAME} gives no good answer: for 60 s its rows fail at once"]
 
 
 def test_a_delay_that_robots_txt_asks_for_is_said_once(site: Site) -> None:
