@@ -81,7 +81,7 @@ def test_what_is_left_may_fail_where_there_are_images(tmp_path: Path) -> None:
         (tmp_path / "images" / "00001_stats.json").unlink()
         result = call(*command, cwd=tmp_path)
 
-    assert "done: 0 images of 1 row" in result.stderr
+    assert "done: 1 image of 2 rows (50.0%) in images; this run: 0 images of 1 row" in result.stderr
     assert result.returncode == 0
 
 
