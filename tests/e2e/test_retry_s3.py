@@ -26,8 +26,8 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("s3_environment"),
 ]
-FORMATS = ["files", "parquet"]
-"""Files beside a table, and a table; how every format is merged is seen on a disk."""
+FORMATS = ["parquet"]
+"""The other tests have files and tars; how every format is merged is seen on a disk."""
 ROWS = 24
 
 
